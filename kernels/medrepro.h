@@ -1,0 +1,178 @@
+/* medrepro.h: the C ABI of a medrepro back end.
+ *
+ * Every back end (CPU, CUDA) implements every function declared here under the same name. This file is the single source
+ * of truth: `scripts/bindings.ts` generates the TypeScript binding (src/native/bindings.ts) and the CPU dispatch table
+ * (kernels/cpu/dispatch.inc) from it, and a test fails when either is out of date. Keep to the plain grammar it reads:
+ * one declaration per function, one space-separated type and name per parameter, names in snake_case.
+ *
+ * Conventions
+ *   return    0 = ok; otherwise an MR_ERR_* code, and mr_last_error() holds one line of text for this thread
+ *   s         the stream the work is queued on; no op synchronises it by itself
+ *   T         packed tokens (the sum of all sequence lengths in a batch: there is no padding)
+ *   layout    row-major; [T, C] means T rows of C contiguous elements unless a leading dimension is passed
+ *   dtype     MR_F32 or MR_BF16 for activations; arithmetic inside an op is fp32 whatever the storage
+ *   accumulate  0: y = f(x), 1: y += f(x)
+ *   sizes     int64_t; indices and labels int32_t arrays; NULL where a comment allows it
+ *   bits      in fp32, a result depends on the arguments alone: not on threads, and not on the CPU path
+ */
+#ifndef MEDREPRO_H
+#define MEDREPRO_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define MR_API
+#else
+#define MR_API __attribute__((visibility("default")))
+#endif
+
+typedef struct mr_stream mr_stream;
+
+enum mr_dtype { MR_F32 = 0, MR_BF16 = 1, MR_F16 = 2, MR_U8 = 3, MR_I32 = 4, MR_F64 = 5 };
+enum mr_error { MR_OK = 0, MR_ERR_ARGUMENT = 1, MR_ERR_MEMORY = 2, MR_ERR_DEVICE = 3, MR_ERR_INTERNAL = 4, MR_ERR_IO = 5 };
+/* 4-bit code books of bitsandbytes */
+enum mr_kind4 { MR_FP4 = 0, MR_NF4 = 1 };
+/* how the Dice coefficient is summed: over the classes of one example, or over the examples of one class */
+enum mr_dice_reduction { MR_DICE_EXAMPLE = 0, MR_DICE_CLASS = 1 };
+
+/* ---- device, stream, memory ---------------------------------------------------------------------------------- */
+
+/* One line about the last error on the calling thread; never NULL. */
+MR_API const char* mr_last_error(void);
+/* threads: CPU workers including the caller (0 = all cores the process may use); isa: see mr_isa in medrepro_host.h,
+ * -1 = best available. Both ignored by CUDA. NULL on failure. */
+MR_API mr_stream* mr_stream_create(int32_t device, int32_t threads, int32_t isa);
+MR_API void mr_stream_destroy(mr_stream* s);
+MR_API int32_t mr_stream_synchronize(mr_stream* s);
+/* Device memory, aligned to 4096 bytes, zero-filled on first touch; NULL when there is none. */
+MR_API void* mr_device_alloc(mr_stream* s, int64_t bytes);
+MR_API int32_t mr_device_free(mr_stream* s, void* p, int64_t bytes);
+MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device);
+MR_API int32_t mr_copy_to_host(mr_stream* s, int64_t bytes, const void* device, void* host);
+
+/* ---- elementwise --------------------------------------------------------------------------------------------- */
+
+MR_API int32_t mr_fill(mr_stream* s, int32_t dtype, int64_t n, float value, void* y);
+MR_API int32_t mr_copy(mr_stream* s, int64_t bytes, const void* x, void* y);
+/* Between MR_F32, MR_BF16, MR_F16; round to nearest even; NaN stays NaN. */
+MR_API int32_t mr_cast(mr_stream* s, int32_t x_dtype, int32_t y_dtype, int64_t n, const void* x, void* y);
+/* y = a + b */
+MR_API int32_t mr_add(mr_stream* s, int32_t dtype, int64_t n, const void* a, const void* b, void* y);
+/* y = alpha*x, or y += alpha*x (one fma) */
+MR_API int32_t mr_scale(mr_stream* s, int32_t dtype, int64_t n, float alpha, const void* x, void* y, int32_t accumulate);
+/* y = silu(gate) * up */
+MR_API int32_t mr_swiglu_forward(mr_stream* s, int32_t dtype, int64_t n, const void* gate, const void* up, void* y);
+/* dgate, dup from dy; both are written (not accumulated) and may alias dy, gate or up element for element. */
+MR_API int32_t mr_swiglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
+                                  void* dgate, void* dup);
+/* Inverted dropout with a counter-based generator: element i is kept when Philox4x32-10(key = seed, counter =
+ * (offset + i) / 4)[(offset + i) % 4] >= p * 2^32, and then scaled by 1/(1-p). offset must be a multiple of 4.
+ * Its own backward: call it on dy with the same seed and offset. */
+MR_API int32_t mr_dropout(mr_stream* s, int32_t dtype, int64_t n, float p, uint32_t seed_low, uint32_t seed_high,
+                          int64_t offset, const void* x, void* y, int32_t accumulate);
+/* y[i] uniform in [low, high), element i from Philox counter i/4 lane i%4: 24 random bits. */
+MR_API int32_t mr_uniform(mr_stream* s, int64_t n, float low, float high, uint32_t seed_low, uint32_t seed_high, float* y);
+/* y[i] ~ N(mean, std): Box-Muller on pairs of the same generator, own log/sin/cos. */
+MR_API int32_t mr_normal(mr_stream* s, int64_t n, float mean, float std, uint32_t seed_low, uint32_t seed_high, float* y);
+
+/* ---- matrix products ----------------------------------------------------------------------------------------- */
+
+/* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] (+ C when accumulate). op is the transpose when trans_* is 1: trans_a stores A as
+ * [k,m], trans_b stores B as [n,k]; ld* are row strides in elements of the stored matrix. compute = MR_F32: products and
+ * sums in fp32, one fma chain per output and K block, in K order; MR_BF16: operands rounded to bf16 while packing,
+ * products summed in fp32. a, b, c may each be MR_F32 or MR_BF16. Rank-r (skinny) shapes take kernels of their own with
+ * the same bits in fp32. */
+MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k,
+                       float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b,
+                       int64_t ldb, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
+
+/* ---- transformer blocks -------------------------------------------------------------------------------------- */
+
+/* y[t,:] = table[ids[t],:]; an id outside [0, vocab) is MR_ERR_ARGUMENT. */
+MR_API int32_t mr_embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int32_t table_dtype,
+                                    const void* table, const int32_t* ids, int32_t y_dtype, void* y);
+/* dtable[ids[t],:] += dy[t,:], summed in token order. */
+MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids,
+                                     int32_t dy_dtype, const void* dy, float* dtable);
+/* y = x * rstd rounded to dtype, times w; rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols]. */
+MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, float eps, const void* x,
+                                   const float* w, void* y, float* rstd);
+/* dx (accumulate or write); dw += sum over rows, in row order; dw may be NULL when w is frozen. */
+MR_API int32_t mr_rms_norm_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, const void* x,
+                                    const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw);
+/* Rotary embedding, half-split ("rotate_half") layout, x [tokens, heads*head_dim]; cos, sin [max_position, head_dim/2] fp32;
+ * positions [tokens]. inverse = 1 rotates by the negative angle: the backward. y may alias x. */
+MR_API int32_t mr_rope(mr_stream* s, int32_t dtype, int64_t tokens, int64_t heads, int64_t head_dim, const void* x,
+                       const float* cos_table, const float* sin_table, const int32_t* positions, int32_t inverse, void* y);
+/* Causal self-attention inside each sequence of the pack. q [T, heads*head_dim], k and v [T, kv_heads*head_dim], o like q;
+ * cu_seqlens [sequences+1] prefix sums; window: keys at distance >= window are masked, 0 = no window.
+ * lse [T, heads] = log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm. */
+MR_API int32_t mr_attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+                                    int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
+                                    const void* q, const void* k, const void* v, void* o, float* lse);
+/* dq, dk, dv are written (not accumulated). */
+MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+                                     int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
+                                     const void* q, const void* k, const void* v, const void* o, const float* lse,
+                                     const void* d_o, void* dq, void* dk, void* dv);
+/* y[i,:] = x[rows[i],:] */
+MR_API int32_t mr_gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y);
+/* dx[rows[i],:] += dy[i,:]; the rows must be distinct. */
+MR_API int32_t mr_scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* dy, const int32_t* rows,
+                                   void* dx);
+
+/* ---- losses (fp32 logits [rows, classes] with row stride ld) ---------------------------------------------------- */
+
+/* loss[r] = -log softmax(logits[r])[labels[r]], 0 where the label is ignore_index. dlogits (may be NULL, may alias logits)
+ * = grad_scale * (softmax - onehot), 0 on ignored rows. A label outside [0, classes) is MR_ERR_ARGUMENT. */
+MR_API int32_t mr_cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
+                                const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, float* dlogits,
+                                int32_t accumulate);
+/* Focal loss (Lin et al. 2017): loss[r] = alpha * (1 - pt)^gamma * -log pt. dlogits (may be NULL) scaled by grad_scale. */
+MR_API int32_t mr_focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
+                             const int32_t* labels, float gamma, float alpha, float grad_scale, float* loss, float* dlogits,
+                             int32_t accumulate);
+/* Self-adjusting soft Dice (Li et al. 2020): p = softmax, w = (1-p)^exponent * p, y = onehot;
+ * 1 - (2*sum(w*y) + smooth) / (sum(w) + sum(y) + smooth), sums over the classes of each example (mean over examples) or
+ * over the examples of each class (mean over classes). loss[0] = that mean; dlogits (may be NULL) scaled by grad_scale. */
+MR_API int32_t mr_dice_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
+                            const int32_t* labels, float exponent, float smooth, int32_t reduction, float grad_scale,
+                            float* loss, float* dlogits, int32_t accumulate);
+/* out[r] = index of the largest of x[r, 0..cols), the lowest index on ties. */
+MR_API int32_t mr_argmax_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, int64_t ld, int32_t* out);
+
+/* ---- reductions and optimisers --------------------------------------------------------------------------------- */
+
+/* out[0] = sum of x, in double, in a fixed order (chunks of 4096 elements, 16 lanes each). */
+MR_API int32_t mr_sum(mr_stream* s, int64_t n, const float* x, double* out);
+/* out[0] = sum of x^2, likewise. */
+MR_API int32_t mr_sum_squares(mr_stream* s, int64_t n, const float* x, double* out);
+/* AdamW as torch.optim.AdamW (single tensor, no amsgrad): g = grad*grad_scale; p *= 1 - lr*weight_decay; m, v moments;
+ * p -= lr/bias1 * m / (sqrt(v)/sqrt(bias2) + eps). bias1 = 1 - beta1^t, bias2 = 1 - beta2^t come from the caller. */
+MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m, float* v, double lr, double beta1,
+                        double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale);
+
+/* ---- quantisation (bitsandbytes' formats) --------------------------------------------------------------------------- */
+
+/* Blocks of blocksize along the flat x (n elements): absmax[b] fp32; packed[i/2], even element in the high nibble, as
+ * bitsandbytes' CPU path packs it. kind: mr_kind4. */
+MR_API int32_t mr_quantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, int32_t x_dtype, const void* x,
+                                uint8_t* packed, float* absmax);
+MR_API int32_t mr_dequantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, const uint8_t* packed,
+                                  const float* absmax, int32_t y_dtype, void* y);
+/* Blockwise 8-bit with a 256-entry sorted map (double quantisation's absmax): codes[i] = nearest entry of map to
+ * (x[i] - offset) / absmax[b]. */
+MR_API int32_t mr_quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const float* x,
+                                uint8_t* codes, float* absmax);
+/* y[i] = map[codes[i]] * absmax[b] + offset */
+MR_API int32_t mr_dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map,
+                                  const uint8_t* codes, const float* absmax, float* y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* MEDREPRO_H */
