@@ -62,6 +62,17 @@ export function locateLibrary(backend: Backend): Library | null {
 }
 
 /**
+ * The CPU library, which every build has.
+ *
+ * @throws MedreproError `native` when it was not built or cannot be loaded.
+ */
+export function cpuLibrary(): Library {
+  const library = locateLibrary('cpu');
+  if (library) return library;
+  throw nativeError('libmedrepro_cpu.so is missing', { remedy: "build it with 'npx --yes bun@1.4.5 run build'" });
+}
+
+/**
  * A loadable path for the bytes of a library, through a file in memory.
  * The descriptor stays open: dlopen of the same path from another thread finds the same library.
  *

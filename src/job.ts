@@ -1,0 +1,81 @@
+/**
+ * Long work, by name. A job runs in the Worker (`worker.ts`), where native calls may block; the main thread (`spawn.ts`)
+ * stays free for the terminal and for Ctrl-C.
+ *
+ * To add one: give it a line in `JobKinds` (its request and result) and a line in `jobs` (a lazy import).
+ */
+
+import { asMedreproError, type ExitCode, MedreproError, type PlainError } from './errors';
+import type { JobEvent, OnEvent } from './events';
+
+/** What a job is given besides its request. */
+export interface JobContext {
+  emit: OnEvent;
+  /** True once the user asked to stop: save a checkpoint, then throw `interruptedError`. Cheap: ask at every step. */
+  cancelled(): boolean;
+}
+
+/** What a command prints and exits with. */
+export interface JobResult {
+  exitCode: ExitCode;
+  /** For people, on stdout; without a final newline. */
+  text: string;
+  /** For `--json`: unrounded doubles, stable keys. */
+  document: unknown;
+}
+
+export type Job = (request: unknown, context: JobContext) => Promise<JobResult>;
+
+/** Lazily imported, so that a job costs nothing until it is asked for. */
+export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
+
+/** The jobs of this build. */
+export const jobs: JobRegistry = {};
+
+/**
+ * Runs a job on this thread.
+ *
+ * @throws MedreproError whatever the job throws; `internal` when there is no such job.
+ */
+export async function runJob(
+  kind: string,
+  request: unknown,
+  context: JobContext,
+  registry: JobRegistry = jobs,
+): Promise<JobResult> {
+  const load = Object.hasOwn(registry, kind) ? registry[kind] : undefined;
+  if (!load) throw new MedreproError('internal', `this build has no job '${kind}'`);
+  const job = await load();
+  return job(request, context);
+}
+
+/** Main thread to Worker. `cancel` holds one int32 over a SharedArrayBuffer: 0 = go on, 1 = stop. */
+export interface StartMessage {
+  kind: string;
+  request: unknown;
+  cancel: Int32Array;
+}
+
+/** Worker to main thread: any number of events, then one result or one error. */
+export type WorkerMessage = { event: JobEvent } | { result: JobResult } | { error: PlainError };
+
+/** The Worker's side: waits for one `StartMessage`, runs the job and posts what happens. */
+export function serveJobs(registry: JobRegistry, port: WorkerPort): void {
+  port.onmessage = async ({ data }) => {
+    const context: JobContext = {
+      emit: (event) => port.postMessage({ event }),
+      cancelled: () => Atomics.load(data.cancel, 0) !== 0,
+    };
+    try {
+      port.postMessage({ result: await runJob(data.kind, data.request, context, registry) });
+    } catch (thrown) {
+      port.postMessage({ error: asMedreproError(thrown).toPlain() });
+    }
+  };
+}
+
+/** The part of a Worker's global scope that is used here. */
+export interface WorkerPort {
+  onmessage: ((message: { data: StartMessage }) => void) | null;
+  postMessage(message: WorkerMessage): void;
+}

@@ -1,0 +1,85 @@
+/**
+ * What a user asked for, as plain data: the command line after its flags were checked, before any spec was read.
+ *
+ * A request crosses to the Worker by structured clone and is written to the run's manifest. `null` means "not given":
+ * the stage that needs the value chooses it and records the reason.
+ */
+
+import type { Isa } from '../native/device';
+
+/** Flags common to `data`, `plan`, `run`, `verify`: what to run, on what, with which inputs. */
+export interface TargetRequest {
+  /** `paper`, `paper/experiment`, or the path of a spec file; empty when `all` is set. */
+  targets: string[];
+  /** Every embedded paper. */
+  all: boolean;
+  scale: 'auto' | 'mini' | 'full';
+  device: 'auto' | 'cpu' | 'cuda';
+  /** CPU threads; null = all cores the process may use. */
+  threads: number | null;
+  /** A forced CPU path; null = the best one this CPU runs. */
+  isa: Isa | null;
+  /** null = the spec's. */
+  seed: number | null;
+  data: DataOverride | null;
+  /** Column names of `--data` files, by the spec's name for them (`text`, `label`, ...); empty = the spec's. */
+  map: Record<string, string>;
+  /** A local folder for the hub's model or tokeniser; null = the spec's source. */
+  model: string | null;
+  tokenizer: string | null;
+  /** null = `as-released` where a paper has one. */
+  reading: Reading | null;
+  /** A folder of golden files that replaces the embedded ones. */
+  golden: string | null;
+}
+
+/** The CPU paths by name, slowest first (the order of `mr_isa`). */
+export const ISAS = ['portable', 'avx2', 'avx512', 'avx512bf16'] as const satisfies readonly Isa[];
+
+export const READINGS = ['as-written', 'as-released'] as const;
+export type Reading = (typeof READINGS)[number];
+
+/** `--data`: one file to split as the spec says, or given splits whose order is kept. */
+export type DataOverride =
+  | { kind: 'file'; path: string }
+  | { kind: 'splits'; train: string | null; validation: string | null; test: string | null };
+
+export interface RunRequest extends TargetRequest {
+  /** Number of seeds: the request's (or spec's) seed and the ones that follow it. */
+  seeds: number;
+  /** The parent of the run directories. */
+  out: string;
+  /** Continue the newest unfinished run of the same target and settings under `out`. */
+  resume: boolean;
+}
+
+export interface VerifyRequest extends TargetRequest {
+  out: string;
+  /** Run what is missing; false = compare what is there. */
+  run: boolean;
+  /** A JUnit file to write. */
+  junit: string | null;
+  /** The level every claim must reach, else exit 4. */
+  require: 'L1' | 'L2' | 'L3' | null;
+}
+
+export interface DataRequest extends TargetRequest {
+  split: 'train' | 'validation' | 'test';
+  /** Rows to show; null = all. */
+  limit: number | null;
+}
+
+export interface SelftestRequest {
+  device: 'auto' | 'cpu' | 'cuda';
+  threads: number | null;
+  isa: Isa | null;
+  /** Only ops whose name contains this. */
+  only: string | null;
+}
+
+export interface BenchRequest {
+  device: 'auto' | 'cpu' | 'cuda';
+  threads: number | null;
+  isa: Isa | null;
+  only: string | null;
+}
