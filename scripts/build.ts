@@ -1,0 +1,179 @@
+/**
+ * Builds `dist/medrepro`: packages, kernels, assets, binary. Each step runs only when what it reads has changed (by
+ * content, not by time), so that a second call costs a few milliseconds.
+ *
+ *   bun scripts/build.ts            the binary
+ *   bun scripts/build.ts --tests    also build/native/medrepro_test
+ *
+ * Everything is printed on stderr, one line per step that had to run. Exit code 2 when something is missing.
+ */
+
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { ASSET_FOLDERS } from '../src/assets';
+import {
+  BuildError,
+  capture,
+  contentHash,
+  filesUnder,
+  isFresh,
+  locked,
+  main,
+  must,
+  ROOT,
+  stage,
+  writeStamp,
+} from './stages';
+
+export const BINARY = 'dist/medrepro';
+export const NATIVE = 'build/native';
+export const CPU_LIBRARY = `${NATIVE}/libmedrepro_cpu.so`;
+export const NATIVE_TEST = `${NATIVE}/medrepro_test`;
+
+/** The oldest versions that are known to work: those of Ubuntu 22.04. */
+const OLDEST = { cmake: [3, 22], 'g++': [11, 0] } as const;
+
+/** Everything up to date; `tests` adds the native test program. */
+export async function build(options: { tests?: boolean } = {}): Promise<void> {
+  await locked(async () => {
+    await installPackages();
+    await buildKernels(options.tests ?? false);
+    await compileBinary();
+  });
+}
+
+/** `bun install` when package.json or bun.lock changed or node_modules is missing. */
+export async function installPackages(): Promise<void> {
+  const hash = contentHash(['package.json', 'bun.lock'], [Bun.version]);
+  const stamp = 'node_modules/.medrepro';
+  if (isFresh(stamp, hash, ['node_modules'])) return;
+  await stage('installing packages', () => must([process.execPath, 'install', '--frozen-lockfile']));
+  writeStamp(stamp, hash);
+}
+
+/**
+ * The shared libraries into build/native.
+ *
+ * @throws BuildError naming the Debian package when a tool is missing or too old.
+ */
+export async function buildKernels(tests: boolean): Promise<void> {
+  const compiler = process.env.CXX ?? 'g++';
+  const flags = [`--CDMR_TESTS=${tests ? 'ON' : 'OFF'}`, `--CDCMAKE_CXX_COMPILER=${compiler}`];
+  // the flag for the tests adds a program and changes no library: their stamps are separate
+  const sources = filesUnder(['kernels']);
+  const libraries = contentHash(sources, [compiler]);
+  const fresh = isFresh(`${NATIVE}/libraries.stamp`, libraries, [CPU_LIBRARY]);
+  if (fresh && (!tests || isFresh(`${NATIVE}/tests.stamp`, libraries, [NATIVE_TEST]))) return;
+
+  await requireTool('cmake', 'cmake', OLDEST.cmake);
+  await requireTool(compiler, 'g++', OLDEST['g++']);
+  const cmakeJs = [process.execPath, join(ROOT, 'node_modules/cmake-js/bin/cmake-js')];
+  const where = ['-d', join(ROOT, 'kernels'), '-O', join(ROOT, 'build/kernels'), '-l', 'warn'];
+  await stage(tests ? 'building kernels and their tests' : 'building kernels', async () => {
+    await must([...cmakeJs, 'configure', ...where, ...flags]);
+    await must([...cmakeJs, 'build', ...where, '-p', String(availableParallelism())]);
+  });
+
+  mkdirSync(join(ROOT, NATIVE), { recursive: true });
+  for (const folder of ['build/kernels', 'build/kernels/Release']) {
+    if (!existsSync(join(ROOT, folder))) continue;
+    for (const name of readdirSync(join(ROOT, folder))) {
+      if (/^libmedrepro_\w+\.so$/.test(name) || name === 'medrepro_test') install(join(folder, name), NATIVE);
+    }
+  }
+  if (!existsSync(join(ROOT, CPU_LIBRARY))) throw new BuildError(`cmake-js built no ${basename(CPU_LIBRARY)}`);
+  writeStamp(`${NATIVE}/libraries.stamp`, libraries);
+  if (tests) writeStamp(`${NATIVE}/tests.stamp`, libraries);
+}
+
+/** `dist/medrepro` out of src/, the assets and the libraries. */
+export async function compileBinary(): Promise<void> {
+  const libraries = readdirSync(join(ROOT, NATIVE)).filter((name) => /^libmedrepro_\w+\.so$/.test(name));
+  const inputs = [
+    ...filesUnder(['src', ...ASSET_FOLDERS]),
+    ...libraries.map((name) => join(NATIVE, name)),
+    'package.json',
+    'bun.lock',
+    'scripts/build.ts',
+  ];
+  const hash = contentHash(inputs, [Bun.version]);
+  const stamp = 'build/binary.stamp';
+  if (isFresh(stamp, hash, [BINARY])) return;
+  await stage('compiling medrepro', async () => {
+    prepareAssets(libraries);
+    const unfinished = `${BINARY}.${process.pid}`;
+    // --bytecode needs --format=esm: without it the build machine's path is baked in. The two autoload flags keep the
+    // binary from obeying a .env or bunfig.toml of the folder it is started in.
+    await must([
+      process.execPath,
+      'build',
+      '--compile',
+      '--minify',
+      '--bytecode',
+      '--format=esm',
+      '--sourcemap=none',
+      '--no-compile-autoload-dotenv',
+      '--no-compile-autoload-bunfig',
+      '--asset',
+      'build/assets',
+      'src/main.ts',
+      'src/worker.ts',
+      '--outfile',
+      unfinished,
+    ]);
+    renameSync(join(ROOT, unfinished), join(ROOT, BINARY));
+  });
+  writeStamp(stamp, hash);
+}
+
+// --- internal ---
+
+/** build/assets: libraries as they are (they are loaded in place), everything else compressed. */
+function prepareAssets(libraries: readonly string[]): void {
+  const folder = join(ROOT, 'build/assets');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const name of libraries) copyFileSync(join(ROOT, NATIVE, name), join(folder, name));
+  for (const file of filesUnder(ASSET_FOLDERS)) {
+    const target = join(folder, `${file}.zst`);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, Bun.zstdCompressSync(readFileSync(join(ROOT, file)), { level: 19 }));
+  }
+}
+
+/** Copies by rename: a process that has the old file mapped keeps it. */
+function install(file: string, folder: string): void {
+  const target = join(ROOT, folder, basename(file));
+  copyFileSync(join(ROOT, file), `${target}.new`);
+  renameSync(`${target}.new`, target);
+}
+
+async function requireTool(command: string, name: string, oldest: readonly [number, number]): Promise<void> {
+  const needs = `medrepro is built with ${name} ${oldest.join('.')} or newer`;
+  const remedy = 'apt install cmake g++';
+  if (Bun.which(command) === null) throw new BuildError(`${needs}, which is not here: ${remedy}`);
+  const { output } = await capture([command, '--version']);
+  // the last version-like word of the first line: "g++ (Debian 12.2.0-14) 12.2.0", "cmake version 3.25.1"
+  const found = (output.split('\n')[0] ?? '').match(/\d+\.\d+(\.\d+)*/g)?.at(-1);
+  const [major = 0, minor = 0] = (found ?? '').split('.').map(Number);
+  if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
+    throw new BuildError(`${needs}, this one is ${found ?? 'of an unknown version'}: ${remedy}`);
+  }
+}
+
+if (import.meta.main) {
+  await main(async () => {
+    await build({ tests: process.argv.includes('--tests') });
+    return 0;
+  });
+}
