@@ -1,0 +1,90 @@
+// gemm_kernel.h: the definition of a matrix product's bits, and the micro-kernels that compute it from packed operands.
+//
+// C = alpha * A B (+ C) is defined as follows, and every kernel here (general, skinny, any path, any thread count) keeps to
+// it: K is cut into blocks that depend on K alone; within a block an output is one chain of fmas in k order starting from
+// 0; block sums combine as c = fma(alpha, sum, c), where the first block without `accumulate` is c = alpha * sum.
+//
+// A "word" is 32 bits of a packed operand: an fp32 number, or on the avx512bf16 path in bf16 compute a pair of bf16 with
+// neighbouring k (the even one in the low half). VDPBF16PS takes a pair per lane: sum += odd*odd' then even*even',
+// denormals flushed. The other paths do bf16 compute on fp32 words that were rounded to bf16, one fma each: the same
+// definition as fp32, so portable, avx2 and avx512 agree bit for bit and avx512bf16 differs in the last bits.
+#pragma once
+
+#include "vec.h"
+
+namespace mr {
+namespace MR_PATH {
+
+// A micro-kernel holds up to MR x NR sums in registers: 28 zmm, 12 ymm, 8 xmm.
+#if defined(__AVX512F__)
+constexpr int MR = 14, NV = 2;
+#elif defined(__AVX2__)
+constexpr int MR = 6, NV = 1;
+#else
+constexpr int MR = 2, NV = 1;
+#endif
+constexpr int NR = NV * LANES;
+
+enum Mode {
+  MODE_F32,      // words are fp32 numbers
+  MODE_ROUNDED,  // words are fp32 numbers rounded to bf16
+  MODE_PAIR,     // words are pairs of bf16
+};
+
+MR_INLINE Mode mode_of(int32_t compute) {
+#if defined(__AVX512BF16__)
+  return compute == MR_BF16 ? MODE_PAIR : MODE_F32;
+#else
+  return compute == MR_BF16 ? MODE_ROUNDED : MODE_F32;
+#endif
+}
+
+MR_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+MR_INLINE int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+MR_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+MR_INLINE int64_t words_of(Mode mode, int64_t k) { return mode == MODE_PAIR ? (k + 1) / 2 : k; }
+
+// The K block in words: as even as possible, at most KC, a multiple of 16. A part of the definition above.
+constexpr int64_t KC = 384;
+MR_INLINE int64_t k_block(int64_t words) {
+  int64_t blocks = ceil_div(words, KC);
+  return blocks == 0 ? 16 : ceil_div(ceil_div(words, blocks), 16) * 16;
+}
+
+// m rows of A are cut into panels of at most MR rows, as even as possible (15 = 8 + 7: a panel of one row would leave
+// the fma units waiting for each other). Panel i begins at row panel_begin(i, m).
+MR_INLINE int64_t panels_of(int64_t m) { return ceil_div(m, MR); }
+MR_INLINE int64_t panel_begin(int64_t i, int64_t m) {
+  int64_t panels = panels_of(m), base = m / panels, longer = m % panels;
+  return i * base + min64(i, longer);
+}
+
+// Where a block sum goes: out = alpha * sum + previous.
+struct Target {
+  const void* previous;    // nullptr: nothing to add
+  int64_t previous_ld;     // in elements
+  int32_t previous_dtype;  // MR_F32 or MR_BF16
+  int32_t out_dtype;
+  void* out;
+  int64_t out_ld;
+};
+
+MR_INLINE int64_t dtype_bytes(int32_t dtype) { return dtype == MR_BF16 ? 2 : 4; }
+
+// The same target, seen from (row, col).
+MR_INLINE Target shift(const Target& t, int64_t row, int64_t col) {
+  Target r = t;
+  if (t.previous != nullptr)
+    r.previous = (const char*)t.previous + (row * t.previous_ld + col) * dtype_bytes(t.previous_dtype);
+  r.out = (char*)t.out + (row * t.out_ld + col) * dtype_bytes(t.out_dtype);
+  return r;
+}
+
+// One block: m x n outputs from packed A (panels as above, each kc x rows) and packed B (panels of kc x NR, n rounded up;
+// panel j begins at b + j * b_panel).
+void multiply_block(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const float* b, int64_t b_panel,
+                    float alpha, const Target& target);
+
+}  // namespace MR_PATH
+}  // namespace mr

@@ -1,0 +1,39 @@
+// gemm_pack.h: copies an operand into the order in which a micro-kernel reads it.
+#pragma once
+
+#include "gemm_kernel.h"
+
+namespace mr {
+namespace MR_PATH {
+
+// One operand of a product. A "lane" is a row of op(A) or a column of op(B); element (lane, k) lies at
+// data[lane * lane_stride + k * k_stride], and one of the strides is 1.
+struct Operand {
+  const void* data;
+  int32_t dtype;  // MR_F32 or MR_BF16
+  int64_t lane_stride;
+  int64_t k_stride;
+  int64_t lanes;
+  int64_t k;  // depth in elements
+};
+
+MR_INLINE Operand operand_a(int32_t trans, int64_t m, int64_t k, const void* a, int64_t lda, int32_t dtype) {
+  return {a, dtype, trans ? 1 : lda, trans ? lda : 1, m, k};
+}
+MR_INLINE Operand operand_b(int32_t trans, int64_t n, int64_t k, const void* b, int64_t ldb, int32_t dtype) {
+  return {b, dtype, trans ? ldb : 1, trans ? 1 : ldb, n, k};
+}
+
+// dst[w * width + l] = word `word0 + w` of lane `lane0 + l`, for w < words and l < width; lanes at and beyond `lanes`, and
+// elements beyond the depth, are zero.
+void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
+                float* dst);
+
+// A's panels (panel_begin) of rows [row0, row0 + rows): dst holds rows * words.
+void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst);
+
+// B's panels of NR lanes: dst holds ceil(cols / NR) * NR * words.
+void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst);
+
+}  // namespace MR_PATH
+}  // namespace mr

@@ -1,0 +1,83 @@
+// gemm_serial.cpp: see gemm_serial.h. Blocks of B (COLS columns) stay in the second-level cache while panels of A pass.
+#include "gemm_serial.h"
+
+#include "gemm_pack.h"
+
+namespace mr {
+namespace MR_PATH {
+
+constexpr int64_t ROWS = 512;  // of A packed at a time
+constexpr int64_t COLS = 256;  // of B packed at a time
+
+// k = 0: an empty sum.
+static void clear(int64_t m, int64_t n, float* c, int64_t ldc) {
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < n; j++) c[i * ldc + j] = 0.0f;
+}
+
+static Target block_target(float* c, int64_t ldc, bool add) { return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc}; }
+
+int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
+                    const void* a, int64_t lda, int32_t a_dtype, const void* b, int64_t ldb, int32_t b_dtype, float* c,
+                    int64_t ldc, int32_t accumulate) {
+  Mode mode = mode_of(compute);
+  Operand oa = operand_a(trans_a, m, k, a, lda, a_dtype), ob = operand_b(trans_b, n, k, b, ldb, b_dtype);
+  int64_t words = words_of(mode, k), block = k_block(words);
+  if (words == 0 && !accumulate) clear(m, n, c, ldc);
+  float* pa = (float*)scratch(SCRATCH_PACK_A, min64(m, ROWS) * block * 4);
+  float* pb = (float*)scratch(SCRATCH_PACK_B, ceil_div(min64(n, COLS), NR) * NR * block * 4);
+  if (pa == nullptr || pb == nullptr) return fail(MR_ERR_MEMORY, "gemm: no memory for packing");
+  for (int64_t row = 0; row < m; row += ROWS) {
+    int64_t rows = min64(ROWS, m - row);
+    for (int64_t w = 0; w < words; w += block) {
+      int64_t kc = min64(block, words - w);
+      pack_a_block(mode, oa, row, rows, w, kc, pa);
+      Target target = block_target(c, ldc, accumulate || w > 0);
+      for (int64_t col = 0; col < n; col += COLS) {
+        int64_t cols = min64(COLS, n - col);
+        pack_b_block(mode, ob, col, cols, w, kc, pb);
+        multiply_block(mode, rows, cols, kc, pa, pb, NR * kc, alpha, shift(target, row, col));
+      }
+    }
+  }
+  return MR_OK;
+}
+
+int64_t pack_b_bytes(int32_t compute, int64_t n, int64_t k) {
+  return max64(64, ceil_div(n, NR) * NR * words_of(mode_of(compute), k) * 4);
+}
+
+// K block by K block; within one, panels of NR columns.
+void pack_b(int32_t compute, int32_t trans_b, int64_t n, int64_t k, const void* b, int64_t ldb, int32_t b_dtype,
+            void* packed) {
+  Mode mode = mode_of(compute);
+  Operand ob = operand_b(trans_b, n, k, b, ldb, b_dtype);
+  int64_t words = words_of(mode, k), block = k_block(words), width = ceil_div(n, NR) * NR;
+  for (int64_t w = 0; w < words; w += block)
+    pack_b_block(mode, ob, 0, n, w, min64(block, words - w), (float*)packed + w * width);
+}
+
+int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int64_t k, float alpha, const void* a,
+                    int64_t lda, int32_t a_dtype, const void* packed, float* c, int64_t ldc, int32_t accumulate) {
+  Mode mode = mode_of(compute);
+  Operand oa = operand_a(trans_a, m, k, a, lda, a_dtype);
+  int64_t words = words_of(mode, k), block = k_block(words), width = ceil_div(n, NR) * NR;
+  if (words == 0 && !accumulate) clear(m, n, c, ldc);
+  float* pa = (float*)scratch(SCRATCH_PACK_A, min64(m, ROWS) * block * 4);
+  if (pa == nullptr) return fail(MR_ERR_MEMORY, "gemm: no memory for packing");
+  for (int64_t row = 0; row < m; row += ROWS) {
+    int64_t rows = min64(ROWS, m - row);
+    for (int64_t w = 0; w < words; w += block) {
+      int64_t kc = min64(block, words - w);
+      pack_a_block(mode, oa, row, rows, w, kc, pa);
+      const float* pb = (const float*)packed + w * width;
+      Target target = block_target(c, ldc, accumulate || w > 0);
+      for (int64_t col = 0; col < n; col += COLS)
+        multiply_block(mode, rows, min64(COLS, n - col), kc, pa, pb + col * kc, NR * kc, alpha, shift(target, row, col));
+    }
+  }
+  return MR_OK;
+}
+
+}  // namespace MR_PATH
+}  // namespace mr

@@ -1,0 +1,1 @@
+#include "../../medrepro_host.h"
