@@ -85,7 +85,7 @@ export interface Training {
 }
 
 export interface DataSpec {
-  /** `mini/abjadmed` (embedded), `hub:…`, or null when `--data` must name it. */
+  /** `mini/abjadmed` (embedded), `hub:…`, `given/…` when only `--data` can name it, `files:…` once it has. */
   readonly source: string;
   /** Extra training files (an augmentation), by name inside the source. */
   readonly extraTrain: readonly string[];

@@ -1,0 +1,40 @@
+/**
+ * What the command line changes of a resolved experiment. Every change that can change a result goes through here
+ * before the experiment is hashed: a run with another seed or other data must not pass for the spec's own.
+ */
+
+import type { Experiment } from './types';
+
+export interface Overrides {
+  readonly seed?: number | null;
+  /** What `--data` named; recorded as the source `files:<what>`. */
+  readonly data?: string | null;
+  /** Column names of `--map`. */
+  readonly columns?: { readonly text?: string; readonly label?: string } | undefined;
+  /** A local folder for the weights and, unless `tokenizer` is given, the tokeniser. */
+  readonly model?: string | null;
+  readonly precision?: Experiment['training']['precision'] | null;
+}
+
+/** The experiment with the overrides applied; the same object when there are none. */
+export function withOverrides(experiment: Experiment, overrides: Overrides): Experiment {
+  let result = experiment;
+  const { seed, data, columns, model, precision } = overrides;
+  if (seed !== undefined && seed !== null) result = { ...result, training: { ...result.training, seed } };
+  if (precision !== undefined && precision !== null) {
+    result = { ...result, training: { ...result.training, precision } };
+  }
+  if (data !== undefined && data !== null) result = { ...result, data: { ...result.data, source: `files:${data}` } };
+  if (columns?.text !== undefined || columns?.label !== undefined) {
+    const text = columns.text ?? result.data.columns.text;
+    const label = columns.label ?? result.data.columns.label;
+    result = { ...result, data: { ...result.data, columns: { text, label } } };
+  }
+  if (model !== undefined && model !== null) result = { ...result, model: { id: model, revision: null } };
+  return result;
+}
+
+/** The experiments of `--seeds n`: the experiment's own seed and the n - 1 that follow it. */
+export function withSeeds(experiment: Experiment, seeds: number): Experiment[] {
+  return Array.from({ length: seeds }, (_, i) => withOverrides(experiment, { seed: experiment.training.seed + i }));
+}

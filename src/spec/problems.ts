@@ -1,0 +1,79 @@
+/**
+ * What is wrong with a YAML file: a list of problems, each with its line, shown all at once.
+ */
+
+import { MedreproError } from '../errors';
+
+/** One thing that is wrong, as data; `render` makes the line a person reads. */
+export interface Problem {
+  readonly file: string;
+  /** Counts from 1. */
+  readonly line: number;
+  /** Dotted path inside the file: `defaults.both.adapter.rank`; empty for the file as a whole. */
+  readonly path: string;
+  /** What would have been right, after "must be". */
+  readonly expected: string;
+  /** What is there, or null when showing it adds nothing. */
+  readonly actual: string | null;
+  /** The nearest known name, for a name that is not known. */
+  readonly suggestion: string | null;
+}
+
+/** `papers/x.yaml:12: adapter.rnk is not a known field; did you mean 'rank'?` */
+export function renderProblem(problem: Problem): string {
+  const { file, line, path, expected, actual, suggestion } = problem;
+  const subject = path === '' ? '' : `${path} `;
+  const was = actual === null ? '' : ` (was ${actual})`;
+  const hint = suggestion === null ? '' : `; did you mean '${suggestion}'?`;
+  return `${file}:${line}: ${subject}${expected}${was}${hint}`;
+}
+
+/**
+ * One error for all problems of a file; its message has one line per problem, each after the first with its place.
+ *
+ * @throws MedreproError `spec`, placed at the first problem.
+ */
+export function throwProblems(problems: readonly Problem[], remedy: string): void {
+  const sorted = [...problems].sort((a, b) => a.line - b.line);
+  const first = sorted[0];
+  if (first === undefined) return;
+  // `where` places the first problem, so only the others carry their own place
+  const own = renderProblem(first).slice(`${first.file}:${first.line}: `.length);
+  throw new MedreproError('spec', [own, ...sorted.slice(1).map(renderProblem)].join('\n'), {
+    remedy,
+    where: { file: first.file, line: first.line },
+  });
+}
+
+/** The known name nearest to `name`, when it is near enough to be a typing error, else null. */
+export function suggest(name: string, known: Iterable<string>): string | null {
+  let best: string | null = null;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
+export function editDistance(a: string, b: string): number {
+  const width = b.length + 1;
+  const d = new Uint32Array((a.length + 1) * width);
+  const at = (i: number, j: number): number => d[i * width + j] ?? 0;
+  for (let i = 0; i <= a.length; i++) d[i * width] = i;
+  for (let j = 0; j <= b.length; j++) d[j] = j;
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let best = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, substitution);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) best = Math.min(best, at(i - 2, j - 2) + 1);
+      d[i * width + j] = best;
+    }
+  }
+  return at(a.length, b.length);
+}

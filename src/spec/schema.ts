@@ -1,0 +1,199 @@
+/**
+ * The schema of a paper file, in arktype. `papers/schema/paper.schema.json` is made from it, for editors.
+ *
+ * A paper file says once what its experiments share (`defaults`) and, per experiment, only what differs. A block of
+ * settings holds any part of `settings`; `layers.ts` lays the blocks over each other and the result must be complete.
+ */
+
+import { type } from 'arktype';
+
+const count = 'number.integer >= 1';
+const share = '0 <= number < 1';
+
+// --- settings: what an experiment needs, every field present ---
+
+const quantisation = { kind: "'nf4' | 'fp4'", doubleQuant: 'boolean', blockSize: count } as const;
+
+const adapter = {
+  kind: "'lora'",
+  rank: count,
+  alpha: 'number > 0',
+  dropout: share,
+  targets: "'all-linear' | string[]",
+} as const;
+
+const optimiser = {
+  kind: "'adamw'",
+  learningRate: 'number > 0',
+  beta1: share,
+  beta2: share,
+  epsilon: 'number > 0',
+  weightDecay: 'number >= 0',
+} as const;
+
+const data = {
+  source: 'string >= 1',
+  extraTrain: 'string[]',
+  columns: { text: 'string >= 1', label: 'string >= 1' },
+  validation: share,
+  splitSeed: 'number.integer >= 0',
+  test: share,
+  maxLength: count,
+  template: 'string >= 1',
+} as const;
+
+const training = {
+  epochs: count,
+  batchSize: count,
+  accumulation: count,
+  stepsPerEpoch: "'ceil' | 'floor'",
+  clip: 'number > 0 | null',
+  lossNormalisation: "'mean-of-means' | 'sum-over-tokens' | 'undivided'",
+  precision: "'fp32' | 'bf16'",
+  gradientCheckpointing: 'boolean',
+  selection: "'last' | 'best-macro-f1' | 'best-loss'",
+  seed: 'number.integer >= 0',
+} as const;
+
+const schedule = type({
+  kind: "'linear' | 'cosine' | 'constant'",
+  warmup: type({ steps: 'number.integer >= 0' }).or({ ratio: share }),
+});
+
+const head = type({ kind: "'classification'", pooling: "'last-token'" }).or({ kind: "'causal'" });
+
+const loss = type({ kind: "'cross-entropy'" }).or({ kind: "'focal'", gamma: 'number >= 0', alpha: 'number > 0' }).or({
+  kind: "'dice-ce'",
+  diceWeight: 'number >= 0',
+  ceWeight: 'number >= 0',
+  exponent: 'number >= 0',
+  smoothing: 'number >= 0',
+  reduction: "'example' | 'class'",
+});
+
+/** The settings of one experiment at one scale, complete. `model` is an id; its revision stands under `models`. */
+export const Settings = type({
+  unmeasured: 'string >= 1 | null',
+  model: 'string >= 1',
+  quantisation: type(quantisation).or('null'),
+  adapter: type(adapter).or('null'),
+  head,
+  loss,
+  data: type(data),
+  training: type({ ...training, optimiser: type(optimiser), schedule }),
+  metrics: 'string[] >= 1',
+}).onDeepUndeclaredKey('reject');
+export type Settings = typeof Settings.infer;
+
+// --- blocks: any part of the settings, with where the values come from ---
+
+const Notes = type('Record<string, string >= 1>');
+
+/** A block: settings as far as it changes them, and the provenance of exactly those. */
+const Block = type({
+  'unmeasured?': 'string >= 1',
+  'model?': 'string >= 1',
+  'quantisation?': type(optional(quantisation)).or('null'),
+  'adapter?': type(optional(adapter)).or('null'),
+  'head?': head,
+  // one flat object rather than a union: a block may change one number of the loss below it
+  'loss?': {
+    'kind?': "'cross-entropy' | 'focal' | 'dice-ce'",
+    'gamma?': 'number >= 0',
+    'alpha?': 'number > 0',
+    'diceWeight?': 'number >= 0',
+    'ceWeight?': 'number >= 0',
+    'exponent?': 'number >= 0',
+    'smoothing?': 'number >= 0',
+    'reduction?': "'example' | 'class'",
+  },
+  'data?': optional({ ...data, columns: type(optional(data.columns)) }),
+  'training?': optional({
+    ...training,
+    optimiser: type(optional(optimiser)),
+    schedule: type({
+      'kind?': "'linear' | 'cosine' | 'constant'",
+      'warmup?': type({ steps: 'number.integer >= 0' }).or({ ratio: share }),
+    }),
+  }),
+  'metrics?': 'string[] >= 1',
+  /** Dotted path -> the section of the paper that says so. */
+  'section?': Notes,
+  /** Dotted path -> where the released code, logs or adapter say so. */
+  'released?': Notes,
+  /** Dotted path -> why we chose this value: the paper does not give it. */
+  'assumed?': Notes,
+});
+export type Block = typeof Block.infer;
+
+// --- facts about what an experiment uses, for plans ---
+
+const Architecture = type({
+  family: "'qwen3' | 'qwen2' | 'llama' | 'gemma3'",
+  hiddenSize: count,
+  layers: count,
+  heads: count,
+  kvHeads: count,
+  headDim: count,
+  intermediateSize: count,
+  vocabulary: count,
+  tiedEmbeddings: 'boolean',
+});
+export type Architecture = typeof Architecture.infer;
+
+const ModelFacts = type({
+  /** Pinned revision; null when the paper names none and the files could not be looked at. */
+  revision: 'string >= 1 | null',
+  licence: 'string >= 1',
+  /** The terms that must be accepted first; null when anyone can download it. */
+  gated: 'string >= 1 | null',
+  architecture: Architecture,
+});
+export type ModelFacts = typeof ModelFacts.infer;
+
+const DatasetFacts = type({
+  train: count,
+  test: count,
+  classes: count,
+  /** Rows of each file that `data.extraTrain` can add. */
+  'extra?': type(`Record<string, ${count}>`),
+  /** Who must be asked for it; null when anyone can download it. */
+  gated: 'string >= 1 | null',
+  /** Mean tokens of a row, or null when nothing is known. */
+  'meanTokens?': 'number > 0 | null',
+});
+export type DatasetFacts = typeof DatasetFacts.infer;
+
+// --- the file ---
+
+const Blocks = { 'both?': Block, 'full?': Block, 'mini?': Block } as const;
+
+/** A whole paper file. */
+export const PaperFile = type({
+  id: /^[a-z0-9][a-z0-9-]*$/,
+  title: 'string >= 1',
+  citation: 'string >= 1',
+  task: "'sequence-classification' | 'causal-lm'",
+  disclaimers: 'string[] >= 1',
+  /** The golden file, relative to this one; the embedded papers have theirs under `golden/`. */
+  'golden?': 'string >= 1',
+  'models?': type({ '[string]': ModelFacts }),
+  'datasets?': type({ '[string]': DatasetFacts }),
+  defaults: Blocks,
+  experiments: { '[string]': { title: 'string >= 1', ...Blocks } },
+}).onDeepUndeclaredKey('reject');
+export type PaperFile = typeof PaperFile.infer;
+
+/** The schema of paper files as JSON Schema (draft 2020-12), for editors and for field names in messages. */
+export function paperJsonSchema(): object {
+  return { title: 'medrepro paper', ...PaperFile.toJsonSchema() };
+}
+
+// --- internal ---
+
+type Optional<D> = { [K in keyof D & string as `${K}?`]: D[K] };
+
+/** Every field of an object definition optional, for blocks. */
+function optional<const D extends Record<string, unknown>>(definition: D): Optional<D> {
+  return Object.fromEntries(Object.entries(definition).map(([key, value]) => [`${key}?`, value])) as Optional<D>;
+}

@@ -1,0 +1,140 @@
+/**
+ * A YAML file with its lines: the parsed value, and the line on which any path of it stands.
+ *
+ * YAML 1.2 core schema, so `2e-4` is a number, `no` is a string and a duplicate key is an error.
+ */
+
+import type { type } from 'arktype';
+import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { type Problem, suggest } from './problems';
+
+/** Keys of maps and indices of lists, from the file's root. */
+export type Path = readonly (string | number)[];
+
+export interface YamlSource {
+  /** As messages name it. */
+  readonly file: string;
+  readonly text: string;
+  /** The plain value; null for an empty file or one that does not parse. */
+  readonly value: unknown;
+  /** Syntax errors; nothing else is worth reporting while there are any. */
+  readonly syntax: readonly Problem[];
+  /** The line of the key at `path`, or of its nearest ancestor that exists. */
+  lineOf(path: Path): number;
+}
+
+export function parseYaml(text: string, file: string): YamlSource {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', schema: 'core' });
+  const syntax = [...document.errors, ...document.warnings].map((error) => ({
+    file,
+    line: lines.linePos(error.pos[0]).line,
+    path: '',
+    expected: `is not YAML that can be read: ${firstLine(error.message)}`,
+    actual: null,
+    suggestion: null,
+  }));
+  return {
+    file,
+    text,
+    value: syntax.length === 0 ? plainValue(document) : null,
+    syntax,
+    lineOf: (path) => lines.linePos(offsetOf(document, path)).line,
+  };
+}
+
+/** A problem at `path` of `source`. */
+export function problemAt(
+  source: YamlSource,
+  path: Path,
+  expected: string,
+  more: { actual?: string; suggestion?: string | null } = {},
+): Problem {
+  return {
+    file: source.file,
+    line: source.lineOf(path),
+    path: path.join('.'),
+    expected,
+    actual: more.actual ?? null,
+    suggestion: more.suggestion ?? null,
+  };
+}
+
+/**
+ * arktype's errors as problems of a file.
+ *
+ * @param jsonSchema the same schema as JSON Schema: it knows the field names a misspelt one is compared with.
+ * @param place where the checked value stands in the file, by its own path.
+ */
+export function problemsOf(
+  errors: type.errors,
+  source: YamlSource,
+  jsonSchema: object,
+  place: (path: Path) => Path = (path) => path,
+): Problem[] {
+  return errors.map((error) => {
+    const own = error.path.map((key) => (typeof key === 'number' ? key : String(key)));
+    const path = place(own);
+    if (error.code === 'predicate' && error.expected === 'removed') {
+      const known = fieldsAt(jsonSchema, own.slice(0, -1));
+      return problemAt(source, path, 'is not a known field', { suggestion: suggest(String(own.at(-1)), known) });
+    }
+    if (error.code === 'required') return problemAt(source, path, `is missing: it must be ${error.expected}`);
+    return problemAt(source, path, `must be ${error.expected}`, { actual: error.actual });
+  });
+}
+
+/** The field names a JSON Schema knows at `path`; every branch of a union counts. */
+export function fieldsAt(schema: object, path: Path): string[] {
+  let here: SchemaNode[] = branches(schema);
+  for (const key of path) {
+    here = here.flatMap((node) => {
+      const next = typeof key === 'number' ? node.items : (node.properties?.[key] ?? node.additionalProperties);
+      return next === undefined || typeof next === 'boolean' ? [] : branches(next);
+    });
+  }
+  return [...new Set(here.flatMap((node) => Object.keys(node.properties ?? {})))];
+}
+
+// --- internal ---
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, object>>;
+  readonly additionalProperties?: object | boolean;
+  readonly items?: object;
+  readonly anyOf?: readonly object[];
+}
+
+function branches(schema: object): SchemaNode[] {
+  const node: SchemaNode = schema;
+  return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches);
+}
+
+/** Aliases are followed, but not without bound: a file of a few lines must not become gigabytes. */
+function plainValue(document: Document.Parsed): unknown {
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+function offsetOf(document: Document.Parsed, path: Path): number {
+  let node: Node | null | undefined = document.contents;
+  let offset = node?.range?.[0] ?? 0;
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair: Pair | undefined = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+      if (pair === undefined) return offset;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value as Node | null;
+    } else {
+      const item: unknown =
+        node !== null && node !== undefined && 'items' in node ? node.items[Number(key)] : undefined;
+      if (item === undefined) return offset;
+      node = item as Node;
+      offset = node.range?.[0] ?? offset;
+    }
+  }
+  return offset;
+}
+
+function firstLine(message: string): string {
+  return message.split('\n')[0] ?? message;
+}
