@@ -40,8 +40,8 @@ export const NATIVE = 'build/native';
 export const CPU_LIBRARY = `${NATIVE}/libmedrepro_cpu.so`;
 export const NATIVE_TEST = `${NATIVE}/medrepro_test`;
 
-/** The oldest versions that are known to work: those of Ubuntu 22.04. */
-const OLDEST = { cmake: [3, 22], 'g++': [11, 0] } as const;
+/** The first g++ with all intrinsics the AVX512-BF16 path uses. */
+const OLDEST_COMPILER = [11, 0] as const;
 
 /** Everything up to date; `tests` adds the native test program. */
 export async function build(options: { tests?: boolean } = {}): Promise<void> {
@@ -75,8 +75,8 @@ export async function buildKernels(tests: boolean): Promise<void> {
   const fresh = isFresh(`${NATIVE}/libraries.stamp`, libraries, [CPU_LIBRARY]);
   if (fresh && (!tests || isFresh(`${NATIVE}/tests.stamp`, libraries, [NATIVE_TEST]))) return;
 
-  await requireTool('cmake', 'cmake', OLDEST.cmake);
-  await requireTool(compiler, 'g++', OLDEST['g++']);
+  await requireTool('cmake', 'cmake', oldestCmake());
+  await requireTool(compiler, 'g++', OLDEST_COMPILER);
   const cmakeJs = [process.execPath, join(ROOT, 'node_modules/cmake-js/bin/cmake-js')];
   const where = ['-d', join(ROOT, 'kernels'), '-O', join(ROOT, 'build/kernels'), '-l', 'warn'];
   await stage(tests ? 'building kernels and their tests' : 'building kernels', async () => {
@@ -156,6 +156,13 @@ function install(file: string, folder: string): void {
   const target = join(ROOT, folder, basename(file));
   copyFileSync(join(ROOT, file), `${target}.new`);
   renameSync(`${target}.new`, target);
+}
+
+/** The version kernels/CMakeLists.txt asks for. */
+function oldestCmake(): [number, number] {
+  const text = readFileSync(join(ROOT, 'kernels/CMakeLists.txt'), 'utf8');
+  const [, major, minor] = /cmake_minimum_required\(VERSION (\d+)\.(\d+)/.exec(text) ?? [];
+  return [Number(major), Number(minor)];
 }
 
 async function requireTool(command: string, name: string, oldest: readonly [number, number]): Promise<void> {

@@ -1,0 +1,46 @@
+/**
+ * Typed access to what citty parsed. Every method that refuses a value throws a usage error that names the flag.
+ */
+
+import { usageError } from '../errors';
+
+export class Flags {
+  constructor(
+    private readonly values: Readonly<Record<string, unknown>>,
+    /** The words that are not flags: targets, files. */
+    readonly words: readonly string[],
+  ) {}
+
+  /** A boolean flag; false when it was not given and has no default. */
+  is(name: string): boolean {
+    return this.values[name] === true;
+  }
+
+  /** null when it was not given and has no default. */
+  text(name: string): string | null {
+    const value = this.values[name];
+    return typeof value === 'string' ? value : null;
+  }
+
+  /** One of `options`, or null when the flag was not given. */
+  choice<const T extends string>(name: string, options: readonly T[]): T | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const found = options.find((option) => option === text);
+    if (found === undefined) throw usageError(`--${name} is one of ${options.join(', ')}, not '${text}'`);
+    return found;
+  }
+
+  /** A whole number within [min, max], or null when the flag was not given. */
+  integer(name: string, range: { min: number; max?: number }): number | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const { min, max = Number.MAX_SAFE_INTEGER } = range;
+    const value = Number(text);
+    if (!/^[+-]?\d+$/.test(text) || value < min || value > max) {
+      const bounds = range.max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
+      throw usageError(`--${name} takes a whole number ${bounds}, not '${text}'`);
+    }
+    return value;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The two streams. stdout carries results only; everything else goes to stderr. Nothing outside `cli/` and `commands/`
+ * writes to either.
+ */
+
+import { writeSync } from 'node:fs';
+import type { MedreproError } from '../errors';
+
+/** Writes a result line to stdout. A reader that has gone away (`| head`) is no error. */
+export function print(text: string): void {
+  writeTo(1, `${text}\n`);
+}
+
+/** One JSON document on stdout: unrounded doubles, two spaces of indentation. */
+export function printJson(document: unknown): void {
+  print(JSON.stringify(document, null, 2));
+}
+
+/** Writes to stderr as it is. */
+export function printError(text: string): void {
+  writeTo(2, text);
+}
+
+/** Colour on a stream: only on a terminal, and never under NO_COLOR (whatever its value) or TERM=dumb. */
+export function wantsColour(
+  stream: { isTTY?: boolean },
+  env: Record<string, string | undefined> = process.env,
+): boolean {
+  return stream.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
+}
+
+/** An error as people see it: `medrepro: file:line: cause`, a line of remedy, and with `verbose` the stack. */
+export function formatError(error: MedreproError, options: { verbose: boolean; colour: boolean }): string {
+  const { where } = error;
+  const place = where ? `${where.file}${where.line === undefined ? '' : `:${where.line}`}: ` : '';
+  const head = options.colour ? '\x1b[31mmedrepro:\x1b[39m' : 'medrepro:';
+  const lines = [`${head} ${place}${oneLine(error.message)}`];
+  if (error.remedy !== undefined) lines.push(`  ${oneLine(error.remedy)}`);
+  if (options.verbose) lines.push(error.toPlain().stack ?? '');
+  return `${lines.join('\n')}\n`;
+}
+
+// --- internal ---
+
+const closed = new Set<number>();
+
+/** Written before this returns, so that a process that exits next has lost nothing. */
+function writeTo(fd: number, text: string): void {
+  if (closed.has(fd)) return;
+  const data = Buffer.from(text);
+  for (let done = 0; done < data.length; ) {
+    try {
+      done += writeSync(fd, data, done);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') {
+        Bun.sleepSync(1); // a pipe that somebody made non-blocking, and a slow reader
+      } else if (code === 'EPIPE' || code === 'EBADF') {
+        closed.add(fd);
+        return;
+      } else throw error;
+    }
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

@@ -1,0 +1,12 @@
+/** The commands, in the order the help lists them. What they need is imported when they run. */
+
+import type { Command } from '../cli/command';
+import { bench } from './bench';
+import { doctor } from './doctor';
+import { list } from './list';
+import { plan } from './plan';
+import { run } from './run';
+import { selftest } from './selftest';
+import { verify } from './verify';
+
+export const commands: readonly Command[] = [list, plan, run, verify, doctor, selftest, bench];

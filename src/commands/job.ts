@@ -1,0 +1,38 @@
+/** What every command with a job does: run it in the Worker, show its progress, print its result. */
+
+import type { Globals } from '../cli/command';
+import { print, printJson } from '../cli/output';
+import type { ExitCode } from '../errors';
+import type { JobResult } from '../job';
+import { spawnJob } from '../spawn';
+
+export interface Show extends Globals {
+  json: boolean;
+}
+
+/** Runs a job in the Worker and prints its result on stdout. */
+export async function runAndShow(kind: string, request: unknown, show: Show): Promise<ExitCode> {
+  const { stderrProgress } = await import('../cli/progress');
+  const progress = stderrProgress(show.quiet);
+  try {
+    return showResult(await spawnJob(kind, request, { onEvent: progress.onEvent }), show.json);
+  } finally {
+    progress.close();
+  }
+}
+
+/** Runs a job that needs no kernels on this thread: no Worker to start, and Ctrl-C simply ends the process. */
+export async function runHere(kind: string, request: unknown, show: Show): Promise<ExitCode> {
+  const { runJob } = await import('../job');
+  const { stderrProgress } = await import('../cli/progress');
+  const { onEvent } = stderrProgress(show.quiet);
+  return showResult(await runJob(kind, request, { emit: onEvent, cancelled: () => false }), show.json);
+}
+
+// --- internal ---
+
+function showResult(result: JobResult, json: boolean): ExitCode {
+  if (json) printJson(result.document);
+  else if (result.text !== '') print(result.text);
+  return result.exitCode;
+}

@@ -1,0 +1,19 @@
+/** `medrepro plan` */
+
+import type { Command } from '../cli/command';
+import type { RunRequest } from '../run/request';
+import { runHere } from './job';
+import { readRun, SEEDS_FLAG } from './run';
+import { JSON_FLAG, OUT_FLAG, TARGET_FLAGS, TARGETS } from './targets';
+
+export const plan: Command = {
+  name: 'plan',
+  description: 'before anything runs: downloads, memory, steps, FLOPs, hours, disk',
+  flags: { ...TARGET_FLAGS, ...SEEDS_FLAG, ...OUT_FLAG, ...JSON_FLAG },
+  words: TARGETS,
+  examples: ['medrepro plan abjadmed', 'medrepro plan abjadmed --scale full --json'],
+  run: (flags, globals) => {
+    const request: RunRequest = readRun(flags);
+    return runHere('plan', request, { ...globals, json: flags.is('json') });
+  },
+};
