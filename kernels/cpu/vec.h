@@ -10,7 +10,12 @@
 #include <string.h>
 
 #if defined(__AVX512F__) || defined(__AVX2__)
+// GCC 12 reports its own _mm512_undefined_* (int x = x) as uninitialised wherever an intrinsic using it is inlined
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 #include "../medrepro.h"

@@ -1,0 +1,75 @@
+// embedding.cpp: rows of a table by token id, and the gradient of the table.
+#include "op.h"
+
+namespace mr {
+namespace MR_PATH {
+
+// The columns one task of the backward owns: it walks all tokens in order, so the sums have one order for any thread count.
+static constexpr int64_t COLUMN_BLOCK = 128;
+
+static int32_t check_ids(const char* op, int64_t tokens, int64_t vocab, const int32_t* ids) {
+  for (int64_t t = 0; t < tokens; t++)
+    MR_REQUIRE(ids[t] >= 0 && ids[t] < vocab, "%s: ids[%lld] is %d, outside [0, %lld)", op, (long long)t, ids[t],
+               (long long)vocab);
+  return MR_OK;
+}
+
+template <class X, class Y>
+static void forward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const X* table, const int32_t* ids, Y* y) {
+  parallel_chunks(s, tokens, rows_per_task(hidden), [=](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; t++) {
+      const X* row = table + ids[t] * hidden;
+      Y* out = y + t * hidden;
+      each_vector(0, hidden, [=](int64_t c, auto lanes) { store(out + c, load(row + c, lanes), lanes); });
+    }
+  });
+}
+
+template <class T>
+static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const int32_t* ids, const T* dy, float* dtable) {
+  parallel_chunks(s, hidden, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
+    for (int64_t t = 0; t < tokens; t++) {
+      const T* d = dy + t * hidden;
+      float* out = dtable + ids[t] * hidden;
+      each_vector(begin, end, [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
+    }
+  });
+}
+
+int32_t embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int32_t table_dtype,
+                          const void* table, const int32_t* ids, int32_t y_dtype, void* y) {
+  MR_REQUIRE(is_activation(table_dtype), "embedding_forward: table dtype %d is neither f32 nor bf16", table_dtype);
+  MR_REQUIRE(is_activation(y_dtype), "embedding_forward: y dtype %d is neither f32 nor bf16", y_dtype);
+  MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_forward: tokens %lld, vocab %lld, hidden %lld",
+             (long long)tokens, (long long)vocab, (long long)hidden);
+  MR_REQUIRE(tokens == 0 || (table && ids && y), "embedding_forward: table, ids and y must not be NULL");
+  int32_t error = check_ids("embedding_forward", tokens, vocab, ids);
+  if (error) return error;
+  if (table_dtype == MR_F32 && y_dtype == MR_F32)
+    forward_typed(s, tokens, hidden, (const float*)table, ids, (float*)y);
+  else if (table_dtype == MR_F32)
+    forward_typed(s, tokens, hidden, (const float*)table, ids, (bf16*)y);
+  else if (y_dtype == MR_F32)
+    forward_typed(s, tokens, hidden, (const bf16*)table, ids, (float*)y);
+  else
+    forward_typed(s, tokens, hidden, (const bf16*)table, ids, (bf16*)y);
+  return MR_OK;
+}
+
+int32_t embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids,
+                           int32_t dy_dtype, const void* dy, float* dtable) {
+  MR_REQUIRE(is_activation(dy_dtype), "embedding_backward: dy dtype %d is neither f32 nor bf16", dy_dtype);
+  MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_backward: tokens %lld, vocab %lld, hidden %lld",
+             (long long)tokens, (long long)vocab, (long long)hidden);
+  MR_REQUIRE(tokens == 0 || (ids && dy && dtable), "embedding_backward: ids, dy and dtable must not be NULL");
+  int32_t error = check_ids("embedding_backward", tokens, vocab, ids);
+  if (error) return error;
+  if (dy_dtype == MR_F32)
+    backward_typed(s, tokens, hidden, ids, (const float*)dy, dtable);
+  else
+    backward_typed(s, tokens, hidden, ids, (const bf16*)dy, dtable);
+  return MR_OK;
+}
+
+}  // namespace MR_PATH
+}  // namespace mr

@@ -1,0 +1,110 @@
+// rms_norm.cpp: y = (x * rstd) * w over rows, as transformers' Qwen3RMSNorm: the normalised value is rounded to the storage
+// type before it meets the weight.
+#include "op.h"
+
+namespace mr {
+namespace MR_PATH {
+
+// Columns one task of dw owns; it walks the rows in order.
+static constexpr int64_t COLUMN_BLOCK = 64;
+
+// Sum of term(c, lanes) over a row, in four interleaved accumulators that hide the latency of the adds.
+template <class Term>
+MR_INLINE float sum_row(int64_t cols, Term term) {
+  V16 sum[4] = {splat(0.0f), splat(0.0f), splat(0.0f), splat(0.0f)};
+  int64_t c = 0;
+  for (; c + 4 * LANES <= cols; c += 4 * LANES)
+    for (int k = 0; k < 4; k++) sum[k] = term(c + k * LANES, AllLanes{}, sum[k]);
+  for (int k = 0; c + LANES <= cols; c += LANES, k++) sum[k] = term(c, AllLanes{}, sum[k]);
+  if (c < cols) sum[3] = term(c, FirstLanes{(int)(cols - c)}, sum[3]);
+  return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+template <class T>
+static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, const T* x, const float* w, T* y,
+                          float* rstd) {
+  parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+      const T* in = x + r * cols;
+      T* out = y + r * cols;
+      float squares = sum_row(cols, [=](int64_t c, auto lanes, V16 sum) {
+        V16 v = load(in + c, lanes);
+        return fma(v, v, sum);
+      });
+      float scale = 1.0f / __builtin_sqrtf(squares / (float)cols + eps);
+      rstd[r] = scale;
+      V16 factor = splat(scale);
+      each_vector(0, cols, [=](int64_t c, auto lanes) {
+        store(out + c, rounded(load(in + c, lanes) * factor, in) * load(w + c, lanes), lanes);
+      });
+    }
+  });
+}
+
+// With n = x * rstd and g = dy * w: dx = rstd * (g - n * mean(g * n)).
+template <class T>
+static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w,
+                           const float* rstd, T* dx, bool accumulate) {
+  parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+      const T *d = dy + r * cols, *in = x + r * cols;
+      T* out = dx + r * cols;
+      V16 factor = splat(rstd[r]);
+      float dot = sum_row(cols, [=](int64_t c, auto lanes, V16 sum) {
+        return fma(load(d + c, lanes) * load(w + c, lanes), load(in + c, lanes) * factor, sum);
+      });
+      V16 mean = splat(0.0f - dot / (float)cols), zero = splat(0.0f);
+      each_vector(0, cols, [=](int64_t c, auto lanes) {
+        V16 g = load(d + c, lanes) * load(w + c, lanes), n = load(in + c, lanes) * factor;
+        V16 before = accumulate ? load(out + c, lanes) : zero;
+        store(out + c, fma(factor, fma(n, mean, g), before), lanes);
+      });
+    }
+  });
+}
+
+template <class T>
+static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* rstd,
+                            float* dw) {
+  parallel_chunks(s, cols, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
+    each_vector(begin, end, [=](int64_t c, auto lanes) {
+      V16 sum = splat(0.0f);
+      for (int64_t r = 0; r < rows; r++) {
+        V16 n = rounded(load(x + r * cols + c, lanes) * splat(rstd[r]), x);
+        sum = fma(load(dy + r * cols + c, lanes), n, sum);
+      }
+      store(dw + c, load(dw + c, lanes) + sum, lanes);
+    });
+  });
+}
+
+int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, float eps, const void* x,
+                         const float* w, void* y, float* rstd) {
+  MR_REQUIRE(is_activation(dtype), "rms_norm_forward: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_forward: rows %lld, cols %lld", (long long)rows, (long long)cols);
+  MR_REQUIRE(rows == 0 || (x && w && y && rstd), "rms_norm_forward: x, w, y and rstd must not be NULL");
+  if (dtype == MR_F32)
+    forward_typed(s, rows, cols, eps, (const float*)x, w, (float*)y, rstd);
+  else
+    forward_typed(s, rows, cols, eps, (const bf16*)x, w, (bf16*)y, rstd);
+  return MR_OK;
+}
+
+int32_t rms_norm_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, const void* x,
+                          const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw) {
+  MR_REQUIRE(is_activation(dtype), "rms_norm_backward: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_backward: rows %lld, cols %lld", (long long)rows, (long long)cols);
+  MR_REQUIRE(rows == 0 || (dy && x && w && rstd && dx), "rms_norm_backward: dy, x, w, rstd and dx must not be NULL");
+  // dw first: dx may be the buffer of dy
+  if (dtype == MR_F32) {
+    if (dw) weight_gradient(s, rows, cols, (const float*)dy, (const float*)x, rstd, dw);
+    input_gradient(s, rows, cols, (const float*)dy, (const float*)x, w, rstd, (float*)dx, accumulate != 0);
+  } else {
+    if (dw) weight_gradient(s, rows, cols, (const bf16*)dy, (const bf16*)x, rstd, dw);
+    input_gradient(s, rows, cols, (const bf16*)dy, (const bf16*)x, w, rstd, (bf16*)dx, accumulate != 0);
+  }
+  return MR_OK;
+}
+
+}  // namespace MR_PATH
+}  // namespace mr
