@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'bun:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { readTable } from '../../src/data/csv';
+import { readRawFile } from '../../src/data/text-file';
+import { MedreproError } from '../../src/errors';
+
+const COLUMNS = { text: 'text', label: 'category' };
+
+function table(content: string | Uint8Array, name = 'rows.csv') {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  return readTable({ name, bytes }, COLUMNS);
+}
+
+function failure(make: () => unknown): { message: string; file?: string; line?: number; remedy?: string } {
+  try {
+    make();
+  } catch (error) {
+    if (!(error instanceof MedreproError)) throw error;
+    expect([error.code, error.exitCode]).toEqual(['input', 2]);
+    expect(`${error.message}${error.remedy ?? ''}`).not.toContain('\n');
+    return { message: error.message, remedy: error.remedy, ...error.where };
+  }
+  throw new Error('nothing was thrown');
+}
+
+const utf16 = (text: string) => Uint8Array.from(Buffer.from(text, 'utf16le'));
+
+describe('readTable', () => {
+  it('reads quoted commas, quotes, line ends, and mixed row ends, with the line each row starts on', () => {
+    const { rows } = table('text,category\r\n"a\r\nb, ""c""",x\n\n"d\n\ne",y\rlast,"z"');
+    expect(rows).toEqual([
+      { text: 'a\r\nb, "c"', label: 'x', line: 2 },
+      { text: 'd\n\ne', label: 'y', line: 5 },
+      { text: 'last', label: 'z', line: 8 },
+    ]);
+  });
+
+  it('takes columns by name, in any order, and ignores others', () => {
+    const { rows } = table('id,category,text\n1,x,a\n2,y,b\n');
+    expect(rows.map((row) => [row.text, row.label])).toEqual([
+      ['a', 'x'],
+      ['b', 'y'],
+    ]);
+  });
+
+  it('accepts a byte order mark and hashes the file as it lies', () => {
+    const content = '\ufefftext,category\nقلب,x\n';
+    const plain = table(content);
+    expect(plain.rows[0]?.text).toBe('قلب');
+    expect(plain.sha256).toBe(new Bun.CryptoHasher('sha256').update(content).digest('hex'));
+    const packed = gzipSync(content);
+    const unpacked = table(packed, 'rows.csv.gz');
+    expect(unpacked.rows).toEqual(plain.rows);
+    expect(unpacked.sha256).toBe(new Bun.CryptoHasher('sha256').update(packed).digest('hex'));
+  });
+
+  const bad: [string, string | Uint8Array, string, number | undefined, string?][] = [
+    ['empty', '', 'the file is empty', undefined],
+    ['only a byte order mark', '\ufeff', 'the file is empty', undefined],
+    ['header only', 'text,category\n', 'the file has a header but no rows', 1],
+    ['header only without line end', 'text,category', 'the file has a header but no rows', 1],
+    [
+      'missing column',
+      'question,category,my id\na,b,c\n',
+      'there is no column "text"; the columns are question, category, "my id"',
+      1,
+      'name them with --map text=COLUMN,label=category',
+    ],
+    ['semicolons', 'text;category\na;b\n', 'the columns seem to be separated by semicolons', 1],
+    ['the same column twice', 'text,text,category\na,b,c\n', 'two columns are named "text"', 1],
+    ['short row', 'text,category\na,x\n\n"b\n",y\nc\n', 'row 3 has 1 column, the header 2', 6],
+    ['long row', 'text,category\na,x,y\n', 'row 1 has 3 columns, the header 2', 2],
+    ['empty text', 'text,category\n" ",x\n', 'row 1 has nothing in column "text"', 2],
+    ['empty label', 'text,category\na,x\nb,\n', 'row 2 has nothing in column "category"', 3],
+    ['open quote', 'text,category\na,x\n"b,y\nc,z\n', 'row 2 opens a quote that is never closed', 3],
+    ['quote inside', 'text,category\na,x\nb"c,y\n', 'row 2 has a quote inside an unquoted field', 3],
+    ['after a quote', 'text,category\n"a\r\nb",x\n"b"c,y\n', 'row 2 goes on after a closing quote', 4],
+    ['10 MB row', `text,category\na,x\n"${'b'.repeat(1e7)}",y\n`, 'row 2 is longer than 1 MiB', 3],
+    ['NUL', 'text,category\nabc,x\nabcdefgh\0,y\n', 'byte 28 is a NUL, which text does not hold', 3],
+    ['UTF-16 with mark', utf16('\ufefftext,category\n'), 'this is UTF-16 (little endian), not UTF-8 text', undefined],
+    [
+      'UTF-16 without mark',
+      utf16('text,category\na,x\n'),
+      'this is UTF-16 without a byte order mark, not UTF-8 text',
+      undefined,
+    ],
+    ['Parquet', 'PAR1....', 'this is a Parquet file, not UTF-8 text', undefined],
+    ['Windows-1256', Uint8Array.from([...Buffer.from('text,category\na,x\n'), 0xde, 0xe1]), 'byte 18 is not UTF-8', 3],
+    ['cut UTF-8', Uint8Array.from([...Buffer.from('text,category\na,'), 0xd8]), 'byte 16 is not UTF-8', 2],
+    ['a surrogate', Uint8Array.from([...Buffer.from('ab'), 0xed, 0xa0, 0x80]), 'byte 2 is not UTF-8', 1],
+    ['an overlong form', Uint8Array.from([0xc0, 0xaf]), 'byte 0 is not UTF-8', 1],
+  ];
+  it.each(bad.map((c) => [c[0], c] as const))('refuses: %s', (_name, [, content, message, line, remedy]) => {
+    const error = failure(() => table(content));
+    expect(error.message).toBe(message);
+    expect(error.file).toBe('rows.csv');
+    expect(error.line).toBe(line as number);
+    if (remedy !== undefined) expect(error.remedy).toBe(remedy);
+  });
+
+  it('refuses gzip data that is cut, damaged, or none', () => {
+    const packed = gzipSync(`text,category\n${'a,x\n'.repeat(5000)}`);
+    expect(failure(() => table(packed.subarray(0, 60), 'a.gz')).message).toBe('the gzip data is cut short');
+    const damaged = packed.slice();
+    damaged[damaged.length - 6]! ^= 0xff;
+    expect(failure(() => table(damaged, 'a.gz')).message).toBe('the gzip data is damaged');
+    expect(failure(() => table('text,category\n', 'a.gz')).message).toBe('a.gz is named .gz but is not gzip data');
+  });
+
+  it('gives back what any writer that quotes everything wrote', () => {
+    const cell = fc.string({ unit: 'grapheme', minLength: 1 }).filter((s) => s.trim() !== '' && !s.includes('\0'));
+    const rows = fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 20 });
+    const quote = (s: string) => `"${s.replaceAll('"', '""')}"`;
+    fc.assert(
+      fc.property(rows, fc.constantFrom('\n', '\r\n', '\r'), (cells, end) => {
+        const lines = ['text,category', ...cells.map((row) => row.map(quote).join(','))];
+        const { rows: read } = table(lines.join(end));
+        expect(read.map((row) => [row.text, row.label])).toEqual(cells);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('readRawFile', () => {
+  it('names what is missing or a folder', () => {
+    expect(failure(() => readRawFile('/nowhere/rows.csv')).message).toBe('/nowhere/rows.csv does not exist');
+    expect(failure(() => readRawFile('/')).message).toBe('/ is a folder, not a file');
+  });
+});
