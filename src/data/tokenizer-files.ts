@@ -1,0 +1,172 @@
+/**
+ * tokenizer.json and tokenizer_config.json: from a folder or from the embedded files, size-limited, and checked before the
+ * tokenizer library sees them (it trusts its input).
+ *
+ * Checked by hand rather than with a schema: a vocabulary has 150,000 entries and 280,000 merges.
+ */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasAsset, readAsset } from '../assets';
+import { inputError, type MedreproError } from '../errors';
+import { readRawFile } from './text-file';
+
+/** The largest published tokenizer.json is about 35 MB (Gemma 3). */
+const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
+const MAX_CONFIG_BYTES = 16 * 2 ** 20;
+const MAX_ID = 2 ** 24;
+
+/** The two files as bytes. */
+export interface TokenizerFiles {
+  /** Path or asset name of tokenizer.json, for messages. */
+  readonly name: string;
+  readonly tokenizer: Uint8Array;
+  /** tokenizer_config.json; null where a model comes without one. */
+  readonly config: Uint8Array | null;
+}
+
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
+  readonly single_word?: boolean;
+  readonly normalized?: boolean;
+  readonly special?: boolean;
+}
+
+/** tokenizer.json as far as it is checked; the rest is the library's. */
+export interface TokenizerFile {
+  readonly model: {
+    readonly type: string;
+    readonly vocab: Readonly<Record<string, unknown>>;
+    readonly unk_token?: unknown;
+    readonly byte_fallback?: unknown;
+  };
+  readonly added_tokens: readonly AddedToken[];
+  readonly normalizer: object | null;
+  readonly pre_tokenizer: object | null;
+  readonly post_processor: object | null;
+  readonly decoder: object | null;
+}
+
+type ConfigToken = string | { readonly content?: string } | null;
+
+/** tokenizer_config.json as far as it is read here. */
+export interface TokenizerConfig {
+  readonly bos_token?: ConfigToken;
+  readonly eos_token?: ConfigToken;
+  readonly pad_token?: ConfigToken;
+  readonly remove_space?: unknown;
+  readonly do_lowercase_and_remove_accent?: unknown;
+}
+
+/**
+ * Reads tokenizer.json and, where there is one, tokenizer_config.json of a folder on disk.
+ *
+ * @throws MedreproError `input` when the folder holds no tokenizer.json.
+ */
+export function readTokenizerFolder(folder: string): TokenizerFiles {
+  const name = join(folder, 'tokenizer.json');
+  if (!existsSync(name)) {
+    throw inputError(`${folder} holds no tokenizer.json`, { remedy: 'name the folder that does with --tokenizer' });
+  }
+  const config = join(folder, 'tokenizer_config.json');
+  return { name, tokenizer: readRawFile(name).bytes, config: existsSync(config) ? readRawFile(config).bytes : null };
+}
+
+/** {@link readTokenizerFolder} for an embedded folder, `papers/mini/tokenizer`. */
+export function readTokenizerAsset(folder: string): TokenizerFiles {
+  const name = `${folder}/tokenizer.json`;
+  const config = `${folder}/tokenizer_config.json`;
+  return { name, tokenizer: readAsset(name), config: hasAsset(config) ? readAsset(config) : null };
+}
+
+/**
+ * Parses and checks both files.
+ *
+ * @throws MedreproError `input`, one line that names what is wrong.
+ */
+export function parseTokenizerFiles(files: TokenizerFiles): { file: TokenizerFile; config: TokenizerConfig } {
+  const wrong = (what: string): MedreproError =>
+    inputError(`not a usable tokenizer: ${what}`, {
+      where: { file: files.name },
+      remedy: 'copy or download the tokenizer files again',
+    });
+  const file = parseObject(files.tokenizer, MAX_TOKENIZER_BYTES, 'tokenizer.json', wrong);
+  const config =
+    files.config === null ? {} : parseObject(files.config, MAX_CONFIG_BYTES, 'tokenizer_config.json', wrong);
+  checkModel(file.model, wrong);
+  checkAddedTokens(file.added_tokens ?? [], wrong);
+  for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
+    const value = file[part] ?? null;
+    if (value !== null && (!isObject(value) || typeof value.type !== 'string')) {
+      throw wrong(`"${part}" is neither null nor an object with a type`);
+    }
+    file[part] = value;
+  }
+  for (const token of ['bos_token', 'eos_token', 'pad_token']) {
+    const value = config[token] ?? null;
+    const named = isObject(value) ? value.content : value;
+    if (named !== null && typeof named !== 'string') throw wrong(`"${token}" of tokenizer_config.json is not a token`);
+  }
+  return { file: { ...file, added_tokens: file.added_tokens ?? [] } as unknown as TokenizerFile, config };
+}
+
+// --- internal ---
+
+type Json = Record<string, unknown>;
+type Wrong = (what: string) => MedreproError;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseObject(bytes: Uint8Array, limit: number, name: string, wrong: Wrong): Json {
+  if (bytes.length > limit) throw wrong(`${name} is above ${limit / 2 ** 20} MiB`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw wrong(`${name} is not JSON in UTF-8 (${bytes.length} bytes)`);
+  }
+  if (!isObject(value)) throw wrong(`${name} is not a JSON object`);
+  return value;
+}
+
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_ID;
+}
+
+function checkModel(model: unknown, wrong: Wrong): void {
+  if (!isObject(model) || typeof model.type !== 'string') throw wrong('"model" is missing or has no type');
+  if (model.type === 'Unigram') {
+    if (!Array.isArray(model.vocab)) throw wrong('"model.vocab" is not a list');
+    return;
+  }
+  if (!isObject(model.vocab)) throw wrong('"model.vocab" is not an object');
+  const used = new Set<number>();
+  for (const [token, id] of Object.entries(model.vocab)) {
+    if (!isId(id)) throw wrong(`the id of token ${JSON.stringify(token)} is not a whole number`);
+    if (used.has(id)) throw wrong(`id ${id} stands for two tokens`);
+    used.add(id);
+  }
+  if (used.size === 0) throw wrong('"model.vocab" is empty');
+  if (model.type !== 'BPE') return;
+  if (!Array.isArray(model.merges)) throw wrong('"model.merges" is not a list');
+  for (const [i, merge] of model.merges.entries()) {
+    const pair: unknown = typeof merge === 'string' ? merge.split(' ') : merge;
+    const good =
+      Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string' && part !== '');
+    if (!good) throw wrong(`merge ${i} is not a pair of tokens`);
+  }
+}
+
+function checkAddedTokens(tokens: unknown, wrong: Wrong): void {
+  if (!Array.isArray(tokens)) throw wrong('"added_tokens" is not a list');
+  for (const [i, token] of tokens.entries()) {
+    if (!isObject(token) || !isId(token.id) || typeof token.content !== 'string' || token.content === '') {
+      throw wrong(`added token ${i} has no id or no content`);
+    }
+  }
+}
