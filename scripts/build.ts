@@ -79,6 +79,7 @@ export async function buildKernels(tests: boolean): Promise<void> {
   await requireTool(compiler, 'g++', OLDEST_COMPILER);
   const cmakeJs = [process.execPath, join(ROOT, 'node_modules/cmake-js/bin/cmake-js')];
   const where = ['-d', join(ROOT, 'kernels'), '-O', join(ROOT, 'build/kernels'), '-l', 'warn'];
+  forgetMovedBuild();
   await stage(tests ? 'building kernels and their tests' : 'building kernels', async () => {
     await must([...cmakeJs, 'configure', ...where, ...flags]);
     await must([...cmakeJs, 'build', ...where, '-p', String(availableParallelism())]);
@@ -111,7 +112,9 @@ export async function compileBinary(): Promise<void> {
   if (isFresh(stamp, hash, [BINARY])) return;
   await stage('compiling medrepro', async () => {
     prepareAssets(libraries);
-    const unfinished = `${BINARY}.${process.pid}`;
+    // the name is baked in, so it must be the final one; the rename makes the change atomic
+    const unfinished = 'build/compile/medrepro';
+    mkdirSync(join(ROOT, dirname(BINARY)), { recursive: true });
     // --bytecode needs --format=esm: without it the build machine's path is baked in. The two autoload flags keep the
     // binary from obeying a .env or bunfig.toml of the folder it is started in.
     await must([
@@ -149,6 +152,14 @@ function prepareAssets(libraries: readonly string[]): void {
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, Bun.zstdCompressSync(readFileSync(join(ROOT, file)), { level: 19 }));
   }
+}
+
+/** CMake refuses a build folder that was made somewhere else: a checkout that was copied or moved starts over. */
+function forgetMovedBuild(): void {
+  const cache = join(ROOT, 'build/kernels/CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const here = `CMAKE_HOME_DIRECTORY:INTERNAL=${join(ROOT, 'kernels')}\n`;
+  if (!readFileSync(cache, 'utf8').includes(here)) rmSync(dirname(cache), { recursive: true, force: true });
 }
 
 /** Copies by rename: a process that has the old file mapped keeps it. */

@@ -1,0 +1,113 @@
+/**
+ * `bun run test`: builds, then runs every check, and ends with `N passed, N failed`.
+ *
+ * Each stage prints one line; a stage that fails also prints what its tool said. A tool that crashes without counting
+ * counts as one failure. Exit code 0 when nothing failed, 1 otherwise, 2 when the build fails.
+ *
+ * MEDREPRO_TEST_DATA names a folder with the papers' real data; tests that need it are left out without it.
+ */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, NATIVE_TEST } from './build';
+import { type CommandResult, capture, main, ROOT } from './stages';
+
+export interface Count {
+  passed: number;
+  failed: number;
+}
+
+interface Check {
+  name: string;
+  command: string[];
+  /** How many passed and failed, from what was printed; null = it does not say. */
+  count?: (output: string) => Count | null;
+}
+
+if (import.meta.main) {
+  await main(async () => {
+    await build({ tests: true });
+    return finish(await runChecks(checks()));
+  });
+}
+
+/** Runs checks one after the other. */
+export async function runChecks(list: readonly Check[]): Promise<Count> {
+  const total = { passed: 0, failed: 0 };
+  for (const check of list) {
+    const start = performance.now();
+    const result = await capture(check.command);
+    const { passed, failed } = countOf(check, result);
+    total.passed += passed;
+    total.failed += failed;
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`${failed > 0 ? 'FAIL' : 'ok  '} ${check.name}: ${passed} passed, ${failed} failed (${seconds} s)`);
+    if (failed > 0) console.log(withoutPasses(result.output));
+  }
+  return total;
+}
+
+/** Prints the last line, alone, and returns the exit code. */
+export function finish({ passed, failed }: Count): number {
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 || passed === 0 ? 1 : 0;
+}
+
+/** The last `N passed, N failed` of an output: what medrepro_test and these scripts end with. */
+export function countPlain(output: string): Count | null {
+  const found = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
+  return found ? { passed: Number(found[1]), failed: Number(found[2]) } : null;
+}
+
+/** The summary of `bun test`: ` 12 pass`, ` 1 fail`, and errors between tests. */
+export function countBunTest(output: string): Count | null {
+  const number = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}$`, 'm').exec(output)?.[1] ?? 0);
+  const passed = number('pass');
+  const failed = number('fail') + number('errors?');
+  return passed + failed > 0 ? { passed, failed } : null;
+}
+
+// --- internal ---
+
+function checks(): Check[] {
+  const bun = process.execPath;
+  const tool = (name: string) => [bun, join(ROOT, 'node_modules', name)];
+  const miniatures = readdirSync(join(ROOT, 'scripts')).includes('mini')
+    ? readdirSync(join(ROOT, 'scripts/mini')).filter((name) => name.startsWith('make') && name.endsWith('.ts'))
+    : [];
+  return [
+    { name: 'types', command: tool('typescript/bin/tsc') },
+    { name: 'format and lint', command: tool('@biomejs/biome/bin/biome').concat('ci', '--colors=off') },
+    { name: 'bindings match the headers', command: [bun, 'scripts/bindings.ts', '--check'] },
+    ...miniatures.map((name) => ({
+      name: `miniatures: ${name}`,
+      command: [bun, join('scripts/mini', name), '--check'],
+    })),
+    { name: 'kernels', command: [join(ROOT, NATIVE_TEST)], count: countPlain },
+    { name: 'TypeScript', command: [bun, 'test', ...testFolders()], count: countBunTest },
+    { name: 'the compiled binary', command: [bun, 'test', './test/cli'], count: countBunTest },
+  ];
+}
+
+/** Everything under test/ that holds tests, but test/cli, which has a stage of its own. */
+function testFolders(): string[] {
+  return readdirSync(join(ROOT, 'test'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'cli' && entry.name !== 'fixtures')
+    .map((entry) => `./test/${entry.name}`);
+}
+
+function countOf(check: Check, { exitCode, output }: CommandResult): Count {
+  const count = check.count?.(output) ?? (check.count ? { passed: 0, failed: 0 } : null);
+  if (count === null) return exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const crashed = (exitCode !== 0 && count.failed === 0) || count.passed + count.failed === 0;
+  return { passed: count.passed, failed: count.failed + (crashed ? 1 : 0) };
+}
+
+/** `bun test` lists what passed too; that helps nobody who looks for a failure. */
+function withoutPasses(output: string): string {
+  return output
+    .split('\n')
+    .filter((line) => !line.startsWith('(pass)'))
+    .join('\n')
+    .trimEnd();
+}

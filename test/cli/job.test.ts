@@ -1,0 +1,78 @@
+/** Jobs in a Worker: events, results, errors, and both kinds of Ctrl-C. */
+
+import { describe, expect, test } from 'bun:test';
+import type { JobEvent } from '../../src/events';
+import { runJob } from '../../src/job';
+import { spawnJob } from '../../src/spawn';
+import { WORKER } from './count-job';
+
+describe('spawnJob', () => {
+  test('forwards events in order, then the result', async () => {
+    const events: JobEvent[] = [];
+    const result = await spawnJob('count', 3, { worker: WORKER, onEvent: (event) => events.push(event) });
+    expect(events.map((event) => event.kind === 'progress' && event.done)).toEqual([1, 2, 3]);
+    expect(result).toEqual({ exitCode: 1, text: 'counted to 3', document: { count: 3, exact: 0.1 + 0.2 } });
+  });
+
+  test('an error keeps its code, exit code and remedy', async () => {
+    const failed = spawnJob('hash', null, { worker: WORKER, onEvent: () => {} });
+    expect(failed).rejects.toMatchObject({
+      code: 'hash',
+      exitCode: 3,
+      message: 'weights: sha256 is bb, expected aa',
+      remedy: expect.stringContaining('fetch'),
+    });
+  });
+
+  test('a bug is an internal error that keeps its stack', async () => {
+    const failed = spawnJob('bug', null, { worker: WORKER, onEvent: () => {} });
+    expect(failed).rejects.toMatchObject({
+      code: 'internal',
+      exitCode: 2,
+      message: 'internal error: x is not a function',
+      stack: expect.stringContaining('count-job.ts'),
+    });
+  });
+
+  test('an unknown job is an internal error', async () => {
+    const context = { emit: () => {}, cancelled: () => false };
+    expect(runJob('toString', null, context)).rejects.toMatchObject({ code: 'internal' });
+  });
+});
+
+describe('signals', () => {
+  /** Starts the `block` job in a process of its own and waits until it blocks in native code. */
+  async function blocked(saving: number) {
+    const child = Bun.spawn([process.execPath, WORKER.pathname, 'block', String(saving)], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    for await (const chunk of child.stdout) if (Buffer.from(chunk).includes('blocking')) break;
+    return child;
+  }
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s: the job saves, then 130', async (signal) => {
+    const child = await blocked(100);
+    child.kill(signal);
+    expect(await child.exited).toBe(130);
+    expect(await child.stderr.text()).toBe('medrepro: stopped\n  continue with --resume\n');
+  });
+
+  test('the same key press delivered twice is one', async () => {
+    const child = await blocked(300);
+    child.kill('SIGINT');
+    await Bun.sleep(50);
+    child.kill('SIGINT');
+    expect(await child.exited).toBe(130);
+    expect(await child.stderr.text()).toContain('continue with --resume');
+  });
+
+  test('a second Ctrl-C ends it at once, also out of a native call', async () => {
+    const child = await blocked(60_000);
+    child.kill('SIGINT');
+    await Bun.sleep(700);
+    child.kill('SIGINT');
+    expect(await child.exited).toBe(130);
+    expect(await child.stderr.text()).toBe('');
+  });
+});
