@@ -1,0 +1,82 @@
+/**
+ * The checks that take minutes or depend on the machine's speed; `bun scripts/test.ts --slow` runs them after the tests.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BINARY, CPU_LIBRARY } from './build';
+import { type CommandResult, capture, ROOT } from './stages';
+import { type Check, countPlain } from './test';
+
+/** The library must load on Ubuntu 22.04. */
+const GLIBC_FLOOR = 35;
+
+/** Milliseconds of CPU `--help` may take; the best of HELP_TRIES counts, because other work on the machine is not ours. */
+const HELP_BUDGET = 60;
+const HELP_TRIES = 5;
+
+export function slowChecks(): Check[] {
+  return [
+    { name: `glibc 2.${GLIBC_FLOOR} is enough, and only glibc is needed`, command: checkLibraryNeeds },
+    { name: `--help takes less than ${HELP_BUDGET} ms of CPU`, command: checkHelpTime },
+    { name: "the README's first command", command: runReadme },
+    { name: 'kernels under ASan and UBSan', command: () => sanitized('address,undefined'), count: countPlain },
+    { name: 'kernels under TSan', command: () => sanitized('thread'), count: countPlain },
+  ];
+}
+
+// --- internal ---
+
+async function checkLibraryNeeds(): Promise<CommandResult> {
+  const { exitCode, output } = await capture(['objdump', '-pT', CPU_LIBRARY]);
+  if (exitCode !== 0) return { exitCode, output };
+  const versions = [...output.matchAll(/\bGLIBC_2\.(\d+)/g)].map((match) => Number(match[1]));
+  const needed = [...output.matchAll(/^ *NEEDED +(\S+)$/gm)].map((match) => match[1] ?? '');
+  const foreign = needed.filter(
+    (name) => !/^(libc|libm|libpthread|libdl|ld-linux-x86-64|ld-linux-aarch64)\.so/.test(name),
+  );
+  const newest = Math.max(...versions);
+  const ok = versions.length > 0 && newest <= GLIBC_FLOOR && foreign.length === 0;
+  return { exitCode: ok ? 0 : 1, output: `needs glibc 2.${newest} and ${needed.join(', ')}` };
+}
+
+async function checkHelpTime(): Promise<CommandResult> {
+  const times: number[] = [];
+  for (let i = 0; i < HELP_TRIES; i++) {
+    const child = Bun.spawn([join(ROOT, BINARY), '--help'], { stdout: 'ignore', stderr: 'ignore' });
+    await child.exited;
+    // cpuTime is in microseconds
+    times.push(Number(child.resourceUsage()?.cpuTime.total ?? Number.NaN) / 1000);
+  }
+  const best = Math.min(...times);
+  return { exitCode: best < HELP_BUDGET ? 0 : 1, output: `${times.map((time) => time.toFixed(1)).join(', ')} ms` };
+}
+
+/** `medrepro run abjadmed` as a reviewer types it: from a folder of their own. */
+async function runReadme(): Promise<CommandResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'medrepro-readme-'));
+  try {
+    return await capture([join(ROOT, BINARY), 'run', 'abjadmed'], { cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Builds medrepro_test with a sanitizer, in a folder of its own, and runs it. */
+async function sanitized(sanitizer: string): Promise<CommandResult> {
+  const folder = join(ROOT, 'build', `sanitize-${sanitizer.replace(',', '-')}`);
+  const compiler = `-DCMAKE_CXX_COMPILER=${process.env.CXX ?? 'g++'}`;
+  const configure = ['cmake', '-S', 'kernels', '-B', folder, '-DMR_TESTS=ON', `-DMR_SANITIZE=${sanitizer}`, compiler];
+  const compile = ['cmake', '--build', folder, '--target', 'medrepro_test', '-j', String(availableParallelism())];
+  for (const command of [configure, compile]) {
+    const result = await capture(command);
+    if (result.exitCode !== 0) return result;
+  }
+  // TSan of older compilers cannot place its shadow memory under strong address space randomisation
+  const fixed = (await capture(['setarch', '-R', 'true'])).exitCode === 0 ? ['setarch', '-R'] : [];
+  const { output } = await capture(['find', folder, '-name', 'medrepro_test', '-type', 'f']);
+  return capture([...fixed, output.trim()], {
+    env: { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1' },
+  });
+}
