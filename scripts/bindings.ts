@@ -65,7 +65,8 @@ function readHeader(path: string): { declarations: Declaration[]; enums: Map<str
     const flat = match[2]!.replace(/\s+/g, ' ').trim();
     const parts = /^(.+?)\s*(mr_\w+)\(([^)]*)\)$/.exec(flat);
     if (!parts) throw new Error(`${path}: cannot read: ${flat}`);
-    const parameters = parts[3]!.trim() === 'void' ? [] : parts[3]!.split(',').map((part) => readParameter(part.trim()));
+    const parameters =
+      parts[3]!.trim() === 'void' ? [] : parts[3]!.split(',').map((part) => readParameter(part.trim()));
     declarations.push({ name: parts[2]!, returns: parts[1]!.trim(), parameters, comment });
     comment = '';
   }
@@ -121,9 +122,14 @@ function tsMethod(d: Declaration, ops: boolean): string {
   if (ops) {
     return `${docstring(d.comment, '  ')}  ${name}(${signature}): void {\n${checks.map((c) => `    ${c}\n`).join('')}    const code = ${call};\n    if (code !== 0) this.fail(code, '${d.name}');\n  }\n`;
   }
-  const returns = d.returns.endsWith('*') ? (d.returns === 'const char*' ? 'string' : 'Address') : d.returns === 'void' ? 'void' : 'number';
-  const value =
-    returns === 'string' ? `cString(${call})` : returns === 'Address' ? `address(${call})` : call;
+  const returns = d.returns.endsWith('*')
+    ? d.returns === 'const char*'
+      ? 'string'
+      : 'Address'
+    : d.returns === 'void'
+      ? 'void'
+      : 'number';
+  const value = returns === 'string' ? `cString(${call})` : returns === 'Address' ? `address(${call})` : call;
   const body = returns === 'void' ? `    ${value};\n` : `    return ${value};\n`;
   return `${docstring(d.comment, '  ')}  ${name}(${signature}): ${returns} {\n${checks.map((c) => `    ${c}\n`).join('')}${body}  }\n`;
 }
@@ -258,7 +264,10 @@ ${exported}}  // extern "C"
 const device = readHeader(join(ROOT, 'kernels/medrepro.h'));
 const host = readHeader(join(ROOT, 'kernels/medrepro_host.h'));
 const outputs: [string, string][] = [
-  ['src/native/bindings.ts', typescript(device.declarations, host.declarations, new Map([...device.enums, ...host.enums]))],
+  [
+    'src/native/bindings.ts',
+    typescript(device.declarations, host.declarations, new Map([...device.enums, ...host.enums])),
+  ],
   ['kernels/cpu/dispatch.inc', dispatch(device.declarations)],
 ];
 let stale = 0;

@@ -1,0 +1,83 @@
+/** Sums, gates, rows: the small ops between the matrix products. */
+import type { Tensor } from '../../native/tensor';
+import type { Tape } from '../tape';
+
+/** y = a + b, same shapes. */
+export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const y = tape.device.empty(a.shape, a.dtype);
+  tape.ops.add(a.code, a.size, a.address, b.address, y.address);
+  return tape.record({
+    output: y,
+    inputs: [a, b],
+    saved: [],
+    backward: (dy) => {
+      if (b.requiresGrad) passOn(tape, dy, b);
+      // dy is nobody else's any more: a may take it over instead of copying it
+      if (a.requiresGrad && a.grad === null) a.grad = dy.retain();
+      else if (a.requiresGrad) passOn(tape, dy, a);
+    },
+  });
+}
+
+function passOn(tape: Tape, dy: Tensor, input: Tensor): void {
+  const { into, accumulate } = tape.claim(input);
+  if (accumulate === 0) tape.ops.copy(dy.bytes, dy.address, into.address);
+  else tape.ops.add(dy.code, dy.size, dy.address, into.address, into.address);
+}
+
+/** silu(gate) * up (Shazeer 2020), [T, intermediate]. */
+export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
+  const y = tape.device.empty(gate.shape, gate.dtype);
+  tape.ops.swigluForward(gate.code, gate.size, gate.address, up.address, y.address);
+  return tape.record({
+    output: y,
+    inputs: [gate, up],
+    saved: [gate, up],
+    backward: (dy) => {
+      const dGate = tape.claim(gate);
+      const dUp = tape.claim(up);
+      if (dGate.accumulate || dUp.accumulate) throw new Error('swiglu: gate or up is used twice');
+      tape.ops.swigluBackward(
+        gate.code,
+        gate.size,
+        dy.address,
+        gate.address,
+        up.address,
+        dGate.into.address,
+        dUp.into.address,
+      );
+    },
+  });
+}
+
+/** table[ids] -> [T, hidden] in `dtype`. A trained table is fp32 with a gradient. */
+export function embedding(tape: Tape, table: Tensor, ids: Tensor, dtype: 'f32' | 'bf16'): Tensor {
+  const [vocab, hidden] = [table.rows, table.cols];
+  const y = tape.device.empty([ids.size, hidden], dtype);
+  tape.ops.embeddingForward(ids.size, vocab, hidden, table.code, table.address, ids.address, y.code, y.address);
+  return tape.record({
+    output: y,
+    inputs: [table],
+    saved: [ids],
+    backward: (dy) => {
+      const { into } = tape.claim(table);
+      tape.ops.embeddingBackward(ids.size, vocab, hidden, ids.address, dy.code, dy.address, into.address);
+    },
+  });
+}
+
+/** x[rows] for distinct rows: [n, cols]. */
+export function gatherRows(tape: Tape, x: Tensor, rows: Tensor): Tensor {
+  const y = tape.device.empty([rows.size, x.cols], x.dtype);
+  tape.ops.gatherRows(x.code, rows.size, x.cols, x.address, rows.address, y.address);
+  return tape.record({
+    output: y,
+    inputs: [x],
+    saved: [rows],
+    backward: (dy) => {
+      const { into, accumulate } = tape.claim(x);
+      if (accumulate === 0) tape.ops.fill(into.code, into.size, 0, into.address);
+      tape.ops.scatterAddRows(x.code, rows.size, x.cols, dy.address, rows.address, into.address);
+    },
+  });
+}

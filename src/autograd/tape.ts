@@ -1,0 +1,115 @@
+/**
+ * Reverse-mode differentiation in four ideas.
+ *
+ * 1. An op computes its output at once, and if any input needs a gradient it *records* a closure that will turn the
+ *    output's gradient into its inputs' gradients. Forward and backward of an op stand side by side in `ops/`.
+ * 2. `backward` runs the closures in reverse. A gradient is *claimed* by each op that contributes to it: the first claim
+ *    writes, later ones accumulate, so that no gradient is ever cleared and added to for nothing.
+ * 3. Lifetimes: a tensor lives until the scope that made it ends, unless an op saved it for its backward; what was saved is
+ *    released the moment that backward has run.
+ * 4. A checkpointed block keeps only its input and is run again, recording, when backward reaches it.
+ */
+import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
+
+/** What `record` needs to know of an op. */
+export interface Recorded {
+  /** The op's result. */
+  readonly output: Tensor;
+  /** Everything the result depends on; the op is recorded only when one of these needs a gradient. */
+  readonly inputs: readonly Tensor[];
+  /** Tensors `backward` reads, besides the output's gradient. */
+  readonly saved: readonly Tensor[];
+  /** Adds to the gradients of the inputs. `gradient` is that of the output. */
+  readonly backward: (gradient: Tensor) => void;
+}
+
+/** Where an op writes a gradient: into `into`, adding when `accumulate` is 1 (the ABI's flag). */
+export interface Claim {
+  readonly into: Tensor;
+  readonly accumulate: 0 | 1;
+}
+
+export class Tape {
+  private nodes: Recorded[] = [];
+
+  /** `recording: false` is inference: nothing is kept beyond the scope that made it. */
+  constructor(
+    readonly device: Device,
+    readonly recording: boolean,
+  ) {}
+
+  get ops(): Device['ops'] {
+    return this.device.ops;
+  }
+
+  /** Keeps the op for backward if it matters to any gradient, and marks its output as needing one. */
+  record(op: Recorded): Tensor {
+    if (this.recording && op.inputs.some((input) => input.requiresGrad)) {
+      op.output.requiresGrad = true;
+      op.output.retain();
+      for (const tensor of op.saved) tensor.retain();
+      this.nodes.push(op);
+    }
+    return op.output;
+  }
+
+  /** The gradient of `tensor`, made on the first claim. Only to be called for a tensor that `requiresGrad`. */
+  claim(tensor: Tensor): Claim {
+    if (tensor.grad !== null) return { into: tensor.grad, accumulate: 1 };
+    tensor.grad = this.device.empty(tensor.shape, tensor.dtype).retain();
+    return { into: tensor.grad, accumulate: 0 };
+  }
+
+  /**
+   * Runs a block of ops in a scope of its own; only its result outlives it. With `checkpoint`, nothing else is kept and
+   * the block is run again in backward, so it must be a function of `input` and of parameters alone.
+   */
+  block(input: Tensor, checkpoint: boolean, body: (tape: Tape, input: Tensor) => Tensor): Tensor {
+    this.device.checkCancelled();
+    if (!checkpoint || !this.recording) {
+      return this.device.scope(() => body(this, input));
+    }
+    const output = this.device.scope(() => body(new Tape(this.device, false), input));
+    // the block's parameters may need gradients even when its input does not
+    const marker = { requiresGrad: true } as Tensor;
+    return this.record({
+      output,
+      inputs: [input, marker],
+      saved: [input],
+      backward: (gradient) => {
+        const again = new Tape(this.device, true);
+        const result = body(again, input);
+        result.grad = gradient.retain();
+        again.backward();
+      },
+    });
+  }
+
+  /** Runs every recorded backward, last first, and forgets the ops. The last output's gradient must be set or implied. */
+  backward(): void {
+    for (let node = this.nodes.pop(); node !== undefined; node = this.nodes.pop()) {
+      this.device.checkCancelled();
+      const { output, saved, backward } = node;
+      // an output nobody used has no gradient and contributes nothing
+      if (output.grad !== null) {
+        const gradient = output.grad;
+        this.device.scope(() => backward(gradient));
+        gradient.release();
+        output.grad = null;
+      }
+      for (const tensor of saved) tensor.release();
+      output.release();
+    }
+  }
+
+  /** Forgets every recorded op without running it, as after an interruption. */
+  discard(): void {
+    for (const { output, saved } of this.nodes.splice(0).reverse()) {
+      for (const tensor of saved) tensor.release();
+      output.grad?.release();
+      output.grad = null;
+      output.release();
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** A model from nothing: transformers' initialisation (normal matrices, norms of one), from Philox streams. */
+import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import type { DecoderConfig } from './config';
+import { BLOCK_LINEARS } from './decoder';
+import type { ModelFiles } from './model';
+import { encodeSafetensors, parseSafetensors, type TensorToWrite } from './safetensors';
+
+/** Name and shape of every tensor of a checkpoint, in transformers' order. */
+export function tensorShapes(config: DecoderConfig): [string, number[]][] {
+  const { hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config;
+  const linear: Record<(typeof BLOCK_LINEARS)[number], number[]> = {
+    'self_attn.q_proj': [heads * headDim, hiddenSize],
+    'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
+    'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
+    'self_attn.o_proj': [hiddenSize, heads * headDim],
+    'mlp.gate_proj': [intermediateSize, hiddenSize],
+    'mlp.up_proj': [intermediateSize, hiddenSize],
+    'mlp.down_proj': [hiddenSize, intermediateSize],
+  };
+  const shapes: [string, number[]][] = [['model.embed_tokens.weight', [vocabSize, hiddenSize]]];
+  for (let index = 0; index < config.layers; index++) {
+    const at = (name: string): string => `model.layers.${index}.${name}.weight`;
+    shapes.push([at('input_layernorm'), [hiddenSize]], [at('post_attention_layernorm'), [hiddenSize]]);
+    shapes.push([at('self_attn.q_norm'), [headDim]], [at('self_attn.k_norm'), [headDim]]);
+    for (const name of BLOCK_LINEARS) shapes.push([at(name), linear[name]]);
+  }
+  shapes.push(['model.norm.weight', [hiddenSize]]);
+  if (!config.tieWordEmbeddings) shapes.push(['lm_head.weight', [vocabSize, hiddenSize]]);
+  return shapes;
+}
+
+/**
+ * Fresh fp32 weights: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does for what adds
+ * to the residual stream; norms 1.
+ */
+export function initialise(device: Device, config: DecoderConfig, std: number, seed: number): ModelFiles {
+  const residual = std / Math.sqrt(2 * config.layers);
+  const tensors = tensorShapes(config).map(([name, shape], stream): TensorToWrite => {
+    const data = device.scope(() => {
+      const tensor = device.empty(shape, 'f32');
+      if (shape.length === 1) device.ops.fill(tensor.code, tensor.size, 1, tensor.address);
+      else {
+        const spread = /o_proj|down_proj/.test(name) ? residual : std;
+        device.ops.normal(tensor.size, 0, spread, seed >>> 0, stream, tensor.address);
+      }
+      return device.readBytes(tensor);
+    });
+    return { name, dtype: 'f32', shape, data };
+  });
+  const bytes = Buffer.concat(encodeSafetensors(tensors));
+  return { name: 'random weights', config, tensors: parseSafetensors(bytes, 'random weights'), sha256: '' };
+}
+
+/** Trained tensors rounded to bf16, ready to be written. */
+export function asBf16(device: Device, tensors: ReadonlyMap<string, Tensor>): TensorToWrite[] {
+  return [...tensors].map(([name, tensor]) => {
+    const data = device.scope(() => {
+      const half = device.empty(tensor.shape, 'bf16');
+      device.ops.cast(tensor.code, half.code, tensor.size, tensor.address, half.address);
+      return device.readBytes(half);
+    });
+    return { name, dtype: 'bf16', shape: tensor.shape, data };
+  });
+}

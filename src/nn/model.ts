@@ -1,0 +1,241 @@
+/** A model ready to run: the decoder, its head, and what of it is trained. */
+
+import { ptr } from 'bun:ffi';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readAsset, readAssetText } from '../assets';
+import type { Compute, Weight } from '../autograd/ops/linear';
+import { inputError } from '../errors';
+import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import { type DecoderConfig, parseConfig } from './config';
+import { BLOCK_LINEARS, type Block, type BlockLinear, Decoder, type Linear } from './decoder';
+import { addLora, type LoraOptions } from './lora';
+import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, storedF32 } from './safetensors';
+import { DenseWeight, type FourBitOptions, FourBitWeight, quantise4bit } from './weights';
+
+/** A checkpoint: its configuration and its tensors, not yet on any device. */
+export interface ModelFiles {
+  readonly name: string;
+  readonly config: DecoderConfig;
+  readonly tensors: Safetensors;
+  /** sha256 of the weights, for the manifest. */
+  readonly sha256: string;
+}
+
+export interface ModelOptions {
+  readonly task: 'sequence-classification' | 'causal-lm';
+  /** Classes of the classifier's head (ignored for a causal LM). */
+  readonly classes: number;
+  readonly compute: Compute;
+  readonly quantisation: FourBitOptions | null;
+  /** Keep dequantised copies of 4-bit weights: same bits, more memory, no work per step. */
+  readonly resident: boolean;
+  readonly adapter: LoraOptions | null;
+  /** Train every parameter instead of an adapter. */
+  readonly fullParameter: boolean;
+  /** Seed of everything that starts random: adapters, a new score head. */
+  readonly seed: number;
+}
+
+export interface Model {
+  readonly config: DecoderConfig;
+  readonly decoder: Decoder;
+  /** [vocab, hidden] or [classes, hidden]. */
+  readonly head: Weight;
+  /** What training changes, fp32 with gradients, by the names PEFT (or, for full training, transformers) gives them. */
+  readonly trainable: ReadonlyMap<string, Tensor>;
+  /** Parameters of the base (tied embeddings once). */
+  readonly baseParameters: number;
+  /** Bytes of the base's matrices as stored: packed when quantised. */
+  readonly baseBytes: number;
+}
+
+/** Reads a folder with config.json and model.safetensors. */
+export function openModelFolder(folder: string): ModelFiles {
+  const configPath = join(folder, 'config.json');
+  const weightsPath = join(folder, 'model.safetensors');
+  for (const path of [configPath, weightsPath]) {
+    if (!existsSync(path)) throw inputError(`${path} does not exist`, { remedy: 'name a folder of a HF checkpoint' });
+  }
+  const config = parseConfig(readFileSync(configPath, 'utf8'), configPath);
+  const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(weightsPath)).digest('hex');
+  return { name: folder, config, tensors: openSafetensors(weightsPath), sha256 };
+}
+
+/** Opens an embedded miniature: `mini/base-large`. */
+export function openEmbeddedModel(id: string): ModelFiles {
+  const folder = `papers/${id}`;
+  const config = parseConfig(readAssetText(`${folder}/config.json`), `${folder}/config.json`);
+  const bytes = readAsset(`${folder}/model.safetensors`);
+  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
+  return { name: id, config, tensors: parseSafetensors(bytes, `${folder}/model.safetensors`), sha256 };
+}
+
+/** Random stream of a new classification head. */
+const HEAD_STREAM = 0x53434f52;
+/** Standard deviation transformers gives new linears (initializer_range). */
+const INITIALIZER_RANGE = 0.02;
+
+/** Puts a checkpoint on a device. @throws MedreproError `input` when a tensor is missing or has another shape. */
+export function loadModel(device: Device, files: ModelFiles, options: ModelOptions): Model {
+  const { config } = files;
+  const loader = new Loader(device, files, options);
+  const embedTokens = loader.table('model.embed_tokens.weight', [config.vocabSize, config.hiddenSize]);
+  const blocks = Array.from({ length: config.layers }, (_, index) => loader.block(index));
+  const norm = loader.vector('model.norm.weight', config.hiddenSize);
+  const decoder = new Decoder(device, config, embedTokens, blocks, norm);
+  const trainable = loader.trainable;
+  if (options.adapter !== null) {
+    for (const [name, tensor] of addLora(device, decoder.linears(), options.adapter, options.seed)) {
+      trainable.set(name, makeTrainable(device, tensor));
+    }
+  }
+  const head =
+    options.task === 'causal-lm' ? loader.languageHead(embedTokens) : loader.classificationHead(options.classes);
+  const { baseParameters, baseBytes } = loader;
+  return { config, decoder, head, trainable, baseParameters, baseBytes };
+}
+
+/** Gives an fp32 tensor a gradient of its own, zero, that outlives every step. */
+export function makeTrainable(device: Device, tensor: Tensor): Tensor {
+  tensor.requiresGrad = true;
+  tensor.grad = device.zeros(tensor.shape, 'f32').retain();
+  return tensor;
+}
+
+// --- internal ---
+
+class Loader {
+  readonly trainable = new Map<string, Tensor>();
+  baseParameters = 0;
+  baseBytes = 0;
+
+  constructor(
+    private readonly device: Device,
+    private readonly files: ModelFiles,
+    private readonly options: ModelOptions,
+  ) {}
+
+  block(index: number): Block {
+    const { hiddenSize, heads, kvHeads, headDim, intermediateSize } = this.files.config;
+    const at = (name: string): string => `model.layers.${index}.${name}`;
+    const shapes: Record<BlockLinear, [number, number]> = {
+      'self_attn.q_proj': [heads * headDim, hiddenSize],
+      'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
+      'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
+      'self_attn.o_proj': [hiddenSize, heads * headDim],
+      'mlp.gate_proj': [intermediateSize, hiddenSize],
+      'mlp.up_proj': [intermediateSize, hiddenSize],
+      'mlp.down_proj': [hiddenSize, intermediateSize],
+    };
+    const entries = BLOCK_LINEARS.map((name): [BlockLinear, Linear] => {
+      const weight = this.matrix(`${at(name)}.weight`, shapes[name]);
+      return [name, { name: at(name), weight, lora: null }];
+    });
+    return {
+      inputNorm: this.vector(at('input_layernorm.weight'), hiddenSize),
+      postAttentionNorm: this.vector(at('post_attention_layernorm.weight'), hiddenSize),
+      qNorm: this.vector(at('self_attn.q_norm.weight'), headDim),
+      kNorm: this.vector(at('self_attn.k_norm.weight'), headDim),
+      linears: Object.fromEntries(entries) as Record<BlockLinear, Linear>,
+    };
+  }
+
+  /** A linear's matrix: quantised when the options say so, fp32 when trained, as stored otherwise. */
+  matrix(name: string, shape: readonly [number, number]): Weight {
+    const { quantisation, fullParameter, compute, resident } = this.options;
+    const stored = this.find(name, shape);
+    if (quantisation === null || fullParameter) return new DenseWeight(this.parameterOrFrozen(name, stored));
+    const dtype = compute === 'fp32' ? 'f32' : 'bf16';
+    const parts = this.device.scope(() => {
+      const made = quantise4bit(this.device, this.upload(stored), quantisation);
+      for (const kept of [made.packed, made.absmax, made.nested?.codes, made.nested?.absmax]) kept?.retain();
+      return made;
+    });
+    const weight = new FourBitWeight(shape[0], shape[1], parts, quantisation, dtype, null);
+    this.baseBytes += weight.packedBytes;
+    if (resident) weight.makeResident(this.device);
+    return weight;
+  }
+
+  /** An embedding table, in its stored dtype unless trained. */
+  table(name: string, shape: readonly [number, number]): Tensor {
+    return this.parameterOrFrozen(name, this.find(name, shape));
+  }
+
+  /** A norm's weight, always fp32 on the device. */
+  vector(name: string, size: number): Tensor {
+    const stored = this.find(name, [size]);
+    this.baseBytes += stored.bytes;
+    const tensor = this.device.fromArray(storedF32(stored), [size], 'f32');
+    return this.options.fullParameter ? this.train(name, tensor) : tensor;
+  }
+
+  languageHead(embedTokens: Tensor): Weight {
+    const { config } = this.files;
+    if (config.tieWordEmbeddings) return new DenseWeight(embedTokens);
+    const shape = [config.vocabSize, config.hiddenSize] as const;
+    return new DenseWeight(this.parameterOrFrozen('lm_head.weight', this.find('lm_head.weight', shape)));
+  }
+
+  /** `score` of the checkpoint when it has one, a new one otherwise; trained either way, as PEFT does for SEQ_CLS. */
+  classificationHead(classes: number): Weight {
+    const { hiddenSize } = this.files.config;
+    const stored = this.files.tensors.tensors.get('score.weight');
+    const tensor =
+      stored === undefined
+        ? this.device.empty([classes, hiddenSize], 'f32')
+        : this.device.fromArray(
+            storedF32(this.find('score.weight', [classes, hiddenSize])),
+            [classes, hiddenSize],
+            'f32',
+          );
+    if (stored === undefined) {
+      const seed = this.options.seed >>> 0;
+      this.device.ops.normal(tensor.size, 0, INITIALIZER_RANGE, seed, HEAD_STREAM, tensor.address);
+    }
+    const training = this.options.adapter !== null || this.options.fullParameter;
+    if (!training) return new DenseWeight(tensor);
+    const name = this.options.fullParameter ? 'score.weight' : 'base_model.model.score.weight';
+    return new DenseWeight(this.train(name, tensor));
+  }
+
+  private parameterOrFrozen(name: string, stored: StoredTensor): Tensor {
+    this.baseBytes += stored.bytes;
+    if (!this.options.fullParameter) return this.upload(stored);
+    return this.train(name, this.device.fromArray(storedF32(stored), stored.shape, 'f32'));
+  }
+
+  private train(name: string, tensor: Tensor): Tensor {
+    this.trainable.set(name, makeTrainable(this.device, tensor));
+    return tensor;
+  }
+
+  private upload(stored: StoredTensor): Tensor {
+    if (stored.dtype === 'f16') return this.device.fromArray(storedF32(stored), stored.shape, 'f32');
+    const tensor = this.device.empty(stored.shape, stored.dtype);
+    this.device.writeFrom(tensor, stored.address);
+    return tensor;
+  }
+
+  private find(name: string, shape: readonly number[]): StoredTensor {
+    const stored = this.files.tensors.tensors.get(name);
+    if (stored === undefined) throw inputError(`${this.files.name}: the checkpoint has no tensor ${name}`);
+    if (stored.shape.join() !== shape.join()) {
+      const found = stored.shape.join(', ');
+      throw inputError(`${this.files.name}: ${name} is [${found}], config.json says [${shape.join(', ')}]`);
+    }
+    if (!['f32', 'bf16', 'f16'].includes(stored.dtype)) {
+      throw inputError(`${this.files.name}: ${name} is ${stored.dtype}, not floating point`);
+    }
+    this.baseParameters += stored.shape.reduce((product, side) => product * side, 1);
+    return stored;
+  }
+}
+
+/** Copies host values into a trainable tensor of the same size, as when resuming. */
+export function restore(device: Device, tensor: Tensor, values: Uint8Array): void {
+  if (values.length !== tensor.bytes) throw new RangeError(`${values.length} bytes for a tensor of ${tensor.bytes}`);
+  device.ops.copy(values.length, ptr(values), tensor.address);
+}

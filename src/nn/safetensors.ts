@@ -1,0 +1,213 @@
+/**
+ * The safetensors format: an 8-byte little-endian header length, a JSON header, then the tensors' bytes back to back.
+ *
+ * Nothing of a file is trusted: the header is bounded and checked entry by entry (dtype, shape, offsets in range, without
+ * gaps, overlaps or leftovers) before any tensor is looked at, so that no later code needs to check again.
+ */
+
+import { ptr, toArrayBuffer } from 'bun:ffi';
+import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { inputError } from '../errors';
+import { hostLibrary } from '../native/device';
+import { DTYPE_BYTES, type Dtype, elements } from '../native/tensor';
+
+/** One tensor inside a file. */
+export interface StoredTensor {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Host address of the first byte, valid while the file is open. */
+  readonly address: number;
+  readonly bytes: number;
+}
+
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Unmaps the file; its tensors must not be read afterwards. */
+  close(): void;
+}
+
+/** The format's own bound on the header (the reference implementation's MAX_HEADER_SIZE). */
+const MAX_HEADER = 100_000_000;
+
+const DTYPES: Readonly<Record<string, Dtype>> = {
+  F32: 'f32',
+  BF16: 'bf16',
+  F16: 'f16',
+  U8: 'u8',
+  I32: 'i32',
+  F64: 'f64',
+};
+const NAMES: Readonly<Record<Dtype, string>> = {
+  f32: 'F32',
+  bf16: 'BF16',
+  f16: 'F16',
+  u8: 'U8',
+  i32: 'I32',
+  f64: 'F64',
+};
+
+/**
+ * Maps a file read-only.
+ * @throws MedreproError `input` when it cannot be read or is not a sound safetensors file.
+ */
+export function openSafetensors(path: string): Safetensors {
+  const host = hostLibrary();
+  const size = new BigInt64Array(1);
+  const address = host.mapFile(ptr(Buffer.from(`${path}\0`)), ptr(size));
+  if (address === 0) throw inputError(`cannot read ${path}`, { where: { file: path }, remedy: 'check the path' });
+  const bytes = Number(size[0]);
+  try {
+    return parse(address, bytes, path, () => host.unmapFile(address, bytes));
+  } catch (error) {
+    host.unmapFile(address, bytes);
+    throw error;
+  }
+}
+
+/** The same for a file that is already in memory; `bytes` stays referenced while the result is. */
+export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
+  if (bytes.length === 0) throw broken(name, 'the file is empty');
+  // a SharedArrayBuffer does not move, so the addresses stay true
+  const pinned = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  pinned.set(bytes);
+  return parse(ptr(pinned), bytes.length, name, () => void pinned);
+}
+
+/** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16). */
+export function storedF32({ dtype, address, bytes }: StoredTensor): Float32Array {
+  const buffer = toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer;
+  if (dtype === 'f32') return new Float32Array(buffer);
+  if (dtype === 'bf16') {
+    const words = Uint32Array.from(new Uint16Array(buffer), (half) => (half << 16) >>> 0);
+    return new Float32Array(words.buffer);
+  }
+  if (dtype === 'f16') return Float32Array.from(new Float16Array(buffer));
+  throw new RangeError(`a ${dtype} tensor holds no floating-point values`);
+}
+
+// ---- writing ----------------------------------------------------------------------------------------------------
+
+export interface TensorToWrite {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** The file's bytes: tensors in the given order, metadata `format: pt` as transformers and PEFT expect. */
+export function encodeSafetensors(
+  tensors: readonly TensorToWrite[],
+  metadata: Record<string, string> = {},
+): Uint8Array[] {
+  let offset = 0;
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
+  for (const { name, dtype, shape, data } of tensors) {
+    header[name] = { dtype: NAMES[dtype], shape, data_offsets: [offset, offset + data.length] };
+    offset += data.length;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  // the data start on an 8-byte boundary: the header is padded with spaces
+  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(32);
+  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
+  padded.set(json, 8);
+  return [padded, ...tensors.map((tensor) => tensor.data)];
+}
+
+/** Writes atomically: a full disk or a crash leaves the old file or none, never half of the new one. */
+export function writeSafetensors(
+  path: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Record<string, string> = {},
+): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, 'w', 0o644);
+  try {
+    try {
+      for (const part of encodeSafetensors(tensors, metadata)) {
+        for (let done = 0; done < part.length; ) done += writeSync(file, part, done, part.length - done);
+      }
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    try {
+      unlinkSync(temporary);
+    } catch {}
+    throw inputError(`cannot write ${path}: ${(error as Error).message}`, {
+      remedy: 'free disk space or choose --out',
+    });
+  }
+}
+
+// --- internal ---
+
+function parse(address: number, size: number, file: string, close: () => void): Safetensors {
+  if (size < 8) throw broken(file, `${size} bytes are too few for a header`);
+  const view = new DataView(toArrayBuffer(address as never, 0, 8));
+  const headerBytes = Number(view.getBigUint64(0, true));
+  if (headerBytes > MAX_HEADER) throw broken(file, `the header claims ${headerBytes} bytes`);
+  if (8 + headerBytes > size) throw broken(file, `the header claims ${headerBytes} of ${size} bytes: truncated?`);
+  let header: unknown;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(toArrayBuffer(address as never, 8, headerBytes));
+    header = JSON.parse(text);
+  } catch (error) {
+    throw broken(file, `the header is not JSON: ${(error as Error).message}`);
+  }
+  if (!isRecord(header)) throw broken(file, 'the header is not an object');
+  const data = size - 8 - headerBytes;
+  const tensors = new Map<string, StoredTensor>();
+  const metadata: Record<string, string> = {};
+  const ranges: [number, number, string][] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      if (!isRecord(entry)) throw broken(file, '__metadata__ is not an object');
+      for (const [key, value] of Object.entries(entry)) if (typeof value === 'string') metadata[key] = value;
+      continue;
+    }
+    const { dtype, shape, begin, end } = readEntry(entry, name, file);
+    if (begin > end || end > data) throw broken(file, `${name}: bytes ${begin} to ${end} of ${data}: truncated?`);
+    if (elements(shape) * DTYPE_BYTES[dtype] !== end - begin) {
+      throw broken(file, `${name}: [${shape.join(', ')}] of ${dtype} does not fill ${end - begin} bytes`);
+    }
+    ranges.push([begin, end, name]);
+    tensors.set(name, { dtype, shape, address: address + 8 + headerBytes + begin, bytes: end - begin });
+  }
+  let expected = 0;
+  for (const [begin, end, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (begin !== expected) throw broken(file, `${name}: bytes ${begin} to ${end} overlap or leave a gap`);
+    expected = end;
+  }
+  if (expected !== data) throw broken(file, `${data - expected} bytes after the last tensor`);
+  return { tensors, metadata, close };
+}
+
+function readEntry(
+  entry: unknown,
+  name: string,
+  file: string,
+): { dtype: Dtype; shape: number[]; begin: number; end: number } {
+  if (!isRecord(entry)) throw broken(file, `${name} is not an object`);
+  const dtype = typeof entry.dtype === 'string' ? DTYPES[entry.dtype] : undefined;
+  if (dtype === undefined) throw broken(file, `${name}: dtype ${JSON.stringify(entry.dtype)} is not supported`);
+  const shape = entry.shape;
+  if (!isSizes(shape) || !Number.isSafeInteger(elements(shape))) throw broken(file, `${name}: the shape is not sound`);
+  const offsets = entry.data_offsets;
+  if (!isSizes(offsets) || offsets.length !== 2) throw broken(file, `${name}: data_offsets are not two sizes`);
+  return { dtype, shape, begin: offsets[0]!, end: offsets[1]! };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((side) => Number.isSafeInteger(side) && side >= 0);
+
+function broken(file: string, reason: string): Error {
+  return inputError(`${file} is not a sound safetensors file: ${reason}`, {
+    where: { file },
+    remedy: 'fetch or export the file again',
+  });
+}

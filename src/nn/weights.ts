@@ -1,0 +1,159 @@
+/** The matrices of a model: dense or 4-bit, frozen or trained. */
+import type { Weight } from '../autograd/ops/linear';
+import type { Tape } from '../autograd/tape';
+import { MR_FP4, MR_NF4 } from '../native/bindings';
+import type { Device } from '../native/device';
+import { hostLibrary } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import { dynamicMap, torchMean } from './quantisation';
+
+/** A matrix kept as it is; trained when its tensor `requiresGrad`. */
+export class DenseWeight implements Weight {
+  constructor(private readonly tensor: Tensor) {}
+  get outFeatures(): number {
+    return this.tensor.rows;
+  }
+  get inFeatures(): number {
+    return this.tensor.cols;
+  }
+  get parameter(): Tensor | null {
+    return this.tensor.requiresGrad ? this.tensor : null;
+  }
+  dense(): Tensor {
+    return this.tensor;
+  }
+}
+
+/** How a matrix is stored in four bits (bitsandbytes' `BitsAndBytesConfig`). */
+export interface FourBitOptions {
+  readonly kind: 'nf4' | 'fp4';
+  readonly doubleQuant: boolean;
+  /** Weights per absmax. */
+  readonly blockSize: number;
+}
+
+/** absmax values per block of the second quantisation (bitsandbytes: 256). */
+const NESTED_BLOCK = 256;
+
+/** The parts of a 4-bit matrix, named as bitsandbytes serialises them. */
+export interface FourBitParts {
+  /** Two weights a byte, the even one in the high nibble. */
+  readonly packed: Tensor;
+  /** fp32 absmax of each block: what dequantisation uses, after the round trip through 8 bits when double quantised. */
+  readonly absmax: Tensor;
+  /** Codes, absmax and offset of the second quantisation; null without it. */
+  readonly nested: { readonly codes: Tensor; readonly absmax: Tensor; readonly offset: number } | null;
+}
+
+/**
+ * Quantises a dense matrix exactly as bitsandbytes' `quantize_4bit` does (default back end).
+ *
+ * Double quantisation subtracts the mean of the absmax values and stores the rest in 8 bits; what the model then computes
+ * with is the restored fp32 absmax, kept here because it is 1/16 of the packed weight and the same at every step.
+ */
+export function quantise4bit(device: Device, dense: Tensor, options: FourBitOptions): FourBitParts {
+  const { kind, doubleQuant, blockSize } = options;
+  const n = dense.size;
+  const blocks = Math.ceil(n / blockSize);
+  const packed = device.empty([Math.ceil(n / 2)], 'u8');
+  const absmax = device.empty([blocks], 'f32');
+  const code = kind === 'nf4' ? MR_NF4 : MR_FP4;
+  device.ops.quantize4bit(code, n, blockSize, dense.code, dense.address, packed.address, absmax.address);
+  if (!doubleQuant) return { packed, absmax, nested: null };
+  const offset = torchMean(device.readF32(absmax));
+  const map = device.fromArray(dynamicMap(), [256], 'f32');
+  const codes = device.empty([blocks], 'u8');
+  const nestedAbsmax = device.empty([Math.ceil(blocks / NESTED_BLOCK)], 'f32');
+  device.ops.quantize8bit(
+    blocks,
+    NESTED_BLOCK,
+    offset,
+    map.address,
+    absmax.address,
+    codes.address,
+    nestedAbsmax.address,
+  );
+  const restored = device.empty([blocks], 'f32');
+  device.ops.dequantize8bit(
+    blocks,
+    NESTED_BLOCK,
+    offset,
+    map.address,
+    codes.address,
+    nestedAbsmax.address,
+    restored.address,
+  );
+  return { packed, absmax: restored, nested: { codes, absmax: nestedAbsmax, offset } };
+}
+
+/** A frozen matrix in four bits. */
+export class FourBitWeight implements Weight {
+  readonly parameter = null;
+  constructor(
+    readonly outFeatures: number,
+    readonly inFeatures: number,
+    private readonly parts: FourBitParts,
+    private readonly options: FourBitOptions,
+    private readonly dtype: 'f32' | 'bf16',
+    /** The dense copy, kept when memory allows: same bits, no work per step. */
+    private resident: Tensor | null,
+  ) {}
+
+  /** Bytes of the packed form. */
+  get packedBytes(): number {
+    const { packed, absmax, nested } = this.parts;
+    return packed.bytes + (nested === null ? absmax.bytes : nested.codes.bytes + nested.absmax.bytes + 4);
+  }
+
+  dense(tape: Tape): Tensor {
+    return this.resident ?? this.dequantise(tape.device);
+  }
+
+  /** A dense copy [out, in] that lives until the innermost scope ends. */
+  dequantise(device: Device): Tensor {
+    const { packed, absmax } = this.parts;
+    const dense = device.empty([this.outFeatures, this.inFeatures], this.dtype);
+    const code = this.options.kind === 'nf4' ? MR_NF4 : MR_FP4;
+    device.ops.dequantize4bit(
+      code,
+      dense.size,
+      this.options.blockSize,
+      packed.address,
+      absmax.address,
+      dense.code,
+      dense.address,
+    );
+    return dense;
+  }
+
+  /** Keeps the dense copy from now on. */
+  makeResident(device: Device): void {
+    this.resident ??= this.dequantise(device);
+  }
+}
+
+/** cos and sin tables [positions, head_dim/2], fp32, computed as transformers does: fp32 angles, then cos and sin. */
+export function rotationTables(
+  device: Device,
+  positions: number,
+  headDim: number,
+  theta: number,
+): { cos: Tensor; sin: Tensor } {
+  const half = headDim / 2;
+  const host = hostLibrary();
+  const frequencies = Float32Array.from({ length: half }, (_, i) => {
+    const exponent = Math.fround((2 * i) / headDim);
+    return Math.fround(1 / Math.fround(host.pow(theta, exponent)));
+  });
+  const cos = new Float32Array(positions * half);
+  const sin = new Float32Array(positions * half);
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = Math.fround(position * frequencies[i]!);
+      cos[position * half + i] = host.cos(angle);
+      sin[position * half + i] = host.sin(angle);
+    }
+  }
+  const shape = [positions, half];
+  return { cos: device.fromArray(cos, shape, 'f32'), sin: device.fromArray(sin, shape, 'f32') };
+}

@@ -1,0 +1,124 @@
+/**
+ * The state of a training run between two steps, in one safetensors file, so that it is written in one rename: weights,
+ * moments, the best weights so far, and as metadata the step, the log and what the run was (a resumed run must be the same).
+ */
+
+import { toArrayBuffer } from 'bun:ffi';
+import { existsSync } from 'node:fs';
+import { inputError } from '../errors';
+import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import { restore } from '../nn/model';
+import { openSafetensors, type TensorToWrite, writeSafetensors } from '../nn/safetensors';
+import type { StepResult, Trainer } from './trainer';
+
+/** A trained tensor's values on the host, by name. */
+export type Weights = ReadonlyMap<string, Uint8Array>;
+
+export interface Evaluation {
+  readonly step: number;
+  /** Metrics on the validation rows, by id. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface Best {
+  readonly step: number;
+  readonly value: number;
+  readonly weights: Weights;
+}
+
+/** Everything a resumed run needs. */
+export interface TrainingState {
+  /** What the run is: differing identities cannot be resumed. */
+  readonly identity: string;
+  readonly log: readonly StepResult[];
+  readonly evaluations: readonly Evaluation[];
+  readonly best: Best | null;
+}
+
+/** Copies every trainable tensor to the host. */
+export function readWeights(device: Device, tensors: ReadonlyMap<string, Tensor>): Map<string, Uint8Array> {
+  return new Map([...tensors].map(([name, tensor]) => [name, device.readBytes(tensor)]));
+}
+
+/** Puts host copies back. @throws RangeError when a name or size is not the model's. */
+export function writeWeights(device: Device, tensors: ReadonlyMap<string, Tensor>, weights: Weights): void {
+  for (const [name, tensor] of tensors) {
+    const values = weights.get(name);
+    if (values === undefined) throw new RangeError(`no values for ${name}`);
+    restore(device, tensor, values);
+  }
+}
+
+interface Metadata {
+  identity: string;
+  step: number;
+  log: StepResult[];
+  evaluations: Evaluation[];
+  best: { step: number; value: number } | null;
+}
+
+/** Writes the state after the trainer's last whole step; the old file stays until the new one is complete. */
+export function saveCheckpoint(path: string, device: Device, trainer: Trainer, state: TrainingState): void {
+  const tensors: TensorToWrite[] = [];
+  const put = (prefix: string, name: string, shape: readonly number[], data: Uint8Array): void => {
+    tensors.push({ name: `${prefix}/${name}`, dtype: 'f32', shape, data });
+  };
+  for (const [name, { parameter, first, second }] of trainer.optimiser.slots) {
+    put('weight', name, parameter.shape, device.readBytes(parameter));
+    put('first', name, first.shape, device.readBytes(first));
+    put('second', name, second.shape, device.readBytes(second));
+    const best = state.best?.weights.get(name);
+    if (best !== undefined) put('best', name, parameter.shape, best);
+  }
+  const { identity, log, evaluations, best } = state;
+  const metadata: Metadata = {
+    identity,
+    step: trainer.step,
+    log: [...log],
+    evaluations: [...evaluations],
+    best: best === null ? null : { step: best.step, value: best.value },
+  };
+  writeSafetensors(path, tensors, { medrepro: JSON.stringify(metadata) });
+}
+
+/**
+ * Restores trainer and model from `path`; null when there is no checkpoint.
+ * @throws MedreproError `input` when the file is damaged or belongs to another run.
+ */
+export function loadCheckpoint(path: string, device: Device, trainer: Trainer, identity: string): TrainingState | null {
+  if (!existsSync(path)) return null;
+  const file = openSafetensors(path);
+  try {
+    const metadata = JSON.parse(file.metadata.medrepro ?? 'null') as Metadata | null;
+    if (metadata === null) throw inputError(`${path} is not a medrepro checkpoint`, { where: { file: path } });
+    if (metadata.identity !== identity) {
+      throw inputError(`${path} is of another run: spec, data, seed or kernels differ`, {
+        remedy: 'run without --resume, or with the settings of that run',
+      });
+    }
+    const read = (prefix: string, name: string, tensor: Tensor): Uint8Array => {
+      const stored = file.tensors.get(`${prefix}/${name}`);
+      if (stored === undefined || stored.bytes !== tensor.bytes) {
+        throw inputError(`${path} has no ${prefix}/${name} of ${tensor.bytes} bytes`, { where: { file: path } });
+      }
+      return new Uint8Array(toArrayBuffer(stored.address as never, 0, stored.bytes).slice(0));
+    };
+    const best = new Map<string, Uint8Array>();
+    for (const [name, { parameter, first, second }] of trainer.optimiser.slots) {
+      restore(device, parameter, read('weight', name, parameter));
+      restore(device, first, read('first', name, first));
+      restore(device, second, read('second', name, second));
+      if (metadata.best !== null) best.set(name, read('best', name, parameter));
+    }
+    trainer.resumeAt(metadata.step);
+    return {
+      identity,
+      log: metadata.log,
+      evaluations: metadata.evaluations,
+      best: metadata.best === null ? null : { ...metadata.best, weights: best },
+    };
+  } finally {
+    file.close();
+  }
+}

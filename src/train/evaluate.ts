@@ -1,0 +1,47 @@
+/** Predictions and losses without gradients, in packs of a bounded size. */
+import { Tape } from '../autograd/tape';
+import type { Device } from '../native/device';
+import type { ForwardOptions } from '../nn/decoder';
+import type { Model } from '../nn/model';
+import { causalPass, classifierLogits, packsOf, type Row } from './pass';
+import { TOKENS_PER_PASS } from './trainer';
+
+/** The predicted class of every row; `onProgress` gets the rows done so far. */
+export function predictClasses(
+  device: Device,
+  model: Model,
+  rows: readonly Row[],
+  options: ForwardOptions,
+  onProgress: (done: number) => void = () => {},
+): Int32Array {
+  model.decoder.prepare(longest(rows));
+  const predicted = new Int32Array(rows.length);
+  let done = 0;
+  for (const pack of packsOf(rows, (row) => row.ids.length, TOKENS_PER_PASS)) {
+    device.scope(() => {
+      const logits = classifierLogits(new Tape(device, false), model, pack, options);
+      const classes = device.empty([pack.length], 'i32');
+      device.ops.argmaxRows(pack.length, logits.cols, logits.address, logits.cols, classes.address);
+      predicted.set(device.readI32(classes), done);
+    });
+    done += pack.length;
+    onProgress(done);
+  }
+  return predicted;
+}
+
+/** Mean next-token loss over all labelled tokens (token-weighted). @throws RangeError when nothing is labelled. */
+export function causalLoss(device: Device, model: Model, rows: readonly Row[], options: ForwardOptions): number {
+  model.decoder.prepare(longest(rows));
+  let sum = 0;
+  let count = 0;
+  for (const pack of packsOf(rows, (row) => row.ids.length, TOKENS_PER_PASS)) {
+    const part = causalPass(device, model, pack, null, options);
+    sum += part.sum;
+    count += part.count;
+  }
+  if (count === 0) throw new RangeError('no row has a label');
+  return sum / count;
+}
+
+const longest = (rows: readonly Row[]): number => rows.reduce((most, row) => Math.max(most, row.ids.length), 1);

@@ -1,0 +1,158 @@
+/**
+ * One forward (and backward) pass over a pack of rows. Rows have no padding: their tokens stand back to back, and attention
+ * stops at the borders. Several micro-batches may share a pack, each with a loss of its own: the sum of gradients is the
+ * same, and the matrices are larger.
+ */
+
+import { linear } from '../autograd/ops/linear';
+import { type ClassifierLoss, classifierLoss, IGNORE_INDEX, nextTokenLoss } from '../autograd/ops/losses';
+import { Tape } from '../autograd/tape';
+import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import type { ForwardOptions, Pack } from '../nn/decoder';
+import type { Model } from '../nn/model';
+
+/** A tokenised row: one class for a classifier, one label per token (-100 = none) for a causal LM. */
+export interface Row {
+  readonly ids: ArrayLike<number>;
+  /** Class of the row; ignored by a causal LM. */
+  readonly label: number;
+  /** Labels aligned with ids: the prediction of ids[t] is scored by labels[t]. Null for a classifier. */
+  readonly labels: ArrayLike<number> | null;
+}
+
+/** Puts rows on the device, back to back. Lives until the innermost scope ends. */
+export function packRows(device: Device, rows: readonly Row[]): Pack & { tokens: number; longest: number } {
+  const lengths = rows.map((row) => row.ids.length);
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  const ids = new Int32Array(tokens);
+  const positions = new Int32Array(tokens);
+  const cuSeqlens = new Int32Array(rows.length + 1);
+  let at = 0;
+  rows.forEach((row, index) => {
+    for (let position = 0; position < row.ids.length; position++, at++) {
+      ids[at] = row.ids[position]!;
+      positions[at] = position;
+    }
+    cuSeqlens[index + 1] = at;
+  });
+  return {
+    ids: device.fromArray(ids, [tokens], 'i32'),
+    positions: device.fromArray(positions, [tokens], 'i32'),
+    cuSeqlens: device.fromArray(cuSeqlens, [rows.length + 1], 'i32'),
+    tokens,
+    longest: Math.max(0, ...lengths),
+  };
+}
+
+/** fp32 logits [rows, classes] of a sequence classifier: the last token of each row is scored. */
+export function classifierLogits(tape: Tape, model: Model, rows: readonly Row[], options: ForwardOptions): Tensor {
+  const { device } = tape;
+  const pack = packRows(device, rows);
+  let end = -1;
+  const last = device.fromArray(
+    Int32Array.from(rows, (row) => (end += row.ids.length)),
+    [rows.length],
+    'i32',
+  );
+  const pooled = model.decoder.forward(tape, pack, last, options);
+  return linear(tape, options.compute, pooled, model.head, null, 'f32');
+}
+
+/** fp32 logits [tokens, vocab] of a causal LM at every token. */
+export function causalLogits(tape: Tape, model: Model, rows: readonly Row[], options: ForwardOptions): Tensor {
+  const hidden = model.decoder.forward(tape, packRows(tape.device, rows), null, options);
+  return linear(tape, options.compute, hidden, model.head, null, 'f32');
+}
+
+/**
+ * Adds the gradients of sum(weights[i] * loss of microBatches[i]) to the trainable tensors; returns each micro-batch's own
+ * loss (mean over its rows).
+ */
+export function classifierPass(
+  device: Device,
+  model: Model,
+  microBatches: readonly (readonly Row[])[],
+  weights: readonly number[],
+  loss: ClassifierLoss,
+  options: ForwardOptions,
+): number[] {
+  return device.scope(() => {
+    const tape = new Tape(device, true);
+    const rows = microBatches.flat();
+    const logits = classifierLogits(tape, model, rows, options);
+    const labels = device.fromArray(
+      Int32Array.from(rows, (row) => row.label),
+      [rows.length],
+      'i32',
+    );
+    let begin = 0;
+    const segments = microBatches.map((batch, index) => {
+      const segment = { begin, end: begin + batch.length, weight: weights[index]! };
+      begin = segment.end;
+      return segment;
+    });
+    const losses = classifierLoss(tape, logits, labels, loss, segments);
+    tape.backward();
+    return losses;
+  });
+}
+
+/** Token indices in a pack whose next token has a label, and those labels (the shift of a causal LM). */
+export function nextTokenTargets(rows: readonly Row[]): { indices: Int32Array; labels: Int32Array } {
+  const indices: number[] = [];
+  const labels: number[] = [];
+  let start = 0;
+  for (const row of rows) {
+    const own = row.labels ?? row.ids;
+    for (let t = 0; t + 1 < row.ids.length; t++) {
+      if (own[t + 1] === IGNORE_INDEX) continue;
+      indices.push(start + t);
+      labels.push(own[t + 1]!);
+    }
+    start += row.ids.length;
+  }
+  return { indices: Int32Array.from(indices), labels: Int32Array.from(labels) };
+}
+
+/**
+ * Sum of the next-token losses of `rows`. With `scale`, also adds the gradient of scale * that sum; null only measures. The
+ * head sees labelled positions alone.
+ */
+export function causalPass(
+  device: Device,
+  model: Model,
+  rows: readonly Row[],
+  scale: number | null,
+  options: ForwardOptions,
+): { sum: number; count: number } {
+  return device.scope(() => {
+    const { indices, labels } = nextTokenTargets(rows);
+    if (indices.length === 0) return { sum: 0, count: 0 };
+    const tape = new Tape(device, scale !== null);
+    const at = device.fromArray(indices, [indices.length], 'i32');
+    const hidden = model.decoder.forward(tape, packRows(device, rows), at, options);
+    const targets = device.fromArray(labels, [labels.length], 'i32');
+    const sum = nextTokenLoss(tape, options.compute, hidden, model.head, targets, scale ?? 0);
+    tape.backward();
+    return { sum, count: indices.length };
+  });
+}
+
+/** Greedily fills packs of at most `tokens` tokens (at least one item each), in order. */
+export function packsOf<Item>(items: readonly Item[], tokensOf: (item: Item) => number, tokens: number): Item[][] {
+  const packs: Item[][] = [];
+  let used = 0;
+  for (const item of items) {
+    const size = tokensOf(item);
+    const current = packs.at(-1);
+    if (current === undefined || used + size > tokens) {
+      packs.push([item]);
+      used = size;
+    } else {
+      current.push(item);
+      used += size;
+    }
+  }
+  return packs;
+}

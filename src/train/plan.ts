@@ -1,0 +1,66 @@
+/** Memory before it is used: the training code itself, run dry on a device that only counts. */
+import { Device } from '../native/device';
+import { loadModel, type ModelFiles, type ModelOptions } from '../nn/model';
+import { predictClasses } from './evaluate';
+import { packsOf, type Row } from './pass';
+import { evaluationOptions, TOKENS_PER_PASS, Trainer, type TrainerOptions } from './trainer';
+
+export interface MemoryPlan {
+  /** Weights, adapters, gradients and optimiser moments. */
+  readonly persistentBytes: number;
+  /** The most that is in use at any moment. */
+  readonly peakBytes: number;
+  /** The dense copies of 4-bit weights stay in memory. */
+  readonly resident: boolean;
+}
+
+/** Steps that are run dry: those with the most tokens. */
+const STEPS_TRIED = 3;
+
+/**
+ * The peak of training on `rows` and of evaluating `evaluationRows`. With `budgetBytes`, dense copies of 4-bit weights are
+ * kept only when they fit.
+ */
+export function planMemory(
+  files: ModelFiles,
+  model: Omit<ModelOptions, 'resident'>,
+  rows: readonly Row[],
+  evaluationRows: readonly Row[],
+  options: TrainerOptions,
+  budgetBytes: number,
+): MemoryPlan {
+  const resident = dryRun(files, { ...model, resident: true }, rows, evaluationRows, options);
+  if (model.quantisation === null || resident.peakBytes <= budgetBytes) return resident;
+  return dryRun(files, { ...model, resident: false }, rows, evaluationRows, options);
+}
+
+function dryRun(
+  files: ModelFiles,
+  modelOptions: ModelOptions,
+  rows: readonly Row[],
+  evaluationRows: readonly Row[],
+  options: TrainerOptions,
+): MemoryPlan {
+  const device = Device.plan();
+  const model = loadModel(device, files, modelOptions);
+  const trainer = new Trainer(device, model, rows, options);
+  const persistentBytes = device.bytesInUse;
+  const tokens = Array.from({ length: trainer.counts.stepsPerEpoch }, (_, step) =>
+    trainer
+      .batchesOf(step)
+      .flat()
+      .reduce((sum, row) => sum + row.ids.length, 0),
+  );
+  const heaviest = [...tokens.keys()].sort((a, b) => tokens[b]! - tokens[a]!).slice(0, STEPS_TRIED);
+  for (const step of heaviest) {
+    trainer.resumeAt(step);
+    trainer.run();
+  }
+  const packs = packsOf(evaluationRows, (row) => row.ids.length, TOKENS_PER_PASS);
+  const size = (pack: readonly Row[]): number => pack.reduce((sum, row) => sum + row.ids.length, 0);
+  const largest = packs.reduce<readonly Row[]>((most, pack) => (size(pack) > size(most) ? pack : most), []);
+  if (options.task === 'sequence-classification' && largest.length > 0) {
+    predictClasses(device, model, largest, evaluationOptions(options.training));
+  }
+  return { persistentBytes, peakBytes: device.peakBytes, resident: modelOptions.resident };
+}

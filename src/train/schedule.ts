@@ -1,0 +1,46 @@
+/** Learning-rate schedules of transformers' `get_scheduler`, and the Trainer's step counts. */
+import { hostLibrary } from '../native/device';
+import type { Schedule, Training } from '../spec/types';
+
+export interface StepCounts {
+  readonly microBatchesPerEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  readonly warmupSteps: number;
+}
+
+/** Optimiser steps for `rows` training rows: micro-batches are rounded up, steps per epoch as the spec says. */
+export function countSteps(rows: number, training: Training): StepCounts {
+  const microBatchesPerEpoch = Math.ceil(rows / training.batchSize);
+  const exact = microBatchesPerEpoch / training.accumulation;
+  const stepsPerEpoch = Math.max(1, training.stepsPerEpoch === 'ceil' ? Math.ceil(exact) : Math.floor(exact));
+  const steps = stepsPerEpoch * training.epochs;
+  return { microBatchesPerEpoch, stepsPerEpoch, steps, warmupSteps: warmupSteps(training.schedule, steps) };
+}
+
+function warmupSteps({ warmup }: Schedule, steps: number): number {
+  return 'steps' in warmup ? warmup.steps : Math.ceil(steps * warmup.ratio);
+}
+
+/**
+ * Learning rate of optimiser step `step` (from 0). Warm-up grows from 0, so the first step of a schedule with warm-up has
+ * learning rate 0, as in torch's LambdaLR under the Trainer.
+ */
+export function learningRate(
+  kind: Schedule['kind'],
+  base: number,
+  step: number,
+  warmup: number,
+  total: number,
+): number {
+  return base * factor(kind, step, warmup, total);
+}
+
+function factor(kind: Schedule['kind'], step: number, warmup: number, total: number): number {
+  if (step < warmup) return step / Math.max(1, warmup);
+  if (kind === 'constant') return 1;
+  if (kind === 'linear') return Math.max(0, (total - step) / Math.max(1, total - warmup));
+  const progress = (step - warmup) / Math.max(1, total - warmup);
+  // half a cosine (num_cycles 0.5)
+  return Math.max(0, 0.5 * (1 + hostLibrary().cos(Math.PI * 0.5 * 2 * progress)));
+}
