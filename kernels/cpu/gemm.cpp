@@ -1,16 +1,192 @@
-// gemm.cpp: mr_gemm.
+// gemm.cpp: mr_gemm in parallel, for every shape that has no kernel of its own.
+//
+// The smaller operand is packed once, by all threads together, into scratch they share. The larger one is cut into chunks
+// of lanes; a task packs its chunk into its own second-level cache, one K block at a time, and multiplies it with the
+// whole shared operand. So each operand is packed exactly once, with one barrier between the two phases. When K is so deep
+// that the shared operand would not fit its budget, both phases repeat over slabs of K.
+//
+// Chunk sizes follow the thread count, results do not: the bits of an output are defined by K alone (gemm_kernel.h).
 #include "gemm_pack.h"
-#include "gemm_serial.h"
+#include "stream.h"
 
 namespace mr {
 namespace MR_PATH {
 
+constexpr int64_t SHARED_BYTES = 24 << 20;  // budget of the shared operand
+constexpr int64_t COLS = 256;               // of B against which rows of A pass: COLS x KC fp32 is a third of 1 MiB
+
+struct Product {
+  Mode mode;
+  Operand a, b;
+  int64_t m, n, words, block;
+  float alpha;
+  void* c;
+  int32_t c_dtype;
+  int64_t ldc;
+  bool accumulate;
+  bool share_a;      // A is the shared operand
+  float* shared;     // the shared operand's K blocks, one after another
+  int64_t slab;      // K words in this pass: [slab0, slab0 + slab)
+  int64_t slab0;
+  float* wide_c;     // bf16 C and several K blocks: fp32 sums [m, n] between blocks
+};
+
+// Output (row, col) for the K block that begins at word w.
+static Target target_of(const Product& p, int64_t w, int64_t row, int64_t col) {
+  bool first = w == 0, last = w + p.block >= p.words;
+  Target t = {p.c, p.ldc, p.c_dtype, p.c_dtype, p.c, p.ldc};
+  if (p.wide_c != nullptr && !first) t.previous = p.wide_c, t.previous_ld = p.n, t.previous_dtype = MR_F32;
+  if (p.wide_c != nullptr && !last) t.out = p.wide_c, t.out_ld = p.n, t.out_dtype = MR_F32;
+  if (first && !p.accumulate) t.previous = nullptr;
+  return shift(t, row, col);
+}
+
+static int64_t shared_lanes(const Product& p) { return p.share_a ? p.m : ceil_div(p.n, NR) * NR; }
+
+// ---- phase 1: pack the shared operand -----------------------------------------------------------------------------------
+
+static void pack_shared(mr_stream* s, const Product& p) {
+  int64_t lanes = shared_lanes(p), panels = p.share_a ? panels_of(p.m) : lanes / NR;
+  int64_t blocks = ceil_div(p.slab, p.block);
+  int64_t group = max64(1, 16384 / (ceil_div(lanes, panels) * min64(p.block, p.slab)));  // panels per task: 16K words or so
+  int64_t groups = ceil_div(panels, group);
+  auto body = [&](int64_t task) {
+    int64_t w = task / groups * p.block, kc = min64(p.block, p.slab - w);
+    int64_t first = task % groups * group, last = min64(first + group, panels);
+    float* dst = p.shared + w * lanes;
+    if (p.share_a) {
+      pack_a_block(p.mode, p.a, 0, p.m, first, last, p.slab0 + w, kc, dst);
+    } else {
+      pack_b_block(p.mode, p.b, first * NR, min64(last * NR, p.n) - first * NR, p.slab0 + w, kc, dst + first * NR * kc);
+    }
+  };
+  if (blocks * groups <= 2) {  // too little to wake anybody
+    for (int64_t task = 0; task < blocks * groups; task++) body(task);
+  } else {
+    parallel(s, blocks * groups, body);
+  }
+}
+
+// ---- phase 2: chunks of the other operand -------------------------------------------------------------------------------
+
+// Columns [col0, col0 + cols) x all rows in panels [panel0, panel1) of the shared A.
+static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1, float* packed) {
+  int64_t row0 = panel_begin(panel0, p.m);
+  // with few rows a packed panel is used once: keep it in the first-level cache
+  int64_t step = panel1 - panel0 <= 2 ? NR : cols;
+  for (int64_t w = 0; w < p.slab; w += p.block) {
+    int64_t kc = min64(p.block, p.slab - w);
+    const float* a = p.shared + w * p.m + row0 * kc;
+    for (int64_t col = col0; col < col0 + cols; col += step) {
+      int64_t count = min64(step, col0 + cols - col);
+      pack_b_block(p.mode, p.b, col, count, p.slab0 + w, kc, packed);
+      multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, NR * kc, p.alpha,
+                      target_of(p, p.slab0 + w, row0, col));
+    }
+  }
+}
+
+// Rows [row0, row0 + rows) x columns [col0, col0 + cols) of the shared B.
+static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t col0, int64_t cols, float* packed) {
+  int64_t width = shared_lanes(p);
+  for (int64_t w = 0; w < p.slab; w += p.block) {
+    int64_t kc = min64(p.block, p.slab - w);
+    pack_a_block(p.mode, p.a, row0, rows, 0, panels_of(rows), p.slab0 + w, kc, packed);
+    for (int64_t col = col0; col < col0 + cols; col += COLS)
+      multiply_panels(p.mode, 0, panels_of(rows), rows, min64(COLS, col0 + cols - col), kc, packed,
+                      p.shared + w * width + col * kc, NR * kc, p.alpha, target_of(p, p.slab0 + w, row0, col));
+  }
+}
+
+// How many pieces to cut `units` into: chunks of at most `largest` units, and at least `wanted` pieces when there are as
+// many units. Returns units per piece.
+static int64_t chunk_of(int64_t units, int64_t largest, int64_t wanted) {
+  return max64(1, min64(largest, units / wanted));
+}
+
+static int32_t multiply_all(mr_stream* s, const Product& p) {
+  int64_t threads = s->threads, panels_a = panels_of(p.m), panels_b = ceil_div(p.n, NR);
+  int64_t own = p.share_a ? panels_b : panels_a, other = p.share_a ? panels_a : panels_b;
+  int64_t chunk = chunk_of(own, p.share_a ? COLS / NR : 14, 3 * threads);
+  int64_t chunks = ceil_div(own, chunk);
+  // Many cores: cut the shared side too, at the price of packing a chunk more than once.
+  int64_t parts = chunks >= 2 * threads ? 1 : min64(ceil_div(2 * threads, chunks), max64(1, other / 4));
+  int64_t part = ceil_div(other, parts);
+  parts = ceil_div(other, part);
+  int64_t bytes = (p.share_a ? chunk * NR : chunk * MR) * p.block * 4;
+  bool no_memory = false;
+  parallel(s, chunks * parts, [&](int64_t task) {
+    float* packed = (float*)scratch(SCRATCH_PACK_A, bytes);
+    if (packed == nullptr) {
+      __atomic_store_n(&no_memory, true, __ATOMIC_RELAXED);
+      return;
+    }
+    int64_t begin = task / parts * chunk, end = min64(begin + chunk, own);
+    int64_t other_begin = task % parts * part, other_end = min64(other_begin + part, other);
+    if (p.share_a) {
+      multiply_columns(p, begin * NR, min64(end * NR, p.n) - begin * NR, other_begin, other_end, packed);
+    } else {
+      int64_t row = panel_begin(begin, p.m);
+      multiply_rows(p, row, panel_begin(end, p.m) - row, other_begin * NR, min64(other_end * NR, p.n) - other_begin * NR,
+                    packed);
+    }
+  });
+  return no_memory ? fail(MR_ERR_MEMORY, "mr_gemm: no memory for packing") : MR_OK;
+}
+
+// ---- the op -------------------------------------------------------------------------------------------------------------
+
+static int32_t multiply(mr_stream* s, Product p) {
+  p.share_a = p.m <= p.n;
+  int64_t lanes = shared_lanes(p);
+  int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
+  p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);
+  if (p.c_dtype == MR_BF16 && p.words > p.block) {
+    p.wide_c = (float*)shared_scratch(s, SCRATCH_PACK_C, p.m * p.n * 4);
+    if (p.wide_c == nullptr) return fail(MR_ERR_MEMORY, "mr_gemm: no memory for the sums");
+  }
+  if (p.shared == nullptr) return fail(MR_ERR_MEMORY, "mr_gemm: no memory for packing");
+  for (p.slab0 = 0; p.slab0 < p.words; p.slab0 += slab) {
+    p.slab = min64(slab, p.words - p.slab0);
+    pack_shared(s, p);
+    int32_t code = multiply_all(s, p);
+    if (code != MR_OK) return code;
+  }
+  return MR_OK;
+}
+
+static bool is_dtype(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16; }
+
+// A stored matrix of rows x cols with row stride ld is possible: no overflow of its size in bytes.
+static bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
+  int64_t elements;
+  return ld >= cols && !__builtin_mul_overflow(rows, ld, &elements) && elements < INT64_MAX / 8;
+}
+
 int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
              int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb, int32_t c_dtype,
              void* c, int64_t ldc, int32_t accumulate) {
-  (void)s;
-  if (c_dtype != MR_F32) return fail(MR_ERR_ARGUMENT, "mr_gemm: not yet");
-  return gemm_serial(compute, trans_a, trans_b, m, n, k, alpha, a, lda, a_dtype, b, ldb, b_dtype, (float*)c, ldc, accumulate);
+  if (!is_dtype(compute) || !is_dtype(a_dtype) || !is_dtype(b_dtype) || !is_dtype(c_dtype))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32 or bf16 (compute %d, a %d, b %d, c %d)", compute,
+                a_dtype, b_dtype, c_dtype);
+  if (m < 0 || n < 0 || k < 0 || !is_matrix(trans_a ? k : m, trans_a ? m : k, lda) ||
+      !is_matrix(trans_b ? n : k, trans_b ? k : n, ldb) || !is_matrix(m, n, ldc))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldb %lld, ldc %lld", (long long)m,
+                (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc);
+  if (m == 0 || n == 0) return MR_OK;
+  if (c == nullptr || (k > 0 && (a == nullptr || b == nullptr))) return fail(MR_ERR_ARGUMENT, "mr_gemm: a pointer is NULL");
+  if (k == 0) {
+    int64_t row_bytes = n * dtype_bytes(c_dtype), stride = ldc * dtype_bytes(c_dtype);
+    for (int64_t i = 0; i < m && !accumulate; i++) memset((char*)c + i * stride, 0, (size_t)row_bytes);
+    return MR_OK;
+  }
+  Product p = {};
+  p.mode = mode_of(compute);
+  p.a = operand_a(trans_a, m, k, a, lda, a_dtype);
+  p.b = operand_b(trans_b, n, k, b, ldb, b_dtype);
+  p.m = m, p.n = n, p.words = words_of(p.mode, k), p.block = k_block(p.words);
+  p.alpha = alpha, p.c = c, p.c_dtype = c_dtype, p.ldc = ldc, p.accumulate = accumulate != 0;
+  return multiply(s, p);
 }
 
 }  // namespace MR_PATH

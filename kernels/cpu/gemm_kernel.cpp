@@ -112,11 +112,12 @@ static const Kernel PAIR_KERNELS[MR + 1] = MR_KERNELS_(true);
 static const Kernel* const PAIR_KERNELS = KERNELS;  // never used: no mode of this path makes pairs
 #endif
 
-void multiply_block(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const float* b, int64_t b_panel,
-                    float alpha, const Target& target) {
+void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
+                     const float* b, int64_t b_panel, float alpha, const Target& target) {
   const Kernel* kernels = mode == MODE_PAIR ? PAIR_KERNELS : KERNELS;
-  for (int64_t i = 0; i < panels_of(m); i++) {
-    int64_t row = panel_begin(i, m), rows = panel_begin(i + 1, m) - row;
+  int64_t row0 = panel_begin(first, m);
+  for (int64_t i = first; i < last; i++) {
+    int64_t row = panel_begin(i, m) - row0, rows = panel_begin(i + 1, m) - row0 - row;
     for (int64_t col = 0; col < n; col += NR)
       kernels[rows](kc, a + row * kc, b + col / NR * b_panel, (int)min64(NR, n - col), alpha, shift(target, row, col));
   }

@@ -81,10 +81,11 @@ MR_INLINE Target shift(const Target& t, int64_t row, int64_t col) {
   return r;
 }
 
-// One block: m x n outputs from packed A (panels as above, each kc x rows) and packed B (panels of kc x NR, n rounded up;
-// panel j begins at b + j * b_panel).
-void multiply_block(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const float* b, int64_t b_panel,
-                    float alpha, const Target& target);
+// One K block: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a: those panels, packed (kc x
+// rows each, one after another). b: panels of kc x NR, n rounded up; panel j begins at b + j * b_panel. The target is seen
+// from the first of these rows.
+void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
+                     const float* b, int64_t b_panel, float alpha, const Target& target);
 
 }  // namespace MR_PATH
 }  // namespace mr

@@ -30,12 +30,138 @@ static void pack_words(const Operand& x, int64_t lane0, int64_t lanes, int64_t w
       dst[w * width + l] = l < lanes ? word<M, Bf16>(x, lane0 + l, word0 + w) : 0.0f;
 }
 
-// ---- by mode and storage -----------------------------------------------------------------------------------------------
+#if defined(__AVX512F__)
+
+// ---- sixteen words at a time ------------------------------------------------------------------------------------------
+
+MR_INLINE __m512i widen_words(__m256i h) { return _mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16); }
+MR_INLINE __mmask32 first_halves(int64_t n) { return n >= 32 ? ~0u : (1u << n) - 1; }
+
+// Sixteen words that follow one another along k; `elements` of them exist (twice as many for pairs), the rest are zero.
+template <Mode M, bool Bf16>
+MR_INLINE __m512i words_along_k(const void* p, int64_t elements) {
+  __mmask32 mask = first_halves(elements);
+#if defined(__AVX512BF16__)
+  if (M == MODE_PAIR && Bf16) return _mm512_maskz_loadu_epi16(mask, p);
+  if (M == MODE_PAIR)
+    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(mask >> 16), (const float*)p + 16),
+                                        _mm512_maskz_loadu_ps((__mmask16)mask, p));
+#endif
+  if (Bf16) return widen_words(_mm256_maskz_loadu_epi16((__mmask16)mask, p));
+  if (M == MODE_ROUNDED) return widen_words(to_bf16({_mm512_maskz_loadu_ps((__mmask16)mask, p)}));
+  return _mm512_maskz_loadu_epi32((__mmask16)mask, p);
+}
+
+// Sixteen neighbouring lanes at one word; for pairs the odd k may lie beyond the depth.
+template <Mode M, bool Bf16>
+MR_INLINE __m512i words_along_lanes(const void* p, int64_t k_stride, __mmask16 mask, bool odd_exists) {
+#if defined(__AVX512BF16__)
+  if (M == MODE_PAIR) {
+    __mmask16 odd_mask = odd_exists ? mask : (__mmask16)0;
+    __m512i even, odd;
+    if (Bf16) {
+      even = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, p));
+      odd = widen_words(_mm256_maskz_loadu_epi16(odd_mask, (const bf16*)p + k_stride));
+    } else {
+      even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, p)));
+      odd = widen_words((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(odd_mask, (const float*)p + k_stride)));
+    }
+    return _mm512_or_si512(even, odd);
+  }
+#endif
+  (void)k_stride, (void)odd_exists;
+  if (Bf16) return widen_words(_mm256_maskz_loadu_epi16(mask, p));
+  if (M == MODE_ROUNDED) return widen_words(to_bf16({_mm512_maskz_loadu_ps(mask, p)}));
+  return _mm512_maskz_loadu_epi32(mask, p);
+}
+
+// Row i, word j  <->  row j, word i: interleave by 1, 2, 4 and 8 words.
+MR_INLINE void transpose_16x16(__m512i r[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) {
+    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+    r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+  }
+}
+
+// Sixteen words to row w, column l of a panel. A row may be narrower than 16: what spills into the next row is written
+// again when that row's turn comes, and only at the panel's end is the store cut.
+MR_INLINE void store_words(float* dst, int64_t w, int64_t l, int64_t words, int64_t width, __m512i x) {
+  int64_t at = w * width + l, room = words * width - at;
+  if (room >= LANES) {
+    _mm512_storeu_si512(dst + at, x);
+  } else {
+    _mm512_mask_storeu_epi32(dst + at, first_lanes((int)room), x);
+  }
+}
+
+template <Mode M, bool Bf16>
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
+  constexpr int64_t SIZE = Bf16 ? 2 : 4, PER_WORD = M == MODE_PAIR ? 2 : 1;
+  if (width > LANES && width % LANES != 0) return pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
+  const char* base = (const char*)x.data + (lane0 * x.lane_stride + word0 * PER_WORD * x.k_stride) * SIZE;
+  int64_t depth = x.k - word0 * PER_WORD;  // elements from word0 to the end
+  if (x.k_stride == 1) {
+    for (int64_t l0 = 0; l0 < width; l0 += LANES) {
+      int64_t have = lanes - l0;
+      for (int64_t w = 0; w < words; w += LANES) {
+        int64_t count = min64(LANES, words - w), elements = min64(count * PER_WORD, depth - w * PER_WORD);
+        __m512i r[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+          r[i] = i < have ? words_along_k<M, Bf16>(base + ((l0 + i) * x.lane_stride + w * PER_WORD) * SIZE, elements)
+                          : _mm512_setzero_si512();
+        transpose_16x16(r);
+        if (count == LANES) {
+#pragma GCC unroll 16
+          for (int i = 0; i < 16; i++) store_words(dst, w + i, l0, words, width, r[i]);
+        } else {
+          for (int i = 0; i < count; i++) store_words(dst, w + i, l0, words, width, r[i]);
+        }
+      }
+    }
+    return;
+  }
+  for (int64_t w = 0; w < words; w++) {
+    for (int64_t l0 = 0; l0 < width; l0 += LANES) {
+      int64_t have = lanes - l0;
+      __mmask16 mask = have > 0 ? first_lanes((int)min64(have, LANES)) : (__mmask16)0;
+      const char* p = base + (l0 + w * PER_WORD * x.k_stride) * SIZE;
+      store_words(dst, w, l0, words, width, words_along_lanes<M, Bf16>(p, x.k_stride, mask, w * PER_WORD + 1 < depth));
+    }
+  }
+}
+
+#else
 
 template <Mode M, bool Bf16>
 static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
 }
+
+#endif
+
+// ---- by mode and storage -----------------------------------------------------------------------------------------------
 
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst) {
@@ -52,16 +178,27 @@ void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64
   pack<MODE_F32, false>(x, lane0, lanes, word0, words, width, dst);
 }
 
-void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst) {
-  for (int64_t i = 0; i < panels_of(rows); i++) {
-    int64_t begin = panel_begin(i, rows), count = panel_begin(i + 1, rows) - begin;
-    pack_panel(mode, a, row0 + begin, count, word0, words, count, dst + begin * words);
+// Where lanes lie next to one another, a few words of every panel are copied before the next few: whole rows of memory are
+// read in order, not 64 bytes of each.
+static int64_t words_per_turn(const Operand& x, int64_t words) { return x.k_stride == 1 ? words : 8; }
+
+void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
+                  int64_t word0, int64_t words, float* dst) {
+  int64_t turn = words_per_turn(a, words);
+  for (int64_t w = 0; w < words; w += turn) {
+    for (int64_t i = first_panel; i < last_panel; i++) {
+      int64_t begin = panel_begin(i, rows), count = panel_begin(i + 1, rows) - begin;
+      pack_panel(mode, a, row0 + begin, count, word0 + w, min64(turn, words - w), count, dst + begin * words + w * count);
+    }
   }
 }
 
 void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst) {
-  for (int64_t col = 0; col < cols; col += NR)
-    pack_panel(mode, b, col0 + col, min64(NR, cols - col), word0, words, NR, dst + col * words);
+  int64_t turn = words_per_turn(b, words);
+  for (int64_t w = 0; w < words; w += turn) {
+    for (int64_t col = 0; col < cols; col += NR)
+      pack_panel(mode, b, col0 + col, min64(NR, cols - col), word0 + w, min64(turn, words - w), NR, dst + col * words + w * NR);
+  }
 }
 
 }  // namespace MR_PATH

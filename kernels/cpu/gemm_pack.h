@@ -29,8 +29,10 @@ MR_INLINE Operand operand_b(int32_t trans, int64_t n, int64_t k, const void* b, 
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst);
 
-// A's panels (panel_begin) of rows [row0, row0 + rows): dst holds rows * words.
-void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst);
+// Panels first_panel to last_panel - 1 of rows [row0, row0 + rows), which are cut as panel_begin says. dst is where panel 0
+// goes; all panels take rows * words.
+void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
+                  int64_t word0, int64_t words, float* dst);
 
 // B's panels of NR lanes: dst holds ceil(cols / NR) * NR * words.
 void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst);

@@ -31,12 +31,12 @@ int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m
     int64_t rows = min64(ROWS, m - row);
     for (int64_t w = 0; w < words; w += block) {
       int64_t kc = min64(block, words - w);
-      pack_a_block(mode, oa, row, rows, w, kc, pa);
+      pack_a_block(mode, oa, row, rows, 0, panels_of(rows), w, kc, pa);
       Target target = block_target(c, ldc, accumulate || w > 0);
       for (int64_t col = 0; col < n; col += COLS) {
         int64_t cols = min64(COLS, n - col);
         pack_b_block(mode, ob, col, cols, w, kc, pb);
-        multiply_block(mode, rows, cols, kc, pa, pb, NR * kc, alpha, shift(target, row, col));
+        multiply_panels(mode, 0, panels_of(rows), rows, cols, kc, pa, pb, NR * kc, alpha, shift(target, row, col));
       }
     }
   }
@@ -69,11 +69,11 @@ int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int6
     int64_t rows = min64(ROWS, m - row);
     for (int64_t w = 0; w < words; w += block) {
       int64_t kc = min64(block, words - w);
-      pack_a_block(mode, oa, row, rows, w, kc, pa);
+      pack_a_block(mode, oa, row, rows, 0, panels_of(rows), w, kc, pa);
       const float* pb = (const float*)packed + w * width;
       Target target = block_target(c, ldc, accumulate || w > 0);
       for (int64_t col = 0; col < n; col += COLS)
-        multiply_block(mode, rows, min64(COLS, n - col), kc, pa, pb + col * kc, NR * kc, alpha, shift(target, row, col));
+        multiply_panels(mode, 0, panels_of(rows), rows, min64(COLS, n - col), kc, pa, pb + col * kc, NR * kc, alpha, shift(target, row, col));
     }
   }
   return MR_OK;
