@@ -3,7 +3,7 @@
  * content, not by time), so that a second call costs a few milliseconds.
  *
  *   bun scripts/build.ts            the binary
- *   bun scripts/build.ts --tests    also build/native/medrepro_test
+ *   bun scripts/build.ts --tests    also medrepro_test, the tests of the kernels
  *
  * Everything is printed on stderr, one line per step that had to run. Exit code 2 when something is missing.
  */
@@ -38,7 +38,7 @@ import {
 export const BINARY = 'dist/medrepro';
 export const NATIVE = 'build/native';
 export const CPU_LIBRARY = `${NATIVE}/libmedrepro_cpu.so`;
-export const NATIVE_TEST = `${NATIVE}/medrepro_test`;
+export const NATIVE_TEST = 'build/kernels/test/medrepro_test';
 
 /** The first g++ with all intrinsics the AVX512-BF16 path uses. */
 const OLDEST_COMPILER = [11, 0] as const;
@@ -89,10 +89,12 @@ export async function buildKernels(tests: boolean): Promise<void> {
   for (const folder of ['build/kernels', 'build/kernels/Release']) {
     if (!existsSync(join(ROOT, folder))) continue;
     for (const name of readdirSync(join(ROOT, folder))) {
-      if (/^libmedrepro_\w+\.so$/.test(name) || name === 'medrepro_test') install(join(folder, name), NATIVE);
+      if (/^libmedrepro_\w+\.so$/.test(name)) install(join(folder, name), NATIVE);
     }
   }
-  if (!existsSync(join(ROOT, CPU_LIBRARY))) throw new BuildError(`cmake-js built no ${basename(CPU_LIBRARY)}`);
+  for (const file of tests ? [CPU_LIBRARY, NATIVE_TEST] : [CPU_LIBRARY]) {
+    if (!existsSync(join(ROOT, file))) throw new BuildError(`cmake-js built no ${basename(file)}`);
+  }
   writeStamp(`${NATIVE}/libraries.stamp`, libraries);
   if (tests) writeStamp(`${NATIVE}/tests.stamp`, libraries);
 }

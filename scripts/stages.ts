@@ -39,8 +39,9 @@ export interface CommandResult {
   output: string;
 }
 
-/** Runs a command from the repository root without a terminal and returns what it printed. */
+/** Runs a command from the repository root without a terminal and returns what it printed; 127 when it is not there. */
 export async function capture(command: string[], options: CommandOptions = {}): Promise<CommandResult> {
+  if (Bun.which(command[0] ?? '') === null) return { exitCode: 127, output: `${command[0]} is not here` };
   const child = Bun.spawn(command, {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, ...options.env },

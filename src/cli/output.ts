@@ -4,7 +4,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import type { MedreproError } from '../errors';
+import { inputError, type MedreproError } from '../errors';
 
 /** Writes a result line to stdout. A reader that has gone away (`| head`) is no error. */
 export function print(text: string): void {
@@ -58,7 +58,10 @@ function writeTo(fd: number, text: string): void {
       } else if (code === 'EPIPE' || code === 'EBADF') {
         closed.add(fd);
         return;
-      } else throw error;
+      } else {
+        const stream = fd === 1 ? 'stdout' : 'stderr';
+        throw inputError(`cannot write to ${stream}: ${(error as Error).message}`, { cause: error });
+      }
     }
   }
 }

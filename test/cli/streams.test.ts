@@ -26,6 +26,12 @@ describe('the binary', () => {
     expect(await child.stdout.text()).toBe('0\n');
   });
 
+  test('a full disk is an error of two lines at most, without a bug report', async () => {
+    const child = Bun.spawn(['bash', '-c', `"${BINARY}" doctor >/dev/full`], { stdout: 'ignore', stderr: 'pipe' });
+    expect(await child.stderr.text()).toStartWith('medrepro: cannot write to stdout: ENOSPC');
+    expect(await child.exited).toBe(2);
+  });
+
   test('a closed stderr does not change the exit code', async () => {
     const child = Bun.spawn(['bash', '-c', `"${BINARY}" rnu 2>&-`], { stdout: 'ignore', stderr: 'ignore' });
     expect(await child.exited).toBe(2);
