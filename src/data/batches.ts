@@ -1,0 +1,85 @@
+/**
+ * Which rows go together, and in which order.
+ *
+ * Everything is a function of its arguments: the order of epoch e is known without having run the epochs before it, so a
+ * run that is resumed at any step sees the rows it would have seen.
+ */
+
+import { torchRandperm } from './random/torch';
+
+/**
+ * The row order of an epoch (from 0): `torch.randperm(n)` under `manual_seed(seed + epoch)`.
+ *
+ * That is what the transformers Trainer shows since it hands its sampler to accelerate (SeedableRandomSampler): checked
+ * with a real Trainer in test/fixtures/torch-sampler. `seed` is the Trainer's `data_seed` where it has one, else its seed.
+ *
+ * @returns (n,) positions among the training rows.
+ */
+export function epochOrder(n: number, seed: number, epoch: number): Uint32Array {
+  return torchRandperm(n, seed + epoch);
+}
+
+/** Consecutive groups of `size`; the last one may be smaller. Micro-batches of an order, or steps of micro-batches. */
+export function groupsOf<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+/** Rows back to back, without padding. T tokens in B rows. */
+export interface PackedBatch {
+  /** (T,) token ids. */
+  readonly ids: Int32Array;
+  /** (T,) position of each token in its row. */
+  readonly positions: Int32Array;
+  /** (B+1,) where each row begins; the last entry is T. */
+  readonly cuSeqlens: Int32Array;
+  /** (B,) class ids. */
+  readonly labels: Int32Array;
+  /** Tokens of the longest row. */
+  readonly longest: number;
+}
+
+/** Packs rows in the order given. */
+export function packBatch(rows: readonly { readonly ids: ArrayLike<number>; readonly label: number }[]): PackedBatch {
+  const tokens = rows.reduce((sum, row) => sum + row.ids.length, 0);
+  const ids = new Int32Array(tokens);
+  const positions = new Int32Array(tokens);
+  const cuSeqlens = new Int32Array(rows.length + 1);
+  let longest = 0;
+  for (const [b, row] of rows.entries()) {
+    const start = cuSeqlens[b]!;
+    for (let t = 0; t < row.ids.length; t++) {
+      ids[start + t] = row.ids[t]!;
+      positions[start + t] = t;
+    }
+    cuSeqlens[b + 1] = start + row.ids.length;
+    longest = Math.max(longest, row.ids.length);
+  }
+  return { ids, positions, cuSeqlens, labels: Int32Array.from(rows, (row) => row.label), longest };
+}
+
+/**
+ * Row positions for evaluation, packed up to a token budget; a row above the budget goes alone. Rows are taken by length,
+ * longest first (so that the first pass needs the most memory), or in plain order. Every position occurs once.
+ *
+ * @param lengths (n,) tokens of each row.
+ */
+export function evaluationPacks(
+  lengths: ArrayLike<number>,
+  tokenBudget: number,
+  order: 'length' | 'plain',
+): number[][] {
+  const positions = Array.from({ length: lengths.length }, (_, i) => i);
+  if (order === 'length') positions.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  const packs: number[][] = [];
+  let used = Number.POSITIVE_INFINITY;
+  for (const position of positions) {
+    const length = lengths[position]!;
+    if (used + length > tokenBudget) {
+      packs.push([]);
+      used = 0;
+    }
+    packs.at(-1)!.push(position);
+    used += length;
+  }
+  return packs;
+}

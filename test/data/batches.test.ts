@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'bun:test';
+import fc from 'fast-check';
+import { epochOrder, evaluationPacks, groupsOf, packBatch } from '../../src/data/batches';
+import { batchHash } from '../../src/data/hashes';
+import trainer from '../fixtures/torch-sampler/trainer.json';
+
+describe('epochOrder', () => {
+  it.each(trainer)('is the row order of the transformers Trainer: n $n, seed $seed', (c) => {
+    const seed = ('data_seed' in c ? c.data_seed : undefined) ?? c.seed;
+    for (const [epoch, rows] of c.epochs.entries()) expect([...epochOrder(c.n, seed, epoch)]).toEqual(rows);
+  });
+
+  it.each(trainer)('with groups for each step: n $n, batch $batch_size, accumulation $accumulation', (c) => {
+    const steps = c.epochs.map((rows) => groupsOf(groupsOf(rows, c.batch_size), c.accumulation).length);
+    expect(steps.reduce((a, b) => a + b)).toBe(c.steps);
+  });
+});
+
+describe('packBatch', () => {
+  it('puts rows back to back', () => {
+    const rows = [
+      { ids: Uint32Array.of(5, 6, 7), label: 1 },
+      { ids: Uint32Array.of(8), label: 0 },
+    ];
+    expect(packBatch(rows)).toEqual({
+      ids: Int32Array.of(5, 6, 7, 8),
+      positions: Int32Array.of(0, 1, 2, 0),
+      cuSeqlens: Int32Array.of(0, 3, 4),
+      labels: Int32Array.of(1, 0),
+      longest: 3,
+    });
+    expect(packBatch([]).cuSeqlens).toEqual(Int32Array.of(0));
+  });
+});
+
+describe('batchHash', () => {
+  it('tells borders, order, ids and labels apart', () => {
+    const row = (ids: number[], label: number) => ({ ids, label });
+    const batches = [
+      [row([1, 2], 0), row([3], 1)],
+      [row([1], 0), row([2, 3], 1)],
+      [row([3], 1), row([1, 2], 0)],
+      [row([1, 2], 0), row([3], 0)],
+      [row([1, 2], 0), row([4], 1)],
+    ];
+    expect(new Set(batches.map(batchHash)).size).toBe(batches.length);
+    expect(batchHash(batches[0]!)).toBe(batchHash([row([1, 2], 0), row([3], 1)]));
+  });
+});
+
+describe('evaluationPacks', () => {
+  it('takes every row once, within the budget, longest first', () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 60 });
+    fc.assert(
+      fc.property(
+        lengths,
+        fc.integer({ min: 1, max: 120 }),
+        fc.constantFrom('length', 'plain'),
+        (own, budget, order) => {
+          const packs = evaluationPacks(own, budget, order);
+          const flat = packs.flat();
+          expect(flat.toSorted((a, b) => a - b)).toEqual(own.map((_, i) => i));
+          for (const pack of packs) {
+            const tokens = pack.reduce((sum, i) => sum + own[i]!, 0);
+            expect(pack.length > 0 && (tokens <= budget || pack.length === 1)).toBe(true);
+          }
+          if (order === 'plain') expect(flat).toEqual(own.map((_, i) => i));
+          else for (let i = 1; i < flat.length; i++) expect(own[flat[i]!]!).toBeLessThanOrEqual(own[flat[i - 1]!]!);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
