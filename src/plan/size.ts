@@ -1,0 +1,139 @@
+/**
+ * How big an experiment is, from its settings and the model's architecture alone: parameters, steps, arithmetic, memory.
+ *
+ * Counts are exact. Memory, hours and tokens are estimates, and each says what it is made of.
+ */
+
+import type { Architecture } from '../spec/schema';
+import type { Experiment } from '../spec/types';
+
+/** One linear layer of a decoder block. */
+export interface LinearShape {
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** The linear layers of one decoder block, in the order of the forward pass. */
+export function blockLinears(a: Architecture): LinearShape[] {
+  const [q, kv] = [a.heads * a.headDim, a.kvHeads * a.headDim];
+  return [
+    { name: 'q_proj', inputs: a.hiddenSize, outputs: q },
+    { name: 'k_proj', inputs: a.hiddenSize, outputs: kv },
+    { name: 'v_proj', inputs: a.hiddenSize, outputs: kv },
+    { name: 'o_proj', inputs: q, outputs: a.hiddenSize },
+    { name: 'gate_proj', inputs: a.hiddenSize, outputs: a.intermediateSize },
+    { name: 'up_proj', inputs: a.hiddenSize, outputs: a.intermediateSize },
+    { name: 'down_proj', inputs: a.intermediateSize, outputs: a.hiddenSize },
+  ];
+}
+
+export interface Parameters {
+  /** The published model, output embedding included. */
+  readonly total: number;
+  /** The weights of the blocks' linear layers: what is quantised and what costs arithmetic. */
+  readonly linear: number;
+  readonly embedding: number;
+  /** Adapter weights; without an adapter, every weight trains. */
+  readonly adapter: number;
+  /** The score head of a classifier; 0 when its number of classes is not known. */
+  readonly head: number;
+}
+
+export function countParameters(a: Architecture, experiment: Experiment, classes: number | null): Parameters {
+  const linears = blockLinears(a);
+  const linear = a.layers * sum(linears.map(({ inputs, outputs }) => inputs * outputs));
+  const biases = a.family === 'qwen2' ? a.layers * (a.heads + 2 * a.kvHeads) * a.headDim : 0;
+  const headNorms = a.family === 'qwen3' || a.family === 'gemma3' ? 2 * a.headDim : 0;
+  const blockNorms = (a.family === 'gemma3' ? 4 : 2) * a.hiddenSize;
+  const norms = a.layers * (blockNorms + headNorms) + a.hiddenSize;
+  const embedding = a.vocabulary * a.hiddenSize;
+  const total = linear + biases + norms + embedding * (a.tiedEmbeddings ? 1 : 2);
+  const { adapter } = experiment;
+  const targeted = linears.filter(({ name }) => adapter?.targets === 'all-linear' || adapter?.targets.includes(name));
+  const perRank = a.layers * sum(targeted.map(({ inputs, outputs }) => inputs + outputs));
+  const head = experiment.head.kind === 'classification' ? (classes ?? 0) * a.hiddenSize : 0;
+  return { total, linear, embedding, adapter: (adapter?.rank ?? 0) * perRank, head };
+}
+
+export interface Steps {
+  readonly trainRows: number;
+  readonly validationRows: number;
+  readonly perEpoch: number;
+  readonly total: number;
+}
+
+/**
+ * Optimiser steps of an experiment.
+ *
+ * @param rows training rows before the validation rows are held out, extra files included
+ */
+export function countSteps(experiment: Experiment, rows: number): Steps {
+  const { data, training } = experiment;
+  // scikit-learn rounds the held-out part up
+  const validationRows = Math.ceil(rows * data.validation);
+  const trainRows = rows - validationRows;
+  const micro = Math.ceil(trainRows / training.batchSize);
+  const perEpoch = Math.max(1, Math[training.stepsPerEpoch](micro / training.accumulation));
+  return { trainRows, validationRows, perEpoch, total: perEpoch * training.epochs };
+}
+
+/**
+ * Floating-point operations of training and the evaluations, for a number of tokens per row.
+ *
+ * Per token and weight: 2 forward, 2 for the gradient of the activations, 2 more when checkpointing repeats the forward
+ * pass; adapter weights add their own gradient. Attention's own products are left out (under 3% at these lengths).
+ */
+export function countFlops(
+  experiment: Experiment,
+  parameters: Parameters,
+  steps: Steps,
+  testRows: number,
+  tokensPerRow: number,
+): { readonly training: number; readonly evaluation: number } {
+  const { training, adapter } = experiment;
+  const passes = training.gradientCheckpointing ? 6 : 4;
+  const frozen = adapter === null ? passes + 2 : passes;
+  const perToken = frozen * parameters.linear + (passes + 2) * parameters.adapter;
+  const trained = steps.trainRows * training.epochs * tokensPerRow;
+  const evaluated = (steps.validationRows * training.epochs + testRows) * tokensPerRow;
+  return { training: perToken * trained, evaluation: 2 * (parameters.linear + parameters.adapter) * evaluated };
+}
+
+export interface Memory {
+  readonly base: number;
+  readonly trainable: number;
+  readonly activations: number;
+  readonly total: number;
+}
+
+/**
+ * Estimated peak memory in bytes for full micro-batches of `maxLength` tokens, unpacked.
+ *
+ * Base: quantised linear layers (4 bits, plus absmax) or 16 bits, embeddings in fp32 as PEFT's preparation leaves them.
+ * Trainable: 16 bytes a weight (fp32 weight, gradient, two AdamW moments). Activations: one fp32 residual per block when
+ * checkpointing, plus one whole block.
+ */
+export function estimateMemory(a: Architecture, experiment: Experiment, parameters: Parameters): Memory {
+  const { quantisation, training, data } = experiment;
+  const weight = quantisation === null ? 2 : 0.5 + absmaxBytes(quantisation.doubleQuant) / quantisation.blockSize;
+  const base = parameters.linear * weight + parameters.embedding * 4;
+  const trainable = (parameters.adapter + parameters.head) * 16;
+  const tokens = training.batchSize * data.maxLength;
+  const bytes = training.precision === 'bf16' ? 2 : 4;
+  const block = tokens * (8 * a.hiddenSize + 2 * a.heads * a.headDim + 4 * a.intermediateSize) * bytes;
+  const kept = training.gradientCheckpointing ? tokens * a.hiddenSize * 4 * a.layers : block * (a.layers - 1);
+  const activations = kept + block;
+  return { base, trainable, activations, total: base + trainable + activations };
+}
+
+// --- internal ---
+
+/** Per block of weights: one fp32, or one byte and a 256th of an fp32. */
+function absmaxBytes(doubleQuant: boolean): number {
+  return doubleQuant ? 1 + 4 / 256 : 4;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

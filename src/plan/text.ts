@@ -1,0 +1,98 @@
+/** Lists and plans as text for people. Numbers are rounded here and nowhere else. */
+
+import type { ListedPaper } from './list';
+import type { ExperimentPlan, Range } from './plan';
+
+/** `medrepro list`. */
+export function renderList(papers: readonly ListedPaper[]): string {
+  const blocks = papers.map(({ id, title, experiments, claims }) => {
+    const width = Math.max(...experiments.map(({ target }) => target.length));
+    const lines = experiments.map((experiment) => {
+      const can = experiment.scales.filter(({ runnable }) => runnable).map(({ scale }) => scale);
+      const what = can.length === 0 ? 'nothing here' : can.join(', ');
+      return `  ${experiment.target.padEnd(width)}  ${experiment.title}\n  ${' '.repeat(width)}  runs here: ${what}`;
+    });
+    const missing = experiments.flatMap(({ target, scales }) =>
+      scales.filter(({ runnable }) => !runnable).map(({ scale, needs }) => ({ target, scale, needs })),
+    );
+    const why = grouped(missing.map(({ target, scale, needs }) => [`${scale}: ${needs}`, target]));
+    const claimed = claims.map((claim) => `    ${claim.id}: ${claim.says}`);
+    if (claimed.length > 0) lines.push('  claims:', ...claimed);
+    return [`${id}  ${title}`, ...lines, ...(why.length > 0 ? ['  not here:', ...why] : [])].join('\n');
+  });
+  return blocks.join('\n\n');
+}
+
+/** `medrepro plan`. */
+export function renderPlans(plans: readonly ExperimentPlan[]): string {
+  const blocks = plans.map((plan) => {
+    const rows: [string, string][] = [['model', plan.model]];
+    if (plan.unmeasured !== null) return `${plan.target} (${plan.scale})\n  cannot run: ${plan.unmeasured}`;
+    if (plan.parameters) rows.push(['parameters', `${count(plan.parameters.total)} in the published model`]);
+    if (plan.trainable !== null && plan.parameters) {
+      const { adapter, head } = plan.parameters;
+      rows.push(['trainable', `${count(plan.trainable)} = adapter ${count(adapter)} + head ${count(head)}`]);
+    }
+    if (plan.rows) {
+      const { train, validation, test } = plan.rows;
+      rows.push(['rows', `${count(train)} train, ${count(validation)} validation, ${count(test)} test`]);
+    }
+    if (plan.steps) rows.push(['steps', `${count(plan.steps.total)} (${count(plan.steps.perEpoch)} an epoch)`]);
+    if (plan.flops) {
+      const { training, evaluation } = plan.flops;
+      const tokens = `${Math.round(plan.tokensPerRow ?? 0)} tokens a row`;
+      rows.push(['FLOPs', `${flops(training)} training, ${flops(evaluation)} evaluation, at ${tokens}`]);
+    }
+    if (plan.memory) {
+      const { total, base, trainable, activations } = plan.memory;
+      const parts = `base ${bytes(base)}, trainable ${bytes(trainable)}, activations ${bytes(activations)}`;
+      rows.push(['memory', `about ${bytes(total)}: ${parts}`]);
+    }
+    if (plan.hours) rows.push(['time', hours(plan.hours)]);
+    for (const download of plan.downloads) rows.push(['download', `${download.what}, ${bytes(download.bytes)}`]);
+    for (const terms of plan.gated) rows.push(['to ask for', terms]);
+    if (plan.disk !== null) rows.push(['disk', `about ${bytes(plan.disk)}`]);
+    rows.push(['assumed', `${plan.assumed} values the paper does not give; the spec has the reasons`]);
+    const lines = rows.map(([name, text]) => `  ${name.padEnd(10)}  ${text}`);
+    return [`${plan.target} (${plan.scale})  ${plan.title}`, ...lines].join('\n');
+  });
+  return blocks.join('\n\n');
+}
+
+/** 1,234,567 */
+export function count(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** Decimal units, as disks and cards are sold. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${units[unit]}`;
+}
+
+// --- internal ---
+
+function flops(value: number): string {
+  return `${value.toExponential(1).replace('e+', 'e')}`;
+}
+
+function hours({ low, high }: Range): string {
+  if (high < 1 / 60) return `about ${Math.max(1, Math.round(high * 3600))} s or less`;
+  const card = 'on one H100-80GB, at 45% down to 5% of its peak';
+  if (high < 1) return `${Math.round(low * 60)} to ${Math.round(high * 60)} min ${card}`;
+  return `${low.toFixed(1)} to ${high.toFixed(1)} h ${card}`;
+}
+
+/** `reason` lines, each with the targets it holds for. */
+function grouped(pairs: readonly (readonly [string, string])[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const [reason, target] of pairs) byReason.set(reason, [...(byReason.get(reason) ?? []), target]);
+  return [...byReason].map(([reason, targets]) => `    ${reason}\n      ${targets.join(', ')}`);
+}

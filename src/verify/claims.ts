@@ -1,0 +1,257 @@
+/**
+ * One claim against the results of one level: what was measured, the arithmetic, and the verdict it leads to.
+ *
+ * A claim that compares two experiments is tested first (`testClaim`) and judged second (`judge...`), because Holm's
+ * correction needs the p values of all of a paper's comparisons.
+ */
+
+import { fullScaleNeeds } from '../plan/plan';
+import { type Paper, resolveExperiment } from '../spec/load';
+import type { Scale } from '../spec/types';
+import { type Bootstrap, type BootstrapOptions, isStatistic, pairedBootstrap } from './bootstrap';
+import { type Claim, experimentsOf, type GoldenData } from './golden';
+import { type ExperimentResult, validationMetric } from './result';
+import { predictionInterval } from './statistics';
+import { checkPrinted, halfUnit, printedValue } from './tolerance';
+import type { Verdict } from './verdict';
+
+/** A verdict with everything that led to it. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** For UNMEASURED and NEEDS-HUMAN; null otherwise. */
+  readonly reason: string | null;
+  /** True when a result that could exist does not. */
+  readonly missing: boolean;
+  /** The measured quantity in one short string; null when nothing was measured. */
+  readonly measured: string | null;
+  readonly arithmetic: readonly string[];
+  /** The halves of a claim that has halves. */
+  readonly parts: readonly { readonly name: string; readonly holds: boolean }[];
+  readonly lowPower: boolean;
+  readonly used: readonly ExperimentResult[];
+}
+
+/** What comparing two experiments gave, before Holm. */
+export interface ClaimTest {
+  readonly higher: string;
+  readonly lower: string;
+  readonly bootstrap: Bootstrap;
+  readonly used: readonly ExperimentResult[];
+}
+
+/** Results by experiment id, one per seed. */
+export type ResultsOf = ReadonlyMap<string, readonly ExperimentResult[]>;
+
+/** Why a claim cannot be measured at this scale: by the nature of the spec (`missing` false) or for want of results. */
+export function whyUnmeasured(
+  claim: Claim,
+  paper: Paper,
+  scale: Scale,
+  results: ResultsOf,
+): { readonly reason: string; readonly missing: boolean } | null {
+  if (claim.kind === 'fact') return { reason: claim.unmeasured, missing: false };
+  if (claim.kind === 'value' && scale === 'mini') {
+    return { reason: "a miniature's value is evidence about the engine, not about a printed number", missing: false };
+  }
+  const described = experimentsOf(claim).filter((id) => hasScale(paper, id, scale));
+  if (described.length < experimentsOf(claim).length) {
+    return { reason: `the spec does not describe it at the ${scale} scale`, missing: false };
+  }
+  for (const id of described) {
+    const { unmeasured } = resolveExperiment(paper, id, scale);
+    if (unmeasured !== null) return { reason: `${id}: ${unmeasured}`, missing: false };
+  }
+  const absent = described.filter((id) => (results.get(id)?.length ?? 0) === 0);
+  const [first] = absent;
+  if (first === undefined) return null;
+  if (scale === 'mini') return { reason: `no result of ${absent.join(' and ')}`, missing: true };
+  return { reason: fullScaleNeeds(paper, ...absent.map((id) => resolveExperiment(paper, id, 'full'))), missing: true };
+}
+
+/** The comparison a claim is tested by: which experiment should be higher; null for claims that are not tested so. */
+export function comparisonOf(
+  claim: Claim,
+): { readonly higher: string; readonly lower: string; readonly metric: string } | null {
+  switch (claim.kind) {
+    case 'beats':
+    case 'marginal':
+      return { higher: claim.winner, lower: claim.loser, metric: claim.metric };
+    case 'hurts-despite-validation':
+      return { higher: claim.reference, lower: claim.changed, metric: claim.metric };
+    default:
+      return null;
+  }
+}
+
+/** Whether the direction of a claim is a hypothesis of the paper's family; a "marginal" difference is none. */
+export function isInFamily(claim: Claim): boolean {
+  return claim.kind === 'beats' || claim.kind === 'hurts-despite-validation';
+}
+
+/** Runs the paired bootstrap of a claim; a string says why it cannot be run on the results that are here. */
+export function testClaim(claim: Claim, results: ResultsOf, options: BootstrapOptions): ClaimTest | string | null {
+  const comparison = comparisonOf(claim);
+  if (comparison === null) return null;
+  const { higher, lower, metric } = comparison;
+  if (!isStatistic(metric)) return `no bootstrap for the metric ${metric}`;
+  const [a, b] = [results.get(higher) ?? [], results.get(lower) ?? []];
+  const used = [...a, ...b];
+  const gold = used[0]?.test?.gold;
+  if (gold === undefined || used.some(({ test }) => test === null)) return 'a result has no labels per item';
+  const same = used.every(({ test }) => test?.gold.length === gold.length && test.gold.every((y, i) => y === gold[i]));
+  if (!same) return 'the runs were evaluated on different test rows, so their items cannot be paired';
+  const predictions = (list: readonly ExperimentResult[]): number[][] => list.map(({ test }) => test?.predicted ?? []);
+  return { higher, lower, bootstrap: pairedBootstrap(gold, predictions(a), predictions(b), metric, options), used };
+}
+
+/** Direction, and at the full scale magnitude, of a tested claim. */
+export function judgeComparison(
+  claim: Claim,
+  test: ClaimTest,
+  scale: Scale,
+  golden: GoldenData,
+  holmP: number,
+  family: number,
+): Judgement {
+  const { higher, lower, bootstrap, used } = test;
+  const { observed, low, high, p, items, resamples, seed } = bootstrap;
+  const metric = comparisonOf(claim)?.metric ?? '';
+  const seeds = `${seedsOf(used, higher)} and ${seedsOf(used, lower)}`;
+  const arithmetic = [
+    `${metric} ${higher} - ${lower} = ${signed(observed)} (${points(observed)} points) on ${items} test rows, seeds ${seeds}`,
+    `paired bootstrap, ${resamples} resamples, Philox seed ${seed}: 95% interval [${signed(low)}, ${signed(high)}]`,
+  ];
+  let direction = low > 0;
+  if (claim.kind === 'marginal') {
+    direction = observed > 0;
+    arithmetic.push(`a marginal difference: its sign is taken from the measured difference, ${yes(direction)}`);
+  } else {
+    direction = low > 0 && holmP <= 0.05;
+    const family_ = `Holm over ${family} comparison${family === 1 ? '' : 's'}`;
+    arithmetic.push(
+      `p = ${short(p)}, ${family_}: ${short(holmP)}; direction holds (lower end > 0, p <= 0.05): ${yes(direction)}`,
+    );
+  }
+  const parts: { name: string; holds: boolean }[] = [];
+  if (claim.kind === 'hurts-despite-validation') {
+    const validation = validationHalf(claim.changed, claim.reference, claim.metric, used);
+    parts.push({ name: 'hurts on test', holds: direction }, { name: 'improves validation', holds: validation.holds });
+    arithmetic.push(validation.arithmetic);
+    direction &&= validation.holds;
+  }
+  const base = { reason: null, missing: false, measured: `${signed(observed)}`, parts, lowPower: false, used };
+  const wrong = scale === 'mini' && !direction ? 'the direction does not hold at the mini scale' : null;
+  if (scale === 'mini') {
+    return { ...base, verdict: direction ? 'DIRECTION-ONLY' : 'DEVIATES', reason: wrong, arithmetic };
+  }
+  const gain = printedGain(claim, higher, lower, golden);
+  arithmetic.push(...gain.arithmetic);
+  const meets = low <= gain.high && high >= gain.low;
+  const exact = observed >= gain.low && observed <= gain.high;
+  arithmetic.push(
+    `the 95% interval meets the printed gain: ${yes(meets)}; the measured gain is inside it: ${yes(exact)}`,
+  );
+  const lowPower = [higher, lower].some((id) => used.filter(({ experiment }) => experiment === id).length < 5);
+  const agreed: Verdict = exact ? 'REPRODUCED' : meets ? 'WITHIN' : 'DIRECTION-ONLY';
+  return { ...base, verdict: direction ? agreed : 'DEVIATES', arithmetic, lowPower };
+}
+
+/** A printed value against one or more full runs. */
+export function judgeValue(
+  claim: Claim & { kind: 'value' },
+  results: readonly ExperimentResult[],
+  golden: GoldenData,
+): Judgement {
+  const printed = golden.published[claim.experiment]?.[claim.metric] ?? [];
+  const values = results.map(({ metrics }) => metrics[claim.metric]?.value ?? Number.NaN);
+  const base = { reason: null, missing: false, parts: [], lowPower: false, used: results };
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const checks = printed.map(({ value, where }) => ({ value, where, ...checkPrinted(mean, value) }));
+  const arithmetic = checks.map(({ arithmetic: line, where }) => `${where}: ${line}`);
+  const measured = short(mean);
+  if (checks.some(({ how }) => how === 'rounded')) return { ...base, verdict: 'REPRODUCED', measured, arithmetic };
+  if (values.length < 2) {
+    const reason = 'one seed has no spread to judge the difference by';
+    return { ...base, verdict: 'NEEDS-HUMAN', reason, measured, arithmetic };
+  }
+  const interval = predictionInterval(values);
+  let within = false;
+  for (const { value } of checks) {
+    const distance = Math.abs(printedValue(value) - interval.mean);
+    const allowed = interval.half + halfUnit(value);
+    within ||= distance <= allowed;
+    arithmetic.push(
+      `|${value} - ${short(interval.mean)}| = ${short(distance)} against t(.975, ${interval.n - 1}) * s * sqrt(1 + 1/n) + half a digit = ` +
+        `${short(interval.t)} * ${short(interval.deviation)} * sqrt(1 + 1/${interval.n}) + ${halfUnit(value)} = ${short(allowed)}`,
+    );
+  }
+  return { ...base, verdict: within ? 'WITHIN' : 'DEVIATES', measured, arithmetic, lowPower: interval.lowPower };
+}
+
+// --- internal ---
+
+function hasScale(paper: Paper, id: string, scale: Scale): boolean {
+  return paper.experiments.some((experiment) => experiment.id === id && experiment.scales[scale] !== undefined);
+}
+
+/** "Improves validation": the kept step's validation value, mean over seeds, of the changed run against the reference. */
+function validationHalf(
+  changed: string,
+  reference: string,
+  metric: string,
+  used: readonly ExperimentResult[],
+): { readonly holds: boolean; readonly arithmetic: string } {
+  const meanOf = (id: string): number => {
+    const values = used
+      .filter(({ experiment }) => experiment === id)
+      .map((r) => validationMetric(r, metric) ?? Number.NaN);
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
+  };
+  const [after, before] = [meanOf(changed), meanOf(reference)];
+  const holds = after > before;
+  const text = `validation ${metric} at the kept step: ${changed} ${short(after)}, ${reference} ${short(before)}`;
+  return { holds, arithmetic: `${text}; improves: ${yes(holds)} (the validation rows differ, so no interval)` };
+}
+
+/** The gain a paper prints, widened by the rounding of both values it is the difference of, over every printing of them. */
+function printedGain(
+  claim: Claim,
+  higher: string,
+  lower: string,
+  golden: GoldenData,
+): { readonly low: number; readonly high: number; readonly arithmetic: string[] } {
+  const metric = comparisonOf(claim)?.metric ?? '';
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const arithmetic: string[] = claim.kind === 'beats' ? [`claimed: by ${claim.by} ${claim.unit}`] : [];
+  for (const { value: above } of golden.published[higher]?.[metric] ?? []) {
+    for (const { value: below } of golden.published[lower]?.[metric] ?? []) {
+      const gain = printedValue(above) - printedValue(below);
+      const slack = halfUnit(above) + halfUnit(below);
+      low = Math.min(low, gain - slack);
+      high = Math.max(high, gain + slack);
+      arithmetic.push(`printed gain ${above} - ${below} = ${short(gain)} -+ ${short(slack)} (both roundings)`);
+    }
+  }
+  return { low, high, arithmetic };
+}
+
+function seedsOf(used: readonly ExperimentResult[], id: string): string {
+  return used.flatMap(({ experiment, seed }) => (experiment === id ? [seed] : [])).join(', ');
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'}${short(Math.abs(value))}`;
+}
+
+/** Six significant digits: enough to see, while `--json` has them all. */
+function short(value: number): string {
+  return Number(value.toPrecision(6)).toString();
+}
+
+function points(value: number): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value * 100).toFixed(2)}`;
+}
+
+function yes(value: boolean): string {
+  return value ? 'yes' : 'no';
+}

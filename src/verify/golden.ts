@@ -1,0 +1,243 @@
+/**
+ * Golden files: what a paper printed, what it claims, and what we have accepted, with reasons.
+ *
+ * The last entry of `log` holds a hash over the whole file but itself. Editing a digit by hand breaks it, and a broken
+ * hash fails verification; only accepting, which asks for a reason, writes a new one.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type } from 'arktype';
+import { hasAsset, readAssetText } from '../assets';
+import { inputError } from '../errors';
+import { canonicalJson, sha256 } from '../spec/canonical';
+import { type FileOrigin, fileOf, type Paper } from '../spec/load';
+import { type Problem, suggest, throwProblems } from '../spec/problems';
+import { parseYaml, problemAt, problemsOf, type YamlSource } from '../spec/source';
+import { bitsOf, parsePrinted } from './tolerance';
+import type { Level } from './verdict';
+
+const Accepted = type({
+  verdict: "'REPRODUCED' | 'WITHIN' | 'DIRECTION-ONLY' | 'DEVIATES' | 'INCONSISTENT' | 'NEEDS-HUMAN' | 'UNMEASURED'",
+  reason: 'string >= 1',
+});
+export type Accepted = typeof Accepted.infer;
+
+const common = {
+  /** The claim in the paper's words, shortened. */
+  says: 'string >= 1',
+  /** Section or table. */
+  where: 'string >= 1',
+  /** Per level; a level that is not listed has nothing accepted yet. */
+  accepted: { 'audit?': Accepted, 'mini?': Accepted, 'score?': Accepted, 'full?': Accepted },
+} as const;
+
+const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: 'string' })
+  .or({
+    ...common,
+    kind: "'beats'",
+    metric: 'string',
+    winner: 'string',
+    loser: 'string',
+    by: 'string',
+    unit: "'points' | 'absolute'",
+  })
+  .or({ ...common, kind: "'marginal'", metric: 'string', winner: 'string', loser: 'string' })
+  .or({ ...common, kind: "'hurts-despite-validation'", metric: 'string', changed: 'string', reference: 'string' })
+  .or({ ...common, kind: "'fact'", unmeasured: 'string >= 1' });
+export type Claim = typeof Claim.infer;
+
+const PublishedValue = type({ value: 'string >= 1', where: 'string >= 1' });
+
+const Measured = type({
+  experiment: 'string',
+  seed: 'number.integer >= 0',
+  /** `cpu-fp32` (every CPU path, exact), or one path and precision: `avx512bf16-bf16`, `cuda-fp32`. */
+  path: 'string >= 1',
+  specSha256: /^[0-9a-f]{64}$/,
+  dataSha256: /^[0-9a-f]{64}$/,
+  metrics: {
+    '[string]': {
+      value: 'number',
+      /** The 64 bits of the double in hex: what "equal" means. */
+      bits: /^[0-9a-f]{16}$/,
+      /** Absolute; absent means bit-equal. */
+      'tolerance?': 'number > 0',
+    },
+  },
+});
+export type Measured = typeof Measured.infer;
+
+export const GoldenFile = type({
+  paper: 'string >= 1',
+  /** Experiment -> metric -> every place where the paper prints the value, the most precise one not preferred. */
+  published: { '[string]': { '[string]': PublishedValue.array() } },
+  /** Other numbers the paper prints. */
+  'context?': type({ what: 'string >= 1', value: 'string >= 1', where: 'string >= 1' }).array(),
+  claims: { '[string]': Claim },
+  /** Exact values of the mini scale; engine evidence, never evidence for the paper's numbers. */
+  mini: Measured.array(),
+  /** Every acceptance, oldest first. */
+  log: type({ date: /^\d{4}-\d{2}-\d{2}$/, reason: 'string >= 1', sha256: /^[0-9a-f]{64}$/ }).array(),
+}).onDeepUndeclaredKey('reject');
+export type GoldenData = typeof GoldenFile.infer;
+
+export interface Golden extends GoldenData {
+  readonly file: string;
+  /** Null when the log vouches for the content; else what is wrong, in one line. */
+  readonly tampered: string | null;
+}
+
+/** The schema of golden files as JSON Schema (draft 2020-12). */
+export function goldenJsonSchema(): object {
+  return { title: 'medrepro golden file', ...GoldenFile.toJsonSchema() };
+}
+
+/**
+ * Reads a golden file and checks it against its paper.
+ *
+ * @throws MedreproError `spec` with one line per problem.
+ */
+export function loadGolden(text: string, file: string, paper: Paper): Golden {
+  const source = parseYaml(text, file);
+  throwProblems(source.syntax, REMEDY);
+  const golden = GoldenFile(source.value);
+  if (golden instanceof type.errors) {
+    throwProblems(problemsOf(golden, source, goldenJsonSchema()), REMEDY);
+    throw new Error('unreachable: arktype reported no problem');
+  }
+  throwProblems(crossCheck(golden, source, paper), REMEDY);
+  return { ...golden, file, tampered: tampered(golden) };
+}
+
+/**
+ * The golden file of a paper: in `directory` when one is given, else embedded or where the spec says.
+ *
+ * @returns null when the paper has none.
+ */
+export function findGolden(paper: Paper, directory: string | null = null): Golden | null {
+  const origin = goldenOrigin(paper, directory);
+  if (origin === null) return null;
+  return loadGolden(readOrigin(origin), fileOf(origin), paper);
+}
+
+/** Where the golden file of a paper is; null when the paper has none. */
+export function goldenOrigin(paper: Paper, directory: string | null = null): FileOrigin | null {
+  if (directory !== null) {
+    const path = join(directory, `${paper.id}.yaml`);
+    if (!existsSync(path))
+      throw inputError(`${directory} holds no golden file ${paper.id}.yaml`, { remedy: 'check --golden' });
+    return { kind: 'file', path };
+  }
+  if (paper.origin.kind === 'embedded') {
+    const name = `golden/${paper.id}.yaml`;
+    return hasAsset(name) ? { kind: 'embedded', name } : null;
+  }
+  if (paper.golden === null) return null;
+  const path = join(dirname(paper.origin.path), paper.golden);
+  if (!existsSync(path)) {
+    throw inputError(`the golden file ${path} does not exist`, { remedy: `check 'golden' in ${paper.origin.path}` });
+  }
+  return { kind: 'file', path };
+}
+
+/** The content hash of a golden file: everything but the hash of the last log entry. */
+export function goldenSha256(golden: GoldenData): string {
+  const log = golden.log.map(({ date, reason, sha256: hash }, index) =>
+    index === golden.log.length - 1 ? { date, reason } : { date, reason, sha256: hash },
+  );
+  const { paper, published, context, claims, mini } = golden;
+  return sha256(canonicalJson({ paper, published, context, claims, mini, log }));
+}
+
+/** The accepted verdict of a claim at a level; null when nothing was accepted. */
+export function acceptedAt(claim: Claim, level: Level): Accepted | null {
+  return claim.accepted[level] ?? null;
+}
+
+/** The experiments a claim speaks of. */
+export function experimentsOf(claim: Claim): string[] {
+  switch (claim.kind) {
+    case 'value':
+      return [claim.experiment];
+    case 'beats':
+    case 'marginal':
+      return [claim.winner, claim.loser];
+    case 'hurts-despite-validation':
+      return [claim.changed, claim.reference];
+    case 'fact':
+      return [];
+  }
+}
+
+// --- internal ---
+
+const REMEDY = 'golden files are checked against papers/schema/golden.schema.json';
+
+function readOrigin(origin: FileOrigin): string {
+  if (origin.kind === 'embedded') return readAssetText(origin.name);
+  try {
+    return readFileSync(origin.path, 'utf8');
+  } catch (cause) {
+    throw inputError(`${origin.path}: the golden file cannot be read`, { cause, remedy: 'check the path' });
+  }
+}
+
+function tampered(golden: GoldenData): string | null {
+  const last = golden.log.at(-1);
+  if (last === undefined) return 'no acceptance is recorded: its values have no reason';
+  if (goldenSha256(golden) !== last.sha256) {
+    return `it was changed after its last acceptance (${last.date}) and no reason is recorded`;
+  }
+  for (const { experiment, metrics } of golden.mini) {
+    for (const [metric, { value, bits }] of Object.entries(metrics)) {
+      if (bitsOf(value) !== bits)
+        return `${metric} of ${experiment}: ${value} and the bits ${bits} are two different numbers`;
+    }
+  }
+  return null;
+}
+
+/** What the schema cannot see: names that must exist in the paper, strings that must be numbers. */
+function crossCheck(golden: GoldenData, source: YamlSource, paper: Paper): Problem[] {
+  const problems: Problem[] = [];
+  const ids = paper.experiments.map(({ id }) => id);
+  const known = (id: string, path: readonly (string | number)[]): void => {
+    if (ids.includes(id)) return;
+    const expected = `must be an experiment of ${fileOf(paper.origin)}`;
+    problems.push(problemAt(source, path, expected, { actual: `'${id}'`, suggestion: suggest(id, ids) }));
+  };
+  const printed = (text: string, path: readonly (string | number)[]): void => {
+    try {
+      parsePrinted(text);
+    } catch {
+      problems.push(problemAt(source, path, "must be a number as printed, such as '0.444'", { actual: `'${text}'` }));
+    }
+  };
+  if (golden.paper !== paper.id) {
+    problems.push(problemAt(source, ['paper'], `must be '${paper.id}'`, { actual: `'${golden.paper}'` }));
+  }
+  for (const [id, metrics] of Object.entries(golden.published)) {
+    known(id, ['published', id]);
+    for (const [metric, values] of Object.entries(metrics)) {
+      for (const [i, { value }] of values.entries()) printed(value, ['published', id, metric, i, 'value']);
+    }
+  }
+  for (const [id, claim] of Object.entries(golden.claims)) {
+    for (const field of ['experiment', 'winner', 'loser', 'changed', 'reference'] as const) {
+      const named = (claim as Partial<Record<typeof field, string>>)[field];
+      if (named !== undefined) known(named, ['claims', id, field]);
+    }
+    if (claim.kind === 'beats') printed(claim.by, ['claims', id, 'by']);
+    if (claim.kind === 'fact') continue;
+    for (const experiment of experimentsOf(claim)) {
+      if (golden.published[experiment]?.[claim.metric]?.length) continue;
+      const expected = `needs a printed ${claim.metric} of ${experiment} under 'published'`;
+      if (ids.includes(experiment)) problems.push(problemAt(source, ['claims', id], expected));
+    }
+  }
+  for (const [i, entry] of golden.mini.entries()) {
+    known(entry.experiment, ['mini', i, 'experiment']);
+  }
+  return problems;
+}

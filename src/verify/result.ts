@@ -1,0 +1,97 @@
+/**
+ * The result of one finished run, as `metrics.json` holds it. Written by `run/`, read by `verify/` and `report/`.
+ *
+ * Doubles are unrounded: JSON carries the shortest decimal that reads back as the same bits.
+ */
+
+import { type } from 'arktype';
+import { inputError } from '../errors';
+
+/** The kernel path a run took: a CPU path or CUDA. */
+export const KERNEL_PATHS = ['portable', 'avx2', 'avx512', 'avx512bf16', 'cuda'] as const;
+export type KernelPath = (typeof KERNEL_PATHS)[number];
+
+const Sha256 = /^[0-9a-f]{64}$/;
+
+const Metric = type({
+  /** Unrounded. */
+  value: 'number',
+  /** Rounded for people. */
+  printed: 'string',
+  /** Names each argument that can change the number. */
+  signature: 'string',
+});
+
+export const ResultFile = type({
+  format: "'medrepro-result-1'",
+  paper: 'string',
+  experiment: 'string',
+  scale: "'mini' | 'full'",
+  seed: 'number.integer >= 0',
+  /** `specSha256` of the experiment as it was run, overrides included. */
+  specSha256: Sha256,
+  /** Hash of the rows, in order, that the run trained and was evaluated on. */
+  dataSha256: Sha256,
+  precision: "'fp32' | 'bf16'",
+  kernelPath: "'portable' | 'avx2' | 'avx512' | 'avx512bf16' | 'cuda'",
+  /** Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict. */
+  overrides: 'string[]',
+  /** On the test split, by metric id. */
+  metrics: { '[string]': Metric },
+  /** Per item of the test split; null where the task has no classes. */
+  test: type({
+    gold: 'number.integer[]',
+    predicted: 'number.integer[]',
+    /** The name of class i. */
+    labels: 'string[]',
+  }).or('null'),
+  /** Evaluations on the validation split, in order. */
+  validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
+  /** The step whose weights were evaluated on the test split. */
+  selectedStep: 'number.integer',
+}).onDeepUndeclaredKey('reject');
+
+type ResultData = typeof ResultFile.infer;
+
+/** A result and where it was read. */
+export interface ExperimentResult extends ResultData {
+  /** The `metrics.json`. */
+  readonly file: string;
+}
+
+/**
+ * Reads a `metrics.json`.
+ *
+ * @throws MedreproError `input` when it is not one.
+ */
+export function parseResult(text: string, file: string): ExperimentResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw inputError('is not JSON', { where: { file }, cause, remedy: 'the run did not finish: run it again' });
+  }
+  const result = ResultFile(value);
+  if (result instanceof type.errors) {
+    throw inputError(`is not a result: ${result.summary}`, {
+      where: { file },
+      remedy: 'the file comes from another version of medrepro: run it again',
+    });
+  }
+  if (result.test !== null && result.test.gold.length !== result.test.predicted.length) {
+    throw inputError('has a different number of gold and predicted labels', { where: { file } });
+  }
+  return { ...result, file };
+}
+
+/**
+ * Which runs must agree bit for bit: fp32 on every CPU path is one; bf16 and CUDA each stand alone.
+ */
+export function numericPath({ precision, kernelPath }: Pick<ExperimentResult, 'precision' | 'kernelPath'>): string {
+  return precision === 'fp32' && kernelPath !== 'cuda' ? 'cpu-fp32' : `${kernelPath}-${precision}`;
+}
+
+/** The validation value of a metric at the step whose weights were kept; null when there is none. */
+export function validationMetric(result: ExperimentResult, metric: string): number | null {
+  return result.validation.find(({ step }) => step === result.selectedStep)?.metrics[metric] ?? null;
+}

@@ -1,0 +1,136 @@
+/** A comparison as text for people: a table of claims, the exact values, then the arithmetic behind each verdict. */
+
+import type { ClaimRow, Comparison, ValueRow } from './compare';
+import { LEVEL_CODE, type Outcome } from './verdict';
+
+export interface TextOptions {
+  /** ANSI colours. */
+  readonly colour?: boolean;
+  /** The arithmetic and provenance of each verdict. */
+  readonly details?: boolean;
+}
+
+/** The whole comparison, without a final newline. */
+export function renderComparison(comparison: Comparison, options: TextOptions = {}): string {
+  const { paper, claims, values, notes, disclaimers } = comparison;
+  const paint = painter(options.colour ?? false);
+  const blocks: string[] = [];
+  const measured = claims.filter(({ verdict, level }) => level === 'mini' || verdict !== 'UNMEASURED');
+  if (measured.length > 0) blocks.push(`${paper}: claims\n${claimTable(measured, paint)}`);
+  const unmeasured = claims.filter((row) => !measured.includes(row));
+  if (unmeasured.length > 0) blocks.push(unmeasuredLines(unmeasured));
+  if (values.length > 0) blocks.push(`${paper}: values at the mini scale\n${valueTable(values, paint)}`);
+  if (options.details ?? true) {
+    const details = measured.filter(({ arithmetic }) => arithmetic.length > 0).map(detail);
+    if (details.length > 0) blocks.push(['arithmetic', ...details].join('\n'));
+  }
+  if (notes.length > 0) blocks.push(notes.map((note) => `note: ${note}`).join('\n'));
+  blocks.push([summary(comparison, paint), ...disclaimers].join('\n'));
+  return blocks.join('\n\n');
+}
+
+/** Columns padded to their widest cell; the last one is not padded. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => width(row[i] ?? ''))));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (i === cells.length - 1 ? cell : cell + ' '.repeat((widths[i] ?? 0) - width(cell))))
+      .join('  ')
+      .trimEnd();
+  return [line(header), line(widths.map((n) => '-'.repeat(n))), ...rows.map(line)]
+    .map((text) => `  ${text}`)
+    .join('\n');
+}
+
+// --- internal ---
+
+type Paint = (text: string, outcome: Outcome) => string;
+
+const COLOURS: Readonly<Record<Outcome, string>> = {
+  equal: '32',
+  improved: '32',
+  differs: '31',
+  'no-golden': '2',
+  'not-run': '33',
+};
+
+const WORDS: Readonly<Record<Outcome, string>> = {
+  equal: 'as accepted',
+  improved: 'better than accepted',
+  differs: 'DIFFERS',
+  'no-golden': 'no golden verdict',
+  'not-run': 'not run',
+};
+
+function painter(colour: boolean): Paint {
+  return (text, outcome) => (colour ? `\x1b[${COLOURS[outcome]}m${text}\x1b[0m` : text);
+}
+
+function claimTable(rows: readonly ClaimRow[], paint: Paint): string {
+  return table(
+    ['claim', 'level', 'measured', 'verdict', 'accepted', 'golden'],
+    rows.map((row) => [
+      row.claim,
+      `${LEVEL_CODE[row.level]} ${row.level}`,
+      row.measured ?? '-',
+      `${row.verdict}${row.lowPower ? ' (low power)' : ''}`,
+      row.accepted?.verdict ?? '-',
+      isColoured(row) ? paint(WORDS[row.outcome], row.outcome) : WORDS[row.outcome],
+    ]),
+  );
+}
+
+/** Agreement of few seeds, or in not having measured, gets no colour. */
+function isColoured({ outcome, lowPower, verdict }: ClaimRow): boolean {
+  return outcome !== 'equal' || !(lowPower || verdict === 'UNMEASURED');
+}
+
+/** Claims nothing was measured for: the reasons are the content, so they are grouped by reason. */
+function unmeasuredLines(rows: readonly ClaimRow[]): string {
+  const byReason = new Map<string, string[]>();
+  for (const { level, reason, claim, outcome } of rows) {
+    const key = `${LEVEL_CODE[level]} ${level}: UNMEASURED (${reason ?? 'no reason'}), ${WORDS[outcome]}`;
+    byReason.set(key, [...(byReason.get(key) ?? []), claim]);
+  }
+  return [...byReason].map(([reason, claims]) => `${reason}\n  ${claims.join(', ')}`).join('\n');
+}
+
+function valueTable(rows: readonly ValueRow[], paint: Paint): string {
+  return table(
+    ['experiment', 'metric', 'seed', 'path', 'value', 'golden'],
+    rows.map(({ experiment, metric, seed, path, value, outcome, golden }) => [
+      experiment,
+      metric,
+      String(seed),
+      path,
+      value === null ? '-' : String(value),
+      `${paint(WORDS[outcome], outcome)}${outcome === 'differs' && golden !== null ? `: ${golden}` : ''}`,
+    ]),
+  );
+}
+
+function detail(row: ClaimRow): string {
+  const { claim, level, verdict, reason, says, where, arithmetic, provenance, parts } = row;
+  const halves = parts.map(({ name, holds }) => `${name}: ${holds ? 'holds' : 'does not hold'}`);
+  const lines = [`"${says}" (${where})`, ...halves, ...arithmetic, ...provenance.map((source) => `from ${source}`)];
+  const head = `  ${claim} at ${level}: ${verdict}${reason === null ? '' : ` (${reason})`}`;
+  return [head, ...lines.map((text) => `    ${text}`)].join('\n');
+}
+
+function summary({ claims, values, tampered, exitCode }: Comparison, paint: Paint): string {
+  // what was not measured is never counted among what agrees
+  const unmeasured = claims.filter(({ verdict, outcome }) => verdict === 'UNMEASURED' && outcome === 'equal');
+  const rows = [...claims.filter((row) => !unmeasured.includes(row)), ...values];
+  const count = (outcome: Outcome): number => rows.filter((row) => row.outcome === outcome).length;
+  const parts = (Object.keys(WORDS) as Outcome[]).flatMap((outcome) =>
+    count(outcome) === 0 ? [] : [paint(`${count(outcome)} ${WORDS[outcome]}`, outcome)],
+  );
+  if (unmeasured.length > 0) parts.push(`${unmeasured.length} unmeasured, as accepted`);
+  if (tampered !== null) parts.push(paint('golden file changed without a reason', 'differs'));
+  return `${parts.length === 0 ? 'nothing compared' : parts.join(', ')}; exit ${exitCode}`;
+}
+
+/** Columns a text takes, colours not counted. */
+function width(text: string): number {
+  return Bun.stringWidth(text);
+}
