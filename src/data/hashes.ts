@@ -33,6 +33,14 @@ export function rungHashes(rows: readonly HashedRow[], classes: readonly string[
   return { examples: examples.digest('hex'), prompts: prompts.digest('hex'), tokenIds: tokenIds.digest('hex') };
 }
 
+/** sha256 (hex) over the hashes of several splits, in order. */
+export function combinedHash(splits: readonly RungHashes[]): string {
+  const lines = splits.flatMap(({ examples, prompts, tokenIds }) => [examples, prompts, tokenIds]);
+  return hasher()
+    .update(`${lines.join('\n')}\n`)
+    .digest('hex');
+}
+
 /** sha256 (hex) of the rows of one batch or step, in order: what the model saw, whatever the packing. */
 export function batchHash(rows: readonly { readonly ids: ArrayLike<number>; readonly label: number }[]): string {
   const hash = hasher();

@@ -5,7 +5,7 @@
 
 import { inputError, specError } from '../errors';
 import type { DataSpec } from '../spec/types';
-import { type RungHashes, rungHashes } from './hashes';
+import { combinedHash, type RungHashes, rungHashes } from './hashes';
 import { classNames, lookAlikes } from './labels';
 import { type DataFiles, readSources, type SourceFile, type SourceRow } from './sources';
 import { stratifiedSplit } from './splits';
@@ -50,6 +50,8 @@ export interface PreparedData {
   readonly splits: Readonly<Record<SplitName, Uint32Array>>;
   readonly files: readonly PreparedFile[];
   readonly hashes: Readonly<Record<SplitName, RungHashes>>;
+  /** One hash (hex) over all of `hashes`: two runs with the same one saw the same rows, tokens and classes in order. */
+  readonly sha256: string;
   readonly summary: DataSummary;
 }
 
@@ -103,12 +105,14 @@ export function prepareClassification(
   const doubleBos = SPLITS.reduce((sum, split) => sum + summaries[split].doubleBos, 0);
   if (doubleBos > 0)
     notes.push(`${doubleBos} rows begin with the begin-of-text token twice: the template holds one too`);
+  const hashes = perSplit((part) => rungHashes(part, classes));
   return {
     classes,
     rows,
     splits,
     files: files.map(({ role, name, sha256, rows: own }) => ({ role, name, sha256, rows: own.length })),
-    hashes: perSplit((part) => rungHashes(part, classes)),
+    hashes,
+    sha256: combinedHash(SPLITS.map((split) => hashes[split])),
     summary: { splits: summaries, notSplit, testTextsInTrain, extraLeftOut, notes },
   };
 }

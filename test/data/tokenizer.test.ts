@@ -90,7 +90,7 @@ describe('Tokenizer', () => {
     // GPT-2's own form: the regular expression is inside the byte-level step
     sameIds(tinyTokenizer({ patch: { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false } } }), 500);
     sameIds(tinyTokenizer({ patch: { normalizer: null } }), 200);
-  });
+  }, 30_000);
 
   it('decodes what it encoded', () => {
     const s = 'السؤال: hello 👩‍⚕️\n\n12';
@@ -173,35 +173,39 @@ describe('broken tokenizer files', () => {
 });
 
 /** Runs only where MEDREPRO_TEST_DATA names a folder with the published tokenizers. */
-describe.skipIf(DATA === undefined || !existsSync(join(DATA, 'tokenizers')))('published tokenizers', () => {
-  const folder = join(DATA ?? '', 'tokenizers');
+describe.skipIf(DATA === undefined || !existsSync(join(DATA, 'tokenizers')))(
+  'published tokenizers (needs MEDREPRO_TEST_DATA)',
+  () => {
+    const folder = join(DATA ?? '', 'tokenizers');
 
-  it.each(['qwen3', 'llama-3.2'])(
-    '%s: same ids with and without the cache',
-    (name) => {
-      sameIds(readTokenizerFolder(join(folder, name)), 1500);
-    },
-    60_000,
-  );
+    it.each(['qwen3', 'llama-3.2'])(
+      '%s: same ids with and without the cache',
+      (name) => {
+        sameIds(readTokenizerFolder(join(folder, name)), 1500);
+      },
+      60_000,
+    );
 
-  it('tinyllama takes the plain path', () => {
-    const tokenizer = new Tokenizer(readTokenizerFolder(join(folder, 'tinyllama')));
-    expect(tokenizer.cacheReason).toContain('no cache of words');
-    expect([...tokenizer.encode('Hello')]).toEqual([1, 15043]);
-  }, 60_000);
+    it('tinyllama takes the plain path', () => {
+      const tokenizer = new Tokenizer(readTokenizerFolder(join(folder, 'tinyllama')));
+      expect(tokenizer.cacheReason).toContain('no cache of words');
+      expect([...tokenizer.encode('Hello')]).toEqual([1, 15043]);
+    }, 60_000);
 
-  it.each([
-    ['qwen3', 'qwen2'],
-    ['llama-3.2', 'llama-bpe'],
-  ])(
-    '%s: the test vectors of llama.cpp',
-    (name, vectors) => {
-      const tokenizer = new Tokenizer(readTokenizerFolder(join(folder, name)));
-      const base = join(folder, 'vectors', `ggml-vocab-${vectors}.gguf`);
-      const texts = readFileSync(`${base}.inp`, 'utf8').split('\n__ggml_vocab_test__\n');
-      const expected = readFileSync(`${base}.out`, 'utf8').split('\n');
-      for (const [i, s] of texts.entries()) expect([...tokenizer.encode(s, false)].join(' ')).toBe(expected[i]!.trim());
-    },
-    60_000,
-  );
-});
+    it.each([
+      ['qwen3', 'qwen2'],
+      ['llama-3.2', 'llama-bpe'],
+    ])(
+      '%s: the test vectors of llama.cpp',
+      (name, vectors) => {
+        const tokenizer = new Tokenizer(readTokenizerFolder(join(folder, name)));
+        const base = join(folder, 'vectors', `ggml-vocab-${vectors}.gguf`);
+        const texts = readFileSync(`${base}.inp`, 'utf8').split('\n__ggml_vocab_test__\n');
+        const expected = readFileSync(`${base}.out`, 'utf8').split('\n');
+        for (const [i, s] of texts.entries())
+          expect([...tokenizer.encode(s, false)].join(' ')).toBe(expected[i]!.trim());
+      },
+      60_000,
+    );
+  },
+);
