@@ -2,6 +2,7 @@
 
 import type { Command } from '../cli/command';
 import { bench } from './bench';
+import { data } from './data';
 import { doctor } from './doctor';
 import { list } from './list';
 import { plan } from './plan';
@@ -9,4 +10,4 @@ import { run } from './run';
 import { selftest } from './selftest';
 import { verify } from './verify';
 
-export const commands: readonly Command[] = [list, plan, run, verify, doctor, selftest, bench];
+export const commands: readonly Command[] = [list, plan, data, run, verify, doctor, selftest, bench];

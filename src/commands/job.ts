@@ -7,7 +7,8 @@ import type { JobResult } from '../job';
 import { spawnJob } from '../spawn';
 
 export interface Show extends Globals {
-  json: boolean;
+  /** `lines`: the document is an array, printed as JSON Lines. */
+  json: boolean | 'lines';
 }
 
 /** Runs a job in the Worker and prints its result on stdout. */
@@ -31,8 +32,9 @@ export async function runHere(kind: string, request: unknown, show: Show): Promi
 
 // --- internal ---
 
-function showResult(result: JobResult, json: boolean): ExitCode {
-  if (json) printJson(result.document);
+function showResult(result: JobResult, json: Show['json']): ExitCode {
+  if (json === 'lines') for (const row of result.document as unknown[]) print(JSON.stringify(row));
+  else if (json) printJson(result.document);
   else if (result.text !== '') print(result.text);
   return result.exitCode;
 }
