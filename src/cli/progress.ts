@@ -4,6 +4,7 @@
 
 import { createConsola, LogLevels } from 'consola';
 import type { DataSummaryEvent, JobEvent, OnEvent, PlanEvent, ProgressEvent, StepEvent, WarningEvent } from '../events';
+import { bytes, count, duration } from '../units';
 import { printError, wantsColour } from './output';
 
 export interface ProgressOptions {
@@ -81,24 +82,6 @@ export function createProgress(options: ProgressOptions): Progress {
   return { onEvent, close: clear };
 }
 
-/** Seconds as people say them: `4.2 s`, `3 min 05 s`, `2 h 10 min`. */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return 'unknown';
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`;
-}
-
-/** Bytes in binary units: `1.5 GiB`. */
-export function bytes(count: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let unit = 0;
-  let value = count;
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
 // --- internal ---
 
 function stepLine(event: StepEvent): string {
@@ -108,13 +91,13 @@ function stepLine(event: StepEvent): string {
     `loss ${loss.toFixed(4)}`,
     `lr ${lr.toExponential(2)}`,
     `|g| ${gradNorm.toPrecision(3)}`,
-    `${number(tokensPerSecond)} tokens/s`,
+    `${count(tokensPerSecond)} tokens/s`,
     `ETA ${duration(eta)}`,
   ].join('  ');
 }
 
 function countLine({ name, done, total, unit, rate, eta }: ProgressEvent): string {
-  return `${name} ${done}/${total} ${unit}  ${number(rate)} ${unit}/s  ETA ${duration(eta)}`;
+  return `${name} ${done}/${total} ${unit}  ${count(rate)} ${unit}/s  ETA ${duration(eta)}`;
 }
 
 function warningText({ message, remedy }: WarningEvent): string {
@@ -146,23 +129,18 @@ function planText(event: PlanEvent): string {
   const share = ((100 * event.trainable) / event.parameters).toFixed(2);
   return [
     `${event.target}: ${event.scale} scale on ${event.device}, ${event.steps} steps, ` +
-      `${number(event.trainable)} of ${number(event.parameters)} parameters trained (${share}%), ` +
+      `${count(event.trainable)} of ${count(event.parameters)} parameters trained (${share}%), ` +
       `peak memory ${bytes(event.memory)}`,
     ...event.reasons.map((reason) => `  ${reason}`),
   ].join('\n');
 }
 
 function dataLine(event: DataSummaryEvent): string {
-  const parts = [`${number(event.rows)} rows`, `${number(event.tokens)} tokens`, `${event.truncated} truncated`];
+  const parts = [`${count(event.rows)} rows`, `${count(event.tokens)} tokens`, `${event.truncated} truncated`];
   parts.push(`${event.bos} BOS per row`);
   if (event.ignored > 0) parts.push(`${(100 * event.ignored).toFixed(1)}% of labels ignored`);
   if (event.eosLabelled !== null) parts.push(`EOS ${event.eosLabelled ? 'is' : 'is never'} a label`);
   return `${event.split}: ${parts.join(', ')}`;
-}
-
-/** Rounded to whole units, thousands separated. */
-function number(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
 }
 
 function warningMark(colour: boolean): string {

@@ -9,12 +9,12 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, freemem, homedir, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { version } from '../../package.json';
-import { bytes } from '../cli/progress';
 import { asMedreproError } from '../errors';
 import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA } from '../native/bindings';
 import { hostLibrary } from '../native/device';
 import { cacheFolders, type Library, locateLibrary } from '../native/library';
 import { ISAS } from '../run/request';
+import { bytes } from '../units';
 
 /** One CPU path: whether it can run here and why (not), and whether it is the one that will. */
 export interface PathReport {

@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from 'bun:test';
 import { formatError, wantsColour } from '../../src/cli/output';
-import { bytes, createProgress, duration } from '../../src/cli/progress';
+import { createProgress } from '../../src/cli/progress';
 import { inputError, usageError } from '../../src/errors';
 import type { StepEvent } from '../../src/events';
+import { bytes, count, duration } from '../../src/units';
 import { BINARY, medrepro } from './binary';
 
 describe('the binary', () => {
@@ -121,6 +122,7 @@ describe('progress', () => {
       '2 h 10 min',
       'unknown',
     ]);
-    expect([0, 1023, 1024, 1.5 * 2 ** 30].map(bytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '1.5 GiB']);
+    expect([0, 999, 1000, 1.5e9].map(bytes)).toEqual(['0 B', '999 B', '1.00 kB', '1.50 GB']);
+    expect([0, 999, 1234.5, 1e6].map(count)).toEqual(['0', '999', '1,235', '1,000,000']);
   });
 });

@@ -8,7 +8,7 @@ describe('usage errors', () => {
     [[], "medrepro: a command is needed\n  see 'medrepro --help'\n"],
     [['rnu'], "medrepro: unknown command 'rnu'; did you mean 'run'?\n"],
     [['constructor'], "medrepro: unknown command 'constructor'\n"],
-    [['frobnicate'], "medrepro: unknown command 'frobnicate'\n  the commands are list, plan, run, "],
+    [['frobnicate'], "medrepro: unknown command 'frobnicate'\n  the commands are list, plan, "],
     [['--scale', 'mini', 'run'], 'medrepro: --scale stands before the command\n  flags follow the command\n'],
     [['run', 'x', '--sede', '1'], "medrepro: unknown option --sede; did you mean '--seed'?\n"],
     [['run', 'x', '--frobnicate'], "medrepro: unknown option --frobnicate\n  see 'medrepro run --help'\n"],
