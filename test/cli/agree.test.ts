@@ -47,7 +47,7 @@ test.each([run, verify])('$name', (command) => {
         return;
       }
       accepted++;
-      const parsed = parseArgs(raw, { ...command.flags });
+      const parsed: Record<string, unknown> = parseArgs(raw, { ...command.flags });
       const expected = readPlainly(raw, command.flags);
       expect(parsed._).toEqual(expected.words);
       for (const [name, value] of expected.values) expect(parsed[name]).toBe(value);
