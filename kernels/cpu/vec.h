@@ -242,20 +242,45 @@ MR_INLINE void store(bf16* p, V16 a, int n) {
 
 // ---- the fixed order of a sum over lanes: fold 16 -> 8 -> 4 -> 2 -> 1 by halves ---------------------------------------
 
+#if defined(__AVX2__)
+MR_INLINE __m256 low_half(V16 a) {
+#if defined(__AVX512F__)
+  return _mm512_castps512_ps256(a.v);
+#else
+  return a.lo;
+#endif
+}
+MR_INLINE __m256 high_half(V16 a) {
+#if defined(__AVX512F__)
+  return _mm512_extractf32x8_ps(a.v, 1);
+#else
+  return a.hi;
+#endif
+}
 MR_INLINE float reduce_add(V16 a) {
-  float t[16];
-  store(t, a);
-  for (int half = 8; half >= 1; half /= 2)
-    for (int i = 0; i < half; i++) t[i] = t[i] + t[i + half];
-  return t[0];
+  __m256 t = _mm256_add_ps(low_half(a), high_half(a));
+  __m128 u = _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps(t, 1));
+  u = _mm_add_ps(u, _mm_movehl_ps(u, u));
+  return _mm_cvtss_f32(_mm_add_ss(u, _mm_movehdup_ps(u)));
 }
 MR_INLINE float reduce_max(V16 a) {
-  float t[16];
-  store(t, a);
-  for (int half = 8; half >= 1; half /= 2)
-    for (int i = 0; i < half; i++) t[i] = t[i] > t[i + half] ? t[i] : t[i + half];
-  return t[0];
+  __m256 t = _mm256_max_ps(low_half(a), high_half(a));
+  __m128 u = _mm_max_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps(t, 1));
+  u = _mm_max_ps(u, _mm_movehl_ps(u, u));
+  return _mm_cvtss_f32(_mm_max_ss(u, _mm_movehdup_ps(u)));
 }
+#else
+MR_INLINE float reduce_add(V16 a) {
+  for (int half = 8; half >= 1; half /= 2)
+    for (int i = 0; i < half; i++) a.v[i] = a.v[i] + a.v[i + half];
+  return a.v[0];
+}
+MR_INLINE float reduce_max(V16 a) {
+  for (int half = 8; half >= 1; half /= 2)
+    for (int i = 0; i < half; i++) a.v[i] = a.v[i] > a.v[i + half] ? a.v[i] : a.v[i + half];
+  return a.v[0];
+}
+#endif
 
 }  // namespace MR_PATH
 }  // namespace mr

@@ -189,6 +189,37 @@ MR_INLINE V16 lookup(V16 table, I16 a) {
 #undef MR_LANES_
 #endif
 
+// Sixteen 4-bit numbers in eight bytes, the first of each pair in the high half.
+#if defined(__AVX2__)
+MR_INLINE I16 load_nibbles(const uint8_t* p) {
+  __m128i pairs = _mm_loadl_epi64((const __m128i*)p), mask = _mm_set1_epi8(15);
+  __m128i nibbles = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(pairs, 4), mask), _mm_and_si128(pairs, mask));
+#if defined(__AVX512F__)
+  return {_mm512_cvtepu8_epi32(nibbles)};
+#else
+  return {_mm256_cvtepu8_epi32(nibbles), _mm256_cvtepu8_epi32(_mm_srli_si128(nibbles, 8))};
+#endif
+}
+MR_INLINE void store_nibbles(uint8_t* p, I16 a) {
+  uint8_t bytes[16];
+  store_bytes(bytes, a);
+  __m128i words = _mm_maddubs_epi16(_mm_loadu_si128((const __m128i*)bytes), _mm_set1_epi16(0x0110));  // 16 * first + second
+  _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(words, words));
+}
+#else
+MR_INLINE I16 load_nibbles(const uint8_t* p) {
+  I16 r;
+  for (int i = 0; i < 16; i += 2) {
+    r.v[i] = p[i / 2] >> 4;
+    r.v[i + 1] = p[i / 2] & 15;
+  }
+  return r;
+}
+MR_INLINE void store_nibbles(uint8_t* p, I16 a) {
+  for (int i = 0; i < 16; i += 2) p[i / 2] = (uint8_t)(a.v[i] << 4 | a.v[i + 1]);
+}
+#endif
+
 #if !defined(__AVX512F__)
 // In two steps because 2^n alone may lie outside the range of floats: the first product is exact, the second rounds
 // once, so the bits are those of the single instruction. |n| <= 252.
