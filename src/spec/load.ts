@@ -183,7 +183,7 @@ function resolve(file: PaperFile, id: string, scale: Scale, source: YamlSource):
 function distinct(problems: readonly Problem[]): Problem[] {
   const seen = new Set<string>();
   return problems.filter(({ line, path, expected }) => {
-    const field = expected.startsWith('is missing') ? path.split('.').slice(2).join('.') : `${line} ${path}`;
+    const field = expected.startsWith('is missing') ? path.split('.').slice(3).join('.') : `${line} ${path}`;
     const key = `${field} ${expected}`;
     return !seen.has(key) && seen.add(key);
   });

@@ -73,15 +73,16 @@ export function checkPrinted(value: number, text: string): PrintedCheck {
   const interval = `[${formatDecimal(low)}, ${formatDecimal(high)}]${about}`;
   if (inside(value, low, high))
     return { how: 'rounded', arithmetic: `${value} is inside ${interval}, so it prints as ${text}` };
+  // a double that is the neighbour's own is that neighbour, whichever side of the decimal it lies on
   const next = { mantissa: printed.mantissa + 1n, exponent: printed.exponent };
   const before = { mantissa: printed.mantissa - 1n, exponent: printed.exponent };
-  if (inside(value, printed, next) && compareDecimal(value, next) < 0) {
+  if (inside(value, printed, next) && value !== decimalToNumber(next)) {
     return {
       how: 'floor',
       arithmetic: `${value} is outside ${interval}, but prints as ${text} when cut off instead of rounded`,
     };
   }
-  if (inside(value, before, printed) && compareDecimal(value, before) > 0) {
+  if (inside(value, before, printed) && value !== decimalToNumber(before)) {
     return { how: 'ceil', arithmetic: `${value} is outside ${interval}, but prints as ${text} when rounded up` };
   }
   return { how: null, arithmetic: `${value} is outside ${interval}` };

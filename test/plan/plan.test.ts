@@ -1,0 +1,122 @@
+/** Sizes that can be checked by hand, or against the published models. */
+
+import { describe, expect, test } from 'bun:test';
+import { architectureOf, embeddedFacts } from '../../src/plan/embedded';
+import { listPapers } from '../../src/plan/list';
+import { fullScaleNeeds, planTarget } from '../../src/plan/plan';
+import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
+import { bytes, count, renderList, renderPlans } from '../../src/plan/text';
+import { resolveExperiment } from '../../src/spec/load';
+import { loadEmbedded } from '../../src/spec/target';
+
+const paper = loadEmbedded('abjadmed');
+const ids = paper.experiments.map(({ id }) => id);
+const plans = planTarget(paper, ids, 'full');
+const planOf = (id: string) => plans.find(({ target }) => target === `abjadmed/${id}`)!;
+
+describe('parameters', () => {
+  test.each([
+    // adapter, head, published model
+    ['all-linear', 698_351_616, 82 * 4096, 8_190_735_360],
+    ['attention-only', 245_366_784, 82 * 4096, 8_190_735_360],
+    ['dice-ce-4b', 528_482_304, 82 * 2560, 4_022_468_096],
+    ['medgemma-27b', 1_816_264_704, 82 * 5376, 27_009_002_240],
+  ])('%s', (id, adapter, head, total) => {
+    expect(planOf(id).parameters).toMatchObject({ adapter, head, total });
+    expect(planOf(id).trainable).toBe(adapter + head);
+  });
+
+  test('MLP-only at rank 128 is near attention-only at rank 256', () => {
+    const experiment = resolveExperiment(paper, 'all-linear', 'full');
+    const adapter = {
+      kind: 'lora',
+      rank: 128,
+      alpha: 16,
+      dropout: 0,
+      targets: ['gate_proj', 'up_proj', 'down_proj'],
+    } as const;
+    const { architecture } = paper.models['hub:Qwen/Qwen3-8B']!;
+    expect(countParameters(architecture, { ...experiment, adapter }, 82).adapter).toBe(226_492_416);
+  });
+
+  test('the quantised weights of Qwen3-8B are its 252 linear layers', () => {
+    const { architecture } = paper.models['hub:Qwen/Qwen3-8B']!;
+    expect(blockLinears(architecture).length * architecture.layers).toBe(252);
+    expect(planOf('all-linear').parameters?.linear).toBe(6_945_767_424);
+  });
+});
+
+describe('steps', () => {
+  const experiment = resolveExperiment(paper, 'all-linear', 'full');
+
+  test('the paper: 2,361 rounded up, 2,358 rounded down, 6,168 with augmentation', () => {
+    expect(planOf('all-linear').steps).toEqual({ trainRows: 25_155, validationRows: 2796, perEpoch: 787, total: 2361 });
+    const floor = { ...experiment, training: { ...experiment.training, stepsPerEpoch: 'floor' as const } };
+    expect(countSteps(floor, 27_951).total).toBe(2358);
+    expect(planOf('icliniq-augmented').steps?.total).toBe(6168);
+  });
+
+  test('fewer rows than one step still make a step', () => {
+    const floor = { ...experiment, training: { ...experiment.training, stepsPerEpoch: 'floor' as const } };
+    expect(countSteps(floor, 10).perEpoch).toBe(1);
+  });
+});
+
+test('memory, downloads and terms', () => {
+  const plan = planOf('all-linear');
+  expect(plan.memory?.total).toBeGreaterThan(15e9);
+  expect(plan.memory?.total).toBeLessThan(40e9);
+  expect(plan.downloads).toMatchObject([{ bytes: 16_381_470_720 + 10e6, gated: null }]);
+  expect(planOf('medgemma-27b').gated).toHaveLength(2);
+  expect(fullScaleNeeds(paper, resolveExperiment(paper, 'all-linear', 'full'))).toMatch(/^needs a GPU with \d+ GB, /);
+  expect(plan.hours?.low).toBeLessThan(plan.hours?.high ?? 0);
+});
+
+test('the miniature: rows are counted in its files', () => {
+  const experiments = ids.map((id) => resolveExperiment(paper, id, 'mini'));
+  const mini = planTarget(paper, ids, 'mini', embeddedFacts(experiments));
+  const augmented = mini.find(({ target }) => target.endsWith('icliniq-augmented'))!;
+  const plain = mini.find(({ target }) => target.endsWith('all-linear'))!;
+  expect(augmented.rows?.train).toBeGreaterThan(plain.rows?.train ?? Number.POSITIVE_INFINITY);
+  expect(augmented.rows?.test).toBe(plain.rows!.test);
+  expect(mini.find(({ target }) => target.endsWith('medgemma-27b'))?.unmeasured).toContain('Gemma');
+});
+
+test('a Hugging Face config', () => {
+  const config = {
+    model_type: 'qwen3',
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 16,
+    intermediate_size: 96,
+    vocab_size: 512,
+    rope_theta: 1e6,
+  };
+  expect(architectureOf(JSON.stringify(config), 'config.json')).toMatchObject({
+    hiddenSize: 64,
+    tiedEmbeddings: false,
+  });
+  expect(() => architectureOf('{}', 'config.json')).toThrow(/hidden_size/);
+});
+
+test('list: what runs here, and why the rest does not', () => {
+  const papers = listPapers({ noCuda: 'no NVIDIA driver' }, () => [{ id: 'a-beats-b', says: 'A beats B' }]);
+  const text = renderList(papers);
+  expect(text).toContain('runs here: mini');
+  expect(text).toContain('no NVIDIA driver');
+  expect(text).toContain('a-beats-b: A beats B');
+  const all = papers.flatMap(({ experiments }) => experiments);
+  expect(all.every(({ scales }) => scales.every(({ scale, runnable }) => scale === 'mini' || !runnable))).toBe(true);
+});
+
+test('the text of a plan', () => {
+  expect(renderPlans(plans)).toContain('698,687,488 = adapter 698,351,616 + head 335,872');
+  expect([count(1234567), count(12), bytes(999), bytes(16_381_470_720)]).toEqual([
+    '1,234,567',
+    '12',
+    '999 B',
+    '16.4 GB',
+  ]);
+});

@@ -1,0 +1,69 @@
+/** The canonical form and its hash. */
+
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { parse } from 'yaml';
+import { readAssetText } from '../../src/assets';
+import { canonicalJson, canonicalYaml, sha256, specSha256 } from '../../src/spec/canonical';
+import { loadPaper, resolveExperiment } from '../../src/spec/load';
+import { withOverrides, withSeeds } from '../../src/spec/override';
+import { loadEmbedded } from '../../src/spec/target';
+
+const experiment = resolveExperiment(loadEmbedded('abjadmed'), 'all-linear', 'full');
+
+test('sha256 known answer', () => {
+  expect(sha256('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+});
+
+test('the order of keys does not matter', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+      const reversed = Object.fromEntries(Object.entries(value).reverse());
+      expect(canonicalJson(reversed)).toBe(canonicalJson(value));
+    }),
+  );
+  expect(canonicalJson({ b: [2, { d: 1, c: 0.1 }], a: null })).toBe('{"a":null,"b":[2,{"c":0.1,"d":1}]}');
+});
+
+describe('the hash of an experiment', () => {
+  const own = specSha256(experiment);
+
+  test('words do not change it', () => {
+    expect(specSha256({ ...experiment, title: 'other', marks: {} })).toBe(own);
+    const reworded = readAssetText('papers/abjadmed.yaml').replace(
+      'not given; 42 is the default',
+      'not printed; 42 is',
+    );
+    const paper = loadPaper(reworded, { kind: 'file', path: 'x.yaml' });
+    expect(specSha256(resolveExperiment(paper, 'all-linear', 'full'))).toBe(own);
+  });
+
+  test('every override changes it', () => {
+    const changed = [
+      withOverrides(experiment, { seed: 7 }),
+      withOverrides(experiment, { data: 'x.csv' }),
+      withOverrides(experiment, { columns: { text: 'body' } }),
+      withOverrides(experiment, { model: '/models/x' }),
+      withOverrides(experiment, { precision: 'fp32' }),
+    ].map(specSha256);
+    expect(new Set([own, ...changed]).size).toBe(changed.length + 1);
+    expect(withOverrides(experiment, { seed: null, data: null })).toBe(experiment);
+  });
+
+  test('seeds count up from the first', () => {
+    expect(withSeeds(experiment, 3).map(({ training }) => training.seed)).toEqual([42, 43, 44]);
+  });
+
+  test('no two experiments share one', () => {
+    const paper = loadEmbedded('abjadmed');
+    const all = paper.experiments.flatMap(({ id }) =>
+      (['full', 'mini'] as const).map((scale) => specSha256(resolveExperiment(paper, id, scale))),
+    );
+    expect(new Set(all).size).toBe(all.length);
+  });
+});
+
+test('the canonical YAML holds everything', () => {
+  expect(parse(canonicalYaml(experiment))).toEqual(JSON.parse(JSON.stringify(experiment)));
+  expect(canonicalYaml(experiment)).toContain(specSha256(experiment));
+});
