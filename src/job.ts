@@ -30,7 +30,10 @@ export type Job = (request: unknown, context: JobContext) => Promise<JobResult>;
 export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
 
 /** The jobs of this build. */
-export const jobs: JobRegistry = {};
+export const jobs: JobRegistry = {
+  run: async () => (await import('./jobs/run')).runJob,
+  verify: async () => (await import('./jobs/verify')).verifyJob,
+};
 
 /**
  * Runs a job on this thread.

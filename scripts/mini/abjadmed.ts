@@ -15,7 +15,7 @@ import { Random } from './random';
 
 /** One seed for the data set; each split has a stream of its own. The corpus uses stream 1 of its seeds. */
 const SEED = 82;
-const STREAMS = { train: 11, test: 12, augmented: 13, shuffle: 14, labeller: 15 } as const;
+const STREAMS = { train: 11, test: 12, augmented: 13, shuffle: 14 } as const;
 
 /** The derived full-size split divided by this; the floors keep every class trainable and measurable. */
 const SCALE = 25;
@@ -30,9 +30,11 @@ const ANGLE_PERCENT = 34;
 const VAGUE_PERCENT = 4;
 const DIRECT_PERCENT = 35;
 
-/** Labeller of the augmented rows: topics it always files under one class, and rows it labels at random. */
-const COLLAPSED_TOPIC_PERCENT = 64;
-const RANDOM_LABEL_PERCENT = 5;
+/**
+ * Augmented rows with a wrong label. The rate and the rule below were written down before any model saw the rows, and are
+ * not to be tuned: which way the augmentation claim goes at this scale must stay an outcome.
+ */
+const WRONG_LABEL_PERCENT = 30;
 
 /** Length of the text in characters; keeps rows near 35 to 75 tokens so that a CPU trains in minutes. */
 const MIN_LENGTH = 105;
@@ -59,7 +61,7 @@ export function miniAbjadMed(): MiniAbjadMed {
   const counts = new Map<string, number>();
   for (const row of train) counts.set(row.category, (counts.get(row.category) ?? 0) + 1);
   const extra = (c: MedicalClass): number => Math.round(AUGMENTED_PER_TRAIN * (counts.get(c.name) ?? 0));
-  const augmented = split('augmented', extra, seen, translatedText, guessedLabel());
+  const augmented = split('augmented', extra, seen, translatedText, guessedLabel);
   return { train, test, augmented };
 }
 
@@ -153,38 +155,15 @@ function translatedText(random: Random, medicalClass: MedicalClass, topic: Topic
 }
 
 /**
- * The imitated labeller. It files every row of a "collapsed" topic under the class in which that topic weighs most,
- * whatever the row was written for, and labels a few rows at random. Its mistakes are therefore consistent, as a
- * language model's are: easy to learn from held-out augmented rows, wrong on the real test set.
+ * The imitated labeller: with the stated rate it confuses a row's class with another one that draws on the same topic, each
+ * equally likely; a topic that only one class draws on is confused with any other class.
  */
-function guessedLabel(): Labeller {
-  const coin = new Random(SEED, STREAMS.labeller);
-  const favourite = new Map<string, string>();
-  for (const topic of ALL_TOPICS) {
-    const collapsed = coin.chance(COLLAPSED_TOPIC_PERCENT);
-    if (collapsed) favourite.set(topic.id, heaviestClass(topic));
-  }
-  return (random, medicalClass, topic) => {
-    if (random.chance(RANDOM_LABEL_PERCENT)) return random.pick(CLASSES).name;
-    return favourite.get(topic.id) ?? medicalClass.name;
-  };
-}
-
-/** The class that expects most rows of this topic: weight share times class size; the first of equals. */
-function heaviestClass(topic: Topic): string {
-  let best = '';
-  let most = -1;
-  for (const medicalClass of CLASSES) {
-    const total = medicalClass.topics.reduce((sum, [, weight]) => sum + weight, 0);
-    const weight = medicalClass.topics.find(([id]) => id === topic.id)?.[1] ?? 0;
-    const rows = (weight * medicalClass.fullTrain) / total;
-    if (rows > most) {
-      most = rows;
-      best = medicalClass.name;
-    }
-  }
-  return best;
-}
+const guessedLabel: Labeller = (random, medicalClass, topic) => {
+  if (!random.chance(WRONG_LABEL_PERCENT)) return medicalClass.name;
+  const others = CLASSES.filter((other) => other !== medicalClass);
+  const sharing = others.filter((other) => other.topics.some(([id]) => id === topic.id));
+  return random.pick(sharing.length > 0 ? sharing : others).name;
+};
 
 if (import.meta.main) {
   const data = miniAbjadMed();

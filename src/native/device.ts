@@ -32,7 +32,7 @@ export const ISA_CODE: Readonly<Record<Isa, number>> = {
   avx512: MR_ISA_AVX512,
   avx512bf16: MR_ISA_AVX512BF16,
 };
-const ISA_NAMES: readonly Isa[] = ['portable', 'avx2', 'avx512', 'avx512bf16'];
+export const ISA_NAMES: readonly Isa[] = ['portable', 'avx2', 'avx512', 'avx512bf16'];
 
 export interface CpuOptions {
   /** Threads, the calling one included; 0 takes every core the process may use. */
@@ -190,9 +190,12 @@ export class Device {
     if (values.byteLength > 0) this.ops.copy(values.byteLength, ptr(values), tensor.address);
   }
 
-  /** Copies bytes that live at a host address, such as a mapped file. */
-  writeFrom(tensor: Tensor, address: Address): void {
-    this.ops.copy(tensor.bytes, address, tensor.address);
+  /**
+   * A tensor over bytes that already lie in host memory, such as a mapped file: on the CPU it is used where it is, so frozen
+   * weights take no memory of their own. The bytes must outlive the device's use of them and are never written.
+   */
+  adopt(address: Address, shape: readonly number[], dtype: Dtype): Tensor {
+    return new Tensor(null, 0, address, shape, dtype);
   }
 
   /** A copy of an fp32 tensor's values. */

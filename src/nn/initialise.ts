@@ -4,7 +4,7 @@ import type { Tensor } from '../native/tensor';
 import type { DecoderConfig } from './config';
 import { BLOCK_LINEARS } from './decoder';
 import type { ModelFiles } from './model';
-import { encodeSafetensors, parseSafetensors, type TensorToWrite } from './safetensors';
+import type { StoredTensor, TensorToWrite } from './safetensors';
 
 /** Name and shape of every tensor of a checkpoint, in transformers' order. */
 export function tensorShapes(config: DecoderConfig): [string, number[]][] {
@@ -31,25 +31,22 @@ export function tensorShapes(config: DecoderConfig): [string, number[]][] {
 }
 
 /**
- * Fresh fp32 weights: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does for what adds
- * to the residual stream; norms 1.
+ * Fresh fp32 weights on a CPU device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
+ * for what adds to the residual stream; norms 1. They stay allocated as long as the device.
  */
 export function initialise(device: Device, config: DecoderConfig, std: number, seed: number): ModelFiles {
   const residual = std / Math.sqrt(2 * config.layers);
-  const tensors = tensorShapes(config).map(([name, shape], stream): TensorToWrite => {
-    const data = device.scope(() => {
-      const tensor = device.empty(shape, 'f32');
-      if (shape.length === 1) device.ops.fill(tensor.code, tensor.size, 1, tensor.address);
-      else {
-        const spread = /o_proj|down_proj/.test(name) ? residual : std;
-        device.ops.normal(tensor.size, 0, spread, seed >>> 0, stream, tensor.address);
-      }
-      return device.readBytes(tensor);
-    });
-    return { name, dtype: 'f32', shape, data };
+  const tensors = new Map<string, StoredTensor>();
+  tensorShapes(config).forEach(([name, shape], stream) => {
+    const tensor = device.empty(shape, 'f32').retain();
+    if (shape.length === 1) device.ops.fill(tensor.code, tensor.size, 1, tensor.address);
+    else {
+      const spread = /o_proj|down_proj/.test(name) ? residual : std;
+      device.ops.normal(tensor.size, 0, spread, seed >>> 0, stream, tensor.address);
+    }
+    tensors.set(name, { dtype: 'f32', shape, address: tensor.address, bytes: tensor.bytes });
   });
-  const bytes = Buffer.concat(encodeSafetensors(tensors));
-  return { name: 'random weights', config, tensors: parseSafetensors(bytes, 'random weights'), sha256: '' };
+  return { name: 'random weights', config, tensors: { tensors, metadata: {}, close: () => {} }, sha256: '' };
 }
 
 /** Trained tensors rounded to bf16, ready to be written. */

@@ -214,9 +214,7 @@ class Loader {
 
   private upload(stored: StoredTensor): Tensor {
     if (stored.dtype === 'f16') return this.device.fromArray(storedF32(stored), stored.shape, 'f32');
-    const tensor = this.device.empty(stored.shape, stored.dtype);
-    this.device.writeFrom(tensor, stored.address);
-    return tensor;
+    return this.device.adopt(stored.address, stored.shape, stored.dtype);
   }
 
   private find(name: string, shape: readonly number[]): StoredTensor {

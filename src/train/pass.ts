@@ -7,6 +7,7 @@
 import { linear } from '../autograd/ops/linear';
 import { type ClassifierLoss, classifierLoss, IGNORE_INDEX, nextTokenLoss } from '../autograd/ops/losses';
 import { Tape } from '../autograd/tape';
+import { packBatch } from '../data/batches';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions, Pack } from '../nn/decoder';
@@ -22,26 +23,12 @@ export interface Row {
 }
 
 /** Puts rows on the device, back to back. Lives until the innermost scope ends. */
-export function packRows(device: Device, rows: readonly Row[]): Pack & { tokens: number; longest: number } {
-  const lengths = rows.map((row) => row.ids.length);
-  const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const ids = new Int32Array(tokens);
-  const positions = new Int32Array(tokens);
-  const cuSeqlens = new Int32Array(rows.length + 1);
-  let at = 0;
-  rows.forEach((row, index) => {
-    for (let position = 0; position < row.ids.length; position++, at++) {
-      ids[at] = row.ids[position]!;
-      positions[at] = position;
-    }
-    cuSeqlens[index + 1] = at;
-  });
+export function packRows(device: Device, rows: readonly Row[]): Pack {
+  const { ids, positions, cuSeqlens } = packBatch(rows);
   return {
-    ids: device.fromArray(ids, [tokens], 'i32'),
-    positions: device.fromArray(positions, [tokens], 'i32'),
-    cuSeqlens: device.fromArray(cuSeqlens, [rows.length + 1], 'i32'),
-    tokens,
-    longest: Math.max(0, ...lengths),
+    ids: device.fromArray(ids, [ids.length], 'i32'),
+    positions: device.fromArray(positions, [ids.length], 'i32'),
+    cuSeqlens: device.fromArray(cuSeqlens, [cuSeqlens.length], 'i32'),
   };
 }
 

@@ -9,12 +9,16 @@ export interface StepCounts {
   readonly warmupSteps: number;
 }
 
-/** Optimiser steps for `rows` training rows: micro-batches are rounded up, steps per epoch as the spec says. */
+/**
+ * Optimiser steps for `rows` training rows. An epoch always ends with a step, however few micro-batches are left; where the
+ * Trainer rounds down, only the total is smaller, and the last epoch is cut short.
+ */
 export function countSteps(rows: number, training: Training): StepCounts {
   const microBatchesPerEpoch = Math.ceil(rows / training.batchSize);
   const exact = microBatchesPerEpoch / training.accumulation;
-  const stepsPerEpoch = Math.max(1, training.stepsPerEpoch === 'ceil' ? Math.ceil(exact) : Math.floor(exact));
-  const steps = stepsPerEpoch * training.epochs;
+  const stepsPerEpoch = Math.ceil(exact);
+  const counted = training.stepsPerEpoch === 'ceil' ? stepsPerEpoch : Math.max(1, Math.floor(exact));
+  const steps = counted * training.epochs;
   return { microBatchesPerEpoch, stepsPerEpoch, steps, warmupSteps: warmupSteps(training.schedule, steps) };
 }
 

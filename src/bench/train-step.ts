@@ -1,0 +1,137 @@
+/** One LoRA training step at shapes whose figures are known for other engines: tokens per second and peak memory. */
+import type { Compute } from '../autograd/ops/linear';
+import type { Isa } from '../native/device';
+import { Device, hostLibrary } from '../native/device';
+import type { DecoderConfig } from '../nn/config';
+import { initialise } from '../nn/initialise';
+import { loadModel } from '../nn/model';
+import type { Training } from '../spec/types';
+import type { Row } from '../train/pass';
+import { Trainer } from '../train/trainer';
+
+export interface TrainShape {
+  readonly config: DecoderConfig;
+  readonly sequence: number;
+  readonly batch: number;
+}
+
+const shape = (fields: Partial<DecoderConfig>): DecoderConfig => ({
+  vocabSize: 8192,
+  hiddenSize: 256,
+  layers: 6,
+  heads: 8,
+  kvHeads: 4,
+  headDim: 32,
+  intermediateSize: 688,
+  rmsNormEpsilon: 1e-6,
+  ropeTheta: 1e6,
+  maxPositions: 4096,
+  tieWordEmbeddings: true,
+  labels: 0,
+  padTokenId: null,
+  eosTokenId: null,
+  ...fields,
+});
+
+/** Shapes by name: `mini` and that of Qwen3-0.6B. */
+export const TRAIN_SHAPES: Readonly<Record<string, TrainShape>> = {
+  mini: { config: shape({}), sequence: 256, batch: 4 },
+  'qwen3-0.6b': {
+    config: shape({
+      vocabSize: 151936,
+      hiddenSize: 1024,
+      layers: 28,
+      heads: 16,
+      kvHeads: 8,
+      headDim: 128,
+      intermediateSize: 3072,
+    }),
+    sequence: 128,
+    batch: 2,
+  },
+};
+
+export interface TrainStepResult {
+  readonly shape: string;
+  readonly compute: Compute;
+  readonly threads: number;
+  readonly isa: Isa;
+  /** Of the median step. */
+  readonly tokensPerSecond: number;
+  readonly bestTokensPerSecond: number;
+  readonly stepSeconds: number;
+  /** Highest resident memory of the whole process so far, bytes. */
+  readonly peakBytes: number;
+  readonly losses: readonly number[];
+}
+
+/** Runs `steps` timed steps after `warmup` ones: LoRA r=8 on q and v, every token labelled, AdamW, frozen random base. */
+export function benchTrainStep(
+  name: string,
+  compute: Compute,
+  options: { threads?: number; isa?: Isa; steps?: number; warmup?: number },
+): TrainStepResult {
+  const { config, sequence, batch } = TRAIN_SHAPES[name]!;
+  const { steps = 5, warmup = 2 } = options;
+  const device = Device.cpu({ threads: options.threads ?? 0, ...(options.isa ? { isa: options.isa } : {}) });
+  const files = initialise(device, config, 0.02, 1);
+  const adapter = { rank: 8, alpha: 16, dropout: 0, targets: ['q_proj', 'v_proj'] };
+  const model = loadModel(device, files, {
+    task: 'causal-lm',
+    classes: 0,
+    compute,
+    quantisation: null,
+    resident: false,
+    adapter,
+    fullParameter: false,
+    seed: 1,
+  });
+  files.tensors.close();
+  const rows = Array.from({ length: batch }, (_, row): Row => {
+    const ids = Int32Array.from({ length: sequence + 1 }, (_, t) => (row * 7919 + t * 104729) % config.vocabSize);
+    return { ids, label: -1, labels: ids };
+  });
+  const training: Training = {
+    epochs: warmup + steps,
+    batchSize: batch,
+    accumulation: 1,
+    stepsPerEpoch: 'ceil',
+    optimiser: { kind: 'adamw', learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
+    schedule: { kind: 'constant', warmup: { steps: 0 } },
+    clip: null,
+    lossNormalisation: 'sum-over-tokens',
+    precision: compute,
+    gradientCheckpointing: false,
+    selection: 'last',
+    seed: 1,
+  };
+  const trainer = new Trainer(device, model, rows, {
+    task: 'causal-lm',
+    training,
+    loss: { kind: 'cross-entropy' },
+    order: () => rows.keys().toArray(),
+  });
+  const seconds: number[] = [];
+  const losses: number[] = [];
+  for (let step = 0; step < warmup + steps; step++) {
+    const start = performance.now();
+    losses.push(trainer.run().loss);
+    if (step >= warmup) seconds.push((performance.now() - start) / 1e3);
+  }
+  seconds.sort((a, b) => a - b);
+  const tokens = sequence * batch;
+  const median = seconds[Math.floor(seconds.length / 2)]!;
+  const { isa, threads } = device;
+  device.destroy();
+  return {
+    shape: name,
+    compute,
+    threads,
+    isa,
+    tokensPerSecond: tokens / median,
+    bestTokensPerSecond: tokens / seconds[0]!,
+    stepSeconds: median,
+    peakBytes: hostLibrary().peakMemory(),
+    losses,
+  };
+}

@@ -1,0 +1,99 @@
+/** `medrepro run`: every experiment asked for, then the comparison with the golden file. */
+import { EXIT } from '../errors';
+import type { JobContext, JobResult } from '../job';
+import { fullScaleNeeds } from '../plan/plan';
+import { type Executed, execute } from '../run/execute';
+import { applyRequest, obstacle } from '../run/inputs';
+import type { RunRequest } from '../run/request';
+import { type Paper, resolveExperiment } from '../spec/load';
+import { loadTargets, type Target } from '../spec/target';
+import type { Experiment, Scale } from '../spec/types';
+import { type Comparison, compare, worstExit } from '../verify/compare';
+import { findGolden } from '../verify/golden';
+import { renderComparison } from '../verify/text';
+
+/** An experiment that was asked for and not run. */
+interface Skipped {
+  readonly target: string;
+  readonly reason: string;
+}
+
+export async function runJob(request: unknown, context: JobContext): Promise<JobResult> {
+  const asked = request as RunRequest;
+  const device = checkDevice(asked);
+  if (device !== null) return device;
+  const outcomes = loadTargets(asked.targets, asked.all).map((target) => runTarget(target, asked, context));
+  const comparisons = outcomes.map(({ comparison }) => comparison);
+  const executed = outcomes.flatMap((outcome) => outcome.executed);
+  const skipped = outcomes.flatMap((outcome) => outcome.skipped);
+  const lines = [
+    ...executed.map(describe),
+    ...skipped.map(({ target, reason }) => `${target}: UNMEASURED (${reason})`),
+    ...outcomes.flatMap(({ note }) => (note === null ? [] : [note])),
+  ];
+  return {
+    exitCode:
+      executed.length === 0 && skipped.length > 0 && asked.scale === 'full' ? EXIT.unmeasured : worstExit(comparisons),
+    text: [lines.join('\n'), ...comparisons.map((one) => renderComparison(one))].join('\n\n'),
+    document: {
+      runs: executed.map(({ result, directory, seconds }) => ({ directory, seconds, ...result })),
+      unmeasured: skipped,
+      comparisons,
+    },
+  };
+}
+
+/** Non-null when the device asked for cannot be used: exit 4, and what is missing. */
+export function checkDevice({ device }: { device: 'auto' | 'cpu' | 'cuda' }): JobResult | null {
+  if (device !== 'cuda') return null;
+  const reason = 'UNMEASURED: --device cuda asks for a GPU, and this build has no CUDA kernels';
+  return { exitCode: EXIT.unmeasured, text: reason, document: { unmeasured: [{ target: '--device cuda', reason }] } };
+}
+
+interface Outcome {
+  readonly executed: readonly Executed[];
+  readonly skipped: readonly Skipped[];
+  readonly comparison: Comparison;
+  readonly note: string | null;
+}
+
+function runTarget({ paper, experiments, whole }: Target, request: RunRequest, context: JobContext): Outcome {
+  const golden = findGolden(paper, request.golden);
+  const executed: Executed[] = [];
+  const skipped: Skipped[] = [];
+  let note: string | null = null;
+  for (const id of experiments) {
+    const { scale, reason } = chooseScale(paper, id, request);
+    if (reason !== null) note = reason;
+    const experiment = resolveExperiment(paper, id, scale);
+    const why = obstacle(applyRequest(experiment, request).experiment, request);
+    if (why !== null) {
+      skipped.push({ target: `${paper.id}/${id}`, reason: why });
+      context.emit({ kind: 'info', message: `${paper.id}/${id}: UNMEASURED (${why})` });
+      continue;
+    }
+    for (let seed = 0; seed < request.seeds; seed++) executed.push(execute(experiment, request, seed, context));
+  }
+  const results = executed.map(({ result }) => result);
+  const comparison = compare(paper, golden, results, { experiments: whole ? null : experiments });
+  return { executed, skipped, comparison, note };
+}
+
+/** `auto` is the full scale where weights and rows are here, else the miniature, with what the full scale would take. */
+export function chooseScale(paper: Paper, id: string, request: RunRequest): { scale: Scale; reason: string | null } {
+  if (request.scale !== 'auto') return { scale: request.scale, reason: null };
+  const full = resolveExperiment(paper, id, 'full');
+  if (request.model !== null && obstacle(applyRequest(full, request).experiment, request) === null) {
+    return { scale: 'full', reason: null };
+  }
+  const all: Experiment[] = paper.experiments.map((experiment) => resolveExperiment(paper, experiment.id, 'full'));
+  const needs = fullScaleNeeds(paper, ...all);
+  return { scale: 'mini', reason: `mini scale: the full scale ${needs}; see medrepro plan ${paper.id} --scale full` };
+}
+
+function describe({ result, directory, seconds }: Executed): string {
+  const metrics = Object.entries(result.metrics).map(([id, { printed }]) => `${id} ${printed}`);
+  const what = metrics.length > 0 ? metrics.join(', ') : 'no test rows, so no metric';
+  const name = `${result.paper}/${result.experiment}`;
+  return `${name} (${result.scale}, seed ${result.seed}): ${what}; ${seconds.toFixed(1)} s; ${directory}`;
+}

@@ -1,0 +1,116 @@
+/**
+ * A run directory, `<out>/<paper>/<experiment>/<id>/`. Every file is written beside its place and renamed into it, and
+ * `metrics.json` last of all: a directory without one is a run that has not finished, and can be resumed.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { inputError } from '../errors';
+
+export class RunDirectory {
+  private constructor(readonly path: string) {}
+
+  /** A new directory whose id is the time and the start of the settings' hash. */
+  static create(out: string, paper: string, experiment: string, specSha256: string): RunDirectory {
+    const time = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '').replace('T', '-');
+    const parent = join(out, paper, experiment);
+    for (let attempt = 0; ; attempt++) {
+      const path = join(parent, `${time}-${specSha256.slice(0, 8)}${attempt === 0 ? '' : `-${attempt}`}`);
+      try {
+        mkdirSync(parent, { recursive: true });
+        mkdirSync(path);
+        return new RunDirectory(path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && attempt < 1000) continue;
+        throw notWritable(path, error);
+      }
+    }
+  }
+
+  /** The newest unfinished directory whose manifest has this identity, or null. */
+  static findUnfinished(out: string, paper: string, experiment: string, identity: string): RunDirectory | null {
+    const parent = join(out, paper, experiment);
+    if (!existsSync(parent)) return null;
+    for (const name of readdirSync(parent).sort().reverse()) {
+      const directory = new RunDirectory(join(parent, name));
+      if (existsSync(directory.file('metrics.json')) || !existsSync(directory.file('manifest.json'))) continue;
+      try {
+        const manifest = JSON.parse(readFileSync(directory.file('manifest.json'), 'utf8')) as { identity?: string };
+        if (manifest.identity === identity) return directory;
+      } catch {
+        // cut off while it was written: not a run to go on with
+      }
+    }
+    return null;
+  }
+
+  file(...name: string[]): string {
+    return join(this.path, ...name);
+  }
+
+  /** Writes `name` whole or not at all. @throws MedreproError `input` on a full disk or a folder that is not writable. */
+  write(name: string, content: string | Uint8Array): void {
+    const path = this.file(name);
+    const temporary = `${path}.tmp`;
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      const file = openSync(temporary, 'w', 0o644);
+      try {
+        const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw notWritable(path, error);
+    }
+  }
+
+  writeJson(name: string, value: unknown): void {
+    this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** One JSON document a line. */
+  writeLines(name: string, values: readonly unknown[]): void {
+    this.write(name, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  }
+
+  /** Removes what is no longer needed once the run has finished. */
+  remove(name: string): void {
+    rmSync(this.file(name), { recursive: true, force: true });
+  }
+
+  /** A file that grows by lines; what was written before a crash stays readable. */
+  openLog(name: string, lines: readonly unknown[]): (value: unknown) => void {
+    this.writeLines(name, lines);
+    const file = openSync(this.file(name), 'a');
+    return (value) => {
+      try {
+        writeSync(file, `${JSON.stringify(value)}\n`);
+      } catch (error) {
+        throw notWritable(this.file(name), error);
+      }
+    };
+  }
+}
+
+function notWritable(path: string, error: unknown): Error {
+  const code = (error as NodeJS.ErrnoException).code;
+  const reason = code === 'ENOSPC' ? 'the disk is full' : (error as Error).message;
+  return inputError(`cannot write ${path}: ${reason}`, {
+    remedy: code === 'ENOSPC' ? 'free disk space and go on with --resume' : 'choose a writable folder with --out',
+  });
+}

@@ -1,0 +1,433 @@
+/** One experiment with one seed: data, plan, train, evaluate, record. */
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { version } from '../../package.json';
+import { epochOrder } from '../data/batches';
+import type { PreparedData } from '../data/prepare';
+import { inputError, interruptedError, MedreproError } from '../errors';
+import type { JobContext } from '../job';
+import { confusionMatrix } from '../metrics/confusion';
+import { classMetricById } from '../metrics/index';
+import { perClass } from '../metrics/per-class';
+import { Device, hostLibrary } from '../native/device';
+import { cpuLibrary } from '../native/library';
+import { adapterConfigJson } from '../nn/lora';
+import { loadModel, type Model, type ModelOptions } from '../nn/model';
+import { writeSafetensors } from '../nn/safetensors';
+import { canonicalYaml, specSha256 } from '../spec/canonical';
+import type { Experiment } from '../spec/types';
+import {
+  type Best,
+  type Evaluation,
+  loadCheckpoint,
+  readWeights,
+  saveCheckpoint,
+  writeWeights,
+} from '../train/checkpoint';
+import { predictClasses } from '../train/evaluate';
+import { planMemory } from '../train/plan';
+import { evaluationOptions, type StepResult, Trainer, type TrainerOptions } from '../train/trainer';
+import { type ExperimentResult, numericPath } from '../verify/result';
+import { RunDirectory } from './directory';
+import { applyRequest, type Inputs, processor, type Requested, readInputs, trainingRows } from './inputs';
+import type { RunRequest } from './request';
+
+/** Seconds between checkpoints, besides those at the end of each epoch. */
+const CHECKPOINT_SECONDS = 60;
+/** Share of free memory that dense copies of quantised weights may take. */
+const RESIDENT_SHARE = 0.5;
+
+const CHECKPOINT = join('checkpoint', 'state.safetensors');
+
+export interface Executed {
+  readonly result: ExperimentResult;
+  readonly directory: string;
+  readonly seconds: number;
+  readonly log: readonly StepResult[];
+}
+
+/**
+ * Runs one experiment and writes its run directory.
+ * @throws MedreproError `interrupted` after saving a checkpoint when the user asked to stop.
+ */
+export function execute(
+  experiment: Experiment,
+  request: RunRequest,
+  seedOffset: number,
+  context: JobContext,
+): Executed {
+  const started = performance.now();
+  const requested = applyRequest(experiment, request, seedOffset);
+  const target = `${experiment.paper}/${experiment.id}`;
+  context.emit({ kind: 'stage', name: 'data', detail: `${target} (${experiment.scale})` });
+  const inputs = readInputs(requested, request, context.emit);
+  const run = new Run(requested, inputs, request, context);
+  try {
+    const { result, log } = run.execute();
+    const seconds = (performance.now() - started) / 1e3;
+    context.emit({ kind: 'done', seconds, path: run.directory.path });
+    return { result, directory: run.directory.path, seconds, log };
+  } finally {
+    run.close();
+    inputs.files.tensors.close();
+  }
+}
+
+class Run {
+  readonly directory: RunDirectory;
+  private readonly experiment: Experiment;
+  private readonly device: Device;
+  private readonly model: Model;
+  private readonly trainer: Trainer;
+  private readonly identity: string;
+  private readonly resumed: boolean;
+  private readonly plannedPeak: number;
+  private readonly manifest: Record<string, unknown>;
+
+  constructor(
+    requested: Requested,
+    private readonly inputs: Inputs,
+    request: RunRequest,
+    private readonly context: JobContext,
+  ) {
+    const { experiment } = requested;
+    this.experiment = experiment;
+    const { data, files } = inputs;
+    if (data.splits.train.length === 0) throw inputError('--data names no training rows');
+    const modelOptions: Omit<ModelOptions, 'resident'> = {
+      task: experiment.task,
+      classes: data.classes.length,
+      compute: experiment.training.precision,
+      quantisation: experiment.quantisation,
+      adapter: experiment.adapter,
+      fullParameter: experiment.adapter === null,
+      seed: experiment.training.seed,
+    };
+    const rows = trainingRows(data, 'train');
+    const trainerOptions: TrainerOptions = {
+      task: experiment.task,
+      training: experiment.training,
+      loss: experiment.loss,
+      order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
+    };
+    const evaluated = [...trainingRows(data, 'validation'), ...trainingRows(data, 'test')];
+    const plan = planMemory(files, modelOptions, rows, evaluated, trainerOptions, freemem() * RESIDENT_SHARE);
+    if (plan.peakBytes > freemem()) {
+      throw inputError(`training needs ${gigabytes(plan.peakBytes)} and ${gigabytes(freemem())} are free`, {
+        remedy: 'set training.gradientCheckpointing: true or a smaller batchSize or data.maxLength in the spec',
+      });
+    }
+    this.plannedPeak = plan.peakBytes;
+    this.device = Device.cpu({
+      threads: request.threads ?? 0,
+      cancelled: context.cancelled,
+      ...(request.isa === null ? {} : { isa: request.isa }),
+    });
+    this.model = loadModel(this.device, files, { ...modelOptions, resident: plan.resident });
+    this.trainer = new Trainer(this.device, this.model, rows, trainerOptions);
+    const kernel = cpuLibrary();
+    const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
+    const settings = specSha256(experiment);
+    this.identity = [settings, data.sha256, files.sha256, path, kernel.sha256].join(' ');
+    const unfinished = request.resume
+      ? RunDirectory.findUnfinished(request.out, experiment.paper, experiment.id, this.identity)
+      : null;
+    this.resumed = unfinished !== null;
+    this.directory = unfinished ?? RunDirectory.create(request.out, experiment.paper, experiment.id, settings);
+    this.manifest = this.describe(requested, settings, kernel.sha256, path, plan.resident);
+    this.announce(rows.length);
+    if (request.resume && !this.resumed) {
+      context.emit({ kind: 'info', message: 'there is no unfinished run of these settings: starting a new one' });
+    }
+  }
+
+  close(): void {
+    this.device.destroy();
+  }
+
+  execute(): { result: ExperimentResult; log: StepResult[] } {
+    const { directory, experiment } = this;
+    directory.write('spec.yaml', canonicalYaml(experiment));
+    directory.writeJson('manifest.json', { ...this.manifest, status: 'unfinished' });
+    const { log, evaluations, best } = this.train();
+    if (best !== null) writeWeights(this.device, this.model.trainable, best.weights);
+    const selectedStep = best?.step ?? this.trainer.step;
+    const { data } = this.inputs;
+    const gold = trainingRows(data, 'test').map((row) => row.label);
+    this.context.emit({
+      kind: 'stage',
+      name: 'evaluate',
+      detail: `${gold.length} test rows, weights of step ${selectedStep}`,
+    });
+    const predicted = this.predict('test');
+    const result = this.result(gold, predicted, evaluations, selectedStep);
+    this.record(result, gold, predicted, log);
+    return { result, log };
+  }
+
+  // ---- training --------------------------------------------------------------------------------------------------
+
+  private train(): { log: StepResult[]; evaluations: Evaluation[]; best: Best | null } {
+    const { trainer, device, directory, context } = this;
+    const log: StepResult[] = [];
+    const evaluations: Evaluation[] = [];
+    let best: Best | null = null;
+    const path = directory.file(CHECKPOINT);
+    if (this.resumed) {
+      const state = loadCheckpoint(path, device, trainer, this.identity);
+      log.push(...(state?.log ?? []));
+      evaluations.push(...(state?.evaluations ?? []));
+      best = state?.best ?? null;
+      context.emit({ kind: 'info', message: `resuming ${directory.path} after step ${trainer.step}` });
+    }
+    const append = directory.openLog('log.jsonl', log);
+    const save = (): void => {
+      directory.write(join('checkpoint', 'README'), 'State of an unfinished run: go on with medrepro run --resume.\n');
+      saveCheckpoint(path, device, trainer, { identity: this.identity, log, evaluations, best });
+      context.emit({ kind: 'checkpoint', step: trainer.step, path });
+    };
+    context.emit({ kind: 'stage', name: 'train', detail: `${trainer.counts.steps} steps` });
+    const clock = new StepClock(trainer.counts.steps);
+    let saved = performance.now();
+    try {
+      while (!trainer.finished) {
+        device.checkCancelled();
+        if (!this.evaluatedAt(evaluations, trainer.step)) best = this.validate(evaluations, best);
+        const began = performance.now();
+        const step = trainer.run();
+        log.push(step);
+        append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
+        context.emit({ kind: 'step', ...clock.tick(step) });
+        if (performance.now() - saved > CHECKPOINT_SECONDS * 1e3) {
+          save();
+          saved = performance.now();
+        }
+      }
+      if (!this.evaluatedAt(evaluations, trainer.step)) best = this.validate(evaluations, best);
+    } catch (error) {
+      if (!(error instanceof MedreproError) || error.code !== 'interrupted') throw error;
+      save();
+      throw interruptedError(`stopped after step ${trainer.step}`, 'go on with the same command and --resume');
+    }
+    return { log, evaluations, best };
+  }
+
+  /** Whether nothing is to be evaluated after `step` steps, or it has been done already (before an interruption). */
+  private evaluatedAt(evaluations: readonly Evaluation[], step: number): boolean {
+    const due = this.inputs.data.splits.validation.length > 0 && this.trainer.atEpochEnd;
+    return !due || evaluations.some((one) => one.step === step);
+  }
+
+  /** Evaluates the validation rows at the end of an epoch; returns the best weights so far. */
+  private validate(evaluations: Evaluation[], best: Best | null): Best | null {
+    const { trainer, experiment, context } = this;
+    const gold = trainingRows(this.inputs.data, 'validation').map((row) => row.label);
+    const predicted = this.predict('validation');
+    const metrics: Record<string, number> = {};
+    for (const id of experiment.metrics) metrics[id] = classMetricById(id).score(gold, predicted).value;
+    evaluations.push({ step: trainer.step, metrics });
+    context.emit({ kind: 'evaluation', split: 'validation', step: trainer.step, metrics });
+    if (experiment.training.selection !== 'best-macro-f1') return null;
+    const value = classMetricById('macro-f1').score(gold, predicted).value;
+    // the first of equals is kept, as the Trainer's "greater than" does
+    if (best !== null && value <= best.value) return best;
+    return { step: trainer.step, value, weights: readWeights(this.device, this.model.trainable) };
+  }
+
+  private predict(split: 'validation' | 'test'): number[] {
+    const rows = trainingRows(this.inputs.data, split);
+    const began = performance.now();
+    const options = evaluationOptions(this.experiment.training);
+    const predicted = predictClasses(this.device, this.model, rows, options, (done) => {
+      const rate = done / ((performance.now() - began) / 1e3);
+      const eta = (rows.length - done) / rate;
+      this.context.emit({ kind: 'progress', name: split, done, total: rows.length, unit: 'rows', rate, eta });
+    });
+    return [...predicted];
+  }
+
+  // ---- recording ------------------------------------------------------------------------------------------------------
+
+  private announce(rows: number): void {
+    const { experiment, trainer, model, inputs, device } = this;
+    const trainable = [...model.trainable.values()].reduce((sum, tensor) => sum + tensor.size, 0);
+    this.context.emit({
+      kind: 'plan',
+      target: `${experiment.paper}/${experiment.id}`,
+      scale: experiment.scale,
+      device: 'cpu',
+      steps: trainer.counts.steps,
+      trainable,
+      parameters: model.baseParameters,
+      memory: this.plannedPeak,
+      reasons: [`kernels: ${device.isa}, ${device.threads} threads`],
+    });
+    const { classes, summary } = inputs.data;
+    const counts = summary.splits.train.classCounts.filter((count) => count > 0);
+    this.context.emit({
+      kind: 'info',
+      message: `${rows} training rows of ${classes.length} classes (${Math.min(...counts)} to ${Math.max(...counts)} a class), every row supervised by one label`,
+    });
+  }
+
+  private describe(
+    { overrides }: Requested,
+    settings: string,
+    kernelSha256: string,
+    path: string,
+    resident: boolean,
+  ): Record<string, unknown> {
+    const { experiment, inputs, device } = this;
+    const { data, files, tokenizer } = inputs;
+    return {
+      format: 'medrepro-manifest-1',
+      identity: this.identity,
+      medrepro: version,
+      bun: Bun.version,
+      target: `${experiment.paper}/${experiment.id}`,
+      scale: experiment.scale,
+      seed: experiment.training.seed,
+      overrides,
+      settingsSha256: settings,
+      kernels: { sha256: kernelSha256, isa: device.isa, path, threads: device.threads, processor: processor() },
+      model: { id: experiment.model.id, sha256: files.sha256 },
+      tokenizer: { sha256: tokenizer.sha256 },
+      data: { sha256: data.sha256, files: data.files, hashes: data.hashes },
+      memory: { plannedPeakBytes: this.plannedPeak, denseCopiesResident: resident },
+    };
+  }
+
+  private result(
+    gold: readonly number[],
+    predicted: readonly number[],
+    evaluations: readonly Evaluation[],
+    selectedStep: number,
+  ): ExperimentResult {
+    const { experiment, trainer, inputs, device } = this;
+    const metrics: Record<string, { value: number; printed: string; signature: string }> = {};
+    if (gold.length > 0) {
+      for (const id of experiment.metrics) {
+        const { value, printed, signature } = classMetricById(id).score(gold, predicted);
+        metrics[id] = { value, printed, signature };
+      }
+    }
+    return {
+      format: 'medrepro-result-1',
+      paper: experiment.paper,
+      experiment: experiment.id,
+      scale: experiment.scale,
+      seed: experiment.training.seed,
+      specSha256: String(this.manifest.settingsSha256),
+      dataSha256: inputs.data.sha256,
+      precision: experiment.training.precision,
+      kernelPath: device.isa,
+      overrides: this.manifest.overrides as string[],
+      metrics,
+      test: { gold: [...gold], predicted: [...predicted], labels: [...inputs.data.classes] },
+      validation: evaluations.map(({ step, metrics: values }) => ({
+        step,
+        epoch: step / trainer.counts.stepsPerEpoch,
+        metrics: { ...values },
+      })),
+      selectedStep,
+      file: this.directory.file('metrics.json'),
+    };
+  }
+
+  /** Everything but `metrics.json` first: that file says the run is complete. */
+  private record(
+    result: ExperimentResult,
+    gold: readonly number[],
+    predicted: readonly number[],
+    log: readonly StepResult[],
+  ): void {
+    const { directory, inputs, device, experiment } = this;
+    const { data } = inputs;
+    directory.writeLines(
+      'predictions.jsonl',
+      trainingRows(data, 'test').map((_, index) => ({
+        index,
+        gold: data.classes[gold[index]!],
+        predicted: data.classes[predicted[index]!],
+      })),
+    );
+    if (experiment.adapter !== null) this.writeAdapter();
+    directory.writeJson('per-class.json', tables(data, gold, predicted));
+    directory.writeJson('manifest.json', {
+      ...this.manifest,
+      status: 'finished',
+      steps: log.length,
+      signatures: Object.fromEntries(Object.entries(result.metrics).map(([id, { signature }]) => [id, signature])),
+      memory: {
+        ...(this.manifest.memory as object),
+        measuredPeakBytes: device.peakBytes,
+        processPeakBytes: hostLibrary().peakMemory(),
+      },
+    });
+    const { file: _file, ...stored } = result;
+    directory.writeJson('metrics.json', stored);
+    directory.remove('checkpoint');
+  }
+
+  /** The trained adapter, as PEFT loads it. */
+  private writeAdapter(): void {
+    const { directory, experiment, device, model } = this;
+    const adapter = experiment.adapter!;
+    const targets = new Set<string>();
+    for (const linear of model.decoder.linears()) {
+      if (linear.lora !== null) targets.add(linear.name.slice(linear.name.lastIndexOf('.') + 1));
+    }
+    directory.write(
+      join('adapter', 'adapter_config.json'),
+      adapterConfigJson(adapter, experiment.model, 'SEQ_CLS', [...targets]),
+    );
+    const tensors = [...model.trainable].map(([name, tensor]) => ({
+      name,
+      dtype: 'f32' as const,
+      shape: tensor.shape,
+      data: device.readBytes(tensor),
+    }));
+    writeSafetensors(directory.file('adapter', 'adapter_model.safetensors'), tensors);
+  }
+}
+
+/** Per-class scores and the confusion matrix of the test rows. */
+function tables(data: PreparedData, gold: readonly number[], predicted: readonly number[]): unknown {
+  if (gold.length === 0) return null;
+  const scores = perClass(gold, predicted);
+  return { classes: data.classes, scores, confusion: confusionMatrix(gold, predicted) };
+}
+
+/** Rate and remaining time over the last steps. */
+class StepClock {
+  private readonly recent: { time: number; tokens: number }[] = [];
+  private tokens = 0;
+
+  constructor(private readonly total: number) {
+    this.recent.push({ time: performance.now(), tokens: 0 });
+  }
+
+  tick(step: StepResult): {
+    step: number;
+    total: number;
+    loss: number;
+    lr: number;
+    gradNorm: number;
+    tokens: number;
+    tokensPerSecond: number;
+    eta: number;
+  } {
+    this.tokens += step.tokens;
+    this.recent.push({ time: performance.now(), tokens: this.tokens });
+    if (this.recent.length > 20) this.recent.shift();
+    const [oldest, newest] = [this.recent[0]!, this.recent.at(-1)!];
+    const seconds = Math.max(1e-6, (newest.time - oldest.time) / 1e3);
+    const stepsPerSecond = (this.recent.length - 1) / seconds;
+    const { loss, gradNorm, learningRate: lr } = step;
+    const tokensPerSecond = (newest.tokens - oldest.tokens) / seconds;
+    const eta = (this.total - step.step) / stepsPerSecond;
+    return { step: step.step, total: this.total, loss, lr, gradNorm, tokens: this.tokens, tokensPerSecond, eta };
+  }
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

@@ -1,0 +1,119 @@
+/** What a run reads: the experiment with the command line's changes, its rows, its base model. */
+import { cpus } from 'node:os';
+import { hasAsset } from '../assets';
+import { type PreparedData, prepareClassification, rowsOf, type SplitName } from '../data/prepare';
+import { Tokenizer } from '../data/tokenizer';
+import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
+import { inputError, unmeasuredError } from '../errors';
+import type { OnEvent } from '../events';
+import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
+import { withOverrides } from '../spec/override';
+import type { Experiment } from '../spec/types';
+import type { Row } from '../train/pass';
+import type { DataOverride, TargetRequest } from './request';
+
+/** The experiment as it will really run, and what of the command line changed its inputs. */
+export interface Requested {
+  readonly experiment: Experiment;
+  /** The spec's own data source, where `--data` replaced it. */
+  readonly source: string;
+  /** Flags that changed an input: such a run has no golden verdict. */
+  readonly overrides: readonly string[];
+}
+
+/** Applies `--seed`, `--data`, `--map` and `--model`. @throws MedreproError `usage` for a column the spec does not have. */
+export function applyRequest(experiment: Experiment, request: TargetRequest, seedOffset = 0): Requested {
+  const overrides: string[] = [];
+  if (request.data !== null) overrides.push(`--data ${describeData(request.data)}`);
+  const columns = Object.entries(request.map);
+  for (const [name] of columns) {
+    if (name !== 'text' && name !== 'label') {
+      throw inputError(`--map: this data has no column '${name}'`, { remedy: 'it has text and label' });
+    }
+  }
+  if (columns.length > 0) overrides.push(`--map ${columns.map(([name, value]) => `${name}=${value}`).join(',')}`);
+  if (request.model !== null) overrides.push(`--model ${request.model}`);
+  if (request.tokenizer !== null) overrides.push(`--tokenizer ${request.tokenizer}`);
+  const changed = withOverrides(experiment, {
+    seed: (request.seed ?? experiment.training.seed) + seedOffset,
+    data: request.data === null ? null : describeData(request.data),
+    columns: request.map,
+    model: request.model,
+  });
+  return { experiment: changed, source: experiment.data.source, overrides };
+}
+
+/** Why this experiment cannot run here; null when it can. */
+export function obstacle(experiment: Experiment, request: TargetRequest): string | null {
+  if (experiment.unmeasured !== null) return experiment.unmeasured;
+  if (request.model === null && !experiment.model.id.startsWith('mini/')) {
+    return `the weights of ${experiment.model.id} are not here: name their folder with --model`;
+  }
+  if (request.data === null && !experiment.data.source.startsWith('mini/')) {
+    return `the rows of ${experiment.data.source} are not here: name them with --data`;
+  }
+  return null;
+}
+
+export interface Inputs {
+  readonly tokenizer: Tokenizer;
+  readonly data: PreparedData;
+  readonly files: ModelFiles;
+}
+
+/** Reads, splits and tokenises the rows, and opens the base model. */
+export function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Inputs {
+  const { experiment, source } = requested;
+  if (experiment.task !== 'sequence-classification') {
+    throw unmeasuredError(
+      `${experiment.paper}/${experiment.id}: causal language modelling data come with a later version`,
+    );
+  }
+  const embedded = experiment.model.id.startsWith('mini/');
+  const tokenizer = new Tokenizer(
+    request.tokenizer !== null
+      ? readTokenizerFolder(request.tokenizer)
+      : embedded
+        ? readTokenizerAsset('papers/mini/tokenizer')
+        : readTokenizerFolder(experiment.model.id),
+  );
+  if (embedded && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
+    throw inputError(`this build has no miniature ${experiment.model.id}`);
+  }
+  const files = embedded ? openEmbeddedModel(experiment.model.id) : openModelFolder(experiment.model.id);
+  if (tokenizer.vocabSize > files.config.vocabSize) {
+    throw inputError(
+      `the tokeniser has ${tokenizer.vocabSize} tokens and the model ${files.config.vocabSize}: they do not belong together`,
+      { remedy: 'name the tokeniser of that model with --tokenizer' },
+    );
+  }
+  const data = prepareClassification(experiment, { files: request.data, source }, tokenizer);
+  for (const split of ['train', 'validation', 'test'] as const) {
+    const { rows, tokens, truncated, bosPerRow } = data.summary.splits[split];
+    onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: 0, bos: bosPerRow, eosLabelled: null });
+  }
+  const { notSplit, notes } = data.summary;
+  if (notSplit.length > 0) {
+    const names = notSplit.join(', ');
+    onEvent({
+      kind: 'info',
+      message: `${notSplit.length} classes are too small to split and stay in training: ${names}`,
+    });
+  }
+  for (const message of notes) onEvent({ kind: 'warning', message });
+  return { tokenizer, data, files };
+}
+
+/** The rows of a split, as the trainer takes them. */
+export const trainingRows = (data: PreparedData, split: SplitName): Row[] => rowsOf(data, split);
+
+/** What a machine is, for manifests. */
+export const processor = (): string => cpus()[0]?.model.trim() ?? 'unknown';
+
+function describeData(data: DataOverride): string {
+  if (data.kind === 'file') return data.path;
+  const parts = (['train', 'validation', 'test'] as const).flatMap((split) =>
+    data[split] === null ? [] : [`${split}=${data[split]}`],
+  );
+  return parts.join(',');
+}
