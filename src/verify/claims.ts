@@ -98,6 +98,7 @@ export function testClaim(claim: Claim, results: ResultsOf, options: BootstrapOp
   const used = [...a, ...b];
   const gold = used[0]?.test?.gold;
   if (gold === undefined || used.some(({ test }) => test === null)) return 'a result has no labels per item';
+  if (gold.length === 0) return 'there are no test rows';
   const same = used.every(({ test }) => test?.gold.length === gold.length && test.gold.every((y, i) => y === gold[i]));
   if (!same) return 'the runs were evaluated on different test rows, so their items cannot be paired';
   const predictions = (list: readonly ExperimentResult[]): number[][] => list.map(({ test }) => test?.predicted ?? []);

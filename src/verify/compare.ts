@@ -28,7 +28,7 @@ import { holm } from './statistics';
 import { bitsOf } from './tolerance';
 import { isImprovement, LEVEL_CODE, type Level, type Outcome } from './verdict';
 
-export interface ClaimRow extends Judgement {
+export interface ClaimRow extends Omit<Judgement, 'used'> {
   readonly paper: string;
   readonly claim: string;
   readonly says: string;
@@ -169,7 +169,8 @@ function claimRows(
     if (reasons.get(id)?.missing === false && accepted === null) return [];
     const [outcome, note] = outcomeOf(judgement, accepted, paper, golden, level, corrected.undecided(id));
     const row = { paper: paper.id, claim: id, says: claim.says, where: claim.where, level, accepted, outcome, note };
-    return [{ ...row, ...judgement, provenance: provenanceOf(claim, judgement, golden) }];
+    const { used: _, ...judged } = judgement;
+    return [{ ...row, ...judged, provenance: provenanceOf(claim, judgement, golden) }];
   });
 }
 
