@@ -1,16 +1,16 @@
 /** `medrepro run`: every experiment asked for, then the comparison with the golden file. */
 import { EXIT } from '../errors';
 import type { JobContext, JobResult } from '../job';
-import { fullScaleNeeds } from '../plan/plan';
 import { type Executed, execute } from '../run/execute';
 import { applyRequest, obstacle } from '../run/inputs';
 import type { RunRequest } from '../run/request';
-import { type Paper, resolveExperiment } from '../spec/load';
+import { resolveExperiment } from '../spec/load';
 import { loadTargets, type Target } from '../spec/target';
-import type { Experiment, Scale } from '../spec/types';
 import { type Comparison, compare, worstExit } from '../verify/compare';
 import { findGolden } from '../verify/golden';
 import { renderComparison } from '../verify/text';
+import { writeReport } from './report';
+import { checkDevice, chooseScale } from './scale';
 
 /** An experiment that was asked for and not run. */
 interface Skipped {
@@ -36,18 +36,11 @@ export async function runJob(request: unknown, context: JobContext): Promise<Job
       executed.length === 0 && skipped.length > 0 && asked.scale === 'full' ? EXIT.unmeasured : worstExit(comparisons),
     text: [lines.join('\n'), ...comparisons.map((one) => renderComparison(one))].join('\n\n'),
     document: {
-      runs: executed.map(({ result, directory, seconds }) => ({ directory, seconds, ...result })),
+      runs: executed.map(({ result, directory, seconds }) => ({ directory: directory.path, seconds, ...result })),
       unmeasured: skipped,
       comparisons,
     },
   };
-}
-
-/** Non-null when the device asked for cannot be used: exit 4, and what is missing. */
-export function checkDevice({ device }: { device: 'auto' | 'cpu' | 'cuda' }): JobResult | null {
-  if (device !== 'cuda') return null;
-  const reason = 'UNMEASURED: --device cuda asks for a GPU, and this build has no CUDA kernels';
-  return { exitCode: EXIT.unmeasured, text: reason, document: { unmeasured: [{ target: '--device cuda', reason }] } };
 }
 
 interface Outcome {
@@ -76,24 +69,13 @@ function runTarget({ paper, experiments, whole }: Target, request: RunRequest, c
   }
   const results = executed.map(({ result }) => result);
   const comparison = compare(paper, golden, results, { experiments: whole ? null : experiments });
+  for (const run of executed) writeReport(paper, run, comparison, golden);
   return { executed, skipped, comparison, note };
-}
-
-/** `auto` is the full scale where weights and rows are here, else the miniature, with what the full scale would take. */
-export function chooseScale(paper: Paper, id: string, request: RunRequest): { scale: Scale; reason: string | null } {
-  if (request.scale !== 'auto') return { scale: request.scale, reason: null };
-  const full = resolveExperiment(paper, id, 'full');
-  if (request.model !== null && obstacle(applyRequest(full, request).experiment, request) === null) {
-    return { scale: 'full', reason: null };
-  }
-  const all: Experiment[] = paper.experiments.map((experiment) => resolveExperiment(paper, experiment.id, 'full'));
-  const needs = fullScaleNeeds(paper, ...all);
-  return { scale: 'mini', reason: `mini scale: the full scale ${needs}; see medrepro plan ${paper.id} --scale full` };
 }
 
 function describe({ result, directory, seconds }: Executed): string {
   const metrics = Object.entries(result.metrics).map(([id, { printed }]) => `${id} ${printed}`);
   const what = metrics.length > 0 ? metrics.join(', ') : 'no test rows, so no metric';
   const name = `${result.paper}/${result.experiment}`;
-  return `${name} (${result.scale}, seed ${result.seed}): ${what}; ${seconds.toFixed(1)} s; ${directory}`;
+  return `${name} (${result.scale}, seed ${result.seed}): ${what}; ${seconds.toFixed(1)} s; ${directory.path}`;
 }

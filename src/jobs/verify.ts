@@ -15,7 +15,7 @@ import { findGolden } from '../verify/golden';
 import { renderJunit } from '../verify/junit';
 import { numericPath } from '../verify/result';
 import { renderComparison } from '../verify/text';
-import { checkDevice } from './run';
+import { checkDevice } from './scale';
 
 export async function verifyJob(request: unknown, context: JobContext): Promise<JobResult> {
   const asked = request as VerifyRequest;

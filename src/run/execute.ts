@@ -41,7 +41,7 @@ const CHECKPOINT = join('checkpoint', 'state.safetensors');
 
 export interface Executed {
   readonly result: ExperimentResult;
-  readonly directory: string;
+  readonly directory: RunDirectory;
   readonly seconds: number;
   readonly log: readonly StepResult[];
 }
@@ -66,7 +66,7 @@ export function execute(
     const { result, log } = run.execute();
     const seconds = (performance.now() - started) / 1e3;
     context.emit({ kind: 'done', seconds, path: run.directory.path });
-    return { result, directory: run.directory.path, seconds, log };
+    return { result, directory: run.directory, seconds, log };
   } finally {
     run.close();
     inputs.files.tensors.close();

@@ -1,0 +1,71 @@
+/**
+ * medrepro's LoRA training step against torch's, paired: every round runs each peer variant and medrepro one after the other
+ * on the same machine, and the ratio is taken inside a round, so that a machine that slows down slows both.
+ *
+ *   PYTHON=/path/to/python-with-torch bun bench/train-step.ts [--shape mini|qwen3-0.6b] [--precision fp32|bf16]
+ *       [--rounds 3] [--threads 2] [--out bench/results/FILE.json]
+ */
+
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+interface Figure {
+  readonly tokensPerSecond: number;
+  readonly bestTokensPerSecond: number;
+  readonly peakBytes: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    shape: { type: 'string', default: 'mini' },
+    precision: { type: 'string', default: 'fp32' },
+    rounds: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '2' },
+    out: { type: 'string' },
+  },
+});
+const python = process.env.PYTHON ?? 'python3';
+const VARIANTS: readonly (readonly string[])[] = [[], ['--sdpa'], ['--compile'], ['--compile', '--sdpa']];
+
+function run(command: readonly string[]): Figure {
+  const result = Bun.spawnSync([...command], { stderr: 'pipe' });
+  if (result.exitCode !== 0) throw new Error(`${command.join(' ')}: ${result.stderr.toString().slice(-400)}`);
+  return JSON.parse(result.stdout.toString().trim().split('\n').at(-1)!) as Figure;
+}
+
+const shared = ['--shape', values.shape, '--precision', values.precision, '--threads', values.threads];
+const peer = (variant: readonly string[]): Figure =>
+  run([python, join(import.meta.dir, 'peers/lora_step.py'), ...shared, ...variant]);
+const ours = (): Figure => run([process.execPath, join(import.meta.dir, 'own-step.ts'), ...shared]);
+
+const rounds: { ours: Figure; peers: Record<string, Figure> }[] = [];
+for (let round = 0; round < Number(values.rounds); round++) {
+  const peers: Record<string, Figure> = {};
+  for (const variant of VARIANTS) peers[variant.join(' ') || 'eager'] = peer(variant);
+  rounds.push({ ours: ours(), peers });
+}
+
+const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
+const names = Object.keys(rounds[0]!.peers);
+const best = names.reduce((a, b) =>
+  median(rounds.map((r) => r.peers[a]!.tokensPerSecond)) >= median(rounds.map((r) => r.peers[b]!.tokensPerSecond))
+    ? a
+    : b,
+);
+const speed = median(rounds.map((r) => r.ours.tokensPerSecond / r.peers[best]!.tokensPerSecond));
+const memory = median(rounds.map((r) => r.ours.peakBytes / r.peers[best]!.peakBytes));
+const line = (name: string, of: (round: (typeof rounds)[number]) => Figure): string =>
+  `${name.padEnd(20)} ${median(rounds.map((r) => of(r).tokensPerSecond))
+    .toFixed(1)
+    .padStart(9)} tokens/s  ` + `${(median(rounds.map((r) => of(r).peakBytes)) / 1e6).toFixed(0).padStart(6)} MB`;
+console.log(
+  `${values.shape} ${values.precision}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`,
+);
+for (const name of names) console.log(line(`torch ${name}`, (r) => r.peers[name]!));
+console.log(line('medrepro', (r) => r.ours));
+console.log(`against torch ${best} (its best): ${speed.toFixed(2)}x tokens/s, ${memory.toFixed(2)}x memory`);
+if (values.out !== undefined) {
+  const document = { ...values, processor: cpus()[0]?.model, best, speed, memory, rounds };
+  await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
+}

@@ -1,0 +1,29 @@
+/** Puts `report.html` into the directory of a finished run. */
+import { readFileSync } from 'node:fs';
+import { renderReport } from '../report/html';
+import type { Executed } from '../run/execute';
+import { type Paper, resolveExperiment } from '../spec/load';
+import type { Comparison } from '../verify/compare';
+import type { Golden } from '../verify/golden';
+
+export function writeReport(paper: Paper, run: Executed, comparison: Comparison, golden: Golden | null): void {
+  const { result, directory, log } = run;
+  const experiment = resolveExperiment(paper, result.experiment, result.scale);
+  const assumed = Object.entries(experiment.marks).flatMap(([path, { mark, reason }]) =>
+    mark === 'assumed' ? [{ path, reason }] : [],
+  );
+  const manifest = JSON.parse(readFileSync(directory.file('manifest.json'), 'utf8')) as Record<string, unknown>;
+  directory.write(
+    'report.html',
+    renderReport({
+      paper,
+      title: experiment.title,
+      result,
+      log,
+      comparison,
+      published: golden?.published[result.experiment] ?? null,
+      assumed,
+      manifest,
+    }),
+  );
+}

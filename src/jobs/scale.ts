@@ -1,0 +1,27 @@
+/** Which scale and device a request means on this machine, with the reason. */
+import { EXIT } from '../errors';
+import type { JobResult } from '../job';
+import { fullScaleNeeds } from '../plan/plan';
+import { applyRequest, obstacle } from '../run/inputs';
+import type { TargetRequest } from '../run/request';
+import { type Paper, resolveExperiment } from '../spec/load';
+import type { Scale } from '../spec/types';
+
+/** `auto` is the full scale where weights and rows are here, else the miniature, with what the full scale would take. */
+export function chooseScale(paper: Paper, id: string, request: TargetRequest): { scale: Scale; reason: string | null } {
+  if (request.scale !== 'auto') return { scale: request.scale, reason: null };
+  const full = resolveExperiment(paper, id, 'full');
+  if (request.model !== null && obstacle(applyRequest(full, request).experiment, request) === null) {
+    return { scale: 'full', reason: null };
+  }
+  const all = paper.experiments.map((experiment) => resolveExperiment(paper, experiment.id, 'full'));
+  const needs = fullScaleNeeds(paper, ...all);
+  return { scale: 'mini', reason: `mini scale: the full scale ${needs}; see medrepro plan ${paper.id} --scale full` };
+}
+
+/** Non-null when the device asked for cannot be used: exit 4, and what is missing. */
+export function checkDevice({ device }: { device: 'auto' | 'cpu' | 'cuda' }): JobResult | null {
+  if (device !== 'cuda') return null;
+  const reason = 'UNMEASURED: --device cuda asks for a GPU, and this build has no CUDA kernels';
+  return { exitCode: EXIT.unmeasured, text: reason, document: { unmeasured: [{ target: '--device cuda', reason }] } };
+}
