@@ -9,7 +9,7 @@ export function renderList(papers: readonly ListedPaper[]): string {
     const width = Math.max(...experiments.map(({ target }) => target.length));
     const lines = experiments.map((experiment) => {
       const can = experiment.scales.filter(({ runnable }) => runnable).map(({ scale }) => scale);
-      const what = can.length === 0 ? 'nothing here' : can.join(', ');
+      const what = can.length === 0 ? 'nothing' : can.join(', ');
       return `  ${experiment.target.padEnd(width)}  ${experiment.title}\n  ${' '.repeat(width)}  runs here: ${what}`;
     });
     const missing = experiments.flatMap(({ target, scales }) =>

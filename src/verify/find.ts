@@ -16,6 +16,8 @@ export interface WantedResult {
   readonly dataSha256: string | null;
   /** `numericPath` of the run: any fp32 CPU path serves for another. */
   readonly path: string;
+  /** The build that must have made it; absent = any. */
+  readonly build?: string;
 }
 
 export interface FoundResults {
@@ -60,7 +62,8 @@ function matches(result: ExperimentResult, want: WantedResult): boolean {
     result.specSha256 === want.specSha256 &&
     result.seed === want.seed &&
     (want.dataSha256 === null || result.dataSha256 === want.dataSha256) &&
-    numericPath(result) === want.path
+    numericPath(result) === want.path &&
+    (want.build === undefined || result.build === want.build)
   );
 }
 

@@ -34,6 +34,8 @@ export const ResultFile = type({
   dataSha256: Sha256,
   precision: "'fp32' | 'bf16'",
   kernelPath: "'portable' | 'avx2' | 'avx512' | 'avx512bf16' | 'cuda'",
+  /** What made it, such as version and kernel hash: a result of another build is not reused. */
+  'build?': 'string',
   /** Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict. */
   overrides: 'string[]',
   /** On the test split, by metric id. */

@@ -371,6 +371,7 @@ describe('results', () => {
         { specSha256: 'c'.repeat(64) },
         { dataSha256: 'c'.repeat(64) },
         { path: 'cuda-fp32' },
+        { build: 'another' },
       ]) {
         expect(findResults(folder, [{ ...wanted[0]!, ...change }])).toMatchObject({ found: [], missing: [{}] });
       }
