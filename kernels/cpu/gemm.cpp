@@ -5,6 +5,10 @@
 // whole shared operand. So each operand is packed exactly once, with one barrier between the two phases. When K is so deep
 // that the shared operand would not fit its budget, both phases repeat over slabs of K.
 //
+// Skinny products (rank-r updates, decoding) would spend their time packing, so the larger operand is read in place where
+// the kernels can: rows of A along k when C has few columns, rows of B when C has few rows. C with few columns and A
+// stored [k, m] is computed as its transpose.
+//
 // Chunk sizes follow the thread count, results do not: the bits of an output are defined by K alone (gemm_kernel.h).
 #include "gemm_pack.h"
 #include "stream.h"
@@ -12,8 +16,9 @@
 namespace mr {
 namespace MR_PATH {
 
-constexpr int64_t SHARED_BYTES = 24 << 20;  // budget of the shared operand
+constexpr int64_t SHARED_BYTES = 8 << 20;  // budget of the shared operand: a part of the last-level cache
 constexpr int64_t COLS = 256;               // of B against which rows of A pass: COLS x KC fp32 is a third of 1 MiB
+constexpr int64_t DIRECT_A_COLS = 64;       // A is packed when it is used more often than this
 
 struct Product {
   Mode mode;
@@ -24,7 +29,9 @@ struct Product {
   int32_t c_dtype;
   int64_t ldc;
   bool accumulate;
+  bool transposed;   // C is stored transposed
   bool share_a;      // A is the shared operand
+  bool direct;       // the other operand is read in place
   float* shared;     // the shared operand's K blocks, one after another
   int64_t slab;      // K words in this pass: [slab0, slab0 + slab)
   int64_t slab0;
@@ -34,19 +41,19 @@ struct Product {
 // Output (row, col) for the K block that begins at word w.
 static Target target_of(const Product& p, int64_t w, int64_t row, int64_t col) {
   bool first = w == 0, last = w + p.block >= p.words;
-  Target t = {p.c, p.ldc, p.c_dtype, p.c_dtype, p.c, p.ldc};
+  Target t = {p.c, p.ldc, p.c_dtype, p.c_dtype, p.c, p.ldc, p.transposed};
   if (p.wide_c != nullptr && !first) t.previous = p.wide_c, t.previous_ld = p.n, t.previous_dtype = MR_F32;
   if (p.wide_c != nullptr && !last) t.out = p.wide_c, t.out_ld = p.n, t.out_dtype = MR_F32;
   if (first && !p.accumulate) t.previous = nullptr;
   return shift(t, row, col);
 }
 
-static int64_t shared_lanes(const Product& p) { return p.share_a ? p.m : ceil_div(p.n, NR) * NR; }
+static int64_t shared_lanes(const Product& p) { return p.share_a ? p.m : padded(p.n); }
 
 // ---- phase 1: pack the shared operand -----------------------------------------------------------------------------------
 
 static void pack_shared(mr_stream* s, const Product& p) {
-  int64_t lanes = shared_lanes(p), panels = p.share_a ? panels_of(p.m) : lanes / NR;
+  int64_t lanes = shared_lanes(p), panels = p.share_a ? panels_of(p.m) : ceil_div(lanes, NR);
   int64_t blocks = ceil_div(p.slab, p.block);
   int64_t group = max64(1, 16384 / (ceil_div(lanes, panels) * min64(p.block, p.slab)));  // panels per task: 16K words or so
   int64_t groups = ceil_div(panels, group);
@@ -69,19 +76,27 @@ static void pack_shared(mr_stream* s, const Product& p) {
 
 // ---- phase 2: chunks of the other operand -------------------------------------------------------------------------------
 
+// Word w of lane l, in place.
+static const char* in_place(const Product& p, const Operand& x, int64_t l, int64_t w) {
+  int64_t k = p.mode == MODE_PAIR ? 2 * w : w;
+  return (const char*)x.data + (l * x.lane_stride + k * x.k_stride) * dtype_bytes(x.dtype);
+}
+
 // Columns [col0, col0 + cols) x all rows in panels [panel0, panel1) of the shared A.
 static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1, float* packed) {
   int64_t row0 = panel_begin(panel0, p.m);
   // with few rows a packed panel is used once: keep it in the first-level cache
-  int64_t step = panel1 - panel0 <= 2 ? NR : cols;
+  int64_t step = panel1 - panel0 <= 2 ? NR : cols, direct = p.direct ? cols / NR * NR : 0;
   for (int64_t w = 0; w < p.slab; w += p.block) {
     int64_t kc = min64(p.block, p.slab - w);
     const float* a = p.shared + w * p.m + row0 * kc;
-    for (int64_t col = col0; col < col0 + cols; col += step) {
+    if (direct > 0)
+      multiply_direct_b(p.mode, p.m, direct, kc, a, in_place(p, p.b, col0, p.slab0 + w), p.b.k_stride * dtype_bytes(p.b.dtype),
+                        p.alpha, target_of(p, p.slab0 + w, row0, col0));
+    for (int64_t col = col0 + direct; col < col0 + cols; col += step) {
       int64_t count = min64(step, col0 + cols - col);
       pack_b_block(p.mode, p.b, col, count, p.slab0 + w, kc, packed);
-      multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, NR * kc, p.alpha,
-                      target_of(p, p.slab0 + w, row0, col));
+      multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, p.alpha, target_of(p, p.slab0 + w, row0, col));
     }
   }
 }
@@ -91,10 +106,16 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
   int64_t width = shared_lanes(p);
   for (int64_t w = 0; w < p.slab; w += p.block) {
     int64_t kc = min64(p.block, p.slab - w);
+    const float* b = p.shared + w * width;
+    if (p.direct) {
+      multiply_direct_a(p.mode, rows, cols, kc, in_place(p, p.a, row0, p.slab0 + w), p.a.lane_stride * dtype_bytes(p.a.dtype),
+                        b + col0 * kc, p.alpha, target_of(p, p.slab0 + w, row0, col0));
+      continue;
+    }
     pack_a_block(p.mode, p.a, row0, rows, 0, panels_of(rows), p.slab0 + w, kc, packed);
     for (int64_t col = col0; col < col0 + cols; col += COLS)
-      multiply_panels(p.mode, 0, panels_of(rows), rows, min64(COLS, col0 + cols - col), kc, packed,
-                      p.shared + w * width + col * kc, NR * kc, p.alpha, target_of(p, p.slab0 + w, row0, col));
+      multiply_panels(p.mode, 0, panels_of(rows), rows, min64(COLS, col0 + cols - col), kc, packed, b + col * kc, p.alpha,
+                      target_of(p, p.slab0 + w, row0, col));
   }
 }
 
@@ -113,7 +134,7 @@ static int32_t multiply_all(mr_stream* s, const Product& p) {
   int64_t parts = chunks >= 2 * threads ? 1 : min64(ceil_div(2 * threads, chunks), max64(1, other / 4));
   int64_t part = ceil_div(other, parts);
   parts = ceil_div(other, part);
-  int64_t bytes = (p.share_a ? chunk * NR : chunk * MR) * p.block * 4;
+  int64_t bytes = chunk * (p.share_a ? NR : TALL_MR) * p.block * 4;
   bool no_memory = false;
   parallel(s, chunks * parts, [&](int64_t task) {
     float* packed = (float*)scratch(SCRATCH_PACK_A, bytes);
@@ -137,7 +158,16 @@ static int32_t multiply_all(mr_stream* s, const Product& p) {
 // ---- the op -------------------------------------------------------------------------------------------------------------
 
 static int32_t multiply(mr_stream* s, Product p) {
+  if (p.n <= TALL_MR && p.n < p.m && p.a.k_stride != 1 && readable_in_place(p.mode, p.a) &&
+      (p.c_dtype == MR_F32 || p.words <= p.block)) {
+    Operand a = p.a;
+    p.a = p.b, p.b = a;
+    p.m = p.a.lanes, p.n = p.b.lanes;
+    p.transposed = true;
+  }
   p.share_a = p.m <= p.n;
+  p.direct = p.share_a ? p.m <= TALL_MR && p.b.lane_stride == 1 && readable_in_place(p.mode, p.b)
+                       : p.n <= DIRECT_A_COLS && p.a.k_stride == 1 && readable_in_place(p.mode, p.a);
   int64_t lanes = shared_lanes(p);
   int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
   p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);

@@ -15,13 +15,15 @@
 namespace mr {
 namespace MR_PATH {
 
-// A micro-kernel holds up to MR x NR sums in registers: 28 zmm, 12 ymm, 8 xmm.
+// A micro-kernel holds up to MR x NR sums in registers: 28 zmm, 12 ymm, 8 xmm. Two kinds of skinny kernels hold fewer
+// columns or fewer rows: TALL_MR x 16 for one panel of rows that is a little too tall (rank 16), and DIRECT_MR rows when A
+// is read where it lies: more rows, often a multiple of 4 KiB apart, would evict one another from the first-level cache.
 #if defined(__AVX512F__)
-constexpr int MR = 14, NV = 2;
+constexpr int MR = 14, NV = 2, TALL_MR = 16, DIRECT_MR = 8;
 #elif defined(__AVX2__)
-constexpr int MR = 6, NV = 1;
+constexpr int MR = 6, NV = 1, TALL_MR = 6, DIRECT_MR = 6;
 #else
-constexpr int MR = 2, NV = 1;
+constexpr int MR = 2, NV = 1, TALL_MR = 2, DIRECT_MR = 2;
 #endif
 constexpr int NR = NV * LANES;
 
@@ -54,11 +56,15 @@ MR_INLINE int64_t k_block(int64_t words) {
 
 // m rows of A are cut into panels of at most MR rows, as even as possible (15 = 8 + 7: a panel of one row would leave
 // the fma units waiting for each other). Panel i begins at row panel_begin(i, m).
-MR_INLINE int64_t panels_of(int64_t m) { return ceil_div(m, MR); }
+MR_INLINE int64_t panels_of(int64_t m) { return m <= TALL_MR ? 1 : ceil_div(m, MR); }
 MR_INLINE int64_t panel_begin(int64_t i, int64_t m) {
   int64_t panels = panels_of(m), base = m / panels, longer = m % panels;
   return i * base + min64(i, longer);
 }
+
+// n columns of B are cut into panels of NR; the last one is 16 wide when that is enough.
+MR_INLINE int64_t padded(int64_t n) { return ceil_div(n, LANES) * LANES; }
+MR_INLINE int64_t panel_width(int64_t n) { return min64(padded(n), NR); }
 
 // Where a block sum goes: out = alpha * sum + previous.
 struct Target {
@@ -68,24 +74,38 @@ struct Target {
   int32_t out_dtype;
   void* out;
   int64_t out_ld;
+  bool transposed;  // the product is stored transposed: element (row, col) at col * ld + row
 };
 
 MR_INLINE int64_t dtype_bytes(int32_t dtype) { return dtype == MR_BF16 ? 2 : 4; }
+MR_INLINE int64_t place(const Target& t, int64_t ld, int64_t row, int64_t col) {
+  return t.transposed ? col * ld + row : row * ld + col;
+}
 
 // The same target, seen from (row, col).
 MR_INLINE Target shift(const Target& t, int64_t row, int64_t col) {
   Target r = t;
   if (t.previous != nullptr)
-    r.previous = (const char*)t.previous + (row * t.previous_ld + col) * dtype_bytes(t.previous_dtype);
-  r.out = (char*)t.out + (row * t.out_ld + col) * dtype_bytes(t.out_dtype);
+    r.previous = (const char*)t.previous + place(t, t.previous_ld, row, col) * dtype_bytes(t.previous_dtype);
+  r.out = (char*)t.out + place(t, t.out_ld, row, col) * dtype_bytes(t.out_dtype);
   return r;
 }
 
-// One K block: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a: those panels, packed (kc x
-// rows each, one after another). b: panels of kc x NR, n rounded up; panel j begins at b + j * b_panel. The target is seen
-// from the first of these rows.
+// One K block, from packed operands: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a: those
+// panels (kc x rows each, one after another). b: panels of kc x panel_width, panel j begins at b + j * NR * kc. The target
+// is seen from the first of these rows.
 void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
-                     const float* b, int64_t b_panel, float alpha, const Target& target);
+                     const float* b, float alpha, const Target& target);
+
+// The same with A read where it lies: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k when
+// the mode is MODE_PAIR.
+void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
+                       float alpha, const Target& target);
+
+// The same for one panel of m <= TALL_MR rows with B read where it lies: element k of column j at b + k * b_row + size * j
+// (bytes), fp32, or bf16 with two rows to a word when the mode is MODE_PAIR. n must be a multiple of NR.
+void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row,
+                       float alpha, const Target& target);
 
 }  // namespace MR_PATH
 }  // namespace mr

@@ -163,6 +163,11 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
 
 // ---- by mode and storage -----------------------------------------------------------------------------------------------
 
+bool readable_in_place(Mode mode, const Operand& x) {
+  // a pair of bf16 along k is a word only while there are two of them
+  return x.dtype == MR_F32 ? mode == MODE_F32 : mode == MODE_PAIR && x.k % 2 == 0;
+}
+
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst) {
   if (x.dtype == MR_BF16) {
@@ -196,8 +201,11 @@ void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64
 void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst) {
   int64_t turn = words_per_turn(b, words);
   for (int64_t w = 0; w < words; w += turn) {
-    for (int64_t col = 0; col < cols; col += NR)
-      pack_panel(mode, b, col0 + col, min64(NR, cols - col), word0 + w, min64(turn, words - w), NR, dst + col * words + w * NR);
+    for (int64_t col = 0; col < cols; col += NR) {
+      int64_t width = panel_width(cols - col);
+      pack_panel(mode, b, col0 + col, min64(NR, cols - col), word0 + w, min64(turn, words - w), width,
+                 dst + col * words + w * width);
+    }
   }
 }
 

@@ -24,6 +24,9 @@ MR_INLINE Operand operand_b(int32_t trans, int64_t n, int64_t k, const void* b, 
   return {b, dtype, trans ? ldb : 1, trans ? 1 : ldb, n, k};
 }
 
+// The kernels can read this operand where it lies.
+bool readable_in_place(Mode mode, const Operand& x);
+
 // dst[w * width + l] = word `word0 + w` of lane `lane0 + l`, for w < words and l < width; lanes at and beyond `lanes`, and
 // elements beyond the depth, are zero.
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
@@ -34,7 +37,7 @@ void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64
 void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
                   int64_t word0, int64_t words, float* dst);
 
-// B's panels of NR lanes: dst holds ceil(cols / NR) * NR * words.
+// B's panels of NR lanes, the last one panel_width wide: dst holds padded(cols) * words.
 void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst);
 
 }  // namespace MR_PATH

@@ -15,7 +15,7 @@ static void clear(int64_t m, int64_t n, float* c, int64_t ldc) {
     for (int64_t j = 0; j < n; j++) c[i * ldc + j] = 0.0f;
 }
 
-static Target block_target(float* c, int64_t ldc, bool add) { return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc}; }
+static Target block_target(float* c, int64_t ldc, bool add) { return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc, false}; }
 
 int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
                     const void* a, int64_t lda, int32_t a_dtype, const void* b, int64_t ldb, int32_t b_dtype, float* c,
@@ -25,7 +25,7 @@ int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m
   int64_t words = words_of(mode, k), block = k_block(words);
   if (words == 0 && !accumulate) clear(m, n, c, ldc);
   float* pa = (float*)scratch(SCRATCH_PACK_A, min64(m, ROWS) * block * 4);
-  float* pb = (float*)scratch(SCRATCH_PACK_B, ceil_div(min64(n, COLS), NR) * NR * block * 4);
+  float* pb = (float*)scratch(SCRATCH_PACK_B, padded(min64(n, COLS)) * block * 4);
   if (pa == nullptr || pb == nullptr) return fail(MR_ERR_MEMORY, "gemm: no memory for packing");
   for (int64_t row = 0; row < m; row += ROWS) {
     int64_t rows = min64(ROWS, m - row);
@@ -36,7 +36,7 @@ int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m
       for (int64_t col = 0; col < n; col += COLS) {
         int64_t cols = min64(COLS, n - col);
         pack_b_block(mode, ob, col, cols, w, kc, pb);
-        multiply_panels(mode, 0, panels_of(rows), rows, cols, kc, pa, pb, NR * kc, alpha, shift(target, row, col));
+        multiply_panels(mode, 0, panels_of(rows), rows, cols, kc, pa, pb, alpha, shift(target, row, col));
       }
     }
   }
@@ -44,7 +44,7 @@ int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m
 }
 
 int64_t pack_b_bytes(int32_t compute, int64_t n, int64_t k) {
-  return max64(64, ceil_div(n, NR) * NR * words_of(mode_of(compute), k) * 4);
+  return max64(64, padded(n) * words_of(mode_of(compute), k) * 4);
 }
 
 // K block by K block; within one, panels of NR columns.
@@ -52,7 +52,7 @@ void pack_b(int32_t compute, int32_t trans_b, int64_t n, int64_t k, const void* 
             void* packed) {
   Mode mode = mode_of(compute);
   Operand ob = operand_b(trans_b, n, k, b, ldb, b_dtype);
-  int64_t words = words_of(mode, k), block = k_block(words), width = ceil_div(n, NR) * NR;
+  int64_t words = words_of(mode, k), block = k_block(words), width = padded(n);
   for (int64_t w = 0; w < words; w += block)
     pack_b_block(mode, ob, 0, n, w, min64(block, words - w), (float*)packed + w * width);
 }
@@ -61,7 +61,7 @@ int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int6
                     int64_t lda, int32_t a_dtype, const void* packed, float* c, int64_t ldc, int32_t accumulate) {
   Mode mode = mode_of(compute);
   Operand oa = operand_a(trans_a, m, k, a, lda, a_dtype);
-  int64_t words = words_of(mode, k), block = k_block(words), width = ceil_div(n, NR) * NR;
+  int64_t words = words_of(mode, k), block = k_block(words), width = padded(n);
   if (words == 0 && !accumulate) clear(m, n, c, ldc);
   float* pa = (float*)scratch(SCRATCH_PACK_A, min64(m, ROWS) * block * 4);
   if (pa == nullptr) return fail(MR_ERR_MEMORY, "gemm: no memory for packing");
@@ -73,7 +73,7 @@ int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int6
       const float* pb = (const float*)packed + w * width;
       Target target = block_target(c, ldc, accumulate || w > 0);
       for (int64_t col = 0; col < n; col += COLS)
-        multiply_panels(mode, 0, panels_of(rows), rows, min64(COLS, n - col), kc, pa, pb + col * kc, NR * kc, alpha, shift(target, row, col));
+        multiply_panels(mode, 0, panels_of(rows), rows, min64(COLS, n - col), kc, pa, pb + col * kc, alpha, shift(target, row, col));
     }
   }
   return MR_OK;
