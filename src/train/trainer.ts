@@ -91,7 +91,7 @@ export class Trainer {
     const { training } = this.options;
     const batches = this.batchesOf(this.done);
     this.optimiser.zeroGradients();
-    const loss = this.gradients(batches, this.forwardOptions(this.done));
+    const loss = this.gradients(batches);
     const gradNorm = this.optimiser.gradientNorm();
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
       throw inputError(`step ${this.done + 1}: the loss is ${loss} and the gradient norm ${gradNorm}`, {
@@ -108,9 +108,16 @@ export class Trainer {
   }
 
   /** Gradients of one step into the trainable tensors, and the step's loss as the Trainer would log it. */
-  private gradients(batches: readonly Row[][], options: ForwardOptions): number {
+  private gradients(batches: readonly Row[][]): number {
     const tokensOf = (batch: readonly Row[]): number => batch.reduce((sum, row) => sum + row.ids.length, 0);
     const packs = packsOf(batches, tokensOf, TOKENS_PER_PASS);
+    let tokens = 0;
+    /** Options of the next pass, over `rows`. */
+    const next = (rows: readonly Row[]): ForwardOptions => {
+      const options = this.forwardOptions(this.done, tokens);
+      tokens += tokensOf(rows);
+      return options;
+    };
     const { lossNormalisation, accumulation } = this.options.training;
     if (this.options.task === 'sequence-classification') {
       const rows = batches.flat().length;
@@ -123,7 +130,7 @@ export class Trainer {
       let loss = 0;
       for (const pack of packs) {
         const weights = pack.map(weightOf);
-        const losses = classifierPass(this.device, this.model, pack, weights, this.options.loss, options);
+        const losses = classifierPass(this.device, this.model, pack, weights, this.options.loss, next(pack.flat()));
         losses.forEach((value, index) => {
           loss += value * weights[index]!;
         });
@@ -134,7 +141,10 @@ export class Trainer {
       const count = nextTokenTargets(batches.flat()).labels.length;
       if (count === 0) throw nothingToLearn(this.done + 1);
       let sum = 0;
-      for (const pack of packs) sum += causalPass(this.device, this.model, pack.flat(), 1 / count, options).sum;
+      for (const pack of packs) {
+        const rows = pack.flat();
+        sum += causalPass(this.device, this.model, rows, 1 / count, next(rows)).sum;
+      }
       return sum / count;
     }
     // a mean per micro-batch cannot share a pack: every micro-batch has its own divisor
@@ -143,17 +153,18 @@ export class Trainer {
     for (const batch of batches) {
       const count = nextTokenTargets(batch).labels.length;
       if (count === 0) throw nothingToLearn(this.done + 1);
-      loss += (causalPass(this.device, this.model, batch, weight / count, options).sum / count) * weight;
+      loss += (causalPass(this.device, this.model, batch, weight / count, next(batch)).sum / count) * weight;
     }
     return loss;
   }
 
-  private forwardOptions(step: number): ForwardOptions {
+  private forwardOptions(step: number, firstToken: number): ForwardOptions {
     const { training } = this.options;
     const dropoutSeed = (module: number): Seed => ({
       low: training.seed >>> 0,
       // one stream per step and module; modules are fewer than 2^11
       high: (step * 2048 + module) >>> 0,
+      firstToken,
     });
     return { compute: training.precision, checkpoint: training.gradientCheckpointing, dropoutSeed };
   }

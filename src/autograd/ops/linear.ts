@@ -42,6 +42,8 @@ export interface LowRank {
 export interface Seed {
   readonly low: number;
   readonly high: number;
+  /** Tokens of the step in earlier passes: where in the stream this pass begins, so that no two tokens share a mask. */
+  readonly firstToken?: number;
 }
 
 /** C[m,n] (+)= alpha * op(A) op(B) on tensors that are dense matrices. */
@@ -103,7 +105,8 @@ export function linear(
     if (dropout !== null) {
       dropped = tape.device.empty(x.shape, x.dtype);
       const { low, high } = dropout.seed;
-      tape.ops.dropout(x.code, x.size, dropout.p, low, high, 0, x.address, dropped.address, 0);
+      const offset = streamOffset(x, dropout.seed);
+      tape.ops.dropout(x.code, x.size, dropout.p, low, high, offset, x.address, dropped.address, 0);
     }
     hidden = tape.device.empty([x.rows, a.rows], dtype);
     matmul(tape, compute, dropped, false, a, true, hidden);
@@ -158,5 +161,9 @@ function lowRankBackward(
   const dDropped = tape.device.empty(x.shape, x.dtype);
   matmul(tape, compute, dHidden, false, a, false, dDropped);
   const { low, high } = dropout.seed;
-  tape.ops.dropout(x.code, x.size, dropout.p, low, high, 0, dDropped.address, dx.into.address, dx.accumulate);
+  const offset = streamOffset(x, dropout.seed);
+  tape.ops.dropout(x.code, x.size, dropout.p, low, high, offset, dDropped.address, dx.into.address, dx.accumulate);
 }
+
+/** Elements of the stream before x; a Philox block gives four, and the kernel begins with a whole one. */
+const streamOffset = (x: Tensor, { firstToken = 0 }: Seed): number => 4 * Math.ceil((firstToken * x.cols) / 4);
