@@ -47,6 +47,8 @@ const ConfigFile = type({
   'hidden_act?': "'silu'",
   'attention_bias?': 'false',
   'use_sliding_window?': 'false',
+  'layer_types?': "'full_attention'[] | null",
+  'quantization_config?': 'null',
   'attention_dropout?': '0',
   'id2label?': 'object | null',
   'num_labels?': 'number.integer',
@@ -70,13 +72,15 @@ export function parseConfig(text: string, file: string): DecoderConfig {
   if (config instanceof type.errors) {
     throw inputError(`${file}: ${config.map((one) => one.message).join('; ')}`, {
       where: { file },
-      remedy: 'only Qwen3 checkpoints without biases, sliding windows or rope scaling run in this version',
+      remedy:
+        'only plain Qwen3 checkpoints run in this version: no biases, sliding windows, rope scaling, quantised weights',
     });
   }
   // transformers 5 writes rope_parameters; 4 wrote rope_theta and rope_scaling
-  const rope = config.rope_parameters ?? config.rope_scaling ?? {};
-  const ropeType = rope.rope_type ?? rope.type ?? 'default';
-  if (ropeType !== 'default') throw inputError(`${file}: rope type ${JSON.stringify(ropeType)} is not implemented`);
+  for (const rope of [config.rope_parameters, config.rope_scaling]) {
+    const kind = rope?.rope_type ?? rope?.type ?? 'default';
+    if (kind !== 'default') throw inputError(`${file}: rope type ${JSON.stringify(kind)} is not implemented`);
+  }
   const ropeTheta = config.rope_parameters?.rope_theta ?? config.rope_theta;
   if (ropeTheta === undefined) throw inputError(`${file}: neither rope_theta nor rope_parameters.rope_theta is given`);
   if (config.num_attention_heads % config.num_key_value_heads !== 0) {

@@ -15,6 +15,7 @@ import { activationDtype, type Compute, linear, type Seed, type Weight } from '.
 import { rmsNorm } from '../autograd/ops/norm';
 import { rope } from '../autograd/ops/rope';
 import type { Tape } from '../autograd/tape';
+import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { DecoderConfig } from './config';
@@ -87,19 +88,22 @@ export class Decoder {
 
   /**
    * Makes the rotation tables long enough for `positions`; to be called outside of any scope, before the first forward.
-   * @throws RangeError when the model has no such positions.
+   * @throws MedreproError `input` when the model has no such positions.
    */
   prepare(positions: number): void {
-    if (positions > this.config.maxPositions) {
-      throw new RangeError(`${positions} positions, and the model has ${this.config.maxPositions}`);
+    const { headDim, ropeTheta, maxPositions } = this.config;
+    if (positions > maxPositions) {
+      throw inputError(`the longest row has ${positions} tokens, and the model has ${maxPositions} positions`, {
+        remedy: 'set data.maxLength in the spec to what the model has',
+      });
     }
     if (positions <= this.rotationLength) return;
     this.rotation?.cos.release();
     this.rotation?.sin.release();
-    const { headDim, ropeTheta } = this.config;
-    this.rotation = rotationTables(this.device, positions, headDim, ropeTheta);
-    this.rotation.cos.retain();
-    this.rotation.sin.retain();
+    this.device.scope(() => {
+      const tables = rotationTables(this.device, positions, headDim, ropeTheta);
+      this.rotation = { cos: tables.cos.retain(), sin: tables.sin.retain() };
+    });
     this.rotationLength = positions;
   }
 

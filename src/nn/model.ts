@@ -7,7 +7,7 @@ import { readAsset, readAssetText } from '../assets';
 import type { Compute, Weight } from '../autograd/ops/linear';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
+import { DTYPE_BYTES, type Tensor } from '../native/tensor';
 import { type DecoderConfig, parseConfig } from './config';
 import { BLOCK_LINEARS, type Block, type BlockLinear, Decoder, type Linear } from './decoder';
 import { addLora, type LoraOptions } from './lora';
@@ -214,6 +214,12 @@ class Loader {
 
   private upload(stored: StoredTensor): Tensor {
     if (stored.dtype === 'f16') return this.device.fromArray(storedF32(stored), stored.shape, 'f32');
+    // a file whose header is not a multiple of 8 bytes long leaves its tensors where no number may lie
+    if (stored.address % DTYPE_BYTES[stored.dtype] !== 0) {
+      const tensor = this.device.empty(stored.shape, stored.dtype);
+      this.device.ops.copy(stored.bytes, stored.address, tensor.address);
+      return tensor;
+    }
     return this.device.adopt(stored.address, stored.shape, stored.dtype);
   }
 

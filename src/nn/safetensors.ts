@@ -76,7 +76,8 @@ export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
 
 /** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16). */
 export function storedF32({ dtype, address, bytes }: StoredTensor): Float32Array {
-  const buffer = toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer;
+  // bun:ffi makes no buffer of no bytes
+  const buffer = bytes === 0 ? new ArrayBuffer(0) : (toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer);
   if (dtype === 'f32') return new Float32Array(buffer);
   if (dtype === 'bf16') {
     const words = Uint32Array.from(new Uint16Array(buffer), (half) => (half << 16) >>> 0);
@@ -121,8 +122,8 @@ export function writeSafetensors(
   metadata: Record<string, string> = {},
 ): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', 0o644);
   try {
+    const file = openSync(temporary, 'w', 0o644);
     try {
       for (const part of encodeSafetensors(tensors, metadata)) {
         for (let done = 0; done < part.length; ) done += writeSync(file, part, done, part.length - done);
@@ -148,6 +149,7 @@ function parse(address: number, size: number, file: string, close: () => void): 
   if (size < 8) throw broken(file, `${size} bytes are too few for a header`);
   const view = new DataView(toArrayBuffer(address as never, 0, 8));
   const headerBytes = Number(view.getBigUint64(0, true));
+  if (headerBytes === 0) throw broken(file, 'the header is empty');
   if (headerBytes > MAX_HEADER) throw broken(file, `the header claims ${headerBytes} bytes`);
   if (8 + headerBytes > size) throw broken(file, `the header claims ${headerBytes} of ${size} bytes: truncated?`);
   let header: unknown;
@@ -191,8 +193,9 @@ function readEntry(
   file: string,
 ): { dtype: Dtype; shape: number[]; begin: number; end: number } {
   if (!isRecord(entry)) throw broken(file, `${name} is not an object`);
-  const dtype = typeof entry.dtype === 'string' ? DTYPES[entry.dtype] : undefined;
-  if (dtype === undefined) throw broken(file, `${name}: dtype ${JSON.stringify(entry.dtype)} is not supported`);
+  if (typeof entry.dtype !== 'string') throw broken(file, `${name}: the dtype is not a name`);
+  const dtype = Object.hasOwn(DTYPES, entry.dtype) ? DTYPES[entry.dtype] : undefined;
+  if (dtype === undefined) throw broken(file, `${name}: dtype ${entry.dtype} is not supported`);
   const shape = entry.shape;
   if (!isSizes(shape) || !Number.isSafeInteger(elements(shape))) throw broken(file, `${name}: the shape is not sound`);
   const offsets = entry.data_offsets;
@@ -205,8 +208,13 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((side) => Number.isSafeInteger(side) && side >= 0);
 
+/** Longest part of a message that quotes the file. */
+const MAX_REASON = 200;
+
+/** The reason may quote the file, which may hold anything: it is kept to one line of bounded length. */
 function broken(file: string, reason: string): Error {
-  return inputError(`${file} is not a sound safetensors file: ${reason}`, {
+  const line = reason.slice(0, MAX_REASON).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?');
+  return inputError(`${file} is not a sound safetensors file: ${line}`, {
     where: { file },
     remedy: 'fetch or export the file again',
   });
