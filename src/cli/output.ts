@@ -34,7 +34,9 @@ export function formatError(error: MedreproError, options: { verbose: boolean; c
   const { where } = error;
   const place = where ? `${where.file}${where.line === undefined ? '' : `:${where.line}`}: ` : '';
   const head = options.colour ? '\x1b[31mmedrepro:\x1b[39m' : 'medrepro:';
-  const lines = [`${head} ${place}${oneLine(error.message)}`];
+  // a spec's problems stand one to a line, each with its own place
+  const message = error.code === 'spec' ? error.message.trim() : oneLine(error.message);
+  const lines = [`${head} ${place}${message}`];
   if (error.remedy !== undefined) lines.push(`  ${oneLine(error.remedy)}`);
   if (options.verbose) lines.push(error.toPlain().stack ?? '');
   return `${lines.join('\n')}\n`;

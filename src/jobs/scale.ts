@@ -4,18 +4,17 @@ import type { JobResult } from '../job';
 import { fullScaleNeeds } from '../plan/plan';
 import { applyRequest, obstacle } from '../run/inputs';
 import type { TargetRequest } from '../run/request';
-import { type Paper, resolveExperiment } from '../spec/load';
+import type { Paper } from '../spec/load';
 import type { Scale } from '../spec/types';
 
 /** `auto` is the full scale where weights and rows are here, else the miniature, with what the full scale would take. */
 export function chooseScale(paper: Paper, id: string, request: TargetRequest): { scale: Scale; reason: string | null } {
   if (request.scale !== 'auto') return { scale: request.scale, reason: null };
-  const full = resolveExperiment(paper, id, 'full');
-  if (request.model !== null && obstacle(applyRequest(full, request).experiment, request) === null) {
-    return { scale: 'full', reason: null };
-  }
-  const all = paper.experiments.map((experiment) => resolveExperiment(paper, experiment.id, 'full'));
-  const needs = fullScaleNeeds(paper, ...all);
+  const { mini, full } = paper.experiments.find((experiment) => experiment.id === id)?.scales ?? {};
+  if (!full) return { scale: 'mini', reason: null };
+  const ready = request.model !== null && obstacle(applyRequest(full, request).experiment, request) === null;
+  if (ready || !mini) return { scale: 'full', reason: null };
+  const needs = fullScaleNeeds(paper, ...paper.experiments.flatMap(({ scales }) => scales.full ?? []));
   return { scale: 'mini', reason: `mini scale: the full scale ${needs}; see medrepro plan ${paper.id} --scale full` };
 }
 

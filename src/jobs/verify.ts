@@ -49,7 +49,8 @@ function verifyTarget({ paper, experiments, whole }: Target, request: VerifyRequ
       experiment: id,
       specSha256: specSha256(requested.experiment),
       seed: requested.experiment.training.seed,
-      dataSha256: null,
+      dataSha256: readData(requested, request).data.sha256,
+      build: buildId(),
       path: numericPath({ precision: requested.experiment.training.precision, kernelPath: isa }),
     };
     return [{ experiment, wanted }];

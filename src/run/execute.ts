@@ -73,6 +73,9 @@ export function execute(
   }
 }
 
+/** What made a result: a later build does not take an earlier one's results for its own. */
+export const buildId = (): string => `medrepro ${version}, kernels ${cpuLibrary().sha256}`;
+
 class Run {
   readonly directory: RunDirectory;
   private readonly experiment: Experiment;
@@ -319,6 +322,7 @@ class Run {
       seed: experiment.training.seed,
       specSha256: String(this.manifest.settingsSha256),
       dataSha256: inputs.data.sha256,
+      build: buildId(),
       precision: experiment.training.precision,
       kernelPath: device.isa,
       overrides: this.manifest.overrides as string[],

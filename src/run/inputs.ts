@@ -46,7 +46,7 @@ export function applyRequest(experiment: Experiment, request: TargetRequest, see
 /** Why this experiment cannot run here; null when it can. */
 export function obstacle(experiment: Experiment, request: TargetRequest): string | null {
   if (experiment.unmeasured !== null) return experiment.unmeasured;
-  if (request.model === null && !experiment.model.id.startsWith('mini/')) {
+  if (request.model === null && !isEmbedded(experiment)) {
     return `the weights of ${experiment.model.id} are not here: name their folder with --model`;
   }
   if (request.data === null && !experiment.data.source.startsWith('mini/')) {
@@ -61,33 +61,35 @@ export interface Inputs {
   readonly files: ModelFiles;
 }
 
-/** Reads, splits and tokenises the rows, and opens the base model. */
-export function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Inputs {
-  const { experiment, source } = requested;
+/** Reads, splits and tokenises the rows. */
+export function readData(
+  { experiment, source }: Requested,
+  request: TargetRequest,
+): { readonly tokenizer: Tokenizer; readonly data: PreparedData } {
   if (experiment.task !== 'sequence-classification') {
-    throw unmeasuredError(
-      `${experiment.paper}/${experiment.id}: causal language modelling data come with a later version`,
-    );
+    throw unmeasuredError(`${experiment.paper}/${experiment.id}: this version trains sequence classifiers only`);
   }
-  const embedded = experiment.model.id.startsWith('mini/');
+  const folder = request.tokenizer ?? (isEmbedded(experiment) ? null : experiment.model.id);
   const tokenizer = new Tokenizer(
-    request.tokenizer !== null
-      ? readTokenizerFolder(request.tokenizer)
-      : embedded
-        ? readTokenizerAsset('papers/mini/tokenizer')
-        : readTokenizerFolder(experiment.model.id),
+    folder === null ? readTokenizerAsset('papers/mini/tokenizer') : readTokenizerFolder(folder),
   );
-  if (embedded && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
+  return { tokenizer, data: prepareClassification(experiment, { files: request.data, source }, tokenizer) };
+}
+
+/** {@link readData}, announced, and the base model opened. */
+export function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Inputs {
+  const { experiment } = requested;
+  const { tokenizer, data } = readData(requested, request);
+  if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
     throw inputError(`this build has no miniature ${experiment.model.id}`);
   }
-  const files = embedded ? openEmbeddedModel(experiment.model.id) : openModelFolder(experiment.model.id);
+  const files = isEmbedded(experiment) ? openEmbeddedModel(experiment.model.id) : openModelFolder(experiment.model.id);
   if (tokenizer.vocabSize > files.config.vocabSize) {
     throw inputError(
       `the tokeniser has ${tokenizer.vocabSize} tokens and the model ${files.config.vocabSize}: they do not belong together`,
       { remedy: 'name the tokeniser of that model with --tokenizer' },
     );
   }
-  const data = prepareClassification(experiment, { files: request.data, source }, tokenizer);
   for (const split of ['train', 'validation', 'test'] as const) {
     const { rows, tokens, truncated, bosPerRow } = data.summary.splits[split];
     onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: 0, bos: bosPerRow, eosLabelled: null });
@@ -103,6 +105,8 @@ export function readInputs(requested: Requested, request: TargetRequest, onEvent
   for (const message of notes) onEvent({ kind: 'warning', message });
   return { tokenizer, data, files };
 }
+
+const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
 
 /** The rows of a split, as the trainer takes them. */
 export const trainingRows = (data: PreparedData, split: SplitName): Row[] => rowsOf(data, split);
