@@ -35,6 +35,7 @@ export const jobs: JobRegistry = {
   plan: async () => (await import('./jobs/plan')).planJob,
   run: async () => (await import('./jobs/run')).runJob,
   verify: async () => (await import('./jobs/verify')).verifyJob,
+  selftest: async () => (await import('./selftest/job')).selftestJob,
 };
 
 /**

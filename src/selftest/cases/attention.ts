@@ -1,0 +1,212 @@
+/** Causal attention over packs: empty and one-token sequences, grouped heads, windows, tails of every block. */
+import { MR_BF16, MR_F32 } from '../../native/bindings';
+import { DTYPE_CODE } from '../../native/tensor';
+import { type Case, type Expected, input, kernelCase, output, within } from '../case';
+import { Draws } from '../draws';
+import { gradient, project } from '../gradients';
+import { type AttentionCase, attention, prefixSums } from '../reference/attention';
+import { type Numbers, rounded, unitRoundoff } from '../reference/formats';
+import { sample } from './sample';
+
+interface Shape {
+  readonly lengths: readonly number[];
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly window: number;
+}
+
+/** What products are computed in and what activations are stored in. */
+interface Precision {
+  readonly compute: 'f32' | 'bf16';
+  readonly stored: 'f32' | 'bf16';
+}
+
+/** A block holds 64 queries, keys are aligned to 32 under a window, a task takes 256 queries. */
+const SMALL: readonly Shape[] = [
+  { lengths: [1], heads: 1, kvHeads: 1, headDim: 16, window: 0 },
+  { lengths: [5, 1, 0, 12], heads: 4, kvHeads: 2, headDim: 20, window: 0 },
+  { lengths: [17, 3], heads: 6, kvHeads: 2, headDim: 32, window: 0 },
+  { lengths: [2, 33], heads: 2, kvHeads: 2, headDim: 64, window: 8 },
+  { lengths: [9, 4], heads: 2, kvHeads: 1, headDim: 128, window: 0 },
+  { lengths: [9, 4], heads: 3, kvHeads: 3, headDim: 16, window: 1 },
+  { lengths: [0, 70, 9], heads: 2, kvHeads: 1, headDim: 16, window: 0 },
+];
+
+const LARGE: readonly Shape[] = [
+  { lengths: [130, 2], heads: 2, kvHeads: 1, headDim: 20, window: 33 },
+  { lengths: [300], heads: 1, kvHeads: 1, headDim: 16, window: 0 },
+  { lengths: [5, 290], heads: 2, kvHeads: 1, headDim: 16, window: 70 },
+  // a depth above one K block of the matrix product
+  { lengths: [70], heads: 1, kvHeads: 1, headDim: 400, window: 0 },
+];
+
+const PRECISIONS = [
+  { compute: 'f32', stored: 'f32' },
+  { compute: 'f32', stored: 'bf16' },
+  { compute: 'bf16', stored: 'bf16' },
+] as const satisfies readonly Precision[];
+
+/** One rounding to bf16 in units of fp32 roundings. */
+const BF16_ROUNDING = unitRoundoff('bf16') / unitRoundoff('f32');
+
+interface Inputs {
+  readonly name: string;
+  readonly tokens: number;
+  readonly longest: number;
+  readonly shape: AttentionCase;
+  readonly q: Float64Array;
+  readonly k: Float64Array;
+  readonly v: Float64Array;
+  readonly draws: Draws;
+}
+
+function inputsOf({ lengths, heads, kvHeads, headDim, window }: Shape, stored: 'f32' | 'bf16'): Inputs {
+  const cuSeqlens = prefixSums(lengths);
+  const tokens = cuSeqlens.at(-1)!;
+  const name = `[${lengths.join(' ')}] ${heads}/${kvHeads} heads of ${headDim}${window ? `, window ${window}` : ''}`;
+  const draws = new Draws(`attention ${name} ${stored}`);
+  return {
+    name,
+    tokens,
+    longest: Math.max(...lengths),
+    shape: { cuSeqlens, heads, kvHeads, headDim, window, scale: Math.fround(1 / Math.sqrt(headDim)) },
+    q: draws.values(stored, tokens * heads * headDim, 2),
+    k: draws.values(stored, tokens * kvHeads * headDim),
+    v: draws.values(stored, tokens * kvHeads * headDim),
+    draws,
+  };
+}
+
+const labelOf = ({ compute, stored }: Precision): string => (compute === 'bf16' ? `${stored} in bf16` : stored);
+const codeOf = ({ compute }: Precision): number => (compute === 'f32' ? MR_F32 : MR_BF16);
+
+function forwardCase(spec: Shape, precision: Precision): Case {
+  const { compute, stored } = precision;
+  const { name, shape, longest, q, k, v } = inputsOf(spec, stored);
+  const { cuSeqlens, heads, kvHeads, headDim, scale, window } = shape;
+  return kernelCase({
+    op: 'attention_forward',
+    shape: name,
+    dtype: labelOf(precision),
+    samePaths: compute === 'f32',
+    buffers: {
+      cuSeqlens: input('i32', cuSeqlens),
+      q: input(stored, q),
+      k: input(stored, k),
+      v: input(stored, v),
+      o: output(stored, q.length),
+      lse: output('f32', q.length / headDim),
+    },
+    call: (ops, at) =>
+      ops.attentionForward(
+        codeOf(precision),
+        DTYPE_CODE[stored],
+        cuSeqlens.length - 1,
+        at.cuSeqlens,
+        heads,
+        kvHeads,
+        headDim,
+        scale,
+        window,
+        at.q,
+        at.k,
+        at.v,
+        at.o,
+        at.lse,
+      ),
+    expected: () => {
+      // bf16 products are of rounded operands
+      const operand = (x: Numbers): Numbers => (compute === 'bf16' ? rounded('bf16', x) : x);
+      const { o, lse } = attention(operand(q), operand(k), operand(v), shape);
+      const units = 8 + Math.sqrt(headDim) + Math.sqrt(longest);
+      const sums = `products over ${headDim}, sums over up to ${longest} keys`;
+      return {
+        o:
+          compute === 'bf16'
+            ? within(units + BF16_ROUNDING, stored, o, `probabilities rounded to bf16, ${sums}`)
+            : within(units, stored, o, sums),
+        lse: within(4 + Math.sqrt(headDim), 'f32', lse, sums),
+      };
+    },
+  });
+}
+
+function backwardCase(spec: Shape, precision: Precision): Case {
+  const { compute, stored } = precision;
+  const { name, shape, longest, tokens, q, k, v, draws } = inputsOf(spec, stored);
+  const { cuSeqlens, heads, kvHeads, headDim, scale, window } = shape;
+  const dO = draws.values(stored, q.length);
+  const forward = attention(q, k, v, shape);
+  return kernelCase({
+    op: 'attention_backward',
+    shape: name,
+    dtype: labelOf(precision),
+    samePaths: compute === 'f32',
+    buffers: {
+      cuSeqlens: input('i32', cuSeqlens),
+      q: input(stored, q),
+      k: input(stored, k),
+      v: input(stored, v),
+      o: input(stored, rounded(stored, forward.o)),
+      lse: input('f32', rounded('f32', forward.lse)),
+      dO: input(stored, dO),
+      dq: output(stored, q.length),
+      dk: output(stored, k.length),
+      dv: output(stored, v.length),
+    },
+    call: (ops, at) =>
+      ops.attentionBackward(
+        codeOf(precision),
+        DTYPE_CODE[stored],
+        cuSeqlens.length - 1,
+        at.cuSeqlens,
+        heads,
+        kvHeads,
+        headDim,
+        scale,
+        window,
+        at.q,
+        at.k,
+        at.v,
+        at.o,
+        at.lse,
+        at.dO,
+        at.dq,
+        at.dk,
+        at.dv,
+      ),
+    expected: () => {
+      const work = tokens * Math.min(longest, window || longest) * heads * headDim;
+      const sums = `products over ${headDim}, sums over up to ${longest} tokens; finite differences`;
+      const units = 12 + 2 * Math.sqrt(headDim) + 2 * Math.sqrt(longest);
+      // o is rounded to bf16 and its product with dO is what dP cancels against; bf16 products round P and dS too
+      const roundings = stored === 'f32' ? 0 : compute === 'f32' ? 2 : 3;
+      const bound = (x: Numbers, of: (at: Float64Array) => number, more: Partial<Expected> = {}) => {
+        const only = sample(draws, x.length, work, 1.5e7);
+        return within(units + roundings * BF16_ROUNDING, stored, gradient(of, x, only), sums, { ...more, only });
+      };
+      // a token that sees only itself gives q and k no gradient: terms of size 1 cancel, but for their roundings
+      const alone = longest === 1 || window === 1;
+      const cancels = alone ? { norm: Math.sqrt(q.length) } : {};
+      return {
+        dq: bound(q, (at) => project(attention(at, k, v, shape).o, dO), cancels),
+        dk: bound(k, (at) => project(attention(q, at, v, shape).o, dO), cancels),
+        dv: bound(v, (at) => project(attention(q, k, at, shape).o, dO)),
+      };
+    },
+  });
+}
+
+/** The cases of this file. */
+export function attentionCases(): Case[] {
+  const all = [
+    ...SMALL.flatMap((shape) => PRECISIONS.map((precision) => [shape, precision] as const)),
+    ...LARGE.flatMap((shape) => [PRECISIONS[0], PRECISIONS[2]].map((precision) => [shape, precision] as const)),
+  ];
+  return [
+    ...all.map(([shape, precision]) => forwardCase(shape, precision)),
+    forwardCase(SMALL[1]!, { compute: 'bf16', stored: 'f32' }),
+    ...all.map(([shape, precision]) => backwardCase(shape, precision)),
+  ];
+}

@@ -1,0 +1,160 @@
+/** Matrix products: every transpose and dtype, tails of every block, several K blocks, skinny shapes of rank r. */
+import { MR_BF16, MR_F32 } from '../../native/bindings';
+import { DTYPE_CODE } from '../../native/tensor';
+import { type Case, input, kernelCase, output, update, within } from '../case';
+import { Draws } from '../draws';
+import { gemm } from '../reference/gemm';
+
+type Stored = 'f32' | 'bf16';
+
+interface GemmShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Which operands are stored transposed: NN, NT, TN or TT. */
+  readonly layout: 'NN' | 'NT' | 'TN' | 'TT';
+  readonly compute: 'f32' | 'bf16';
+  readonly a: Stored;
+  readonly b: Stored;
+  readonly c: Stored;
+  readonly alpha: number;
+  readonly accumulate: 0 | 1;
+  /** Elements between the end of a row and the next one, in all three matrices. */
+  readonly gap: number;
+}
+
+const PLAIN = { layout: 'NT', compute: 'f32', a: 'f32', b: 'f32', c: 'f32', alpha: 1, accumulate: 0, gap: 0 } as const;
+
+/** rows x cols elements with row stride `ld`; the last row ends without a gap. */
+const strided = (rows: number, cols: number, ld: number): number => (rows === 0 ? 0 : (rows - 1) * ld + cols);
+
+function gemmCase(shape: GemmShape): Case {
+  const { m, n, k, layout, compute, a, b, c, alpha, accumulate, gap } = shape;
+  const [transA, transB] = [layout[0] === 'T', layout[1] === 'T'];
+  const [aRows, aCols] = transA ? [k, m] : [m, k];
+  const [bRows, bCols] = transB ? [n, k] : [k, n];
+  const [lda, ldb, ldc] = [aCols + gap, bCols + gap, n + gap];
+  const name = `${m}x${n}x${k} ${layout}${alpha === 1 ? '' : ` alpha ${alpha}`}${accumulate ? ' +=' : ''}${gap ? ' strided' : ''}`;
+  const dtype = `${a}*${b} to ${c}${compute === 'bf16' ? ' in bf16' : ''}`;
+  const draws = new Draws(`gemm ${name} ${dtype}`);
+  const aValues = draws.values(a, strided(aRows, aCols, lda));
+  const bValues = draws.values(b, strided(bRows, bCols, ldb));
+  const before = draws.values(c, strided(m, n, ldc));
+  return kernelCase({
+    op: 'gemm',
+    shape: name,
+    dtype,
+    samePaths: compute === 'f32',
+    buffers: {
+      a: input(a, aValues),
+      b: input(b, bValues),
+      c: accumulate ? update(c, before) : output(c, before.length),
+    },
+    call: (ops, at) =>
+      ops.gemm(
+        compute === 'f32' ? MR_F32 : MR_BF16,
+        transA ? 1 : 0,
+        transB ? 1 : 0,
+        m,
+        n,
+        k,
+        alpha,
+        DTYPE_CODE[a],
+        at.a,
+        lda,
+        DTYPE_CODE[b],
+        at.b,
+        ldb,
+        DTYPE_CODE[c],
+        at.c,
+        ldc,
+        accumulate,
+      ),
+    expected: () => {
+      const stored = { values: aValues, ld: lda, transposed: transA };
+      const product = gemm(
+        m,
+        n,
+        k,
+        alpha,
+        stored,
+        { values: bValues, ld: ldb, transposed: transB },
+        compute === 'bf16',
+      );
+      const values = new Float64Array(before.length);
+      const untouched: number[] = [];
+      for (let i = 0; i < before.length; i++) {
+        const [row, col] = [Math.floor(i / ldc), i % ldc];
+        if (col >= n) untouched.push(i);
+        else values[i] = product[row * n + col]! + (accumulate ? before[i]! : 0);
+      }
+      // partial sums grow like sqrt(k), so k roundings of them are sqrt(k/6) of the result's own
+      return { c: within(2 + Math.sqrt(k), c, values, `2 + sqrt(${k}) roundings`, { untouched }) };
+    },
+  });
+}
+
+/** [m, n, k]: edges of the micro-kernels (14, 6, 2 rows; 16, 32 columns), of the K block (384) and of its multiples. */
+const SHAPES: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [1, 17, 5],
+  [3, 2, 16],
+  [15, 33, 31],
+  [14, 32, 384],
+  [29, 65, 385],
+  [5, 48, 769],
+  [97, 130, 48],
+  [130, 31, 200],
+];
+
+/** Rank 4, 8 and 16 as LoRA makes them: narrow output, narrow depth, and the gradient with a long depth. */
+const SKINNY: readonly (readonly [number, number, number])[] = [
+  [70, 4, 400],
+  [70, 8, 133],
+  [45, 16, 500],
+  [70, 133, 4],
+  [33, 100, 8],
+  [33, 100, 16],
+  [4, 133, 70],
+  [8, 90, 33],
+  [100, 16, 129],
+];
+
+/** The cases of this file. */
+export function gemmCases(): Case[] {
+  const cases: GemmShape[] = [];
+  for (const [m, n, k] of SHAPES) {
+    for (const layout of ['NN', 'NT', 'TN', 'TT'] as const) cases.push({ ...PLAIN, m, n, k, layout });
+  }
+  for (const [m, n, k] of SKINNY) {
+    for (const layout of ['NN', 'NT', 'TN'] as const) {
+      cases.push({ ...PLAIN, m, n, k, layout, alpha: 2, accumulate: layout === 'NT' ? 1 : 0 });
+    }
+    cases.push({ ...PLAIN, m, n, k, compute: 'bf16', a: 'bf16', c: 'bf16', accumulate: 1 });
+  }
+  for (const [m, n, k] of [
+    [29, 65, 385],
+    [3, 40, 900],
+  ] as const) {
+    for (const accumulate of [0, 1] as const) {
+      cases.push({ ...PLAIN, m, n, k, alpha: -0.75, accumulate });
+      cases.push({ ...PLAIN, m, n, k, layout: 'NN', alpha: 0.5, accumulate, gap: 3 });
+      cases.push({ ...PLAIN, m, n, k, layout: 'TN', accumulate, gap: 5 });
+    }
+    for (const compute of ['f32', 'bf16'] as const) {
+      cases.push({ ...PLAIN, m, n, k, compute, a: 'bf16' });
+      cases.push({ ...PLAIN, m, n, k, compute, b: 'bf16', layout: 'NN' });
+      cases.push({ ...PLAIN, m, n, k, compute, a: 'bf16', b: 'bf16', c: 'bf16', accumulate: 1, alpha: 0.5 });
+      cases.push({ ...PLAIN, m, n, k, compute, layout: 'TN', a: 'bf16', b: 'bf16', gap: 1 });
+    }
+  }
+  // operands that bf16 compute has to round itself, and an odd depth in every layout
+  for (const layout of ['NN', 'NT', 'TN', 'TT'] as const) {
+    cases.push({ ...PLAIN, m: 17, n: 34, k: 67, layout, compute: 'bf16' });
+    cases.push({ ...PLAIN, m: 30, n: 50, k: 801, layout, compute: 'bf16', a: 'bf16', b: 'bf16', accumulate: 1 });
+  }
+  // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
+  cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
+  cases.push({ ...PLAIN, m: 5, n: 7, k: 0 }, { ...PLAIN, m: 5, n: 7, k: 0, accumulate: 1 });
+  return cases.map(gemmCase);
+}

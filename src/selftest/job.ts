@@ -1,0 +1,24 @@
+/** The job behind `medrepro selftest`. */
+import { EXIT } from '../errors';
+import type { Job } from '../job';
+import { checkDevice } from '../jobs/scale';
+import { Device } from '../native/device';
+import type { SelftestRequest } from '../run/request';
+import { reportText } from './report';
+import { runSelftest } from './run';
+
+export const selftestJob: Job = async (request, { emit, cancelled }) => {
+  const asked = request as SelftestRequest;
+  const refused = checkDevice(asked);
+  if (refused !== null) return refused;
+  const { threads, isa, only } = asked;
+  const began = performance.now();
+  const options = { open: Device.cpu, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
+  const report = runSelftest({ ...options, only: only ?? undefined }, emit);
+  emit({ kind: 'done', seconds: (performance.now() - began) / 1000 });
+  return {
+    exitCode: report.failed === 0 ? EXIT.ok : EXIT.differs,
+    text: reportText(report),
+    document: report,
+  };
+};
