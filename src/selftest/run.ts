@@ -6,7 +6,7 @@
  */
 import { interruptedError, MedreproError, usageError } from '../errors';
 import type { OnEvent } from '../events';
-import { type CpuOptions, type Device, hostLibrary, type Isa } from '../native/device';
+import { type CpuOptions, type Device, hostLibrary, ISA_NAMES, type Isa } from '../native/device';
 import type { Case } from './case';
 import { allCases, OPS } from './cases';
 import { type CaseResult, runCase, type Streams } from './compare';
