@@ -32,7 +32,7 @@ import { RunDirectory } from './directory';
 import { applyRequest, type Inputs, processor, type Requested, readInputs, trainingRows } from './inputs';
 import type { RunRequest } from './request';
 
-/** Seconds between checkpoints, besides those at the end of each epoch. */
+/** Seconds between checkpoints. */
 const CHECKPOINT_SECONDS = 60;
 /** Share of free memory that dense copies of quantised weights may take. */
 const RESIDENT_SHARE = 0.5;
@@ -86,6 +86,9 @@ class Run {
   private readonly resumed: boolean;
   private readonly plannedPeak: number;
   private readonly manifest: Record<string, unknown>;
+  private readonly log: StepResult[] = [];
+  private readonly evaluations: Evaluation[] = [];
+  private best: Best | null = null;
 
   constructor(
     requested: Requested,
@@ -152,67 +155,82 @@ class Run {
     const { directory, experiment } = this;
     directory.write('spec.yaml', canonicalYaml(experiment));
     directory.writeJson('manifest.json', { ...this.manifest, status: 'unfinished' });
-    const { log, evaluations, best } = this.train();
-    if (best !== null) writeWeights(this.device, this.model.trainable, best.weights);
-    const selectedStep = best?.step ?? this.trainer.step;
-    const { data } = this.inputs;
-    const gold = trainingRows(data, 'test').map((row) => row.label);
-    this.context.emit({
-      kind: 'stage',
-      name: 'evaluate',
-      detail: `${gold.length} test rows, weights of step ${selectedStep}`,
-    });
-    const predicted = this.predict('test');
-    const result = this.result(gold, predicted, evaluations, selectedStep);
-    this.record(result, gold, predicted, log);
-    return { result, log };
+    try {
+      this.train();
+      const { log, evaluations, best } = this;
+      const selectedStep = best?.step ?? this.trainer.step;
+      const gold = trainingRows(this.inputs.data, 'test').map((row) => row.label);
+      this.context.emit({
+        kind: 'stage',
+        name: 'evaluate',
+        detail: `${gold.length} test rows, weights of step ${selectedStep}`,
+      });
+      const predicted = this.test();
+      const result = this.result(gold, predicted, evaluations, selectedStep);
+      this.record(result, gold, predicted, log);
+      return { result, log };
+    } catch (error) {
+      if (!(error instanceof MedreproError) || error.code !== 'interrupted') throw error;
+      this.save();
+      throw interruptedError(`stopped after step ${this.trainer.step}`, 'go on with the same command and --resume');
+    }
   }
 
   // ---- training --------------------------------------------------------------------------------------------------
 
-  private train(): { log: StepResult[]; evaluations: Evaluation[]; best: Best | null } {
-    const { trainer, device, directory, context } = this;
-    const log: StepResult[] = [];
-    const evaluations: Evaluation[] = [];
-    let best: Best | null = null;
-    const path = directory.file(CHECKPOINT);
+  private train(): void {
+    const { trainer, device, directory, context, log, evaluations } = this;
     if (this.resumed) {
-      const state = loadCheckpoint(path, device, trainer, this.identity);
+      const state = loadCheckpoint(directory.file(CHECKPOINT), device, trainer, this.identity);
       log.push(...(state?.log ?? []));
       evaluations.push(...(state?.evaluations ?? []));
-      best = state?.best ?? null;
+      this.best = state?.best ?? null;
       context.emit({ kind: 'info', message: `resuming ${directory.path} after step ${trainer.step}` });
     }
     const append = directory.openLog('log.jsonl', log);
-    const save = (): void => {
-      directory.write(join('checkpoint', 'README'), 'State of an unfinished run: go on with medrepro run --resume.\n');
-      saveCheckpoint(path, device, trainer, { identity: this.identity, log, evaluations, best });
-      context.emit({ kind: 'checkpoint', step: trainer.step, path });
-    };
     context.emit({ kind: 'stage', name: 'train', detail: `${trainer.counts.steps} steps` });
     const clock = new StepClock(trainer.counts.steps);
     let saved = performance.now();
-    try {
-      while (!trainer.finished) {
-        device.checkCancelled();
-        if (!this.evaluatedAt(evaluations, trainer.step)) best = this.validate(evaluations, best);
-        const began = performance.now();
-        const step = trainer.run();
-        log.push(step);
-        append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
-        context.emit({ kind: 'step', ...clock.tick(step) });
-        if (performance.now() - saved > CHECKPOINT_SECONDS * 1e3) {
-          save();
-          saved = performance.now();
-        }
+    while (!trainer.finished) {
+      device.checkCancelled();
+      if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
+      const began = performance.now();
+      const step = trainer.run();
+      log.push(step);
+      append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
+      context.emit({ kind: 'step', ...clock.tick(step) });
+      if (performance.now() - saved > CHECKPOINT_SECONDS * 1e3) {
+        this.save();
+        saved = performance.now();
       }
-      if (!this.evaluatedAt(evaluations, trainer.step)) best = this.validate(evaluations, best);
-    } catch (error) {
-      if (!(error instanceof MedreproError) || error.code !== 'interrupted') throw error;
-      save();
-      throw interruptedError(`stopped after step ${trainer.step}`, 'go on with the same command and --resume');
     }
-    return { log, evaluations, best };
+    if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
+  }
+
+  /** Writes the state after the last whole step, for `--resume`. */
+  private save(): void {
+    const { directory, device, trainer, identity, log, evaluations, best } = this;
+    const path = directory.file(CHECKPOINT);
+    directory.write(join('checkpoint', 'README'), 'State of an unfinished run: go on with medrepro run --resume.\n');
+    saveCheckpoint(path, device, trainer, { identity, log, evaluations, best });
+    this.context.emit({ kind: 'checkpoint', step: trainer.step, path });
+  }
+
+  /**
+   * Predicted classes of the test rows, with the best weights where the spec keeps them. The last step's come back when this
+   * is interrupted: they belong to the moments in the checkpoint.
+   */
+  private test(): number[] {
+    const { device, model, best } = this;
+    if (best === null) return this.predict('test');
+    const last = readWeights(device, model.trainable);
+    writeWeights(device, model.trainable, best.weights);
+    try {
+      return this.predict('test');
+    } catch (error) {
+      writeWeights(device, model.trainable, last);
+      throw error;
+    }
   }
 
   /** Whether nothing is to be evaluated after `step` steps, or it has been done already (before an interruption). */

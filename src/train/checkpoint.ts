@@ -5,11 +5,11 @@
 
 import { toArrayBuffer } from 'bun:ffi';
 import { existsSync } from 'node:fs';
-import { inputError } from '../errors';
+import { inputError, type MedreproError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { restore } from '../nn/model';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../nn/safetensors';
+import { openSafetensors, type Safetensors, type TensorToWrite, writeSafetensors } from '../nn/safetensors';
 import type { StepResult, Trainer } from './trainer';
 
 /** A trained tensor's values on the host, by name. */
@@ -79,7 +79,12 @@ export function saveCheckpoint(path: string, device: Device, trainer: Trainer, s
     evaluations: [...evaluations],
     best: best === null ? null : { step: best.step, value: best.value },
   };
-  writeSafetensors(path, tensors, { medrepro: JSON.stringify(metadata) });
+  const text = JSON.stringify(metadata);
+  const sum = checksum(
+    text,
+    tensors.map(({ data }) => data),
+  );
+  writeSafetensors(path, tensors, { medrepro: text, checksum: sum });
 }
 
 /**
@@ -88,10 +93,9 @@ export function saveCheckpoint(path: string, device: Device, trainer: Trainer, s
  */
 export function loadCheckpoint(path: string, device: Device, trainer: Trainer, identity: string): TrainingState | null {
   if (!existsSync(path)) return null;
-  const file = openSafetensors(path);
+  const file = openSound(path);
   try {
-    const metadata = JSON.parse(file.metadata.medrepro ?? 'null') as Metadata | null;
-    if (metadata === null) throw inputError(`${path} is not a medrepro checkpoint`, { where: { file: path } });
+    const metadata = JSON.parse(file.metadata.medrepro!) as Metadata;
     if (metadata.identity !== identity) {
       throw inputError(`${path} is of another run: spec, data, seed or kernels differ`, {
         remedy: 'run without --resume, or with the settings of that run',
@@ -100,7 +104,7 @@ export function loadCheckpoint(path: string, device: Device, trainer: Trainer, i
     const read = (prefix: string, name: string, tensor: Tensor): Uint8Array => {
       const stored = file.tensors.get(`${prefix}/${name}`);
       if (stored === undefined || stored.bytes !== tensor.bytes) {
-        throw inputError(`${path} has no ${prefix}/${name} of ${tensor.bytes} bytes`, { where: { file: path } });
+        throw unusable(path, `it has no ${prefix}/${name} of ${tensor.bytes} bytes`);
       }
       return new Uint8Array(toArrayBuffer(stored.address as never, 0, stored.bytes).slice(0));
     };
@@ -121,4 +125,40 @@ export function loadCheckpoint(path: string, device: Device, trainer: Trainer, i
   } finally {
     file.close();
   }
+}
+
+// --- internal ---
+
+/** Opens a checkpoint and reads it once from end to end: one flipped bit anywhere would go unnoticed otherwise. */
+function openSound(path: string): Safetensors {
+  let file: Safetensors;
+  try {
+    file = openSafetensors(path);
+  } catch (cause) {
+    throw unusable(path, (cause as Error).message, cause);
+  }
+  const { medrepro: text, checksum: expected } = file.metadata;
+  const bytes = [...file.tensors.values()].filter((stored) => stored.bytes > 0);
+  const views = bytes.map((stored) => new Uint8Array(toArrayBuffer(stored.address as never, 0, stored.bytes)));
+  if (text !== undefined && expected !== undefined && checksum(text, views) === expected) return file;
+  file.close();
+  throw unusable(
+    path,
+    expected === undefined ? 'it is not one of medrepro' : 'its bytes are not those that were written',
+  );
+}
+
+/** xxHash64 of the metadata and of every tensor in order: it finds damage, it does not prove who wrote the file. */
+function checksum(text: string, parts: readonly Uint8Array[]): string {
+  let hash = Bun.hash.xxHash64(text);
+  for (const part of parts) if (part.length > 0) hash = Bun.hash.xxHash64(part, hash);
+  return hash.toString(16).padStart(16, '0');
+}
+
+function unusable(path: string, reason: string, cause?: unknown): MedreproError {
+  return inputError(`the checkpoint cannot be used: ${reason}`, {
+    where: { file: path },
+    remedy: 'run without --resume, or delete the folder of that run',
+    cause,
+  });
 }
