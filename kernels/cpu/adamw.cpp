@@ -1,5 +1,5 @@
-// adamw.cpp: one step of torch.optim.AdamW (single tensor, no amsgrad, no maximize), in torch's order of fp32 operations:
-// every line of the loop is one torch call, with its scalar rounded to fp32 where torch rounds it.
+// adamw.cpp: one step of torch.optim.AdamW (single tensor, no amsgrad, no maximize), in torch's order of fp32
+// operations: every line of the loop is one torch call, with its scalar rounded to fp32 where torch rounds it.
 #include "op.h"
 
 namespace mr {
@@ -12,18 +12,19 @@ int32_t adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m
   MR_REQUIRE(bias1 > 0 && bias2 > 0, "adamw: bias1 %g and bias2 %g must be positive (1 - beta^step)", bias1, bias2);
   V16 decay = splat((float)(1 - lr * weight_decay)), gradient_factor = splat((float)grad_scale);
   V16 mix = splat((float)(1 - beta1)), keep2 = splat((float)beta2), mix2 = splat((float)(1 - beta2));
-  V16 root_bias2 = splat((float)__builtin_sqrt(bias2)), epsilon = splat((float)eps), step = splat((float)(-(lr / bias1)));
+  V16 root_bias2 = splat((float)__builtin_sqrt(bias2)), epsilon = splat((float)eps),
+      step = splat((float)(-(lr / bias1)));
   bool small_mix = (float)(1 - beta1) < 0.5f;
   V16 mix_from_end = splat((float)(1 - beta1)) - splat(1.0f);
   elementwise(s, n, [=](int64_t i, auto lanes) {
     V16 p = load(param + i, lanes), g = load(grad + i, lanes) * gradient_factor;
     V16 first = load(m + i, lanes), second = load(v + i, lanes);
-    p = p * decay;                                                                           // mul_
-    first = small_mix ? fma(mix, g - first, first) : fma(mix_from_end, g - first, g);        // lerp_
-    second = second * keep2;                                                                 // mul_
-    second = second + mix2 * g * g;                                                          // addcmul_
-    V16 denominator = sqrt(second) / root_bias2 + epsilon;                                   // sqrt, div, add_
-    store(param + i, p + step * first / denominator, lanes);                                 // addcdiv_
+    p = p * decay;                                                                     // mul_
+    first = small_mix ? fma(mix, g - first, first) : fma(mix_from_end, g - first, g);  // lerp_
+    second = second * keep2;                                                           // mul_
+    second = second + mix2 * g * g;                                                    // addcmul_
+    V16 denominator = sqrt(second) / root_bias2 + epsilon;                             // sqrt, div, add_
+    store(param + i, p + step * first / denominator, lanes);                           // addcdiv_
     store(m + i, first, lanes);
     store(v + i, second, lanes);
   });

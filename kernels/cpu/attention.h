@@ -1,7 +1,7 @@
 // attention.h: what attention's forward and backward share: the shape, the walk over sequences, argument checks.
 //
-// Both work on blocks of QUERY_BLOCK queries of one head against all the keys these may see, so that memory is a block times
-// the keys, never tokens times tokens. The scores of a block lie row by row: S [rows, keys].
+// Both work on blocks of QUERY_BLOCK queries of one head against all the keys these may see, so that memory is a block
+// times the keys, never tokens times tokens. The scores of a block lie row by row: S [rows, keys].
 #pragma once
 
 #include "gemm_kernel.h"
@@ -12,11 +12,12 @@ namespace mr {
 namespace MR_PATH {
 
 constexpr int64_t QUERY_BLOCK = 64;
-// The first key of a block under a window is rounded down to this, so that it begins a panel of packed keys on every path
-// (and products have the same depth on every path).
+// The first key of a block under a window is rounded down to this, so that it begins a panel of packed keys on every
+// path (and products have the same depth on every path).
 constexpr int64_t KEY_ALIGN = 32;
 static_assert(KEY_ALIGN % NR == 0, "a panel of packed keys must begin at every multiple of KEY_ALIGN");
-// Queries (and keys, in the backward) of one task where a sequence is cut: long enough to pay for packing its keys again.
+// Queries (and keys, in the backward) of one task where a sequence is cut: long enough to pay for packing its keys
+// again.
 constexpr int64_t CHUNK = 256;
 
 struct Attention {
@@ -61,14 +62,16 @@ static inline Span find_span(const Attention& a, int64_t chunk, int64_t index, i
   }
 }
 
-MR_INLINE const void* at(const void* p, int32_t dtype, int64_t element) { return (const char*)p + element * dtype_bytes(dtype); }
+MR_INLINE const void* at(const void* p, int32_t dtype, int64_t element) {
+  return (const char*)p + element * dtype_bytes(dtype);
+}
 MR_INLINE void* at(void* p, int32_t dtype, int64_t element) { return (char*)p + element * dtype_bytes(dtype); }
 
 MR_INLINE int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // y[r, :] = x[r, :] * factor[r] into the storage type; factor may be NULL (1).
-static inline void write_rows(int64_t rows, int64_t cols, const float* x, int64_t ldx, const float* factor, int32_t dtype,
-                              void* y, int64_t ldy) {
+static inline void write_rows(int64_t rows, int64_t cols, const float* x, int64_t ldx, const float* factor,
+                              int32_t dtype, void* y, int64_t ldy) {
   for (int64_t r = 0; r < rows; r++) {
     V16 f = splat(factor ? factor[r] : 1.0f);
     const float* in = x + r * ldx;

@@ -1,11 +1,12 @@
-// attention_backward.cpp: dQ, dK and dV of attention_forward, from the saved log-sum-exp instead of saved probabilities.
+// attention_backward.cpp: dQ, dK and dV of attention_forward, from the saved log-sum-exp instead of saved
+// probabilities.
 //
 // For a block of queries of one head, with D = rowsum(dO * O):
 //   P = exp(scale Q K^T - lse)    dP = dO V^T    dS = P * (dP - D) * scale
 //   dV += P^T dO                  dK += dS^T Q   dQ = dS K
-// A task owns the dK and dV of its (sequence, kv head) and the dQ of the heads in its group, and walks blocks and heads in
-// order. With fewer sequences and heads than threads it is cut in two kinds of tasks, chunks of queries for dQ and chunks
-// of keys for dK and dV, which compute the scores twice but the same sums in the same order: the same bits.
+// A task owns the dK and dV of its (sequence, kv head) and the dQ of the heads in its group, and walks blocks and heads
+// in order. With fewer sequences and heads than threads it is cut in two kinds of tasks, chunks of queries for dQ and
+// chunks of keys for dK and dV, which compute the scores twice but the same sums in the same order: the same bits.
 #include "attention.h"
 #include "vec_math.h"
 
@@ -24,8 +25,8 @@ struct Part {
   Span queries;
   int64_t key_begin, key_end;
   int64_t kv_head;
-  bool want_dq;       // needs all keys of the queries
-  bool want_dk_dv;    // needs all queries of the keys
+  bool want_dq;     // needs all keys of the queries
+  bool want_dk_dv;  // needs all queries of the keys
 };
 
 // D[i] = sum_c dO[i, c] * O[i, c]
@@ -33,7 +34,9 @@ template <class T>
 static void row_dots(int64_t rows, int64_t cols, const T* a, const T* b, int64_t ld, float* dots) {
   for (int64_t i = 0; i < rows; i++) {
     V16 sum = splat(0.0f);
-    each_vector(0, cols, [&](int64_t c, auto lanes) { sum = fma(load(a + i * ld + c, lanes), load(b + i * ld + c, lanes), sum); });
+    each_vector(0, cols, [&](int64_t c, auto lanes) {
+      sum = fma(load(a + i * ld + c, lanes), load(b + i * ld + c, lanes), sum);
+    });
     dots[i] = reduce_add(sum);
   }
 }
@@ -171,12 +174,13 @@ static void cut_sequences(mr_stream* s, const Attention& a, const Gradients& t, 
     }
   });
 }
-static_assert(CHUNK % QUERY_BLOCK == 0 && CHUNK % KEY_ALIGN == 0, "chunks must begin with a block of queries and of keys");
+static_assert(CHUNK % QUERY_BLOCK == 0 && CHUNK % KEY_ALIGN == 0,
+              "chunks must begin with a block of queries and of keys");
 
 int32_t attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
-                           int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
-                           const void* k, const void* v, const void* o, const float* lse, const void* d_o, void* dq,
-                           void* dk, void* dv) {
+                           int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
+                           const void* q, const void* k, const void* v, const void* o, const float* lse,
+                           const void* d_o, void* dq, void* dk, void* dv) {
   Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window};
   int32_t error = check_attention("attention_backward", a);
   if (error) return error;

@@ -1,8 +1,8 @@
-// attention_forward.cpp: O = softmax(scale * Q K^T, causal) V for packed sequences and grouped heads, and the log-sum-exp of
-// every row for the backward.
+// attention_forward.cpp: O = softmax(scale * Q K^T, causal) V for packed sequences and grouped heads, and the
+// log-sum-exp of every row for the backward.
 //
-// A task takes up to CHUNK queries of one (sequence, kv head). It packs their keys once, and a block's values once for the
-// group's heads; for each block of queries and head: scores by one product, softmax row by row, output by a second
+// A task takes up to CHUNK queries of one (sequence, kv head). It packs their keys once, and a block's values once for
+// the group's heads; for each block of queries and head: scores by one product, softmax row by row, output by a second
 // product. Rows stay unnormalised until they are written, so the division is per output and not per score.
 #include "attention.h"
 #include "vec_math.h"
@@ -46,8 +46,8 @@ static void softmax_block(const Attention& a, float* scores, int64_t ld, int64_t
                           int64_t keys, float* inverse, float* lse) {
   float largest[QUERY_BLOCK], sums[QUERY_BLOCK];
   for (int64_t i = 0; i < rows; i++)
-    softmax_row(scores + i * ld, a.first_key(query + i) - first_key, query + i - first_key + 1, keys,
-                largest + i, sums + i);
+    softmax_row(scores + i * ld, a.first_key(query + i) - first_key, query + i - first_key + 1, keys, largest + i,
+                sums + i);
   each_vector(0, rows, [&](int64_t i, auto lanes) {
     V16 sum = load(sums + i, lanes);
     store(inverse + i, splat(1.0f) / sum, lanes);

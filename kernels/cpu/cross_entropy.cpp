@@ -1,7 +1,8 @@
-// cross_entropy.cpp: -log softmax at the label and its gradient, row by row, for vocabularies up to hundreds of thousands.
+// cross_entropy.cpp: -log softmax at the label and its gradient, row by row, for vocabularies up to hundreds of
+// thousands.
 //
-// The exponentials are taken twice, once for the sum and once for the gradient: that lets dlogits share the logits' buffer
-// and add to what is there, and a row stays in the second-level cache.
+// The exponentials are taken twice, once for the sum and once for the gradient: that lets dlogits share the logits'
+// buffer and add to what is there, and a row stays in the second-level cache.
 #include "op.h"
 #include "vec_math.h"
 
@@ -49,7 +50,8 @@ int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* 
   MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "cross_entropy: rows %lld, classes %lld, ld %lld",
              (long long)rows, (long long)classes, (long long)ld);
   MR_REQUIRE(rows == 0 || (logits && labels && loss), "cross_entropy: logits, labels and loss must not be NULL");
-  MR_REQUIRE(!(accumulate && dlogits == logits), "cross_entropy: dlogits cannot accumulate into the logits themselves");
+  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits,
+             "cross_entropy: dlogits cannot accumulate into the logits themselves");
   for (int64_t r = 0; r < rows; r++)
     MR_REQUIRE(labels[r] == ignore_index || (labels[r] >= 0 && labels[r] < classes),
                "cross_entropy: labels[%lld] is %d, outside [0, %lld)", (long long)r, labels[r], (long long)classes);
@@ -75,7 +77,8 @@ int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* 
           store(d + c, fma(exp(load(x + c, lanes) - shift), factor, load(d + c, lanes)), lanes);
         });
       else
-        each_vector(0, classes, [=](int64_t c, auto lanes) { store(d + c, exp(load(x + c, lanes) - shift) * factor, lanes); });
+        each_vector(0, classes,
+                    [=](int64_t c, auto lanes) { store(d + c, exp(load(x + c, lanes) - shift) * factor, lanes); });
       d[label] = before + at_label;
     }
   });

@@ -6,8 +6,8 @@
 // summed over the classes of an example and averaged over examples, or over the examples of a class and averaged over
 // classes. A classifier has tens of classes, so everything is in double and the probabilities are kept in scratch.
 //
-// Gradient: with N and D the numerator and denominator, dL/dw_c = (N - 2 y_c D) / D^2, dw/dp = (1-p)^e - e p (1-p)^(e-1),
-// and through the softmax dz_j = p_j (g_j - sum_k g_k p_k).
+// Gradient: with N and D the numerator and denominator, dL/dw_c = (N - 2 y_c D) / D^2, dw/dp = (1-p)^e - e p
+// (1-p)^(e-1), and through the softmax dz_j = p_j (g_j - sum_k g_k p_k).
 #include "op.h"
 
 namespace mr {
@@ -55,7 +55,8 @@ int32_t dice_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logi
   MR_REQUIRE(logits && labels && loss, "dice_loss: logits, labels and loss must not be NULL");
   MR_REQUIRE(exponent_ >= 0 && smooth_ >= 0, "dice_loss: exponent %g, smooth %g", (double)exponent_, (double)smooth_);
   MR_REQUIRE(reduction == MR_DICE_EXAMPLE || reduction == MR_DICE_CLASS, "dice_loss: reduction is %d", reduction);
-  MR_REQUIRE(!(accumulate && dlogits == logits), "dice_loss: dlogits cannot accumulate into the logits themselves");
+  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits,
+             "dice_loss: dlogits cannot accumulate into the logits themselves");
   for (int64_t r = 0; r < rows; r++)
     MR_REQUIRE(labels[r] >= 0 && labels[r] < classes, "dice_loss: labels[%lld] is %d, outside [0, %lld)", (long long)r,
                labels[r], (long long)classes);

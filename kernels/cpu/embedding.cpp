@@ -4,7 +4,8 @@
 namespace mr {
 namespace MR_PATH {
 
-// The columns one task of the backward owns: it walks all tokens in order, so the sums have one order for any thread count.
+// The columns one task of the backward owns: it walks all tokens in order, so the sums have one order for any thread
+// count.
 static constexpr int64_t COLUMN_BLOCK = 128;
 
 static int32_t check_ids(const char* op, int64_t tokens, int64_t vocab, const int32_t* ids) {
@@ -26,12 +27,14 @@ static void forward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const X*
 }
 
 template <class T>
-static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const int32_t* ids, const T* dy, float* dtable) {
+static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const int32_t* ids, const T* dy,
+                           float* dtable) {
   parallel_chunks(s, hidden, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
     for (int64_t t = 0; t < tokens; t++) {
       const T* d = dy + t * hidden;
       float* out = dtable + ids[t] * hidden;
-      each_vector(begin, end, [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
+      each_vector(begin, end,
+                  [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
     }
   });
 }

@@ -1,7 +1,7 @@
 // focal_loss.cpp: alpha * (1 - pt)^gamma * -log pt (Lin et al. 2017) over softmax probabilities, and its gradient.
 //
-// A classifier has tens of classes, so everything is in double. 1 - pt is the sum of the other classes' probabilities, which
-// keeps its relative precision when pt is near 1: that is where the focal factor does its work.
+// A classifier has tens of classes, so everything is in double. 1 - pt is the sum of the other classes' probabilities,
+// which keeps its relative precision when pt is near 1: that is where the focal factor does its work.
 //
 // With q = 1 - pt:  dL/dz_j = A (onehot_j - p_j),  A = alpha q^gamma (gamma pt (log pt) / q - 1).
 #include "op.h"
@@ -11,8 +11,8 @@ namespace MR_PATH {
 
 static int32_t check_rows(int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
                           const float* loss) {
-  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "focal_loss: rows %lld, classes %lld, ld %lld", (long long)rows,
-             (long long)classes, (long long)ld);
+  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "focal_loss: rows %lld, classes %lld, ld %lld",
+             (long long)rows, (long long)classes, (long long)ld);
   MR_REQUIRE(rows == 0 || (logits && labels && loss), "focal_loss: logits, labels and loss must not be NULL");
   for (int64_t r = 0; r < rows; r++)
     MR_REQUIRE(labels[r] >= 0 && labels[r] < classes, "focal_loss: labels[%lld] is %d, outside [0, %lld)", (long long)r,
@@ -37,7 +37,8 @@ int32_t focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* log
   int32_t error = check_rows(rows, classes, logits, ld, labels, loss);
   if (error) return error;
   MR_REQUIRE(gamma >= 0, "focal_loss: gamma is %g", (double)gamma);
-  MR_REQUIRE(!(accumulate && dlogits == logits), "focal_loss: dlogits cannot accumulate into the logits themselves");
+  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits,
+             "focal_loss: dlogits cannot accumulate into the logits themselves");
   parallel(s, rows, [=](int64_t r) {
     const float* x = logits + r * ld;
     int32_t label = labels[r];

@@ -17,7 +17,8 @@ static void scatter_typed(mr_stream* s, int64_t n, int64_t cols, const T* dy, co
     for (int64_t i = begin; i < end; i++) {
       const T* d = dy + i * cols;
       T* out = dx + rows[i] * cols;
-      each_vector(0, cols, [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
+      each_vector(0, cols,
+                  [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
     }
   });
 }
@@ -27,8 +28,7 @@ static int32_t check_rows(const char* op, int32_t dtype, int64_t n, int64_t cols
   MR_REQUIRE(is_activation(dtype), "%s: dtype %d is neither f32 nor bf16", op, dtype);
   MR_REQUIRE(n >= 0 && cols >= 0, "%s: n %lld, cols %lld", op, (long long)n, (long long)cols);
   MR_REQUIRE(n == 0 || (x && rows && y), "%s: a pointer is NULL", op);
-  for (int64_t i = 0; i < n; i++)
-    MR_REQUIRE(rows[i] >= 0, "%s: rows[%lld] is %d", op, (long long)i, rows[i]);
+  for (int64_t i = 0; i < n; i++) MR_REQUIRE(rows[i] >= 0, "%s: rows[%lld] is %d", op, (long long)i, rows[i]);
   return MR_OK;
 }
 

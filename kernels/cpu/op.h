@@ -16,8 +16,8 @@ constexpr int64_t ELEMENTWISE_CHUNK = 16384;
 
 MR_INLINE bool is_activation(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16; }
 
-// How many lanes of a vector a step works on: all of them, or the first n in the tail of an array. As types, so that the
-// body of a loop compiles to unmasked loads and stores everywhere but in the tail.
+// How many lanes of a vector a step works on: all of them, or the first n in the tail of an array. As types, so that
+// the body of a loop compiles to unmasked loads and stores everywhere but in the tail.
 struct AllLanes {};
 struct FirstLanes {
   int n;

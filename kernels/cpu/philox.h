@@ -1,7 +1,8 @@
-// philox.h: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011), four counters at a time.
+// philox.h: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011), four counters at a
+// time.
 //
-// The four words of a counter's block stay side by side in a vector: a 32x32 -> 64 bit product of the even lanes is then
-// all that a round multiplies, and the words come out in element order.
+// The four words of a counter's block stay side by side in a vector: a 32x32 -> 64 bit product of the even lanes is
+// then all that a round multiplies, and the words come out in element order.
 #pragma once
 
 #include "vec_int.h"

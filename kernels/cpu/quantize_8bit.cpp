@@ -1,5 +1,5 @@
-// quantize_8bit.cpp: bitsandbytes' quantize_blockwise with a sorted 256-entry map, as its plain torch and CUDA code do it: the
-// nearest entry, the lower one on ties. Double quantisation stores absmax - mean(absmax) this way.
+// quantize_8bit.cpp: bitsandbytes' quantize_blockwise with a sorted 256-entry map, as its plain torch and CUDA code do
+// it: the nearest entry, the lower one on ties. Double quantisation stores absmax - mean(absmax) this way.
 #include "op.h"
 #include "vec_int.h"
 
@@ -59,8 +59,8 @@ int32_t quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, 
   return MR_OK;
 }
 
-int32_t dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const uint8_t* codes,
-                        const float* absmax, float* y) {
+int32_t dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map,
+                        const uint8_t* codes, const float* absmax, float* y) {
   int32_t error = check_blocks("dequantize_8bit", n, blocksize, map, y, codes, absmax);
   if (error) return error;
   parallel_chunks(s, n, ELEMENTWISE_CHUNK, [=](int64_t begin, int64_t end) {

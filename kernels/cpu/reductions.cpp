@@ -1,5 +1,5 @@
-// reductions.cpp: sum and sum of squares in double, in one order: chunks of 4096 elements, sixteen lanes each, folded by
-// halves, chunks added from first to last.
+// reductions.cpp: sum and sum of squares in double, in one order: chunks of 4096 elements, sixteen lanes each, folded
+// by halves, chunks added from first to last.
 #include "op.h"
 
 namespace mr {

@@ -1,5 +1,5 @@
-// rms_norm.cpp: y = (x * rstd) * w over rows, as transformers' Qwen3RMSNorm: the normalised value is rounded to the storage
-// type before it meets the weight.
+// rms_norm.cpp: y = (x * rstd) * w over rows, as transformers' Qwen3RMSNorm: the normalised value is rounded to the
+// storage type before it meets the weight.
 #include "op.h"
 
 namespace mr {

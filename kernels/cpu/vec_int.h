@@ -125,8 +125,8 @@ MR_INLINE V16 lookup(V16 table, I16 a) { return {lookup8(table, a.lo), lookup8(t
 struct I16 {
   int32_t v[16];
 };
-#define MR_LANES_(expression)                                \
-  I16 r;                                                     \
+#define MR_LANES_(expression)                                  \
+  I16 r;                                                       \
   for (int i = 0; i < 16; i++) r.v[i] = (int32_t)(expression); \
   return r
 
@@ -203,7 +203,8 @@ MR_INLINE I16 load_nibbles(const uint8_t* p) {
 MR_INLINE void store_nibbles(uint8_t* p, I16 a) {
   uint8_t bytes[16];
   store_bytes(bytes, a);
-  __m128i words = _mm_maddubs_epi16(_mm_loadu_si128((const __m128i*)bytes), _mm_set1_epi16(0x0110));  // 16 * first + second
+  __m128i words =
+      _mm_maddubs_epi16(_mm_loadu_si128((const __m128i*)bytes), _mm_set1_epi16(0x0110));  // 16 * first + second
   _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(words, words));
 }
 #else

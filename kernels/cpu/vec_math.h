@@ -1,7 +1,7 @@
 // vec_math.h: exp, log and the sine and cosine of a turn over sixteen lanes, with polynomials of our own.
 //
-// libm is not used because it picks its code by CPU and by version; these give the same bits on every path. Errors against
-// the exact value, in units in the last place (test_vec_math.cpp measures them):
+// libm is not used because it picks its code by CPU and by version; these give the same bits on every path. Errors
+// against the exact value, in units in the last place (test_vec_math.cpp measures them):
 //   exp      <= 1.0 ulp over all floats, denormal results included (<= 1.0 of their spacing)
 //   log      <= 1.0 ulp over all positive floats
 //   sin_cos_turn   <= 1.0 ulp of 1 (absolute 6e-8) on multiples of 2^-24
@@ -17,8 +17,8 @@ constexpr float INFINITE = __builtin_inff();
 
 // e^x. exp(-inf) = 0, overflow gives inf, NaN stays NaN.
 //
-// x = n ln 2 + r with |r| <= ln 2 / 2, e^x = 2^n (1 + r + r^2 q(r)). ln 2 is subtracted in two parts, the first with so few
-// bits that n times it is exact.
+// x = n ln 2 + r with |r| <= ln 2 / 2, e^x = 2^n (1 + r + r^2 q(r)). ln 2 is subtracted in two parts, the first with so
+// few bits that n times it is exact.
 MR_INLINE V16 exp(V16 x) {
   V16 t = min(splat(89.0f), max(splat(-104.0f), x));  // min and max return their second operand on NaN
   V16 n = round_even(t * splat(1.44269502f));
@@ -56,8 +56,8 @@ MR_INLINE V16 log(V16 x) {
   V16 small = fma(f * f2, q, e * splat(-2.12194442e-4f));
   small = fma(f2, splat(-0.5f), small);
   V16 y = fma(e, splat(0.693359375f), f + small);
-  y = select(less(x, splat(INFINITE)), y, x);                  // inf, and NaN fails every comparison
-  y = select(less(x, splat(1.4e-45f)), splat(-INFINITE), y);   // below the least denormal
+  y = select(less(x, splat(INFINITE)), y, x);                 // inf, and NaN fails every comparison
+  y = select(less(x, splat(1.4e-45f)), splat(-INFINITE), y);  // below the least denormal
   return select(less(x, splat(0.0f)), splat(__builtin_nanf("")), y);
 }
 

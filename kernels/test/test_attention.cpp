@@ -1,0 +1,184 @@
+// test_attention.cpp: attention and its gradients against double over full score matrices: ragged packs, grouped heads,
+// windows, head sizes of every kind; the same bits on every stream, also where the backward is cut into more tasks.
+#include "op_check.h"
+
+using namespace op_check;
+
+namespace {
+
+struct Case {
+  std::vector<int32_t> cu_seqlens;
+  int64_t heads, kv_heads, head_dim, window;
+  int64_t tokens() const { return cu_seqlens.back(); }
+  int64_t sequences() const { return (int64_t)cu_seqlens.size() - 1; }
+  float scale() const { return (float)(1 / sqrt((double)head_dim)); }
+};
+
+struct Expected {
+  Doubles o, lse, dq, dk, dv;
+};
+
+Expected reference(const Case& c, const Buffer& q, const Buffer& k, const Buffer& v, const Buffer& d_o) {
+  int64_t t = c.tokens(), d = c.head_dim, qw = c.heads * d, kw = c.kv_heads * d;
+  Expected e{Doubles((size_t)(t * qw)), Doubles((size_t)(t * c.heads)), Doubles((size_t)(t * qw)),
+             Doubles((size_t)(t * kw)), Doubles((size_t)(t * kw))};
+  for (int64_t n = 0; n < c.sequences(); n++)
+    for (int64_t h = 0; h < c.heads; h++)
+      for (int64_t i = c.cu_seqlens[(size_t)n]; i < c.cu_seqlens[(size_t)n + 1]; i++) {
+        int64_t first = c.cu_seqlens[(size_t)n], kv = h / (c.heads / c.kv_heads);
+        if (c.window > 0 && i - c.window + 1 > first) first = i - c.window + 1;
+        Doubles p;
+        double largest = -INFINITY, sum = 0, dot = 0;
+        for (int64_t j = first; j <= i; j++) {
+          double s = 0;
+          for (int64_t x = 0; x < d; x++) s += (double)q[i * qw + h * d + x] * k[j * kw + kv * d + x];
+          p.push_back(s * (double)c.scale());
+          largest = fmax(largest, p.back());
+        }
+        for (double& s : p) sum += s = ::exp(s - largest);
+        e.lse[(size_t)(i * c.heads + h)] = ::log(sum) + largest;
+        for (int64_t j = first; j <= i; j++)
+          for (int64_t x = 0; x < d; x++)
+            e.o[(size_t)(i * qw + h * d + x)] += p[(size_t)(j - first)] / sum * v[j * kw + kv * d + x];
+        for (int64_t x = 0; x < d; x++) dot += e.o[(size_t)(i * qw + h * d + x)] * d_o[i * qw + h * d + x];
+        for (int64_t j = first; j <= i; j++) {
+          double pj = p[(size_t)(j - first)] / sum, dp = 0;
+          for (int64_t x = 0; x < d; x++) dp += (double)d_o[i * qw + h * d + x] * v[j * kw + kv * d + x];
+          double ds = pj * (dp - dot) * (double)c.scale();
+          for (int64_t x = 0; x < d; x++) {
+            e.dv[(size_t)(j * kw + kv * d + x)] += pj * d_o[i * qw + h * d + x];
+            e.dk[(size_t)(j * kw + kv * d + x)] += ds * q[i * qw + h * d + x];
+            e.dq[(size_t)(i * qw + h * d + x)] += ds * k[j * kw + kv * d + x];
+          }
+        }
+      }
+  return e;
+}
+
+int32_t run(mr_stream* s, const Case& c, int32_t compute, int32_t dtype, const Buffer& q, const Buffer& k,
+            const Buffer& v, const Buffer& d_o, Buffers& out) {
+  int32_t error =
+      mr_attention_forward(s, compute, dtype, c.sequences(), c.cu_seqlens.data(), c.heads, c.kv_heads, c.head_dim,
+                           c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32());
+  if (error) return error;
+  return mr_attention_backward(s, compute, dtype, c.sequences(), c.cu_seqlens.data(), c.heads, c.kv_heads, c.head_dim,
+                               c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32(),
+                               d_o.data(), out[2].data(), out[3].data(), out[4].data());
+}
+
+Buffers unset(const Case& c, int32_t dtype) {
+  int64_t qn = c.tokens() * c.heads * c.head_dim, kn = c.tokens() * c.kv_heads * c.head_dim;
+  return {Buffer::unset(dtype, qn), Buffer::unset(MR_F32, c.tokens() * c.heads), Buffer::unset(dtype, qn),
+          Buffer::unset(dtype, kn), Buffer::unset(dtype, kn)};
+}
+
+void compare(const char* what, const Buffers& y, const Expected& e, double relative, double absolute) {
+  near(std::string(what) + " o", y[0], e.o, relative, absolute);
+  near(std::string(what) + " lse", y[1], e.lse, relative, absolute);
+  near(std::string(what) + " dq", y[2], e.dq, relative, absolute);
+  near(std::string(what) + " dk", y[3], e.dk, relative, absolute);
+  near(std::string(what) + " dv", y[4], e.dv, relative, absolute);
+}
+
+const Case CASES[] = {
+    {{0}, 2, 1, 8, 0},                 // nothing at all
+    {{0, 0, 1, 1}, 2, 1, 16, 0},       // empty sequences and a single token
+    {{0, 5, 5, 70, 71}, 4, 2, 32, 0},  // ragged, grouped
+    {{0, 65, 130}, 3, 3, 20, 0},       // a block and one row; a head size of no vector
+    {{0, 33}, 6, 1, 1, 0},             // one-dimensional heads
+    {{0, 300}, 2, 1, 32, 0},           // beyond one chunk: cut with 3 threads
+    {{0, 129, 270}, 1, 1, 17, 0},      //
+    {{0, 300}, 1, 1, 16, 1},           // a window of the query itself
+    {{0, 10, 290}, 2, 2, 24, 50},      // a window within a block's reach
+    {{0, 600}, 1, 1, 8, 300},          // a window across chunks
+    {{0, 70}, 2, 1, 400, 0},           // heads deeper than a K block
+    {{0, 100}, 1, 1, 400, 33},         //
+};
+
+}  // namespace
+
+TEST(attention_fp32) {
+  for (const Case& c : CASES) {
+    int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
+    Buffer q(numbers(qn, 1, 2)), k(numbers(kn, 2, 2)), v(numbers(kn, 3)), d_o(numbers(qn, 4));
+    Buffers y = same_bits("attention", unset(c, MR_F32),
+                          [&](mr_stream* s, Buffers& out) { return run(s, c, MR_F32, MR_F32, q, k, v, d_o, out); });
+    compare("attention", y, reference(c, q, k, v, d_o), 1e-6, 4e-6);
+  }
+}
+
+// With many threads for few heads the backward takes other tasks; their bits must be those of one thread.
+TEST(attention_backward_cut) {
+  for (const Case& c : CASES) {
+    int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
+    Buffer q(numbers(qn, 1, 2)), k(numbers(kn, 2, 2)), v(numbers(kn, 3)), d_o(numbers(qn, 4));
+    Buffers one = unset(c, MR_F32), many = one;
+    Stream s;
+    CHECK(run(s, c, MR_F32, MR_F32, q, k, v, d_o, one) == MR_OK);
+    mr_stream* wide = mr_stream_create(0, 16, -1);
+    CHECK(run(wide, c, MR_F32, MR_F32, q, k, v, d_o, many) == MR_OK);
+    mr_stream_destroy(wide);
+    for (size_t i = 0; i < one.size(); i++) CHECK(one[i] == many[i]);
+  }
+}
+
+TEST(attention_bf16) {
+  for (const Case& c : CASES)
+    for (int32_t compute : {MR_F32, MR_BF16}) {
+      int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
+      Buffer q(MR_BF16, numbers(qn, 1, 2)), k(MR_BF16, numbers(kn, 2, 2)), v(MR_BF16, numbers(kn, 3)),
+          d_o(MR_BF16, numbers(qn, 4));
+      Expected e = reference(c, q, k, v, d_o);
+      // the avx512bf16 path has other sums in bf16 compute: every stream against the reference, not against each other
+      each_stream([&](mr_stream* s, const std::string& where) {
+        if (mr_stream_threads(s) == 3) return;
+        Buffers y = unset(c, MR_BF16);
+        CHECK(run(s, c, compute, MR_BF16, q, k, v, d_o, y) == MR_OK);
+        compare(where.c_str(), y, e, 0.01, compute == MR_BF16 ? 0.03 : 0.012);
+      });
+    }
+}
+
+// bf16 storage with fp32 compute rounds the fp32 result once, at the end.
+TEST(attention_bf16_storage_rounds_once) {
+  Case c = {{0, 40, 140}, 4, 2, 32, 0};
+  int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
+  Buffer q(MR_BF16, numbers(qn, 1, 2)), k(MR_BF16, numbers(kn, 2, 2)), v(MR_BF16, numbers(kn, 3)),
+      d_o(MR_BF16, numbers(qn, 4));
+  auto widened = [](const Buffer& x) {
+    Floats y;
+    for (int64_t i = 0; i < x.size(); i++) y.push_back(x[i]);
+    return Buffer(y);
+  };
+  Stream s;
+  Buffers narrow = unset(c, MR_BF16), wide = unset(c, MR_F32);
+  CHECK(run(s, c, MR_F32, MR_BF16, q, k, v, d_o, narrow) == MR_OK);
+  CHECK(run(s, c, MR_F32, MR_F32, widened(q), widened(k), widened(v), widened(d_o), wide) == MR_OK);
+  for (int64_t i = 0; i < qn; i++) CHECK(narrow[0][i] == bf16_to_float(float_to_bf16(wide[0][i])));
+  CHECK(narrow[1] == wide[1]);
+  for (int64_t i = 0; i < kn; i++)
+    CHECK(narrow[4][i] == bf16_to_float(float_to_bf16(wide[4][i])));  // dv has no share in o
+}
+
+TEST(attention_refuse) {
+  Stream s;
+  float x[64] = {};
+  int32_t good[] = {0, 2}, late[] = {1, 2}, falling[] = {0, 2, 1};
+  auto forward = [&](int32_t dtype, const int32_t* cu, int64_t n, int64_t heads, int64_t kv_heads, int64_t d,
+                     const float* q) {
+    return mr_attention_forward(s, MR_F32, dtype, n, cu, heads, kv_heads, d, 1, 0, q, x, x, x, x);
+  };
+  refused(forward(MR_F16, good, 1, 2, 1, 4, x), "attention_forward");
+  refused(forward(MR_F32, late, 1, 2, 1, 4, x), "attention_forward");
+  refused(forward(MR_F32, falling, 2, 2, 1, 4, x), "attention_forward");
+  refused(forward(MR_F32, good, 1, 3, 2, 4, x), "attention_forward");
+  refused(forward(MR_F32, good, 1, 2, 1, 0, x), "attention_forward");
+  refused(forward(MR_F32, nullptr, 1, 2, 1, 4, x), "attention_forward");
+  refused(forward(MR_F32, good, 1, 2, 1, 4, nullptr), "attention_forward");
+  refused(mr_attention_forward(s, 9, MR_F32, 1, good, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_forward(s, MR_F32, MR_F32, 1, good, 2, 1, 4, 1, -1, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_backward(s, MR_F32, MR_F32, 1, late, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, x),
+          "attention_backward");
+  refused(mr_attention_backward(s, MR_F32, MR_F32, 1, good, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, nullptr),
+          "attention_backward");
+}
