@@ -1,0 +1,53 @@
+import { expect, test } from 'bun:test';
+import type { JobEvent } from '../../src/events';
+import { runJob } from '../../src/job';
+import type { SelftestRequest } from '../../src/run/request';
+import { availablePaths } from '../../src/selftest/run';
+
+const REQUEST: SelftestRequest = { device: 'auto', threads: 1, isa: null, only: 'fill' };
+
+async function run(request: Partial<SelftestRequest>, cancelled = () => false) {
+  const events: JobEvent[] = [];
+  const result = await runJob(
+    'selftest',
+    { ...REQUEST, ...request },
+    { emit: (event) => events.push(event), cancelled },
+  );
+  return { ...result, events };
+}
+
+test('the document has stable keys', async () => {
+  const { exitCode, document, events } = await run({});
+  expect(exitCode).toBe(0);
+  const report = document as Record<string, unknown>;
+  expect(Object.keys(report)).toEqual([
+    'device',
+    'isa',
+    'threads',
+    'otherPaths',
+    'otherThreads',
+    'ops',
+    'passed',
+    'failed',
+  ]);
+  expect(report).toMatchObject({ threads: 1, otherThreads: 3, failed: 0, isa: availablePaths().at(-1) });
+  const [op] = report.ops as Record<string, unknown>[];
+  expect(Object.keys(op!)).toEqual(['op', 'cases', 'failed', 'worstShare', 'results']);
+  expect(events.filter(({ kind }) => kind === 'progress').length).toBe(op!.cases as number);
+});
+
+test('the table has one line per op', async () => {
+  const { text } = await run({ only: 'mr_rope', isa: 'portable' });
+  expect(text).toMatch(/^op +cases +worst share of tolerance\nrope +10 +\d+\.\d% {2}ok\n/);
+  expect(text).toContain('cpu:portable, 1 thread; repeated with 3 threads');
+  expect(text).toEndWith('10 cases passed, 0 failed');
+});
+
+test('a path this machine lacks, a device it lacks, an op nobody knows', async () => {
+  expect((await run({ device: 'cuda' })).exitCode).toBe(4);
+  expect(run({ only: 'convolution' })).rejects.toMatchObject({ code: 'usage' });
+});
+
+test('stops when asked to', async () => {
+  expect(run({}, () => true)).rejects.toMatchObject({ code: 'interrupted' });
+});
