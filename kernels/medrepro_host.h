@@ -30,6 +30,11 @@ MR_API int32_t mr_unmap_file(void* address, int64_t bytes);
 /* Peak resident set of this process in bytes (VmHWM). */
 MR_API double mr_peak_memory(void);
 
+/* Keeps every thread busy with `steps` rounds of independent multiply-adds on registers (compute: MR_F32, or MR_BF16 where
+ * the path has an instruction for it) and returns how many floating-point operations that was; 0 where there is no such
+ * measurement (the portable path). Timed by the caller, it is the machine's peak. */
+MR_API double mr_multiply_add(mr_stream* s, int32_t compute, int64_t steps);
+
 /* Double-precision functions with our own arithmetic (no libm: it dispatches by CPU and version), error below 1 ulp or so:
  * results are the same bits everywhere. */
 MR_API double mr_exp(double x);

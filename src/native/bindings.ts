@@ -81,6 +81,7 @@ const HOST_SYMBOLS = {
   mr_map_file: { args: ['ptr', 'ptr'], returns: 'ptr' },
   mr_unmap_file: { args: ['ptr', 'i64'], returns: 'i32' },
   mr_peak_memory: { args: [], returns: 'f64' },
+  mr_multiply_add: { args: ['ptr', 'i32', 'i64'], returns: 'f64' },
   mr_exp: { args: ['f64'], returns: 'f64' },
   mr_log: { args: ['f64'], returns: 'f64' },
   mr_sin: { args: ['f64'], returns: 'f64' },
@@ -206,6 +207,16 @@ export class HostLibrary {
    */
   peakMemory(): number {
     return this.symbols.mr_peak_memory();
+  }
+  /**
+   * Keeps every thread busy with `steps` rounds of independent multiply-adds on registers (compute: MR_F32, or
+   * MR_BF16 where the path has an instruction for it) and returns how many floating-point operations that was; 0
+   * where there is no such measurement (the portable path). Timed by the caller, it is the machine's peak.
+   */
+  multiplyAdd(s: Address, compute: number, steps: number): number {
+    i32(compute, 'mr_multiply_add', 'compute');
+    i64(steps, 'mr_multiply_add', 'steps');
+    return this.symbols.mr_multiply_add(s, compute, steps);
   }
   /**
    * Double-precision functions with our own arithmetic (no libm: it dispatches by CPU and version), error below 1

@@ -12,8 +12,10 @@ import {
   type Address,
   DeviceLibrary,
   HostLibrary,
+  MR_BF16,
   MR_ERR_ARGUMENT,
   MR_ERR_MEMORY,
+  MR_F32,
   MR_ISA_AVX2,
   MR_ISA_AVX512,
   MR_ISA_AVX512BF16,
@@ -61,6 +63,7 @@ export class Device {
     private readonly base: Address,
     capacity: number,
     private readonly stop: (() => boolean) | null,
+    private readonly stream: Address,
     private readonly close: () => void,
   ) {
     this.arena = new Arena(capacity);
@@ -94,7 +97,7 @@ export class Device {
     const name = ISA_NAMES[host.streamIsa(stream)]!;
     const ops = new Ops(library.table, stream, fail);
     const stop = options.cancelled ?? null;
-    return new Device(ops, `cpu:${name}`, name, host.streamThreads(stream), base, capacity, stop, () => {
+    return new Device(ops, `cpu:${name}`, name, host.streamThreads(stream), base, capacity, stop, stream, () => {
       library.deviceFree(stream, base, capacity);
       library.streamDestroy(stream);
     });
@@ -103,7 +106,7 @@ export class Device {
   /** A device that only counts memory: ops do nothing, reading gives zeros. */
   static plan(): Device {
     const nothing = Object.fromEntries(OP_NAMES.map((name) => [camel(name.slice(3)), () => {}]));
-    return new Device(nothing as unknown as Ops, 'plan', 'portable', 1, 4096, 2 ** 50, null, () => {});
+    return new Device(nothing as unknown as Ops, 'plan', 'portable', 1, 4096, 2 ** 50, null, 0, () => {});
   }
 
   get planned(): boolean {
@@ -118,6 +121,20 @@ export class Device {
   /** @throws MedreproError `interrupted` when the user asked to stop. Called between blocks, so at most one block's time late. */
   checkCancelled(): void {
     if (this.stop?.()) throw interruptedError();
+  }
+
+  /**
+   * Multiply-adds per second with every operand in a register, in FLOP/s: the best of a few short rounds. 0 where the path
+   * has no such measurement.
+   */
+  measurePeak(compute: 'fp32' | 'bf16'): number {
+    let best = 0;
+    for (let round = 0; round < 5; round++) {
+      const start = performance.now();
+      const flops = hostLibrary().multiplyAdd(this.stream, compute === 'fp32' ? MR_F32 : MR_BF16, 500_000);
+      best = Math.max(best, flops / ((performance.now() - start) / 1e3));
+    }
+    return best;
   }
 
   // ---- memory -------------------------------------------------------------------------------------------------

@@ -1,0 +1,82 @@
+/** `medrepro bench`: what this machine reaches, beside what it could reach. */
+import type { Compute } from '../autograd/ops/linear';
+import { EXIT } from '../errors';
+import type { JobContext, JobResult } from '../job';
+import { checkDevice } from '../jobs/scale';
+import { Device } from '../native/device';
+import type { BenchRequest } from '../run/request';
+import { table } from '../verify/text';
+import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
+import { benchTrainStep, TRAIN_SHAPES, type TrainStepResult } from './train-step';
+
+export async function benchJob(request: unknown, context: JobContext): Promise<JobResult> {
+  const asked = request as BenchRequest;
+  const unusable = checkDevice(asked);
+  if (unusable !== null) return unusable;
+  const wanted = (name: string): boolean => asked.only === null || name.includes(asked.only);
+  const options = { threads: asked.threads ?? 0, ...(asked.isa === null ? {} : { isa: asked.isa }) };
+
+  const device = Device.cpu({ ...options, cancelled: context.cancelled });
+  const { isa, threads } = device;
+  const computes: readonly Compute[] = isa === 'avx512bf16' ? ['fp32', 'bf16'] : ['fp32'];
+  const peaks = Object.fromEntries(computes.map((compute) => [compute, device.measurePeak(compute)]));
+  const gemms: GemmResult[] = [];
+  for (const shape of GEMM_SHAPES) {
+    if (!wanted(`gemm ${shape.name}`)) continue;
+    context.emit({ kind: 'stage', name: 'bench', detail: `gemm ${shape.name}` });
+    for (const compute of computes) {
+      device.checkCancelled();
+      gemms.push(...benchGemm(device, shape, compute));
+    }
+  }
+  device.destroy();
+
+  const steps: TrainStepResult[] = [];
+  for (const name of Object.keys(TRAIN_SHAPES)) {
+    if (!wanted(`train ${name}`)) continue;
+    for (const compute of computes) {
+      context.emit({ kind: 'stage', name: 'bench', detail: `train ${name} ${compute}` });
+      steps.push(benchTrainStep(name, compute, options));
+    }
+  }
+  return {
+    exitCode: EXIT.ok,
+    text: render(isa, threads, peaks, gemms, steps),
+    document: { isa, threads, peakFlops: peaks, gemm: gemms, train: steps },
+  };
+}
+
+function render(
+  isa: string,
+  threads: number,
+  peaks: Readonly<Record<string, number>>,
+  gemms: readonly GemmResult[],
+  steps: readonly TrainStepResult[],
+): string {
+  const gigaflops = (value: number): string => (value / 1e9).toFixed(0);
+  const measured = Object.entries(peaks).map(([compute, flops]) => `${compute} ${gigaflops(flops)} GFLOP/s`);
+  const blocks = [`${isa}, ${threads} threads; multiply-add peak: ${measured.join(', ')}`];
+  if (gemms.length > 0) {
+    const rows = gemms.map(({ name, compute, layout, m, n, k, microseconds, flops, share }) => [
+      name,
+      compute,
+      layout,
+      `${m} x ${n} x ${k}`,
+      microseconds.toFixed(0),
+      gigaflops(flops),
+      share === null ? '-' : `${(100 * share).toFixed(0)}%`,
+    ]);
+    blocks.push(table(['gemm', 'compute', 'layout', 'm x n x k', 'us', 'GFLOP/s', 'of peak'], rows));
+  }
+  if (steps.length > 0) {
+    const rows = steps.map(({ shape, compute, tokensPerSecond, stepSeconds, peakBytes }) => [
+      shape,
+      compute,
+      tokensPerSecond.toFixed(1),
+      stepSeconds.toFixed(3),
+      (peakBytes / 1e6).toFixed(0),
+    ]);
+    blocks.push(table(['LoRA train step', 'compute', 'tokens/s', 's', 'process peak MB'], rows));
+  }
+  return blocks.join('\n\n');
+}
