@@ -70,7 +70,9 @@ export function parseConfig(text: string, file: string): DecoderConfig {
   }
   const config = ConfigFile(json);
   if (config instanceof type.errors) {
-    throw inputError(`${file}: ${config.map((one) => one.message).join('; ')}`, {
+    // two problems of one field come as a list over several lines
+    const problems = config.map(({ message }) => message.replace(/\s+/g, ' '));
+    throw inputError(`${file}: ${problems.join('; ')}`, {
       where: { file },
       remedy:
         'only plain Qwen3 checkpoints run in this version: no biases, sliding windows, rope scaling, quantised weights',

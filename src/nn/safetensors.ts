@@ -102,12 +102,12 @@ export function encodeSafetensors(
   metadata: Record<string, string> = {},
 ): Uint8Array[] {
   let offset = 0;
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
+  const header: [string, unknown][] = [['__metadata__', { format: 'pt', ...metadata }]];
   for (const { name, dtype, shape, data } of tensors) {
-    header[name] = { dtype: NAMES[dtype], shape, data_offsets: [offset, offset + data.length] };
+    header.push([name, { dtype: NAMES[dtype], shape, data_offsets: [offset, offset + data.length] }]);
     offset += data.length;
   }
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   // the data start on an 8-byte boundary: the header is padded with spaces
   const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(32);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);

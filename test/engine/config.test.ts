@@ -1,0 +1,137 @@
+/** `config.json`: both forms transformers writes are read, what is not implemented is refused by name, nothing crashes. */
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { MedreproError } from '../../src/errors';
+import { Device } from '../../src/native/device';
+import { configJson, type DecoderConfig, parseConfig } from '../../src/nn/config';
+import { loadModel } from '../../src/nn/model';
+import { PLAIN, readJson } from './support';
+
+type Fields = Record<string, unknown>;
+const FIXTURE = readJson<Fields>('qwen3', 'causal-tied', 'config.json');
+
+/** The fixture with fields changed; `undefined` leaves one out. */
+const config = (changes: Fields): string => JSON.stringify({ ...FIXTURE, ...changes });
+
+function outcome(text: string): DecoderConfig | MedreproError {
+  try {
+    return parseConfig(text, 'config.json');
+  } catch (error) {
+    if (!(error instanceof MedreproError)) throw error;
+    expect(error.code).toBe('input');
+    expect(error.message).toStartWith('config.json');
+    expect(error.message).not.toContain('\n');
+    return error;
+  }
+}
+
+const V4 = { rope_parameters: undefined, rope_theta: 1e6, rope_scaling: null, layer_types: undefined };
+
+describe('what is read', () => {
+  const expected = parseConfig(config({}), 'config.json');
+
+  test('transformers 5 writes rope_parameters, 4 wrote rope_theta', () => {
+    expect(expected).toMatchObject({ vocabSize: 160, hiddenSize: 48, headDim: 16, ropeTheta: 1e6, labels: 0 });
+    expect(outcome(config(V4))).toEqual(expected);
+    expect(outcome(config({ ...V4, rope_scaling: undefined, sliding_window: null, max_window_layers: 2 }))).toEqual(
+      expected,
+    );
+    expect(outcome(config({ rope_parameters: { rope_type: 'default', rope_theta: 5 }, rope_theta: 7 }))).toMatchObject({
+      ropeTheta: 5,
+    });
+  });
+
+  test('a sliding window that is switched off', () => {
+    expect(outcome(config({ sliding_window: 4096, use_sliding_window: false }))).toEqual(expected);
+  });
+
+  test('what we write', () => {
+    const rest = { ...expected };
+    expect(outcome(configJson(rest, 'float32'))).toEqual(expected);
+  });
+
+  test('the classes of a classifier', () => {
+    const classifier = { architectures: ['Qwen3ForSequenceClassification'] };
+    const id2label = { 0: 'a', 1: 'b', 2: 'c' };
+    expect(outcome(config({ ...classifier, id2label }))).toMatchObject({ labels: 3 });
+    expect(outcome(config(classifier))).toMatchObject({ labels: 2 });
+    expect(outcome(config({ id2label }))).toMatchObject({ labels: 0 });
+  });
+
+  test('one eos of several', () => {
+    expect(outcome(config({ eos_token_id: [5, 6] }))).toMatchObject({ eosTokenId: 5 });
+    expect(outcome(config({ eos_token_id: null }))).toMatchObject({ eosTokenId: null });
+  });
+});
+
+describe('what is refused, by name', () => {
+  const cases: [string, Fields, string?][] = [
+    ['attention_bias', { attention_bias: true }],
+    ['use_sliding_window', { use_sliding_window: true, sliding_window: 4096 }],
+    ['layer_types', { layer_types: ['full_attention', 'sliding_attention'] }],
+    ['quantization_config', { quantization_config: { quant_method: 'bitsandbytes' } }],
+    ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 1e6, factor: 4 } }],
+    ['yarn', { ...V4, rope_scaling: { type: 'yarn', factor: 4 } }],
+    ['linear', { ...V4, rope_scaling: { rope_type: 'linear', factor: 2 } }],
+    // both fields: the second must not hide behind the first
+    ['yarn', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
+    ['model_type', { model_type: 'llama' }],
+    ['hidden_act', { hidden_act: 'gelu' }],
+    ['attention_dropout', { attention_dropout: 0.1 }],
+    ['rope_theta', { ...V4, rope_theta: undefined }],
+    ['rope_theta', { ...V4, rope_theta: 0 }],
+    ['num_key_value_heads', { num_key_value_heads: 3 }],
+    ['head_dim', { head_dim: 15 }],
+    ['head_dim', { head_dim: undefined }],
+    ['vocab_size', { vocab_size: 0 }],
+    ['hidden_size', { hidden_size: -48 }],
+    ['num_hidden_layers', { num_hidden_layers: 1.5 }],
+    ['rms_norm_eps', { rms_norm_eps: '1e-6' }],
+  ];
+  test.each(cases)('%s %j', (name, changes) => {
+    const error = outcome(config(changes));
+    expect(error).toBeInstanceOf(MedreproError);
+    expect((error as MedreproError).message).toContain(name);
+  });
+
+  test('every missing field at once', () => {
+    const error = outcome('{"model_type":"qwen3"}') as MedreproError;
+    for (const name of ['vocab_size', 'hidden_size', 'head_dim', 'rms_norm_eps']) expect(error.message).toContain(name);
+  });
+
+  test('what is no object', () => {
+    for (const text of ['', '{', '[]', 'null', '"qwen3"', '5', `${'['.repeat(1e5)}`, '{"model_type":"qwen3"} x']) {
+      expect(outcome(text)).toBeInstanceOf(MedreproError);
+    }
+  });
+});
+
+test('any value in any field is read or refused', () => {
+  const names = Object.keys({ ...FIXTURE, rope_theta: 0, rope_scaling: 0, id2label: 0, num_labels: 0 });
+  const extreme = fc.constantFrom(0, -1, 0.5, 1e300, 2 ** 53, 2 ** 31, null, true, '', [], {});
+  const changes = fc.dictionary(fc.constantFrom(...names), fc.oneof(extreme, fc.jsonValue()), { maxKeys: 3 });
+  fc.assert(
+    fc.property(changes, (fields) => void outcome(config(fields))),
+    { numRuns: 300 },
+  );
+});
+
+test('sizes no machine holds end in an error about the first tensor, not in an allocation', () => {
+  for (const changes of [
+    { vocab_size: 2 ** 40 },
+    { num_hidden_layers: 1e9 },
+    { hidden_size: 1e300 },
+    { head_dim: 2e9 },
+  ]) {
+    const parsed = outcome(config(changes)) as DecoderConfig;
+    const files = {
+      name: 'huge',
+      config: parsed,
+      sha256: '',
+      tensors: { tensors: new Map(), metadata: {}, close() {} },
+    };
+    expect(() => loadModel(Device.plan(), files, PLAIN)).toThrow(
+      'the checkpoint has no tensor model.embed_tokens.weight',
+    );
+  }
+});
