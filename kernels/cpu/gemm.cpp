@@ -18,20 +18,21 @@ namespace MR_PATH {
 
 constexpr int64_t SHARED_BYTES = 8 << 20;  // budget of the shared operand: a part of the last-level cache
 constexpr int64_t COLS = 256;               // of B against which rows of A pass: COLS x KC fp32 is a third of 1 MiB
-constexpr int64_t DIRECT_A_COLS = 64;       // A is packed when it is used more often than this
 
 struct Product {
   Mode mode;
   Operand a, b;
   int64_t m, n, words, block;
   float alpha;
+  int64_t threads;
   void* c;
   int32_t c_dtype;
   int64_t ldc;
   bool accumulate;
   bool transposed;   // C is stored transposed
   bool share_a;      // A is the shared operand
-  bool direct;       // the other operand is read in place
+  bool direct_a;     // A is read in place
+  bool direct_b;     // B is read in place; then share_a
   float* shared;     // the shared operand's K blocks, one after another
   int64_t slab;      // K words in this pass: [slab0, slab0 + slab)
   int64_t slab0;
@@ -55,22 +56,32 @@ static int64_t shared_lanes(const Product& p) { return p.share_a ? p.m : padded(
 static void pack_shared(mr_stream* s, const Product& p) {
   int64_t lanes = shared_lanes(p), panels = p.share_a ? panels_of(p.m) : ceil_div(lanes, NR);
   int64_t blocks = ceil_div(p.slab, p.block);
-  int64_t group = max64(1, 16384 / (ceil_div(lanes, panels) * min64(p.block, p.slab)));  // panels per task: 16K words or so
-  int64_t groups = ceil_div(panels, group);
+  // A task reads whole rows of memory: some panels at full depth, or some words of (nearly) all panels; 16K words or so.
+  const Operand& x = p.share_a ? p.a : p.b;
+  int64_t group = panels, depth = p.block;
+  if (x.k_stride == 1) {
+    group = max64(1, 16384 / (ceil_div(lanes, panels) * min64(p.block, p.slab)));
+  } else {
+    group = min64(panels, 64);
+    depth = max64(16, 16384 / (ceil_div(lanes, panels) * group) / 16 * 16);
+  }
+  int64_t groups = ceil_div(panels, group), depths = ceil_div(p.block, depth);
   auto body = [&](int64_t task) {
-    int64_t w = task / groups * p.block, kc = min64(p.block, p.slab - w);
-    int64_t first = task % groups * group, last = min64(first + group, panels);
+    int64_t w = task / (groups * depths) * p.block, kc = min64(p.block, p.slab - w);
+    int64_t first = task % groups * group, last = min64(first + group, panels), from = task / groups % depths * depth;
+    KPart part = {p.slab0 + w, kc, from, min64(depth, kc - from)};
     float* dst = p.shared + w * lanes;
     if (p.share_a) {
-      pack_a_block(p.mode, p.a, 0, p.m, first, last, p.slab0 + w, kc, dst);
+      pack_a_block(p.mode, p.a, 0, p.m, first, last, part, dst);
     } else {
-      pack_b_block(p.mode, p.b, first * NR, min64(last * NR, p.n) - first * NR, p.slab0 + w, kc, dst + first * NR * kc);
+      pack_b_block(p.mode, p.b, first * NR, min64(last * NR, p.n) - first * NR, part, dst + first * NR * kc);
     }
   };
-  if (blocks * groups <= 2) {  // too little to wake anybody
-    for (int64_t task = 0; task < blocks * groups; task++) body(task);
+  int64_t tasks = blocks * groups * depths;
+  if (tasks <= 2) {  // too little to wake anybody
+    for (int64_t task = 0; task < tasks; task++) body(task);
   } else {
-    parallel(s, blocks * groups, body);
+    parallel(s, tasks, body);
   }
 }
 
@@ -82,21 +93,45 @@ static const char* in_place(const Product& p, const Operand& x, int64_t l, int64
   return (const char*)x.data + (l * x.lane_stride + k * x.k_stride) * dtype_bytes(x.dtype);
 }
 
+// Bytes from one stored row to the next.
+static int64_t row_bytes(const Operand& x) { return (x.k_stride == 1 ? x.lane_stride : x.k_stride) * dtype_bytes(x.dtype); }
+
+// What follows the K block at word w of lanes [lane0, lane0 + lanes): the next K block, or after the last one the first of
+// the lanes that this thread will probably be given next. It is touched during `kernels` calls of micro-kernels.
+static Ahead next_of(const Product& p, const Operand& x, int64_t lane0, int64_t lanes, int64_t w, int64_t kernels) {
+  int64_t next = p.slab0 + w + p.block;
+  if (w + p.block >= p.slab) lane0 += lanes * p.threads, next = p.slab0;
+  lanes = min64(lanes, x.lanes - lane0);
+  if (lanes <= 0) return {};
+  int64_t depth = min64(p.block * (p.mode == MODE_PAIR ? 2 : 1), x.k - next * (p.mode == MODE_PAIR ? 2 : 1));
+  Ahead ahead = {in_place(p, x, lane0, next), lanes, depth, row_bytes(x), 0, 0};
+  if (x.k_stride != 1) ahead.rows = depth, ahead.bytes = lanes;
+  ahead.bytes *= dtype_bytes(x.dtype);
+  ahead.lines = min64(32, ceil_div(ahead.rows * ceil_div(ahead.bytes, 64), max64(1, kernels)));
+  return ahead;
+}
+
 // Columns [col0, col0 + cols) x all rows in panels [panel0, panel1) of the shared A.
 static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1, float* packed) {
-  int64_t row0 = panel_begin(panel0, p.m);
+  int64_t row0 = panel_begin(panel0, p.m), rows = panel_begin(panel1, p.m) - row0;
   // with few rows a packed panel is used once: keep it in the first-level cache
-  int64_t step = panel1 - panel0 <= 2 ? NR : cols, direct = p.direct ? cols / NR * NR : 0;
+  int64_t step = panel1 - panel0 <= 2 ? NR : cols, direct = p.direct_b ? cols / NR * NR : 0;
   for (int64_t w = 0; w < p.slab; w += p.block) {
     int64_t kc = min64(p.block, p.slab - w);
     const float* a = p.shared + w * p.m + row0 * kc;
+    Ahead ahead = next_of(p, p.b, col0, cols, w, ceil_div(rows, p.direct_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
     if (direct > 0)
-      multiply_direct_b(p.mode, p.m, direct, kc, a, in_place(p, p.b, col0, p.slab0 + w), p.b.k_stride * dtype_bytes(p.b.dtype),
+      multiply_direct_b(p.mode, p.m, direct, kc, a, in_place(p, p.b, col0, p.slab0 + w), row_bytes(p.b),
                         p.alpha, target_of(p, p.slab0 + w, row0, col0));
     for (int64_t col = col0 + direct; col < col0 + cols; col += step) {
       int64_t count = min64(step, col0 + cols - col);
-      pack_b_block(p.mode, p.b, col, count, p.slab0 + w, kc, packed);
-      multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, p.alpha, target_of(p, p.slab0 + w, row0, col));
+      pack_b_block(p.mode, p.b, col, count, {p.slab0 + w, kc, 0, kc}, packed);
+      Target target = target_of(p, p.slab0 + w, row0, col);
+      if (p.direct_a) {
+        multiply_direct_a(p.mode, rows, count, kc, in_place(p, p.a, row0, p.slab0 + w), row_bytes(p.a), packed, p.alpha, target, &ahead);
+      } else {
+        multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, p.alpha, target, &ahead);
+      }
     }
   }
 }
@@ -107,15 +142,17 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
   for (int64_t w = 0; w < p.slab; w += p.block) {
     int64_t kc = min64(p.block, p.slab - w);
     const float* b = p.shared + w * width;
-    if (p.direct) {
-      multiply_direct_a(p.mode, rows, cols, kc, in_place(p, p.a, row0, p.slab0 + w), p.a.lane_stride * dtype_bytes(p.a.dtype),
-                        b + col0 * kc, p.alpha, target_of(p, p.slab0 + w, row0, col0));
+    Ahead ahead = {};
+    if (!p.direct_a) ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, MR) * ceil_div(cols, NR));
+    if (p.direct_a) {
+      multiply_direct_a(p.mode, rows, cols, kc, in_place(p, p.a, row0, p.slab0 + w), row_bytes(p.a),
+                        b + col0 * kc, p.alpha, target_of(p, p.slab0 + w, row0, col0), &ahead);
       continue;
     }
-    pack_a_block(p.mode, p.a, row0, rows, 0, panels_of(rows), p.slab0 + w, kc, packed);
+    pack_a_block(p.mode, p.a, row0, rows, 0, panels_of(rows), {p.slab0 + w, kc, 0, kc}, packed);
     for (int64_t col = col0; col < col0 + cols; col += COLS)
       multiply_panels(p.mode, 0, panels_of(rows), rows, min64(COLS, col0 + cols - col), kc, packed, b + col * kc, p.alpha,
-                      target_of(p, p.slab0 + w, row0, col));
+                      target_of(p, p.slab0 + w, row0, col), &ahead);
   }
 }
 
@@ -166,8 +203,8 @@ static int32_t multiply(mr_stream* s, Product p) {
     p.transposed = true;
   }
   p.share_a = p.m <= p.n;
-  p.direct = p.share_a ? p.m <= TALL_MR && p.b.lane_stride == 1 && readable_in_place(p.mode, p.b)
-                       : p.n <= DIRECT_A_COLS && p.a.k_stride == 1 && readable_in_place(p.mode, p.a);
+  p.direct_b = p.share_a && p.m <= TALL_MR && p.b.lane_stride == 1 && readable_in_place(p.mode, p.b);
+  p.direct_a = p.m > TALL_MR && p.a.k_stride == 1 && readable_in_place(p.mode, p.a);
   int64_t lanes = shared_lanes(p);
   int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
   p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);
@@ -178,7 +215,7 @@ static int32_t multiply(mr_stream* s, Product p) {
   if (p.shared == nullptr) return fail(MR_ERR_MEMORY, "mr_gemm: no memory for packing");
   for (p.slab0 = 0; p.slab0 < p.words; p.slab0 += slab) {
     p.slab = min64(slab, p.words - p.slab0);
-    pack_shared(s, p);
+    if (!(p.share_a && p.direct_a)) pack_shared(s, p);
     int32_t code = multiply_all(s, p);
     if (code != MR_OK) return code;
   }
@@ -215,7 +252,7 @@ int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, in
   p.a = operand_a(trans_a, m, k, a, lda, a_dtype);
   p.b = operand_b(trans_b, n, k, b, ldb, b_dtype);
   p.m = m, p.n = n, p.words = words_of(p.mode, k), p.block = k_block(p.words);
-  p.alpha = alpha, p.c = c, p.c_dtype = c_dtype, p.ldc = ldc, p.accumulate = accumulate != 0;
+  p.alpha = alpha, p.threads = s->threads, p.c = c, p.c_dtype = c_dtype, p.ldc = ldc, p.accumulate = accumulate != 0;
   return multiply(s, p);
 }
 

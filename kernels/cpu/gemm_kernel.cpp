@@ -199,7 +199,7 @@ static const Kernels& kernels_of(Mode) { return WORD_KERNELS; }
 // ---- loops over tiles ---------------------------------------------------------------------------------------------------
 
 void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
-                     const float* b, float alpha, const Target& target) {
+                     const float* b, float alpha, const Target& target, Ahead* ahead) {
   const Kernels& kernels = kernels_of(mode);
   int64_t row0 = panel_begin(first, m);
   for (int64_t i = first; i < last; i++) {
@@ -207,6 +207,7 @@ void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t 
     const char* panel_a = (const char*)(a + row * kc);
     for (int64_t col = 0; col < n; col += NR) {
       int64_t cols = min64(NR, n - col), width = panel_width(cols);
+      touch(ahead);
       const char* panel_b = (const char*)(b + col * kc);
       if (MR == TALL_MR || (width == NR && rows <= MR)) {
         kernels.wide[rows](kc, panel_a, 0, panel_b, NR * 4, (int)cols, alpha, shift(target, row, col));
@@ -220,13 +221,14 @@ void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t 
 }
 
 void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
-                       float alpha, const Target& target) {
+                       float alpha, const Target& target, Ahead* ahead) {
   const Kernels& kernels = kernels_of(mode);
   int64_t groups = ceil_div(m, DIRECT_MR), base = m / groups, longer = m % groups;
   for (int64_t i = 0, row = 0; i < groups; i++) {
     int64_t rows = base + (i < longer);
     for (int64_t col = 0; col < n; col += NR) {
       int64_t cols = min64(NR, n - col), width = panel_width(cols);
+      touch(ahead);
       Kernel run = width == NR ? kernels.direct_a[rows] : kernels.direct_a_narrow[rows];
       run(kc, a + row * a_row, a_row, (const char*)(b + col * kc), width * 4, (int)cols, alpha, shift(target, row, col));
     }

@@ -91,16 +91,33 @@ MR_INLINE Target shift(const Target& t, int64_t row, int64_t col) {
   return r;
 }
 
+// Memory that will be packed next: `rows` rows of `bytes`, `stride` apart. The tile loops below touch a few cache lines of
+// it before every micro-kernel, so that it has arrived in the second-level cache when its turn comes.
+struct Ahead {
+  const char* row;  // nullptr: nothing
+  int64_t rows, bytes, stride;
+  int64_t at;     // bytes of this row already touched
+  int64_t lines;  // per micro-kernel
+};
+MR_INLINE void touch(Ahead* ahead) {
+  for (int64_t i = 0; i < ahead->lines && ahead->rows > 0; i++) {
+    __builtin_prefetch(ahead->row + ahead->at, 0, 2);
+    ahead->at += 64;
+    if (ahead->at < ahead->bytes) continue;
+    ahead->at = 0, ahead->row += ahead->stride, ahead->rows--;
+  }
+}
+
 // One K block, from packed operands: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a: those
 // panels (kc x rows each, one after another). b: panels of kc x panel_width, panel j begins at b + j * NR * kc. The target
 // is seen from the first of these rows.
 void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
-                     const float* b, float alpha, const Target& target);
+                     const float* b, float alpha, const Target& target, Ahead* ahead);
 
 // The same with A read where it lies: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k when
 // the mode is MODE_PAIR.
 void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
-                       float alpha, const Target& target);
+                       float alpha, const Target& target, Ahead* ahead);
 
 // The same for one panel of m <= TALL_MR rows with B read where it lies: element k of column j at b + k * b_row + size * j
 // (bytes), fp32, or bf16 with two rows to a word when the mode is MODE_PAIR. n must be a multiple of NR.

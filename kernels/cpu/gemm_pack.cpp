@@ -185,26 +185,26 @@ void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64
 
 // Where lanes lie next to one another, a few words of every panel are copied before the next few: whole rows of memory are
 // read in order, not 64 bytes of each.
-static int64_t words_per_turn(const Operand& x, int64_t words) { return x.k_stride == 1 ? words : 8; }
+static int64_t words_per_turn(const Operand& x, const KPart& part) { return x.k_stride == 1 ? part.count : 16; }
 
 void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
-                  int64_t word0, int64_t words, float* dst) {
-  int64_t turn = words_per_turn(a, words);
-  for (int64_t w = 0; w < words; w += turn) {
+                  const KPart& part, float* dst) {
+  int64_t turn = words_per_turn(a, part), end = part.first + part.count;
+  for (int64_t w = part.first; w < end; w += turn) {
     for (int64_t i = first_panel; i < last_panel; i++) {
       int64_t begin = panel_begin(i, rows), count = panel_begin(i + 1, rows) - begin;
-      pack_panel(mode, a, row0 + begin, count, word0 + w, min64(turn, words - w), count, dst + begin * words + w * count);
+      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(turn, end - w), count, dst + begin * part.words + w * count);
     }
   }
 }
 
-void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst) {
-  int64_t turn = words_per_turn(b, words);
-  for (int64_t w = 0; w < words; w += turn) {
+void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, const KPart& part, float* dst) {
+  int64_t turn = words_per_turn(b, part), end = part.first + part.count;
+  for (int64_t w = part.first; w < end; w += turn) {
     for (int64_t col = 0; col < cols; col += NR) {
       int64_t width = panel_width(cols - col);
-      pack_panel(mode, b, col0 + col, min64(NR, cols - col), word0 + w, min64(turn, words - w), width,
-                 dst + col * words + w * width);
+      pack_panel(mode, b, col0 + col, min64(NR, cols - col), part.word0 + w, min64(turn, end - w), width,
+                 dst + col * part.words + w * width);
     }
   }
 }

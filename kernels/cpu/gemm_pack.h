@@ -32,13 +32,19 @@ bool readable_in_place(Mode mode, const Operand& x);
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst);
 
-// Panels first_panel to last_panel - 1 of rows [row0, row0 + rows), which are cut as panel_begin says. dst is where panel 0
-// goes; all panels take rows * words.
-void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
-                  int64_t word0, int64_t words, float* dst);
+// Part of a K block of a whole operand's panels: the block is words [word0, word0 + words), of which [word0 + first,
+// word0 + first + count) are packed here.
+struct KPart {
+  int64_t word0, words, first, count;
+};
 
-// B's panels of NR lanes, the last one panel_width wide: dst holds padded(cols) * words.
-void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, int64_t word0, int64_t words, float* dst);
+// Panels first_panel to last_panel - 1 of rows [row0, row0 + rows), which are cut as panel_begin says. dst is where panel 0
+// goes; all panels take rows * part.words.
+void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
+                  const KPart& part, float* dst);
+
+// B's panels of NR lanes, the last one panel_width wide: dst holds padded(cols) * part.words.
+void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, const KPart& part, float* dst);
 
 }  // namespace MR_PATH
 }  // namespace mr

@@ -27,16 +27,17 @@ int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m
   float* pa = (float*)scratch(SCRATCH_PACK_A, min64(m, ROWS) * block * 4);
   float* pb = (float*)scratch(SCRATCH_PACK_B, padded(min64(n, COLS)) * block * 4);
   if (pa == nullptr || pb == nullptr) return fail(MR_ERR_MEMORY, "gemm: no memory for packing");
+  Ahead none = {};
   for (int64_t row = 0; row < m; row += ROWS) {
     int64_t rows = min64(ROWS, m - row);
     for (int64_t w = 0; w < words; w += block) {
       int64_t kc = min64(block, words - w);
-      pack_a_block(mode, oa, row, rows, 0, panels_of(rows), w, kc, pa);
+      pack_a_block(mode, oa, row, rows, 0, panels_of(rows), {w, kc, 0, kc}, pa);
       Target target = block_target(c, ldc, accumulate || w > 0);
       for (int64_t col = 0; col < n; col += COLS) {
         int64_t cols = min64(COLS, n - col);
-        pack_b_block(mode, ob, col, cols, w, kc, pb);
-        multiply_panels(mode, 0, panels_of(rows), rows, cols, kc, pa, pb, alpha, shift(target, row, col));
+        pack_b_block(mode, ob, col, cols, {w, kc, 0, kc}, pb);
+        multiply_panels(mode, 0, panels_of(rows), rows, cols, kc, pa, pb, alpha, shift(target, row, col), &none);
       }
     }
   }
@@ -54,7 +55,10 @@ void pack_b(int32_t compute, int32_t trans_b, int64_t n, int64_t k, const void* 
   Operand ob = operand_b(trans_b, n, k, b, ldb, b_dtype);
   int64_t words = words_of(mode, k), block = k_block(words), width = padded(n);
   for (int64_t w = 0; w < words; w += block)
-    pack_b_block(mode, ob, 0, n, w, min64(block, words - w), (float*)packed + w * width);
+    {
+    int64_t kc = min64(block, words - w);
+    pack_b_block(mode, ob, 0, n, {w, kc, 0, kc}, (float*)packed + w * width);
+  }
 }
 
 int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int64_t k, float alpha, const void* a,
@@ -65,15 +69,16 @@ int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int6
   if (words == 0 && !accumulate) clear(m, n, c, ldc);
   float* pa = (float*)scratch(SCRATCH_PACK_A, min64(m, ROWS) * block * 4);
   if (pa == nullptr) return fail(MR_ERR_MEMORY, "gemm: no memory for packing");
+  Ahead none = {};
   for (int64_t row = 0; row < m; row += ROWS) {
     int64_t rows = min64(ROWS, m - row);
     for (int64_t w = 0; w < words; w += block) {
       int64_t kc = min64(block, words - w);
-      pack_a_block(mode, oa, row, rows, 0, panels_of(rows), w, kc, pa);
+      pack_a_block(mode, oa, row, rows, 0, panels_of(rows), {w, kc, 0, kc}, pa);
       const float* pb = (const float*)packed + w * width;
       Target target = block_target(c, ldc, accumulate || w > 0);
       for (int64_t col = 0; col < n; col += COLS)
-        multiply_panels(mode, 0, panels_of(rows), rows, min64(COLS, n - col), kc, pa, pb + col * kc, alpha, shift(target, row, col));
+        multiply_panels(mode, 0, panels_of(rows), rows, min64(COLS, n - col), kc, pa, pb + col * kc, alpha, shift(target, row, col), &none);
     }
   }
   return MR_OK;
