@@ -26,8 +26,13 @@ export class Draws {
 
   /** n numbers of mean 0 and standard deviation `scale` (sums of four uniforms), as `dtype` can hold them. */
   values(dtype: FloatDtype, n: number, scale = 1): Float64Array {
-    const one = (): number => (this.unit() + this.unit() + this.unit() + this.unit() - 2) * Math.sqrt(3) * scale;
-    return Float64Array.from({ length: n }, () => roundTo(dtype, one()));
+    const x = new Float64Array(n);
+    const factor = Math.sqrt(3) * scale;
+    for (let i = 0; i < n; i++) {
+      const value = (this.unit() + this.unit() + this.unit() + this.unit() - 2) * factor;
+      x[i] = dtype === 'f32' ? Math.fround(value) : roundTo(dtype, value);
+    }
+    return x;
   }
 
   /** n integers in [0, below). */

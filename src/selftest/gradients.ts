@@ -7,7 +7,7 @@
 import type { Numbers } from './reference/formats';
 
 /** Near the cube root of the double's epsilon, where both errors are equal; a power of two, so that x + h is exact. */
-const STEP = 2 ** -17;
+export const STEP = 2 ** -17;
 
 /**
  * The gradient of `f` at `x`, for the coordinates asked for (all by default) and 0 elsewhere.

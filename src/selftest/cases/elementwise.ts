@@ -2,7 +2,7 @@
 import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
-import { gradient, project } from '../gradients';
+import { gradient, project, STEP } from '../gradients';
 import * as reference from '../reference/elementwise';
 import { type FloatDtype, type Numbers, rounded, roundTo } from '../reference/formats';
 
@@ -184,9 +184,6 @@ function swigluBackwardCase(n: number, dtype: Activation, inPlace: boolean): Cas
     expected,
   });
 }
-
-/** The step of central differences, as in gradients.ts. */
-const STEP = 2 ** -17;
 
 interface DropoutShape {
   readonly n: number;

@@ -118,6 +118,9 @@ const SKINNY: readonly (readonly [number, number, number])[] = [
   [4, 133, 70],
   [8, 90, 33],
   [100, 16, 129],
+  [700, 8, 601],
+  [601, 300, 8],
+  [8, 601, 700],
 ];
 
 /** The cases of this file. */
@@ -153,6 +156,10 @@ export function gemmCases(): Case[] {
     cases.push({ ...PLAIN, m: 17, n: 34, k: 67, layout, compute: 'bf16' });
     cases.push({ ...PLAIN, m: 30, n: 50, k: 801, layout, compute: 'bf16', a: 'bf16', b: 'bf16', accumulate: 1 });
   }
+  // more than one block of rows (512), of columns (256) and of depth, and several tasks
+  cases.push({ ...PLAIN, m: 150, n: 530, k: 390 });
+  cases.push({ ...PLAIN, m: 530, n: 270, k: 100, layout: 'TN', accumulate: 1 });
+  cases.push({ ...PLAIN, m: 40, n: 600, k: 1001, layout: 'NN', compute: 'bf16', a: 'bf16', b: 'bf16', c: 'bf16' });
   // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
   cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
   cases.push({ ...PLAIN, m: 5, n: 7, k: 0 }, { ...PLAIN, m: 5, n: 7, k: 0, accumulate: 1 });
