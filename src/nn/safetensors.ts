@@ -65,13 +65,22 @@ export function openSafetensors(path: string): Safetensors {
   }
 }
 
-/** The same for a file that is already in memory; `bytes` stays referenced while the result is. */
+/** Bytes that tensors look at through bare addresses: nothing else would keep the collector from taking them. */
+const PINNED = new Set<Uint8Array>();
+
+/** The same for a file that is already in memory; its copy stays until `close`. */
 export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
   if (bytes.length === 0) throw broken(name, 'the file is empty');
   // a SharedArrayBuffer does not move, so the addresses stay true
   const pinned = new Uint8Array(new SharedArrayBuffer(bytes.length));
   pinned.set(bytes);
-  return parse(ptr(pinned), bytes.length, name, () => void pinned);
+  PINNED.add(pinned);
+  try {
+    return parse(ptr(pinned), bytes.length, name, () => void PINNED.delete(pinned));
+  } catch (error) {
+    PINNED.delete(pinned);
+    throw error;
+  }
 }
 
 /** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16). */
