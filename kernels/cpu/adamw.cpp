@@ -1,5 +1,7 @@
 // adamw.cpp: one step of torch.optim.AdamW (single tensor, no amsgrad, no maximize), in torch's order of fp32
-// operations: every line of the loop is one torch call, with its scalar rounded to fp32 where torch rounds it.
+// operations: every line of the loop is one torch call, with its scalar rounded to fp32 where torch rounds it and with
+// an fma where torch's CPU builds have one (lerp_, addcmul_). m and v come out with torch's bits; a parameter may
+// differ in the last bit, because torch takes its square root from a library that does not always round correctly.
 #include "op.h"
 
 namespace mr {
@@ -22,7 +24,7 @@ int32_t adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m
     p = p * decay;                                                                     // mul_
     first = small_mix ? fma(mix, g - first, first) : fma(mix_from_end, g - first, g);  // lerp_
     second = second * keep2;                                                           // mul_
-    second = second + mix2 * g * g;                                                    // addcmul_
+    second = fma(mix2 * g, g, second);                                                 // addcmul_
     V16 denominator = sqrt(second) / root_bias2 + epsilon;                             // sqrt, div, add_
     store(param + i, p + step * first / denominator, lanes);                           // addcdiv_
     store(m + i, first, lanes);

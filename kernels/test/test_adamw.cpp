@@ -20,8 +20,8 @@ TEST(adamw) {
         float g = gradients.back()[i] * (float)scale;
         volatile float p = p_ref[i] * (float)(1 - lr * decay);
         m_ref[i] = fmaf((float)(1 - beta1), g - m_ref[i], m_ref[i]);
-        volatile float v = v_ref[i] * (float)beta2, t = (float)(1 - beta2) * g, u = t * g;
-        v_ref[i] = v + u;
+        volatile float v = v_ref[i] * (float)beta2, t = (float)(1 - beta2) * g;
+        v_ref[i] = fmaf(t, g, v);
         volatile float root = sqrtf(v_ref[i]), quotient = root / (float)sqrt(bias2),
                        denominator = quotient + (float)eps;
         volatile float numerator = (float)(-(lr / bias1)) * m_ref[i], change = numerator / denominator;
