@@ -62,8 +62,9 @@ export function addLora(
     trainable.set(`base_model.model.${linear.name}.lora_A.weight`, a);
     trainable.set(`base_model.model.${linear.name}.lora_B.weight`, b);
   }
-  if (unmatched.size > 0) {
-    throw specError(`LoRA targets ${[...unmatched].join(', ')} name no linear of this model`, {
+  if (unmatched.size > 0 || trainable.size === 0) {
+    const named = [...unmatched].map((target) => JSON.stringify(target)).join(', ');
+    throw specError(named === '' ? 'LoRA has no targets' : `LoRA targets ${named} name no linear of this model`, {
       remedy: 'use q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj or all-linear',
     });
   }

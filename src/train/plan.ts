@@ -3,7 +3,7 @@ import { Device } from '../native/device';
 import { loadModel, type ModelFiles, type ModelOptions } from '../nn/model';
 import { predictClasses } from './evaluate';
 import { packsOf, type Row } from './pass';
-import { evaluationOptions, TOKENS_PER_PASS, Trainer, type TrainerOptions } from './trainer';
+import { evaluationOptions, TOKENS_PER_PASS, Trainer, type TrainerOptions, tokensOf } from './trainer';
 
 export interface MemoryPlan {
   /** Weights, adapters, gradients and optimiser moments. */
@@ -14,8 +14,8 @@ export interface MemoryPlan {
   readonly resident: boolean;
 }
 
-/** Steps that are run dry: those with the most tokens. */
-const STEPS_TRIED = 3;
+/** Steps that are run dry: those whose largest pass has the most tokens, over all epochs. */
+const STEPS_TRIED = 8;
 
 /**
  * The peak of training on `rows` and of evaluating `evaluationRows`. With `budgetBytes`, dense copies of 4-bit weights are
@@ -45,20 +45,16 @@ function dryRun(
   const model = loadModel(device, files, modelOptions);
   const trainer = new Trainer(device, model, rows, options);
   const persistentBytes = device.bytesInUse;
-  const tokens = Array.from({ length: trainer.counts.stepsPerEpoch }, (_, step) =>
-    trainer
-      .batchesOf(step)
-      .flat()
-      .reduce((sum, row) => sum + row.ids.length, 0),
+  const largestPass = Array.from({ length: trainer.counts.steps }, (_, step) =>
+    Math.max(...trainer.passesOf(trainer.batchesOf(step)).map((pass) => tokensOf(pass.flat()))),
   );
-  const heaviest = [...tokens.keys()].sort((a, b) => tokens[b]! - tokens[a]!).slice(0, STEPS_TRIED);
+  const heaviest = [...largestPass.keys()].sort((a, b) => largestPass[b]! - largestPass[a]!).slice(0, STEPS_TRIED);
   for (const step of heaviest) {
     trainer.resumeAt(step);
     trainer.run();
   }
   const packs = packsOf(evaluationRows, (row) => row.ids.length, TOKENS_PER_PASS);
-  const size = (pack: readonly Row[]): number => pack.reduce((sum, row) => sum + row.ids.length, 0);
-  const largest = packs.reduce<readonly Row[]>((most, pack) => (size(pack) > size(most) ? pack : most), []);
+  const largest = packs.reduce<readonly Row[]>((most, pack) => (tokensOf(pack) > tokensOf(most) ? pack : most), []);
   if (options.task === 'sequence-classification' && largest.length > 0) {
     predictClasses(device, model, largest, evaluationOptions(options.training));
   }

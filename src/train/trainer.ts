@@ -86,6 +86,14 @@ export class Trainer {
     return this.microBatches.slice(first, first + accumulation);
   }
 
+  /** Micro-batches of one step, grouped into what is computed at once. */
+  passesOf(batches: readonly Row[][]): Row[][][] {
+    const { task, training } = this.options;
+    // a mean per micro-batch cannot share a pass: every micro-batch has its own divisor
+    const apart = task === 'causal-lm' && training.lossNormalisation !== 'sum-over-tokens';
+    return apart ? batches.map((batch) => [batch]) : packsOf(batches, tokensOf, TOKENS_PER_PASS);
+  }
+
   /** One optimiser step. An interruption leaves weights and moments as they were after the last whole step. */
   run(): StepResult {
     const { training } = this.options;
@@ -103,14 +111,13 @@ export class Trainer {
     const lr = learningRate(schedule.kind, optimiser.learningRate, this.done, warmupSteps, steps);
     this.optimiser.update(this.done + 1, lr, gradNorm, clip);
     this.done++;
-    const tokens = batches.flat().reduce((sum, row) => sum + row.ids.length, 0);
+    const tokens = tokensOf(batches.flat());
     return { step: this.done, loss, gradNorm, learningRate: lr, tokens };
   }
 
   /** Gradients of one step into the trainable tensors, and the step's loss as the Trainer would log it. */
   private gradients(batches: readonly Row[][]): number {
-    const tokensOf = (batch: readonly Row[]): number => batch.reduce((sum, row) => sum + row.ids.length, 0);
-    const packs = packsOf(batches, tokensOf, TOKENS_PER_PASS);
+    const passes = this.passesOf(batches);
     let tokens = 0;
     /** Options of the next pass, over `rows`. */
     const next = (rows: readonly Row[]): ForwardOptions => {
@@ -128,9 +135,9 @@ export class Trainer {
             ? 1 / accumulation
             : batch.length / rows;
       let loss = 0;
-      for (const pack of packs) {
-        const weights = pack.map(weightOf);
-        const losses = classifierPass(this.device, this.model, pack, weights, this.options.loss, next(pack.flat()));
+      for (const pass of passes) {
+        const weights = pass.map(weightOf);
+        const losses = classifierPass(this.device, this.model, pass, weights, this.options.loss, next(pass.flat()));
         losses.forEach((value, index) => {
           loss += value * weights[index]!;
         });
@@ -141,16 +148,15 @@ export class Trainer {
       const count = nextTokenTargets(batches.flat()).labels.length;
       if (count === 0) throw nothingToLearn(this.done + 1);
       let sum = 0;
-      for (const pack of packs) {
-        const rows = pack.flat();
+      for (const pass of passes) {
+        const rows = pass.flat();
         sum += causalPass(this.device, this.model, rows, 1 / count, next(rows)).sum;
       }
       return sum / count;
     }
-    // a mean per micro-batch cannot share a pack: every micro-batch has its own divisor
     const weight = lossNormalisation === 'undivided' ? 1 : 1 / accumulation;
     let loss = 0;
-    for (const batch of batches) {
+    for (const batch of passes.flat()) {
       const count = nextTokenTargets(batch).labels.length;
       if (count === 0) throw nothingToLearn(this.done + 1);
       loss += (causalPass(this.device, this.model, batch, weight / count, next(batch)).sum / count) * weight;
@@ -169,6 +175,9 @@ export class Trainer {
     return { compute: training.precision, checkpoint: training.gradientCheckpointing, dropoutSeed };
   }
 }
+
+/** Tokens of some rows. */
+export const tokensOf = (rows: readonly Row[]): number => rows.reduce((sum, row) => sum + row.ids.length, 0);
 
 /** Forward options of an evaluation: no dropout, nothing to recompute. */
 export const evaluationOptions = (training: Training): ForwardOptions => ({
