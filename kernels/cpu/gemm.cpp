@@ -31,7 +31,8 @@ struct Product {
   bool accumulate;
   bool transposed;   // C is stored transposed
   bool share_a;      // A is the shared operand
-  bool direct_a;     // A is read in place
+  bool rows_a;       // A lies along k, and so it is multiplied: read in place, or converted row by row
+  bool direct_a;     // ... in place
   bool direct_b;     // B is read in place; then share_a
   float* shared;     // the shared operand's K blocks, one after another
   int64_t slab;      // K words in this pass: [slab0, slab0 + slab)
@@ -54,7 +55,8 @@ static int64_t shared_lanes(const Product& p) { return p.share_a ? p.m : padded(
 // ---- phase 1: pack the shared operand -----------------------------------------------------------------------------------
 
 static void pack_shared(mr_stream* s, const Product& p) {
-  int64_t lanes = shared_lanes(p), panels = p.share_a ? panels_of(p.m) : ceil_div(lanes, NR);
+  bool rows_a = p.share_a && p.rows_a;
+  int64_t lanes = shared_lanes(p), panels = rows_a ? lanes : p.share_a ? panels_of(p.m) : ceil_div(lanes, NR);
   int64_t blocks = ceil_div(p.slab, p.block);
   // A task reads whole rows of memory: some panels at full depth, or some words of (nearly) all panels; 16K words or so.
   const Operand& x = p.share_a ? p.a : p.b;
@@ -71,7 +73,9 @@ static void pack_shared(mr_stream* s, const Product& p) {
     int64_t first = task % groups * group, last = min64(first + group, panels), from = task / groups % depths * depth;
     KPart part = {p.slab0 + w, kc, from, min64(depth, kc - from)};
     float* dst = p.shared + w * lanes;
-    if (p.share_a) {
+    if (rows_a) {
+      convert_rows(p.mode, p.a, first, last - first, p.slab0 + w, kc, dst + first * kc);
+    } else if (p.share_a) {
       pack_a_block(p.mode, p.a, 0, p.m, first, last, part, dst);
     } else {
       pack_b_block(p.mode, p.b, first * NR, min64(last * NR, p.n) - first * NR, part, dst + first * NR * kc);
@@ -119,7 +123,7 @@ static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64
   for (int64_t w = 0; w < p.slab; w += p.block) {
     int64_t kc = min64(p.block, p.slab - w);
     const float* a = p.shared + w * p.m + row0 * kc;
-    Ahead ahead = next_of(p, p.b, col0, cols, w, ceil_div(rows, p.direct_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
+    Ahead ahead = next_of(p, p.b, col0, cols, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
     if (direct > 0)
       multiply_direct_b(p.mode, p.m, direct, kc, a, in_place(p, p.b, col0, p.slab0 + w), row_bytes(p.b),
                         p.alpha, target_of(p, p.slab0 + w, row0, col0));
@@ -127,8 +131,9 @@ static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64
       int64_t count = min64(step, col0 + cols - col);
       pack_b_block(p.mode, p.b, col, count, {p.slab0 + w, kc, 0, kc}, packed);
       Target target = target_of(p, p.slab0 + w, row0, col);
-      if (p.direct_a) {
-        multiply_direct_a(p.mode, rows, count, kc, in_place(p, p.a, row0, p.slab0 + w), row_bytes(p.a), packed, p.alpha, target, &ahead);
+      if (p.rows_a) {
+        const char* in_rows = p.direct_a ? in_place(p, p.a, row0, p.slab0 + w) : (const char*)a;
+        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, packed, p.alpha, target, &ahead);
       } else {
         multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, p.alpha, target, &ahead);
       }
@@ -143,16 +148,23 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
     int64_t kc = min64(p.block, p.slab - w);
     const float* b = p.shared + w * width;
     Ahead ahead = {};
-    if (!p.direct_a) ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, MR) * ceil_div(cols, NR));
-    if (p.direct_a) {
-      multiply_direct_a(p.mode, rows, cols, kc, in_place(p, p.a, row0, p.slab0 + w), row_bytes(p.a),
-                        b + col0 * kc, p.alpha, target_of(p, p.slab0 + w, row0, col0), &ahead);
-      continue;
+    if (!p.direct_a) ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
+    if (p.rows_a && !p.direct_a) {
+      convert_rows(p.mode, p.a, row0, rows, p.slab0 + w, kc, packed);
+    } else if (!p.rows_a) {
+      pack_a_block(p.mode, p.a, row0, rows, 0, panels_of(rows), {p.slab0 + w, kc, 0, kc}, packed);
     }
-    pack_a_block(p.mode, p.a, row0, rows, 0, panels_of(rows), {p.slab0 + w, kc, 0, kc}, packed);
-    for (int64_t col = col0; col < col0 + cols; col += COLS)
-      multiply_panels(p.mode, 0, panels_of(rows), rows, min64(COLS, col0 + cols - col), kc, packed, b + col * kc, p.alpha,
-                      target_of(p, p.slab0 + w, row0, col), &ahead);
+    for (int64_t col = col0; col < col0 + cols; col += COLS) {
+      int64_t count = min64(COLS, col0 + cols - col);
+      Target target = target_of(p, p.slab0 + w, row0, col);
+      if (p.rows_a) {
+        const char* in_rows = p.direct_a ? in_place(p, p.a, row0, p.slab0 + w) : (const char*)packed;
+        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, b + col * kc, p.alpha,
+                          target, &ahead);
+      } else {
+        multiply_panels(p.mode, 0, panels_of(rows), rows, count, kc, packed, b + col * kc, p.alpha, target, &ahead);
+      }
+    }
   }
 }
 
@@ -204,7 +216,8 @@ static int32_t multiply(mr_stream* s, Product p) {
   }
   p.share_a = p.m <= p.n;
   p.direct_b = p.share_a && p.m <= TALL_MR && p.b.lane_stride == 1 && readable_in_place(p.mode, p.b);
-  p.direct_a = p.m > TALL_MR && p.a.k_stride == 1 && readable_in_place(p.mode, p.a);
+  p.rows_a = p.m > TALL_MR && p.a.k_stride == 1;
+  p.direct_a = p.rows_a && readable_in_place(p.mode, p.a);
   int64_t lanes = shared_lanes(p);
   int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
   p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);

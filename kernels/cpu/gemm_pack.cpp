@@ -142,14 +142,25 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
     }
     return;
   }
-  for (int64_t w = 0; w < words; w++) {
-    for (int64_t l0 = 0; l0 < width; l0 += LANES) {
-      int64_t have = lanes - l0;
-      __mmask16 mask = have > 0 ? first_lanes((int)min64(have, LANES)) : (__mmask16)0;
-      const char* p = base + (l0 + w * PER_WORD * x.k_stride) * SIZE;
-      store_words(dst, w, l0, words, width, words_along_lanes<M, Bf16>(p, x.k_stride, mask, w * PER_WORD + 1 < depth));
-    }
+  const char* p = base;
+  int64_t step = PER_WORD * x.k_stride * SIZE;
+  for (int64_t l0 = 0; l0 < width; l0 += LANES, p = base + l0 * SIZE) {
+    int64_t have = lanes - l0;
+    __mmask16 mask = have > 0 ? first_lanes((int)min64(have, LANES)) : (__mmask16)0;
+    int64_t last = words - 1;  // the only one whose store may have to be cut, or whose odd k may not exist
+    for (int64_t w = 0; w < last; w++)
+      _mm512_storeu_si512(dst + w * width + l0, words_along_lanes<M, Bf16>(p + w * step, x.k_stride, mask, true));
+    store_words(dst, last, l0, words, width, words_along_lanes<M, Bf16>(p + last * step, x.k_stride, mask, last * PER_WORD + 1 < depth));
   }
+}
+
+template <Mode M, bool Bf16>
+static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
+  constexpr int64_t SIZE = Bf16 ? 2 : 4, PER_WORD = M == MODE_PAIR ? 2 : 1;
+  const char* p = (const char*)x.data + (lane * x.lane_stride + word0 * PER_WORD) * SIZE;
+  int64_t depth = x.k - word0 * PER_WORD;
+  for (int64_t w = 0; w < words; w += LANES)
+    store_words(dst, w, 0, words, 1, words_along_k<M, Bf16>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
 }
 
 #else
@@ -157,6 +168,11 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
 template <Mode M, bool Bf16>
 static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
+}
+
+template <Mode M, bool Bf16>
+static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
+  for (int64_t w = 0; w < words; w++) dst[w] = word<M, Bf16>(x, lane, word0 + w);
 }
 
 #endif
@@ -168,19 +184,31 @@ bool readable_in_place(Mode mode, const Operand& x) {
   return x.dtype == MR_F32 ? mode == MODE_F32 : mode == MODE_PAIR && x.k % 2 == 0;
 }
 
+// The template that suits an operand. bf16 storage is rounded already.
+#if defined(__AVX512BF16__)
+#define MR_BY_MODE_(f, ...)                                                                              \
+  if (x.dtype == MR_BF16 && mode == MODE_PAIR) return f<MODE_PAIR, true>(__VA_ARGS__);                   \
+  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);                                         \
+  if (mode == MODE_PAIR) return f<MODE_PAIR, false>(__VA_ARGS__);                                        \
+  return f<MODE_F32, false>(__VA_ARGS__)
+#else
+#define MR_BY_MODE_(f, ...)                                                                              \
+  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);                                         \
+  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, false>(__VA_ARGS__);                                  \
+  return f<MODE_F32, false>(__VA_ARGS__)
+#endif
+
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst) {
-  if (x.dtype == MR_BF16) {
-#if defined(__AVX512BF16__)
-    if (mode == MODE_PAIR) return pack<MODE_PAIR, true>(x, lane0, lanes, word0, words, width, dst);
-#endif
-    return pack<MODE_F32, true>(x, lane0, lanes, word0, words, width, dst);  // already rounded
-  }
-#if defined(__AVX512BF16__)
-  if (mode == MODE_PAIR) return pack<MODE_PAIR, false>(x, lane0, lanes, word0, words, width, dst);
-#endif
-  if (mode == MODE_ROUNDED) return pack<MODE_ROUNDED, false>(x, lane0, lanes, word0, words, width, dst);
-  pack<MODE_F32, false>(x, lane0, lanes, word0, words, width, dst);
+  MR_BY_MODE_(pack, x, lane0, lanes, word0, words, width, dst);
+}
+
+static void convert_row(Mode mode, const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
+  MR_BY_MODE_(convert, x, lane, word0, words, dst);
+}
+
+void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst) {
+  for (int64_t i = 0; i < rows; i++) convert_row(mode, a, row0 + i, word0, words, dst + i * words);
 }
 
 // Where lanes lie next to one another, a few words of every panel are copied before the next few: whole rows of memory are

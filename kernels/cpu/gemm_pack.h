@@ -32,6 +32,9 @@ bool readable_in_place(Mode mode, const Operand& x);
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst);
 
+// Rows of an A that lies along k, for multiply_direct_a: row i at dst + i * words.
+void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst);
+
 // Part of a K block of a whole operand's panels: the block is words [word0, word0 + words), of which [word0 + first,
 // word0 + first + count) are packed here.
 struct KPart {
