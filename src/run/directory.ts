@@ -74,7 +74,11 @@ export class RunDirectory {
       }
       renameSync(temporary, path);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      try {
+        rmSync(temporary, { force: true });
+      } catch {
+        // what went wrong first is what the user needs to know
+      }
       throw notWritable(path, error);
     }
   }

@@ -1,0 +1,173 @@
+/** What a user can get wrong, through the whole run: one line of cause, one of remedy, and what was done is kept. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MedreproError } from '../../src/errors';
+import { runJob } from '../../src/job';
+import type { RunRequest } from '../../src/run/request';
+import type { Experiment } from '../../src/spec/types';
+import {
+  CONFIG,
+  directories,
+  experiment,
+  filesOf,
+  read,
+  request,
+  run,
+  type Sandbox,
+  sandbox,
+  stepsOf,
+  writeModel,
+} from './support';
+
+let box: Sandbox;
+beforeAll(() => {
+  box = sandbox();
+});
+afterAll(() => box.remove());
+
+/** Runs what must fail, and checks the form of what it says. */
+function failure(changes: Partial<RunRequest>, what: Experiment = experiment()): MedreproError {
+  const { error } = run(request(box, changes), what);
+  expect(error).toBeInstanceOf(MedreproError);
+  expect(error!.code).not.toBe('internal');
+  expect(error!.message).not.toContain('\n');
+  expect(error!.message.length).toBeLessThan(300);
+  return error!;
+}
+
+describe('a loss that is not a number', () => {
+  test('is one line that says what to change, and the steps before it are kept', () => {
+    const out = join(box.path, 'nan');
+    const base = experiment();
+    const optimiser = { ...base.training.optimiser, learningRate: 1e10 };
+    const diverging = experiment({ optimiser, schedule: { kind: 'constant', warmup: { steps: 2 } }, clip: null });
+    const { message, code, remedy } = failure({ out }, diverging);
+    expect(code).toBe('input');
+    expect(message).toMatch(/^step \d+: the loss is .+ and the gradient norm .+$/);
+    expect(remedy).toContain('learningRate');
+    const [folder] = directories(request(box, { out }));
+    const step = Number(/^step (\d+)/.exec(message)![1]);
+    expect(step).toBeGreaterThan(2);
+    expect(stepsOf(folder!)).toHaveLength(step - 1);
+    expect(existsSync(join(folder!, 'metrics.json'))).toBeFalse();
+    expect(JSON.parse(read(folder!, 'manifest.json'))).toMatchObject({ status: 'unfinished' });
+  });
+});
+
+describe('the base model', () => {
+  const broken = (name: string): string => {
+    const folder = join(box.path, name);
+    writeModel(folder, CONFIG);
+    return folder;
+  };
+
+  test('that is not there', () => {
+    const error = failure({ model: join(box.path, 'absent') });
+    expect(error.message).toContain(join(box.path, 'absent', 'config.json'));
+  });
+
+  test('without weights', () => {
+    const model = broken('no-weights');
+    rmSync(join(model, 'model.safetensors'));
+    expect(failure({ model }).message).toContain('model.safetensors does not exist');
+  });
+
+  test('whose weights are cut off', () => {
+    const model = broken('cut');
+    const path = join(model, 'model.safetensors');
+    writeFileSync(path, readFileSync(path).subarray(0, 100_000));
+    expect(failure({ model }).message).toContain('truncated');
+  });
+
+  test('whose config.json is of another family, or says other sizes', () => {
+    const model = broken('family');
+    const config = JSON.parse(read(model, 'config.json')) as Record<string, unknown>;
+    writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, model_type: 'llama' }));
+    expect(failure({ model }).message).toContain('model_type must be "qwen3"');
+    writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, intermediate_size: 64 }));
+    expect(failure({ model }).message).toContain('is [48, 32], config.json says [64, 32]');
+  });
+
+  test('with fewer tokens than the tokeniser', () => {
+    const model = join(box.path, 'small-vocabulary');
+    writeModel(model, { ...CONFIG, vocabSize: 3000 });
+    const error = failure({ model });
+    expect(error.message).toMatch(/tokeniser has 30\d\d tokens and the model 3000/);
+    expect(error.remedy).toContain('--tokenizer');
+  });
+
+  test('with fewer positions than the longest row', () => {
+    const model = join(box.path, 'few-positions');
+    writeModel(model, { ...CONFIG, maxPositions: 8 });
+    const error = failure({ model });
+    expect(error.message).toMatch(/longest row has \d+ tokens, and the model has 8 positions/);
+    expect(error.remedy).toContain('maxLength');
+  });
+
+  test('without a tokeniser', () => {
+    expect(failure({ tokenizer: box.model }).message).toContain('holds no tokenizer.json');
+  });
+});
+
+describe('--out', () => {
+  test.each([
+    ['under a file', (): string => join(box.train, 'runs')],
+    ['on a device', (): string => '/dev/full/runs'],
+  ])('%s', (_, out) => {
+    const error = failure({ out: out() });
+    expect(error.message).toStartWith(`cannot write ${out()}`);
+    expect(error.remedy).toContain('--out');
+  });
+
+  test('that vanishes while training', () => {
+    const out = join(box.path, 'vanishing');
+    const { error } = run(request(box, { out }), experiment(), (_, events) => {
+      if (!events.some(({ kind }) => kind === 'step')) return false;
+      rmSync(out, { recursive: true, force: true });
+      writeFileSync(out, 'a file where the folder was');
+      return true;
+    });
+    expect(error).toMatchObject({ code: 'input' });
+    expect(error!.message).toStartWith(`cannot write ${out}`);
+    expect(error!.message).not.toContain('\n');
+  });
+});
+
+test('LoRA on a linear the model does not have', () => {
+  const base = experiment();
+  const error = failure({}, { ...base, adapter: { ...base.adapter!, targets: ['q_proj', 'c_attn'] } });
+  expect(error).toMatchObject({ code: 'spec' });
+  expect(error.remedy).toContain('q_proj');
+});
+
+describe('the job', () => {
+  const context = { emit: () => {}, cancelled: () => false };
+
+  test('runs the experiment, and other weights and rows have no golden verdict', async () => {
+    const asked = request(box, { out: join(box.path, 'job') });
+    const { exitCode, text, document } = await runJob('run', asked, context);
+    expect(exitCode).toBe(0);
+    const { runs } = document as { runs: { directory: string; overrides: string[] }[] };
+    expect(text).toContain(runs[0]!.directory);
+    expect(runs[0]!.overrides.map((flag) => flag.split(' ')[0])).toEqual(['--data', '--map', '--model', '--tokenizer']);
+    expect(filesOf(runs[0]!.directory)).toContain('metrics.json');
+    expect(JSON.stringify(document)).not.toMatch(/NaN|Infinity/);
+  });
+
+  test('stopped: the error is the interruption, and the same request resumes', async () => {
+    const asked = request(box, { out: join(box.path, 'stopped-job') });
+    let polls = 0;
+    const stopped = runJob('run', asked, { ...context, cancelled: () => ++polls > 40 });
+    await expect(stopped).rejects.toMatchObject({ code: 'interrupted', exitCode: 130 });
+    const { exitCode } = await runJob('run', { ...asked, resume: true }, context);
+    expect(exitCode).toBe(0);
+    expect(directories(asked)).toHaveLength(1);
+  });
+
+  test('fails with what failed', async () => {
+    mkdirSync(join(box.path, 'empty'), { recursive: true });
+    const asked = request(box, { model: join(box.path, 'empty') });
+    await expect(runJob('run', asked, context)).rejects.toMatchObject({ code: 'input' });
+  });
+});
