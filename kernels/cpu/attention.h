@@ -11,11 +11,14 @@
 namespace mr {
 namespace MR_PATH {
 
-constexpr int64_t QUERY_BLOCK = 64;
+// Half of a block's square on the diagonal is computed and thrown away, so blocks are small; a product of 32 rows still
+// keeps the fma units busy.
+constexpr int64_t QUERY_BLOCK = 32;
 // The first key of a block under a window is rounded down to this, so that it begins a panel of packed keys on every
 // path (and products have the same depth on every path).
 constexpr int64_t KEY_ALIGN = 32;
-static_assert(KEY_ALIGN % NR == 0, "a panel of packed keys must begin at every multiple of KEY_ALIGN");
+static_assert(KEY_ALIGN % NR == 0 && QUERY_BLOCK % KEY_ALIGN == 0,
+              "blocks must begin and end at panels of packed keys");
 // Queries (and keys, in the backward) of one task where a sequence is cut: long enough to pay for packing its keys
 // again.
 constexpr int64_t CHUNK = 256;
@@ -34,7 +37,8 @@ struct Attention {
   // The first key a query sees, and the first one of a block that begins with it.
   int64_t first_key(int64_t query) const { return window > 0 && query >= window ? query - window + 1 : 0; }
   int64_t first_key_of_block(int64_t query) const { return first_key(query) / KEY_ALIGN * KEY_ALIGN; }
-  // Packed keys of a prefix are a prefix of the packed keys when the depth is one K block.
+  // A range of packed keys can be used without packing it again if it begins at a panel and ends at one, or with the
+  // last key, and if the depth is one K block: blocks of queries and first keys are multiples of whole panels.
   bool prefix_is_packed() const { return head_dim <= KC; }
 };
 

@@ -12,18 +12,18 @@ namespace MR_PATH {
 
 // row[lo..hi) = e^(row - max), zeros in the rest of [0, width); returns max and sum.
 MR_INLINE void softmax_row(float* row, int64_t lo, int64_t hi, int64_t width, float* row_max, float* row_sum) {
-  V16 best[2] = {splat(-INFINITE), splat(-INFINITE)};
-  int64_t c = lo;
-  for (; c + 2 * LANES <= hi; c += 2 * LANES) {
-    best[0] = max(best[0], load(row + c));
-    best[1] = max(best[1], load(row + c + LANES));
+  float largest = row[lo];
+  if (hi - lo >= LANES) {
+    V16 best = load(row + hi - LANES);  // the tail, overlapping the last whole vector
+    for (int64_t c = lo; c + LANES <= hi; c += LANES) best = max(best, load(row + c));
+    largest = reduce_max(best);
+  } else {
+    for (int64_t c = lo + 1; c < hi; c++) largest = row[c] > largest ? row[c] : largest;
   }
-  float largest = reduce_max(max(best[0], best[1]));
-  for (; c < hi; c++) largest = row[c] > largest ? row[c] : largest;
 
   V16 shift = splat(largest);
   V16 sum[2] = {splat(0.0f), splat(0.0f)};
-  c = lo;
+  int64_t c = lo;
   for (; c + 2 * LANES <= hi; c += 2 * LANES)
     for (int j = 0; j < 2; j++) {
       V16 e = exp(load(row + c + j * LANES) - shift);
