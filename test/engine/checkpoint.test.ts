@@ -1,5 +1,5 @@
 /** A run that stops after any step and goes on in a new process's state gives the bits of one that never stopped. */
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,9 @@ import { causalLoss, predictClasses } from '../../src/train/evaluate';
 import { evaluationOptions, type StepResult } from '../../src/train/trainer';
 import { digest, LORA, type Setup, type Started, sampleRows, start, TRAINING, weightsOf } from './fixture-training';
 import { onCpu } from './support';
+
+// a fraction of a second each on a quiet machine; a busy one must not fail them
+setDefaultTimeout(60_000);
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'medrepro-checkpoint-'));
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));

@@ -2,7 +2,7 @@
  * The same settings give the same bits: twice, on any number of threads, on every CPU path in fp32, with and without gradient
  * checkpointing, and however rows share a pass. Every assertion is about bits.
  */
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import fc from 'fast-check';
 import { Tape } from '../../src/autograd/tape';
 import { hostLibrary, ISA_NAMES, type Isa } from '../../src/native/device';
@@ -11,6 +11,9 @@ import type { Quantisation } from '../../src/spec/types';
 import { causalLogits, classifierLogits, type Row } from '../../src/train/pass';
 import { CLASSES, LORA, type Setup, sampleRows, trace, WIDE } from './fixture-training';
 import { forwardOptions, loadCase, onCpu } from './support';
+
+// a fraction of a second each on a quiet machine; a busy one must not fail them
+setDefaultTimeout(60_000);
 
 const DROPOUT: LoraOptions = { ...LORA, dropout: 0.1 };
 const NF4: Quantisation = { kind: 'nf4', doubleQuant: true, blockSize: 64 };

@@ -1,5 +1,5 @@
 /** Memory: the arena against a naive model, the plan against what a run really used, and nothing that stays behind. */
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import fc from 'fast-check';
 import { Arena, aligned } from '../../src/native/arena';
 import { Device } from '../../src/native/device';
@@ -19,6 +19,9 @@ import {
   trainerOptions,
 } from './fixture-training';
 import { FIXTURES, onCpu } from './support';
+
+// a fraction of a second each on a quiet machine; a busy one must not fail them
+setDefaultTimeout(60_000);
 
 describe('the arena', () => {
   /** Allocate so many bytes, or (negative) free the block at this place in the list. */

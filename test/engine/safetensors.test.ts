@@ -2,7 +2,7 @@
  * Files of others. Whatever the bytes: a sound file is read, anything else is one line of error, and nothing outside the
  * file is touched. Both readers (mapped from disk, from memory) must agree.
  */
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,9 @@ import {
 import { predictClasses } from '../../src/train/evaluate';
 import { sampleRows } from './fixture-training';
 import { FIXTURES, forwardOptions, onCpu, PLAIN } from './support';
+
+// a fraction of a second each on a quiet machine; a busy one must not fail them
+setDefaultTimeout(60_000);
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'medrepro-safetensors-'));
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));

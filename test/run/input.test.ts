@@ -1,5 +1,5 @@
 /** What a user can get wrong, through the whole run: one line of cause, one of remedy, and what was done is kept. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MedreproError } from '../../src/errors';
@@ -19,6 +19,9 @@ import {
   stepsOf,
   writeModel,
 } from './support';
+
+// a fraction of a second each on a quiet machine; a busy one must not fail them
+setDefaultTimeout(60_000);
 
 let box: Sandbox;
 beforeAll(() => {

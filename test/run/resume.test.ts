@@ -1,6 +1,6 @@
 /** A run that is stopped anywhere and resumed leaves the files of one that was not, byte for byte. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { hasAsset } from '../../src/assets';
@@ -19,6 +19,9 @@ import {
   stepsOf,
   writeModel,
 } from './support';
+
+// a fraction of a second each on a quiet machine; a busy one must not fail them
+setDefaultTimeout(60_000);
 
 let box: Sandbox;
 let never: Ran;
@@ -57,6 +60,13 @@ describe('a run', () => {
       'spec.yaml',
     ]);
     expect(log.map(({ step }) => step)).toEqual(log.map((_, i) => i + 1));
+    const { memory, status } = JSON.parse(read(directory.path, 'manifest.json')) as {
+      memory: { plannedPeakBytes: number; measuredPeakBytes: number };
+      status: string;
+    };
+    expect(status).toBe('finished');
+    // the plan packs validation and test rows together, the run one after the other
+    expect(memory.measuredPeakBytes).toBeLessThanOrEqual(memory.plannedPeakBytes);
     const perEpoch = log.length / EXPERIMENT.training.epochs;
     expect(result.validation.map(({ step }) => step)).toEqual([1, 2, 3].map((epoch) => epoch * perEpoch));
     expect(result.test!.predicted).toHaveLength(30);
@@ -108,7 +118,7 @@ describe('a run', () => {
         [[never.polls - 1], 2],
       ],
     });
-  }, 60_000);
+  });
 });
 
 describe('--resume', () => {
@@ -185,7 +195,7 @@ describe('--resume', () => {
     const { asked, folder, state } = stopped();
     truncateSync(join(folder, 'log.jsonl'), 40);
     expect(existsSync(state)).toBeTrue();
-    Bun.spawnSync(['rm', '-r', join(folder, 'checkpoint')]);
+    rmSync(join(folder, 'checkpoint'), { recursive: true });
     expect(run(asked, EXPERIMENT).executed!.directory.path).toBe(folder);
     expect(results(folder)).toEqual(results(never.executed!.directory.path));
   });
