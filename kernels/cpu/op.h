@@ -2,7 +2,7 @@
 #pragma once
 
 #include "stream.h"
-#include "vec.h"
+#include "vec_int.h"
 
 // Refuses bad arguments with one line of text: MR_REQUIRE(n >= 0, "fill: n is %lld", (long long)n);
 #define MR_REQUIRE(condition, ...) \
@@ -54,9 +54,10 @@ static inline int64_t rows_per_task(int64_t cols) {
 // Rounds a value to the storage type and back.
 MR_INLINE V16 rounded(V16 a, const float*) { return a; }
 MR_INLINE V16 rounded(V16 a, const bf16*) {
-  bf16 t[LANES];
-  store(t, a);
-  return load(t);
+  I16 u = bits(a);
+  I16 even = (u + isplat(0x7fff) + (shift_right<16>(u) & isplat(1))) & isplat((int32_t)0xffff0000);
+  I16 quiet = (u | isplat(0x400000)) & isplat((int32_t)0xffff0000);
+  return floats(select(less(isplat(0x7f800000), u & isplat(0x7fffffff)), quiet, even));
 }
 
 }  // namespace MR_PATH

@@ -60,17 +60,28 @@ struct PhiloxKey {
   }
 };
 
+// (low, high, 0, 0) of counter, counter + 1, counter + 2, counter + 3.
+MR_INLINE I16 counters(uint64_t counter) {
+  static const int32_t low[LANES] = {-1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0};
+  static const int32_t high[LANES] = {0, -1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0};
+  static const int32_t step[LANES] = {0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0};
+  uint32_t first = (uint32_t)counter;
+  I16 same_high = ((isplat((int32_t)first) & load_ints(low)) + load_ints(step)) |
+                  (isplat((int32_t)(uint32_t)(counter >> 32)) & load_ints(high));
+  if (first <= 0xfffffffcu) return same_high;
+  int32_t words[LANES] = {};  // a carry somewhere among the four
+  for (uint64_t j = 0; j < 4; j++) {
+    words[4 * j] = (int32_t)(uint32_t)(counter + j);
+    words[4 * j + 1] = (int32_t)(uint32_t)((counter + j) >> 32);
+  }
+  return load_ints(words);
+}
+
 // Lane 4*j + w: word w of the block at counter + j, j = 0..3. The upper half of the 128-bit counter is 0.
 //
 // A round maps (c0, c1, c2, c3) to (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)).
 MR_INLINE I16 philox(const PhiloxKey& key, uint64_t counter) {
-  int32_t words[LANES];
-  for (int j = 0; j < 4; j++) {
-    words[4 * j] = (int32_t)(uint32_t)(counter + (uint64_t)j);
-    words[4 * j + 1] = (int32_t)(uint32_t)((counter + (uint64_t)j) >> 32);
-    words[4 * j + 2] = words[4 * j + 3] = 0;
-  }
-  I16 c = load_ints(words), m = load_ints(key.multiplier);
+  I16 c = counters(counter), m = load_ints(key.multiplier);
   for (int r = 0; r < PHILOX_ROUNDS; r++)
     c = reverse_fours(multiply_even(c, m)) ^ odd_to_even(c) ^ load_ints(key.round[r]);
   return c;

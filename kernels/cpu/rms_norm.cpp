@@ -67,14 +67,22 @@ template <class T>
 static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* rstd,
                             float* dw) {
   parallel_chunks(s, cols, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
-    each_vector(begin, end, [=](int64_t c, auto lanes) {
-      V16 sum = splat(0.0f);
-      for (int64_t r = 0; r < rows; r++) {
-        V16 n = rounded(load(x + r * cols + c, lanes) * splat(rstd[r]), x);
-        sum = fma(load(dy + r * cols + c, lanes), n, sum);
-      }
-      store(dw + c, load(dw + c, lanes) + sum, lanes);
-    });
+    V16 sum[COLUMN_BLOCK / LANES];
+    for (V16& v : sum) v = splat(0.0f);
+    for (int64_t r = 0; r < rows; r++) {
+      V16 scale = splat(rstd[r]);
+      const T *d = dy + r * cols + begin, *in = x + r * cols + begin;
+      if (end - begin == COLUMN_BLOCK)
+        for (int v = 0; v < COLUMN_BLOCK / LANES; v++)
+          sum[v] = fma(load(d + v * LANES), rounded(load(in + v * LANES) * scale, in), sum[v]);
+      else
+        each_vector(0, end - begin, [&](int64_t c, auto lanes) {
+          sum[c / LANES] = fma(load(d + c, lanes), rounded(load(in + c, lanes) * scale, in), sum[c / LANES]);
+        });
+    }
+    float* out = dw + begin;
+    each_vector(0, end - begin,
+                [&](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + sum[c / LANES], lanes); });
   });
 }
 
