@@ -10,10 +10,13 @@
  * MEDREPRO_TEST_DATA names a folder with the papers' real data; tests that need it are left out without it.
  */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, NATIVE_TEST } from './build';
 import { BuildError, type CommandResult, capture, main, ROOT } from './stages';
+
+/** The scripts that write files which are committed; each has a --check. */
+const MAKERS = ['scripts/mini/tokenizer.ts', 'scripts/mini/abjadmed.ts'];
 
 export interface Count {
   passed: number;
@@ -101,7 +104,7 @@ function staticChecks(): Check[] {
     { name: 'types', command: tool('typescript/bin/tsc') },
     { name: 'format and lint', command: [...tool('@biomejs/biome/bin/biome'), 'ci', '--colors=off'] },
     { name: 'bindings match the headers', command: [bun, 'scripts/bindings.ts', '--check'] },
-    ...makers().map((script) => ({ name: `${script} is up to date`, command: [bun, script, '--check'] })),
+    ...MAKERS.map((script) => ({ name: `what ${script} makes is up to date`, command: [bun, script, '--check'] })),
   ];
 }
 
@@ -114,18 +117,10 @@ function testRuns(): Check[] {
       command: ['ctest', '--test-dir', 'build/kernels', '-R', 'weak_symbols', '--output-on-failure'],
       count: countCtest,
     },
+    { name: 'pre-training repeats its first steps', command: [bun, 'scripts/mini/pretrain.ts', '--check'] },
     { name: 'TypeScript', command: [bun, 'test', ...testFolders()], count: countBunTest },
     { name: 'the compiled binary', command: [bun, 'test', './test/cli'], count: countBunTest },
   ];
-}
-
-/** The scripts that write files which are committed; each has a --check. */
-function makers(): string[] {
-  const folder = 'scripts/mini';
-  if (!existsSync(join(ROOT, folder))) return [];
-  return readdirSync(join(ROOT, folder))
-    .filter((name) => /^make.*\.ts$/.test(name))
-    .map((name) => join(folder, name));
 }
 
 /** Everything under test/ that holds tests, but test/cli, which has a stage of its own. */

@@ -15,6 +15,12 @@ import { Random } from './random';
 /** Streams of one seed, so that corpus and class rows never share a sequence of draws. */
 const CORPUS_STREAM = 1;
 
+/**
+ * Documents that close with the subject they were about (a name of the topic, never a class): to predict that line, a base
+ * has to gather what it read into its last position, as a large pre-trained model does and a tiny one would not.
+ */
+const SUBJECT_PERCENT = 60;
+
 /** Endless documents; the same seed always gives the same ones. */
 export function* documents(seed: number): Generator<string, never> {
   const random = new Random(seed, CORPUS_STREAM);
@@ -42,8 +48,11 @@ function documentOf(random: Random, topics: readonly Topic[]): string {
     other: random.pick(topics),
   };
   const dialogue = compose(random, topic, options);
-  if (language === 'en') return layOut(dialogue, language);
-  return layOut({ question: slips(random, dialogue.question), answer: dialogue.answer }, language);
+  const question = language === 'en' ? dialogue.question : slips(random, dialogue.question);
+  const text = layOut({ question, answer: dialogue.answer }, language);
+  if (!random.chance(SUBJECT_PERCENT)) return text;
+  const header = language === 'ar' ? 'الموضوع' : 'Subject';
+  return `${text}\n${header}\n${random.pick(topic[language].names)}`;
 }
 
 /** The voice of the first class that uses the topic: a sensible default where no class was drawn. */
