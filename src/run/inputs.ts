@@ -4,7 +4,7 @@ import { hasAsset } from '../assets';
 import { type PreparedData, prepareClassification, rowsOf, type SplitName } from '../data/prepare';
 import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
-import { inputError, unmeasuredError } from '../errors';
+import { inputError, specError, unmeasuredError } from '../errors';
 import type { OnEvent } from '../events';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
@@ -79,6 +79,7 @@ export function readData(
 /** {@link readData}, announced, and the base model opened. */
 export function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Inputs {
   const { experiment } = requested;
+  refuseIgnored(experiment);
   const { tokenizer, data } = readData(requested, request);
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
     throw inputError(`this build has no miniature ${experiment.model.id}`);
@@ -103,10 +104,28 @@ export function readInputs(requested: Requested, request: TargetRequest, onEvent
     });
   }
   for (const message of notes) onEvent({ kind: 'warning', message });
+  if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {
+    const message = `there are no validation rows to select weights by (${experiment.training.selection}): the last are kept`;
+    onEvent({ kind: 'warning', message });
+  }
   return { tokenizer, data, files };
 }
 
 const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
+
+/** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
+function refuseIgnored({ adapter, quantisation, training }: Experiment): void {
+  if (adapter === null && quantisation !== null) {
+    throw specError('quantisation without an adapter: 4-bit weights are not trained', {
+      remedy: 'give an adapter, or set quantisation: null',
+    });
+  }
+  if (training.selection === 'best-loss') {
+    throw specError('training.selection best-loss is not there for a classifier yet', {
+      remedy: 'use best-macro-f1 or last',
+    });
+  }
+}
 
 /** The rows of a split, as the trainer takes them. */
 export const trainingRows = (data: PreparedData, split: SplitName): Row[] => rowsOf(data, split);

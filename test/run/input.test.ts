@@ -144,6 +144,32 @@ test('LoRA on a linear the model does not have', () => {
   expect(error.remedy).toContain('q_proj');
 });
 
+describe('settings that would be ignored', () => {
+  test('4-bit weights without an adapter', () => {
+    const base = experiment();
+    expect(base.quantisation).not.toBeNull();
+    expect(failure({}, { ...base, adapter: null }).message).toContain('quantisation without an adapter');
+  });
+
+  test('a selection by validation loss', () => {
+    expect(failure({}, experiment({ selection: 'best-loss' })).message).toContain('best-loss');
+  });
+
+  test('a selection without validation rows is announced', () => {
+    const base = experiment({ epochs: 1 });
+    const { events, executed } = run(request(box), { ...base, data: { ...base.data, validation: 0 } });
+    const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+    expect(warnings.join()).toContain('no validation rows');
+    expect(executed!.result).toMatchObject({ validation: [], selectedStep: executed!.log.length });
+  });
+});
+
+test('all parameters of a dense model: no adapter is written', () => {
+  const { executed, error } = run(request(box), { ...experiment({ epochs: 1 }), adapter: null, quantisation: null });
+  expect(error).toBeNull();
+  expect(filesOf(executed!.directory.path).filter((name) => name.startsWith('adapter'))).toEqual([]);
+});
+
 describe('the job', () => {
   const context = { emit: () => {}, cancelled: () => false };
 
