@@ -23,6 +23,8 @@ static_assert(KEY_ALIGN % NR == 0 && QUERY_BLOCK % KEY_ALIGN == 0,
 // again.
 constexpr int64_t CHUNK = 256;
 
+namespace {  // members need internal linkage as much as functions do
+
 struct Attention {
   int32_t compute, dtype;
   int64_t sequences;
@@ -41,6 +43,8 @@ struct Attention {
   // last key, and if the depth is one K block: blocks of queries and first keys are multiples of whole panels.
   bool prefix_is_packed() const { return head_dim <= KC; }
 };
+
+}  // namespace
 
 // Part of one sequence: its first row in the pack, and a range of positions in it.
 struct Span {
@@ -105,12 +109,14 @@ static inline int32_t check_attention(const char* op, const Attention& a) {
 }
 
 // Tasks report a failure here; the op then fails on its caller's thread, whose mr_last_error is the one to be read.
+namespace {
 struct Failure {
   int32_t code = MR_OK;
   void note(int32_t error) {
     if (error) __atomic_store_n(&code, error, __ATOMIC_RELAXED);
   }
 };
+}  // namespace
 
 }  // namespace MR_PATH
 }  // namespace mr

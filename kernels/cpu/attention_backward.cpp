@@ -60,6 +60,8 @@ static void score_gradients(const Attention& a, float* scores, float* dp, int64_
   }
 }
 
+namespace {  // members need internal linkage as much as functions do
+
 // Scratch of a task, carved from one allocation.
 struct Workspace {
   char *packed_keys, *packed_values, *packed_rows;  // K^T and V^T for the scores, K for dQ
@@ -79,6 +81,8 @@ struct Workspace {
     return true;
   }
 };
+
+}  // namespace
 
 static int32_t backward_task(const Attention& a, const Gradients& t, const Part& part) {
   int64_t d = a.head_dim, all_keys = part.key_end - part.key_begin, row0 = part.queries.row0;

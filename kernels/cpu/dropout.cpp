@@ -31,7 +31,7 @@ int32_t dropout(mr_stream* s, int32_t dtype, int64_t n, float p, uint32_t seed_l
   MR_REQUIRE(p >= 0 && p < 1, "dropout: p is %g, it must lie in [0, 1)", (double)p);
   MR_REQUIRE(offset >= 0 && offset % 4 == 0, "dropout: offset %lld is not a multiple of 4", (long long)offset);
   MR_REQUIRE(n == 0 || (x && y), "dropout: x and y must not be NULL");
-  PhiloxKey key(seed_low, seed_high);
+  PhiloxKey key = philox_key(seed_low, seed_high);
   if (dtype == MR_F32)
     dropout_typed(s, n, p, key, offset, (const float*)x, (float*)y, accumulate != 0);
   else

@@ -5,6 +5,8 @@
 namespace mr {
 namespace MR_PATH {
 
+namespace {  // members need internal linkage as much as functions do
+
 // Reading and writing one storage type as V16. bf16 and fp16 are both uint16_t, so the types are named by tags.
 struct F32 {
   typedef float Element;
@@ -21,6 +23,8 @@ struct F16 {
   static V16 read(const uint16_t* p) { return half_to_float(load_halves(p)); }
   static void write(uint16_t* p, V16 a) { store_halves(p, float_to_half(a)); }
 };
+
+}  // namespace
 
 template <class X, class Y>
 static int32_t cast_typed(mr_stream* s, int64_t n, const void* x_, void* y_) {

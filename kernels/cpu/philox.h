@@ -50,15 +50,17 @@ MR_INLINE I16 odd_to_even(I16 a) {
 struct PhiloxKey {
   int32_t round[PHILOX_ROUNDS][LANES];  // (k0, 0, k1, 0), ...
   int32_t multiplier[LANES];
-
-  PhiloxKey(uint32_t seed_low, uint32_t seed_high) {
-    for (int lane = 0; lane < LANES; lane++) {
-      uint32_t key = lane % 4 == 0 ? seed_low : seed_high, step = lane % 4 == 0 ? 0x9e3779b9u : 0xbb67ae85u;
-      for (int r = 0; r < PHILOX_ROUNDS; r++) round[r][lane] = lane % 2 ? 0 : (int32_t)(key + (uint32_t)r * step);
-      multiplier[lane] = (int32_t)(lane % 4 == 0 ? 0xd2511f53u : 0xcd9e8d57u);
-    }
-  }
 };
+
+static inline PhiloxKey philox_key(uint32_t seed_low, uint32_t seed_high) {
+  PhiloxKey key;
+  for (int lane = 0; lane < LANES; lane++) {
+    uint32_t word = lane % 4 == 0 ? seed_low : seed_high, step = lane % 4 == 0 ? 0x9e3779b9u : 0xbb67ae85u;
+    for (int r = 0; r < PHILOX_ROUNDS; r++) key.round[r][lane] = lane % 2 ? 0 : (int32_t)(word + (uint32_t)r * step);
+    key.multiplier[lane] = (int32_t)(lane % 4 == 0 ? 0xd2511f53u : 0xcd9e8d57u);
+  }
+  return key;
+}
 
 // (low, high, 0, 0) of counter, counter + 1, counter + 2, counter + 3.
 MR_INLINE I16 counters(uint64_t counter) {

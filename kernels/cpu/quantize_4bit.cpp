@@ -47,6 +47,8 @@ static constexpr float FP4_CODE[16] = {0.0f,
 static constexpr uint8_t NF4_ORDER[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static constexpr uint8_t FP4_ORDER[16] = {11, 10, 13, 12, 15, 14, 9, 0, 8, 1, 6, 7, 4, 5, 2, 3};
 
+namespace {  // members need internal linkage as much as functions do
+
 struct CodeBook {
   const float* code;
   const uint8_t* order;
@@ -57,6 +59,8 @@ struct CodeBook {
     for (int i = 0; i < 15; i++) bound[i] = (code[order[i]] + code[order[i + 1]]) / 2;
   }
 };
+
+}  // namespace
 
 // How many bounds lie below each lane: its place in ascending order.
 MR_INLINE I16 place(const CodeBook& book, V16 x) {

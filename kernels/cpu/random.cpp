@@ -10,7 +10,7 @@ int32_t uniform(mr_stream* s, int64_t n, float low, float high, uint32_t seed_lo
   MR_REQUIRE(n >= 0, "uniform: n is %lld", (long long)n);
   MR_REQUIRE(low < high && high - low <= 3.4e38f, "uniform: [%g, %g) is not a finite range", (double)low, (double)high);
   MR_REQUIRE(n == 0 || y, "uniform: y must not be NULL");
-  PhiloxKey key(seed_low, seed_high);
+  PhiloxKey key = philox_key(seed_low, seed_high);
   // low + width * u may round up to high, which is excluded: the float before it is the largest value
   float below = from_bits(high > 0 ? to_bits(high) - 1 : high < 0 ? to_bits(high) + 1 : 0x80000001u);
   V16 largest = splat(below), width = splat(high - low), first = splat(low);
@@ -27,7 +27,7 @@ int32_t normal(mr_stream* s, int64_t n, float mean, float std, uint32_t seed_low
   MR_REQUIRE(n >= 0, "normal: n is %lld", (long long)n);
   MR_REQUIRE(std >= 0, "normal: std is %g", (double)std);
   MR_REQUIRE(n == 0 || y, "normal: y must not be NULL");
-  PhiloxKey key(seed_low, seed_high);
+  PhiloxKey key = philox_key(seed_low, seed_high);
   V16 center = splat(mean), spread = splat(std);
   elementwise(s, n, [=, &key](int64_t i, auto lanes) {
     // the eight pairs of a vector go through half of the lanes; the others compute log(1) and sin(0)

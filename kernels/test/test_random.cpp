@@ -30,11 +30,11 @@ TEST(philox_known_answer) {
   Block b = philox_reference(0, 0, 0);
   CHECK(b.w[0] == 0x6627e8d5 && b.w[1] == 0xe169c58d && b.w[2] == 0xbc57ac4c && b.w[3] == 0x9b00dbd8);
   using namespace mr::random_test;
-  PhiloxKey key(0, 0);
+  PhiloxKey key = philox_key(0, 0);
   int32_t words[16];
   store_ints(words, philox(key, 0));
   CHECK((uint32_t)words[0] == 0x6627e8d5 && (uint32_t)words[3] == 0x9b00dbd8);
-  PhiloxKey other(0xdeadbeef, 42);
+  PhiloxKey other = philox_key(0xdeadbeef, 42);
   store_ints(words, philox(other, 0xfffffffeull));  // the counter carries into its upper half
   for (int i = 0; i < 16; i++) CHECK((uint32_t)words[i] == word(4 * 0xfffffffell + i, 0xdeadbeef, 42));
 }
