@@ -2,15 +2,18 @@
 import { EXIT } from '../errors';
 import type { JobContext, JobResult } from '../job';
 import { type Executed, execute } from '../run/execute';
-import { applyRequest, obstacle } from '../run/inputs';
+import { applyRequest, obstacle, type Requested } from '../run/inputs';
 import type { RunRequest } from '../run/request';
 import { resolveExperiment } from '../spec/load';
 import { loadTargets, type Target } from '../spec/target';
 import { type Comparison, compare, worstExit } from '../verify/compare';
+import { findResults } from '../verify/find';
 import { findGolden } from '../verify/golden';
+import type { ExperimentResult } from '../verify/result';
 import { renderComparison } from '../verify/text';
 import { writeReport } from './report';
 import { checkDevice, chooseScale } from './scale';
+import { wantedResult } from './wanted';
 
 /** An experiment that was asked for and not run. */
 interface Skipped {
@@ -53,7 +56,10 @@ interface Outcome {
 function runTarget({ paper, experiments, whole }: Target, request: RunRequest, context: JobContext): Outcome {
   const golden = findGolden(paper, request.golden);
   const executed: Executed[] = [];
+  const earlier: ExperimentResult[] = [];
   const skipped: Skipped[] = [];
+  // one run asked for again is a new run; of several that were interrupted, the finished ones are not repeated
+  const takeFinished = request.resume && experiments.length * request.seeds > 1;
   let note: string | null = null;
   for (const id of experiments) {
     const { scale, reason } = chooseScale(paper, id, request);
@@ -65,12 +71,26 @@ function runTarget({ paper, experiments, whole }: Target, request: RunRequest, c
       context.emit({ kind: 'info', message: `${paper.id}/${id}: UNMEASURED (${why})` });
       continue;
     }
-    for (let seed = 0; seed < request.seeds; seed++) executed.push(execute(experiment, request, seed, context));
+    for (let seed = 0; seed < request.seeds; seed++) {
+      const finished = takeFinished ? findFinished(applyRequest(experiment, request, seed), request) : null;
+      if (finished === null) executed.push(execute(experiment, request, seed, context));
+      else {
+        earlier.push(finished);
+        context.emit({
+          kind: 'info',
+          message: `${paper.id}/${id}, seed ${finished.seed}: finished before, ${finished.file}`,
+        });
+      }
+    }
   }
-  const results = executed.map(({ result }) => result);
+  const results = [...earlier, ...executed.map(({ result }) => result)];
   const comparison = compare(paper, golden, results, { experiments: whole ? null : experiments });
   for (const run of executed) writeReport(paper, run, comparison, golden);
   return { executed, skipped, comparison, note };
+}
+
+function findFinished(requested: Requested, request: RunRequest): ExperimentResult | null {
+  return findResults(request.out, [wantedResult(requested, request)]).found[0] ?? null;
 }
 
 function describe({ result, directory, seconds }: Executed): string {

@@ -2,20 +2,18 @@
 import { writeFileSync } from 'node:fs';
 import { inputError } from '../errors';
 import type { JobContext, JobResult } from '../job';
-import { hostLibrary, ISA_NAMES } from '../native/device';
-import { buildId, execute } from '../run/execute';
-import { applyRequest, obstacle, readData } from '../run/inputs';
+import { execute } from '../run/execute';
+import { applyRequest, obstacle } from '../run/inputs';
 import type { RunRequest, VerifyRequest } from '../run/request';
-import { specSha256 } from '../spec/canonical';
 import { resolveExperiment } from '../spec/load';
 import { loadTargets, type Target } from '../spec/target';
 import { type Comparison, compare, worstExit } from '../verify/compare';
-import { findResults, type WantedResult } from '../verify/find';
+import { findResults } from '../verify/find';
 import { findGolden } from '../verify/golden';
 import { renderJunit } from '../verify/junit';
-import { numericPath } from '../verify/result';
 import { renderComparison } from '../verify/text';
 import { checkDevice } from './scale';
+import { wantedResult } from './wanted';
 
 export async function verifyJob(request: unknown, context: JobContext): Promise<JobResult> {
   const asked = request as VerifyRequest;
@@ -38,22 +36,12 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
 
 function verifyTarget({ paper, experiments, whole }: Target, request: VerifyRequest, context: JobContext): Comparison {
   const golden = findGolden(paper, request.golden);
-  const isa = request.isa ?? ISA_NAMES[hostLibrary().cpuBestIsa()]!;
   const scale = request.scale === 'full' ? 'full' : 'mini';
   const runs = experiments.flatMap((id) => {
     const experiment = resolveExperiment(paper, id, scale);
     const requested = applyRequest(experiment, request);
     if (obstacle(requested.experiment, request) !== null) return [];
-    const wanted: WantedResult = {
-      paper: paper.id,
-      experiment: id,
-      specSha256: specSha256(requested.experiment),
-      seed: requested.experiment.training.seed,
-      dataSha256: readData(requested, request).data.sha256,
-      build: buildId(),
-      path: numericPath({ precision: requested.experiment.training.precision, kernelPath: isa }),
-    };
-    return [{ experiment, wanted }];
+    return [{ experiment, wanted: wantedResult(requested, request) }];
   });
   const { found, missing, unreadable } = findResults(
     request.out,

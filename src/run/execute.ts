@@ -34,6 +34,8 @@ import type { RunRequest } from './request';
 
 /** Seconds between checkpoints. */
 const CHECKPOINT_SECONDS = 60;
+/** Address space per planned byte: the plan is a bound, and unused pages cost nothing. */
+const RESERVED = 1.5;
 /** Share of free memory that dense copies of quantised weights may take. */
 const RESIDENT_SHARE = 0.5;
 
@@ -126,6 +128,7 @@ class Run {
     this.plannedPeak = plan.peakBytes;
     this.device = Device.cpu({
       threads: request.threads ?? 0,
+      capacity: Math.ceil(plan.peakBytes * RESERVED) + 2 ** 28,
       cancelled: context.cancelled,
       ...(request.isa === null ? {} : { isa: request.isa }),
     });

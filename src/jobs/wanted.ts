@@ -1,0 +1,24 @@
+/** What a finished run must be to stand for one that would be made now. */
+import { hostLibrary, ISA_NAMES } from '../native/device';
+import { buildId } from '../run/execute';
+import { type Requested, readData } from '../run/inputs';
+import type { TargetRequest } from '../run/request';
+import { specSha256 } from '../spec/canonical';
+import type { WantedResult } from '../verify/find';
+import { numericPath } from '../verify/result';
+
+/** Same paper, settings, seed, rows, build and numeric path. Reads the rows, to hash them. */
+export function wantedResult(requested: Requested, request: TargetRequest): WantedResult {
+  const { experiment } = requested;
+  const { seed, precision } = experiment.training;
+  const kernelPath = request.isa ?? ISA_NAMES[hostLibrary().cpuBestIsa()]!;
+  return {
+    paper: experiment.paper,
+    experiment: experiment.id,
+    specSha256: specSha256(experiment),
+    seed,
+    dataSha256: readData(requested, request).data.sha256,
+    build: buildId(),
+    path: numericPath({ precision, kernelPath }),
+  };
+}
