@@ -1,13 +1,14 @@
 // gemm.cpp: mr_gemm in parallel, for every shape that has no kernel of its own.
 //
-// The smaller operand is packed once, by all threads together, into scratch they share. The larger one is cut into chunks
-// of lanes; a task packs its chunk into its own second-level cache, one K block at a time, and multiplies it with the
-// whole shared operand. So each operand is packed exactly once, with one barrier between the two phases. When K is so deep
-// that the shared operand would not fit its budget, both phases repeat over slabs of K.
+// The smaller operand is packed once, by all threads together, into scratch they share. The larger one is cut into
+// chunks of lanes; a task packs its chunk into its own second-level cache, one K block at a time, and multiplies it
+// with the whole shared operand. So each operand is packed exactly once, with one barrier between the two phases.
+// When K is so deep that the shared operand would not fit its budget, both phases repeat over slabs of K.
 //
-// Skinny products (rank-r updates, decoding) would spend their time packing, so the larger operand is read in place where
-// the kernels can: rows of A along k when C has few columns, rows of B when C has few rows. C with few columns and A
-// stored [k, m] is computed as its transpose.
+// Best is not to pack at all. An A that lies along k (activations) is read in place; when its words must be made first
+// (fp32 storage, bf16 compute) its rows are converted, not transposed. C with at most TALL_MR rows reads a B that lies
+// along n in place, since every element is used once or twice; C with few columns and A stored [k, m] is computed as
+// its transpose, which is that case.
 //
 // Chunk sizes follow the thread count, results do not: the bits of an output are defined by K alone (gemm_kernel.h).
 #include "gemm_pack.h"
@@ -17,7 +18,7 @@ namespace mr {
 namespace MR_PATH {
 
 constexpr int64_t SHARED_BYTES = 8 << 20;  // budget of the shared operand: a part of the last-level cache
-constexpr int64_t COLS = 256;               // of B against which rows of A pass: COLS x KC fp32 is a third of 1 MiB
+constexpr int64_t COLS = 256;              // of B against which rows of A pass: COLS x KC fp32 is a third of 1 MiB
 
 struct Product {
   Mode mode;
@@ -29,15 +30,15 @@ struct Product {
   int32_t c_dtype;
   int64_t ldc;
   bool accumulate;
-  bool transposed;   // C is stored transposed
-  bool share_a;      // A is the shared operand
-  bool rows_a;       // A lies along k, and so it is multiplied: read in place, or converted row by row
-  bool direct_a;     // ... in place
-  bool direct_b;     // B is read in place; then share_a
-  float* shared;     // the shared operand's K blocks, one after another
-  int64_t slab;      // K words in this pass: [slab0, slab0 + slab)
+  bool transposed;  // C is stored transposed
+  bool share_a;     // A is the shared operand
+  bool rows_a;      // A lies along k, and so it is multiplied: read in place, or converted row by row
+  bool direct_a;    // ... in place
+  bool direct_b;    // B is read in place; then share_a
+  float* shared;    // the shared operand's K blocks, one after another
+  int64_t slab;     // K words in this pass: [slab0, slab0 + slab)
   int64_t slab0;
-  float* wide_c;     // bf16 C and several K blocks: fp32 sums [m, n] between blocks
+  float* wide_c;  // bf16 C and several K blocks: fp32 sums [m, n] between blocks
 };
 
 // Output (row, col) for the K block that begins at word w.
@@ -52,13 +53,14 @@ static Target target_of(const Product& p, int64_t w, int64_t row, int64_t col) {
 
 static int64_t shared_lanes(const Product& p) { return p.share_a ? p.m : padded(p.n); }
 
-// ---- phase 1: pack the shared operand -----------------------------------------------------------------------------------
+// ---- phase 1: pack the shared operand -----------------------------------------------------------------------------
 
 static void pack_shared(mr_stream* s, const Product& p) {
   bool rows_a = p.share_a && p.rows_a;
   int64_t lanes = shared_lanes(p), panels = rows_a ? lanes : p.share_a ? panels_of(p.m) : ceil_div(lanes, NR);
   int64_t blocks = ceil_div(p.slab, p.block);
-  // A task reads whole rows of memory: some panels at full depth, or some words of (nearly) all panels; 16K words or so.
+  // A task reads whole rows of memory: some panels at full depth, or some words of (nearly) all panels; 16K words or
+  // so.
   const Operand& x = p.share_a ? p.a : p.b;
   int64_t group = panels, depth = p.block;
   if (x.k_stride == 1) {
@@ -89,7 +91,7 @@ static void pack_shared(mr_stream* s, const Product& p) {
   }
 }
 
-// ---- phase 2: chunks of the other operand -------------------------------------------------------------------------------
+// ---- phase 2: chunks of the other operand -------------------------------------------------------------------------
 
 // Word w of lane l, in place.
 static const char* in_place(const Product& p, const Operand& x, int64_t l, int64_t w) {
@@ -98,10 +100,13 @@ static const char* in_place(const Product& p, const Operand& x, int64_t l, int64
 }
 
 // Bytes from one stored row to the next.
-static int64_t row_bytes(const Operand& x) { return (x.k_stride == 1 ? x.lane_stride : x.k_stride) * dtype_bytes(x.dtype); }
+static int64_t row_bytes(const Operand& x) {
+  return (x.k_stride == 1 ? x.lane_stride : x.k_stride) * dtype_bytes(x.dtype);
+}
 
-// What follows the K block at word w of lanes [lane0, lane0 + lanes): the next K block, or after the last one the first of
-// the lanes that this thread will probably be given next. It is touched during `kernels` calls of micro-kernels.
+// What follows the K block at word w of lanes [lane0, lane0 + lanes): the next K block, or after the last one the
+// first of the lanes that this thread will probably be given next. It is touched during `kernels` calls of
+// micro-kernels.
 static Ahead next_of(const Product& p, const Operand& x, int64_t lane0, int64_t lanes, int64_t w, int64_t kernels) {
   int64_t next = p.slab0 + w + p.block;
   if (w + p.block >= p.slab) lane0 += lanes * p.threads, next = p.slab0;
@@ -116,7 +121,8 @@ static Ahead next_of(const Product& p, const Operand& x, int64_t lane0, int64_t 
 }
 
 // Columns [col0, col0 + cols) x all rows in panels [panel0, panel1) of the shared A.
-static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1, float* packed) {
+static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1,
+                             float* packed) {
   int64_t row0 = panel_begin(panel0, p.m), rows = panel_begin(panel1, p.m) - row0;
   // with few rows a packed panel is used once: keep it in the first-level cache
   int64_t step = panel1 - panel0 <= 2 ? NR : cols, direct = p.direct_b ? cols / NR * NR : 0;
@@ -125,15 +131,16 @@ static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64
     const float* a = p.shared + w * p.m + row0 * kc;
     Ahead ahead = next_of(p, p.b, col0, cols, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
     if (direct > 0)
-      multiply_direct_b(p.mode, p.m, direct, kc, a, in_place(p, p.b, col0, p.slab0 + w), row_bytes(p.b),
-                        p.alpha, target_of(p, p.slab0 + w, row0, col0));
+      multiply_direct_b(p.mode, p.m, direct, kc, a, in_place(p, p.b, col0, p.slab0 + w), row_bytes(p.b), p.alpha,
+                        target_of(p, p.slab0 + w, row0, col0));
     for (int64_t col = col0 + direct; col < col0 + cols; col += step) {
       int64_t count = min64(step, col0 + cols - col);
       pack_b_block(p.mode, p.b, col, count, {p.slab0 + w, kc, 0, kc}, packed);
       Target target = target_of(p, p.slab0 + w, row0, col);
       if (p.rows_a) {
         const char* in_rows = p.direct_a ? in_place(p, p.a, row0, p.slab0 + w) : (const char*)a;
-        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, packed, p.alpha, target, &ahead);
+        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, packed, p.alpha,
+                          target, &ahead);
       } else {
         multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, p.alpha, target, &ahead);
       }
@@ -148,7 +155,8 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
     int64_t kc = min64(p.block, p.slab - w);
     const float* b = p.shared + w * width;
     Ahead ahead = {};
-    if (!p.direct_a) ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
+    if (!p.direct_a)
+      ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
     if (p.rows_a && !p.direct_a) {
       convert_rows(p.mode, p.a, row0, rows, p.slab0 + w, kc, packed);
     } else if (!p.rows_a) {
@@ -168,8 +176,8 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
   }
 }
 
-// How many pieces to cut `units` into: chunks of at most `largest` units, and at least `wanted` pieces when there are as
-// many units. Returns units per piece.
+// How many pieces to cut `units` into: chunks of at most `largest` units, and at least `wanted` pieces when there are
+// as many units. Returns units per piece.
 static int64_t chunk_of(int64_t units, int64_t largest, int64_t wanted) {
   return max64(1, min64(largest, units / wanted));
 }
@@ -197,14 +205,14 @@ static int32_t multiply_all(mr_stream* s, const Product& p) {
       multiply_columns(p, begin * NR, min64(end * NR, p.n) - begin * NR, other_begin, other_end, packed);
     } else {
       int64_t row = panel_begin(begin, p.m);
-      multiply_rows(p, row, panel_begin(end, p.m) - row, other_begin * NR, min64(other_end * NR, p.n) - other_begin * NR,
-                    packed);
+      multiply_rows(p, row, panel_begin(end, p.m) - row, other_begin * NR,
+                    min64(other_end * NR, p.n) - other_begin * NR, packed);
     }
   });
   return no_memory ? fail(MR_ERR_MEMORY, "mr_gemm: no memory for packing") : MR_OK;
 }
 
-// ---- the op -------------------------------------------------------------------------------------------------------------
+// ---- the op -------------------------------------------------------------------------------------------------------
 
 static int32_t multiply(mr_stream* s, Product p) {
   if (p.n <= TALL_MR && p.n < p.m && p.a.k_stride != 1 && readable_in_place(p.mode, p.a) &&
@@ -243,18 +251,19 @@ static bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
   return ld >= cols && !__builtin_mul_overflow(rows, ld, &elements) && elements < INT64_MAX / 8;
 }
 
-int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
-             int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb, int32_t c_dtype,
-             void* c, int64_t ldc, int32_t accumulate) {
+int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k,
+             float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
+             int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
   if (!is_dtype(compute) || !is_dtype(a_dtype) || !is_dtype(b_dtype) || !is_dtype(c_dtype))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32 or bf16 (compute %d, a %d, b %d, c %d)", compute,
-                a_dtype, b_dtype, c_dtype);
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32 or bf16 (compute %d, a %d, b %d, c %d)",
+                compute, a_dtype, b_dtype, c_dtype);
   if (m < 0 || n < 0 || k < 0 || !is_matrix(trans_a ? k : m, trans_a ? m : k, lda) ||
       !is_matrix(trans_b ? n : k, trans_b ? k : n, ldb) || !is_matrix(m, n, ldc))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldb %lld, ldc %lld", (long long)m,
-                (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc);
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldb %lld, ldc %lld",
+                (long long)m, (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc);
   if (m == 0 || n == 0) return MR_OK;
-  if (c == nullptr || (k > 0 && (a == nullptr || b == nullptr))) return fail(MR_ERR_ARGUMENT, "mr_gemm: a pointer is NULL");
+  if (c == nullptr || (k > 0 && (a == nullptr || b == nullptr)))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: a pointer is NULL");
   if (k == 0) {
     int64_t row_bytes = n * dtype_bytes(c_dtype), stride = ldc * dtype_bytes(c_dtype);
     for (int64_t i = 0; i < m && !accumulate; i++) memset((char*)c + i * stride, 0, (size_t)row_bytes);

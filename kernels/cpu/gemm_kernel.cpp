@@ -1,7 +1,7 @@
 // gemm_kernel.cpp: the micro-kernels. See gemm_kernel.h for what they compute.
 //
-// All of them are one template: Rows x V vectors of sums in registers; per k, V vectors of B and one broadcast per row of A.
-// What differs is where a word comes from: packed, or read in place.
+// All of them are one template: Rows x V vectors of sums in registers; per k, V vectors of B and one broadcast per
+// row of A. What differs is where a word comes from: packed, or read in place.
 #include "gemm_kernel.h"
 
 namespace mr {
@@ -24,8 +24,8 @@ MR_INLINE V16 multiply_add(V16 a, V16 b, V16 sum) {
 #if defined(__AVX512BF16__)
 // Two neighbouring rows of bf16 -> words: the first row in the low halves.
 MR_INLINE void load_pairs(const char* p, int64_t row, V16 words[2]) {
-  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4,
-                                       35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37,
+                                       5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
   const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
   __m512i even = _mm512_loadu_si512(p), odd = _mm512_loadu_si512(p + row);
   words[0].v = _mm512_castsi512_ps(_mm512_permutex2var_epi16(even, low, odd));
@@ -55,7 +55,8 @@ MR_INLINE V16 load_c(const void* p, int32_t dtype, int64_t at, int lanes) {
 }
 
 // The slow way out, for bf16, partial and transposed tiles: sums [rows, width] -> target.
-static __attribute__((noinline)) void finish(const float* sums, int rows, int width, int n, float alpha, const Target& t) {
+static __attribute__((noinline)) void finish(const float* sums, int rows, int width, int n, float alpha,
+                                             const Target& t) {
   float turned[NR * TALL_MR];  // [n, rows]
   int outer = rows, inner = n, step = width;
   if (t.transposed) {
@@ -86,7 +87,8 @@ template <bool Pair, int Rows, int V, Source A, Source B>
 static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const char* __restrict b, int64_t b_row, int n,
                    float alpha, const Target& t) {
   constexpr int WIDTH = V * LANES;
-  bool simple = n == WIDTH && !t.transposed && t.out_dtype == MR_F32 && (t.previous == nullptr || t.previous_dtype == MR_F32);
+  bool simple =
+      n == WIDTH && !t.transposed && t.out_dtype == MR_F32 && (t.previous == nullptr || t.previous_dtype == MR_F32);
   V16 c[Rows][V];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++) {
@@ -151,19 +153,19 @@ static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const ch
   }
 }
 
-// ---- tables, indexed by the number of rows ------------------------------------------------------------------------------
+// ---- tables, indexed by the number of rows ------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
-#define MR_TABLE_8_(Pair, V, A, B)                                                                                     \
-  nullptr, kernel<Pair, 1, V, A, B>, kernel<Pair, 2, V, A, B>, kernel<Pair, 3, V, A, B>, kernel<Pair, 4, V, A, B>,     \
+#define MR_TABLE_8_(Pair, V, A, B)                                                                                 \
+  nullptr, kernel<Pair, 1, V, A, B>, kernel<Pair, 2, V, A, B>, kernel<Pair, 3, V, A, B>, kernel<Pair, 4, V, A, B>, \
       kernel<Pair, 5, V, A, B>, kernel<Pair, 6, V, A, B>, kernel<Pair, 7, V, A, B>, kernel<Pair, 8, V, A, B>
-#define MR_TABLE_14_(Pair, V, A, B)                                                                                    \
-  MR_TABLE_8_(Pair, V, A, B), kernel<Pair, 9, V, A, B>, kernel<Pair, 10, V, A, B>, kernel<Pair, 11, V, A, B>,          \
+#define MR_TABLE_14_(Pair, V, A, B)                                                                           \
+  MR_TABLE_8_(Pair, V, A, B), kernel<Pair, 9, V, A, B>, kernel<Pair, 10, V, A, B>, kernel<Pair, 11, V, A, B>, \
       kernel<Pair, 12, V, A, B>, kernel<Pair, 13, V, A, B>, kernel<Pair, 14, V, A, B>
 #define MR_TABLE_16_(Pair, V, A, B) MR_TABLE_14_(Pair, V, A, B), kernel<Pair, 15, V, A, B>, kernel<Pair, 16, V, A, B>
 #elif defined(__AVX2__)
-#define MR_TABLE_8_(Pair, V, A, B)                                                                                     \
-  nullptr, kernel<Pair, 1, V, A, B>, kernel<Pair, 2, V, A, B>, kernel<Pair, 3, V, A, B>, kernel<Pair, 4, V, A, B>,     \
+#define MR_TABLE_8_(Pair, V, A, B)                                                                                 \
+  nullptr, kernel<Pair, 1, V, A, B>, kernel<Pair, 2, V, A, B>, kernel<Pair, 3, V, A, B>, kernel<Pair, 4, V, A, B>, \
       kernel<Pair, 5, V, A, B>, kernel<Pair, 6, V, A, B>
 #define MR_TABLE_14_ MR_TABLE_8_
 #define MR_TABLE_16_ MR_TABLE_8_
@@ -174,29 +176,30 @@ static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const ch
 #endif
 
 struct Kernels {
-  Kernel wide[MR + 1];              // NR columns
-  Kernel narrow[TALL_MR + 1];       // 16 columns
+  Kernel wide[MR + 1];         // NR columns
+  Kernel narrow[TALL_MR + 1];  // 16 columns
   Kernel direct_a[DIRECT_MR + 1];
   Kernel direct_a_narrow[DIRECT_MR + 1];
   Kernel direct_b[MR + 1];
   Kernel direct_b_narrow[TALL_MR + 1];
 };
 static const Kernels WORD_KERNELS = {
-    {MR_TABLE_14_(false, NV, PACKED, PACKED)}, {MR_TABLE_16_(false, 1, PACKED, PACKED)}, {MR_TABLE_8_(false, NV, DIRECT, PACKED)},
-    {MR_TABLE_8_(false, 1, DIRECT, PACKED)},   {MR_TABLE_14_(false, NV, PACKED, DIRECT)}, {MR_TABLE_16_(false, 1, PACKED, DIRECT)},
+    {MR_TABLE_14_(false, NV, PACKED, PACKED)}, {MR_TABLE_16_(false, 1, PACKED, PACKED)},
+    {MR_TABLE_8_(false, NV, DIRECT, PACKED)},  {MR_TABLE_8_(false, 1, DIRECT, PACKED)},
+    {MR_TABLE_14_(false, NV, PACKED, DIRECT)}, {MR_TABLE_16_(false, 1, PACKED, DIRECT)},
 };
 #if defined(__AVX512BF16__)
 static const Kernels PAIR_KERNELS = {
-    {MR_TABLE_14_(true, NV, PACKED, PACKED)}, {MR_TABLE_16_(true, 1, PACKED, PACKED)}, {MR_TABLE_8_(true, NV, DIRECT, PACKED)},
-    {MR_TABLE_8_(true, 1, DIRECT, PACKED)},   {MR_TABLE_14_(true, NV, PACKED, DIRECT_PAIRS)},
-    {MR_TABLE_16_(true, 1, PACKED, DIRECT_PAIRS)},
+    {MR_TABLE_14_(true, NV, PACKED, PACKED)},       {MR_TABLE_16_(true, 1, PACKED, PACKED)},
+    {MR_TABLE_8_(true, NV, DIRECT, PACKED)},        {MR_TABLE_8_(true, 1, DIRECT, PACKED)},
+    {MR_TABLE_14_(true, NV, PACKED, DIRECT_PAIRS)}, {MR_TABLE_16_(true, 1, PACKED, DIRECT_PAIRS)},
 };
 static const Kernels& kernels_of(Mode mode) { return mode == MODE_PAIR ? PAIR_KERNELS : WORD_KERNELS; }
 #else
 static const Kernels& kernels_of(Mode) { return WORD_KERNELS; }
 #endif
 
-// ---- loops over tiles ---------------------------------------------------------------------------------------------------
+// ---- loops over tiles ---------------------------------------------------------------------------------------------
 
 void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
                      const float* b, float alpha, const Target& target, Ahead* ahead) {
@@ -230,7 +233,8 @@ void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* 
       int64_t cols = min64(NR, n - col), width = panel_width(cols);
       touch(ahead);
       Kernel run = width == NR ? kernels.direct_a[rows] : kernels.direct_a_narrow[rows];
-      run(kc, a + row * a_row, a_row, (const char*)(b + col * kc), width * 4, (int)cols, alpha, shift(target, row, col));
+      run(kc, a + row * a_row, a_row, (const char*)(b + col * kc), width * 4, (int)cols, alpha,
+          shift(target, row, col));
     }
     row += rows;
   }

@@ -1,13 +1,15 @@
 // gemm_kernel.h: the definition of a matrix product's bits, and the micro-kernels that compute it from packed operands.
 //
-// C = alpha * A B (+ C) is defined as follows, and every kernel here (general, skinny, any path, any thread count) keeps to
-// it: K is cut into blocks that depend on K alone; within a block an output is one chain of fmas in k order starting from
-// 0; block sums combine as c = fma(alpha, sum, c), where the first block without `accumulate` is c = alpha * sum.
+// C = alpha * A B (+ C) is defined as follows, and every kernel here (general, skinny, any path, any thread count)
+// keeps to it: K is cut into blocks that depend on K alone; within a block an output is one chain of fmas in k order
+// starting from 0; block sums combine as c = fma(alpha, sum, c), where the first block without `accumulate` is c =
+// alpha * sum.
 //
-// A "word" is 32 bits of a packed operand: an fp32 number, or on the avx512bf16 path in bf16 compute a pair of bf16 with
-// neighbouring k (the even one in the low half). VDPBF16PS takes a pair per lane: sum += odd*odd' then even*even',
-// denormals flushed. The other paths do bf16 compute on fp32 words that were rounded to bf16, one fma each: the same
-// definition as fp32, so portable, avx2 and avx512 agree bit for bit and avx512bf16 differs in the last bits.
+// A "word" is 32 bits of a packed operand: an fp32 number, or on the avx512bf16 path in bf16 compute a pair of bf16
+// with neighbouring k (the even one in the low half). VDPBF16PS takes a pair per lane: sum += odd*odd' then
+// even*even', denormals flushed. The other paths do bf16 compute on fp32 words that were rounded to bf16, one fma
+// each: the same definition as fp32, so portable, avx2 and avx512 agree bit for bit and avx512bf16 differs in the
+// last bits.
 #pragma once
 
 #include "vec.h"
@@ -16,8 +18,9 @@ namespace mr {
 namespace MR_PATH {
 
 // A micro-kernel holds up to MR x NR sums in registers: 28 zmm, 12 ymm, 8 xmm. Two kinds of skinny kernels hold fewer
-// columns or fewer rows: TALL_MR x 16 for one panel of rows that is a little too tall (rank 16), and DIRECT_MR rows when A
-// is read where it lies: more rows, often a multiple of 4 KiB apart, would evict one another from the first-level cache.
+// columns or fewer rows: TALL_MR x 16 for one panel of rows that is a little too tall (rank 16), and DIRECT_MR rows
+// when A is read where it lies: more rows, often a multiple of 4 KiB apart, would evict one another from the
+// first-level cache.
 #if defined(__AVX512F__)
 constexpr int MR = 14, NV = 2, TALL_MR = 16, DIRECT_MR = 8;
 #elif defined(__AVX2__)
@@ -91,8 +94,8 @@ MR_INLINE Target shift(const Target& t, int64_t row, int64_t col) {
   return r;
 }
 
-// Memory that will be packed next: `rows` rows of `bytes`, `stride` apart. The tile loops below touch a few cache lines of
-// it before every micro-kernel, so that it has arrived in the second-level cache when its turn comes.
+// Memory that will be packed next: `rows` rows of `bytes`, `stride` apart. The tile loops below touch a few cache
+// lines of it before every micro-kernel, so that it has arrived in the second-level cache when its turn comes.
 struct Ahead {
   const char* row;  // nullptr: nothing
   int64_t rows, bytes, stride;
@@ -108,19 +111,19 @@ MR_INLINE void touch(Ahead* ahead) {
   }
 }
 
-// One K block, from packed operands: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a: those
-// panels (kc x rows each, one after another). b: panels of kc x panel_width, panel j begins at b + j * NR * kc. The target
-// is seen from the first of these rows.
+// One K block, from packed operands: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a:
+// those panels (kc x rows each, one after another). b: panels of kc x panel_width, panel j begins at b + j * NR * kc.
+// The target is seen from the first of these rows.
 void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
                      const float* b, float alpha, const Target& target, Ahead* ahead);
 
-// The same with A read where it lies: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k when
-// the mode is MODE_PAIR.
+// The same with A read where it lies: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k
+// when the mode is MODE_PAIR.
 void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
                        float alpha, const Target& target, Ahead* ahead);
 
-// The same for one panel of m <= TALL_MR rows with B read where it lies: element k of column j at b + k * b_row + size * j
-// (bytes), fp32, or bf16 with two rows to a word when the mode is MODE_PAIR. n must be a multiple of NR.
+// The same for one panel of m <= TALL_MR rows with B read where it lies: element k of column j at b + k * b_row +
+// size * j (bytes), fp32, or bf16 with two rows to a word when the mode is MODE_PAIR. n must be a multiple of NR.
 void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row,
                        float alpha, const Target& target);
 

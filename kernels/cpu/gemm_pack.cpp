@@ -1,5 +1,5 @@
-// gemm_pack.cpp: see gemm_pack.h. An operand is read either along k (a panel of the transpose: 16 x 16 words are turned in
-// registers) or along its lanes (a copy); either way it is widened, rounded or paired as the mode asks.
+// gemm_pack.cpp: see gemm_pack.h. An operand is read either along k (a panel of the transpose: 16 x 16 words are
+// turned in registers) or along its lanes (a copy); either way it is widened, rounded or paired as the mode asks.
 #include "gemm_pack.h"
 
 namespace mr {
@@ -26,13 +26,12 @@ template <Mode M, bool Bf16>
 static void pack_words(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                        float* dst) {
   for (int64_t w = 0; w < words; w++)
-    for (int64_t l = 0; l < width; l++)
-      dst[w * width + l] = l < lanes ? word<M, Bf16>(x, lane0 + l, word0 + w) : 0.0f;
+    for (int64_t l = 0; l < width; l++) dst[w * width + l] = l < lanes ? word<M, Bf16>(x, lane0 + l, word0 + w) : 0.0f;
 }
 
 #if defined(__AVX512F__)
 
-// ---- sixteen words at a time ------------------------------------------------------------------------------------------
+// ---- sixteen words at a time --------------------------------------------------------------------------------------
 
 MR_INLINE __m512i widen_words(__m256i h) { return _mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16); }
 MR_INLINE __mmask32 first_halves(int64_t n) { return n >= 32 ? ~0u : (1u << n) - 1; }
@@ -116,7 +115,8 @@ MR_INLINE void store_words(float* dst, int64_t w, int64_t l, int64_t words, int6
 }
 
 template <Mode M, bool Bf16>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
+                 float* dst) {
   constexpr int64_t SIZE = Bf16 ? 2 : 4, PER_WORD = M == MODE_PAIR ? 2 : 1;
   if (width > LANES && width % LANES != 0) return pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
   const char* base = (const char*)x.data + (lane0 * x.lane_stride + word0 * PER_WORD * x.k_stride) * SIZE;
@@ -150,7 +150,8 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
     int64_t last = words - 1;  // the only one whose store may have to be cut, or whose odd k may not exist
     for (int64_t w = 0; w < last; w++)
       _mm512_storeu_si512(dst + w * width + l0, words_along_lanes<M, Bf16>(p + w * step, x.k_stride, mask, true));
-    store_words(dst, last, l0, words, width, words_along_lanes<M, Bf16>(p + last * step, x.k_stride, mask, last * PER_WORD + 1 < depth));
+    store_words(dst, last, l0, words, width,
+                words_along_lanes<M, Bf16>(p + last * step, x.k_stride, mask, last * PER_WORD + 1 < depth));
   }
 }
 
@@ -160,13 +161,15 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
   const char* p = (const char*)x.data + (lane * x.lane_stride + word0 * PER_WORD) * SIZE;
   int64_t depth = x.k - word0 * PER_WORD;
   for (int64_t w = 0; w < words; w += LANES)
-    store_words(dst, w, 0, words, 1, words_along_k<M, Bf16>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
+    store_words(dst, w, 0, words, 1,
+                words_along_k<M, Bf16>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
 }
 
 #else
 
 template <Mode M, bool Bf16>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
+                 float* dst) {
   pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
 }
 
@@ -177,7 +180,7 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
 
 #endif
 
-// ---- by mode and storage -----------------------------------------------------------------------------------------------
+// ---- by mode and storage ------------------------------------------------------------------------------------------
 
 bool readable_in_place(Mode mode, const Operand& x) {
   // a pair of bf16 along k is a word only while there are two of them
@@ -186,15 +189,15 @@ bool readable_in_place(Mode mode, const Operand& x) {
 
 // The template that suits an operand. bf16 storage is rounded already.
 #if defined(__AVX512BF16__)
-#define MR_BY_MODE_(f, ...)                                                                              \
-  if (x.dtype == MR_BF16 && mode == MODE_PAIR) return f<MODE_PAIR, true>(__VA_ARGS__);                   \
-  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);                                         \
-  if (mode == MODE_PAIR) return f<MODE_PAIR, false>(__VA_ARGS__);                                        \
+#define MR_BY_MODE_(f, ...)                                                            \
+  if (x.dtype == MR_BF16 && mode == MODE_PAIR) return f<MODE_PAIR, true>(__VA_ARGS__); \
+  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);                       \
+  if (mode == MODE_PAIR) return f<MODE_PAIR, false>(__VA_ARGS__);                      \
   return f<MODE_F32, false>(__VA_ARGS__)
 #else
-#define MR_BY_MODE_(f, ...)                                                                              \
-  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);                                         \
-  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, false>(__VA_ARGS__);                                  \
+#define MR_BY_MODE_(f, ...)                                             \
+  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);        \
+  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, false>(__VA_ARGS__); \
   return f<MODE_F32, false>(__VA_ARGS__)
 #endif
 
@@ -211,8 +214,8 @@ void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64
   for (int64_t i = 0; i < rows; i++) convert_row(mode, a, row0 + i, word0, words, dst + i * words);
 }
 
-// Where lanes lie next to one another, a few words of every panel are copied before the next few: whole rows of memory are
-// read in order, not 64 bytes of each.
+// Where lanes lie next to one another, a few words of every panel are copied before the next few: whole rows of
+// memory are read in order, not 64 bytes of each.
 static int64_t words_per_turn(const Operand& x, const KPart& part) { return x.k_stride == 1 ? part.count : 16; }
 
 void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
@@ -221,7 +224,8 @@ void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64
   for (int64_t w = part.first; w < end; w += turn) {
     for (int64_t i = first_panel; i < last_panel; i++) {
       int64_t begin = panel_begin(i, rows), count = panel_begin(i + 1, rows) - begin;
-      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(turn, end - w), count, dst + begin * part.words + w * count);
+      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(turn, end - w), count,
+                 dst + begin * part.words + w * count);
     }
   }
 }

@@ -27,8 +27,8 @@ MR_INLINE Operand operand_b(int32_t trans, int64_t n, int64_t k, const void* b, 
 // The kernels can read this operand where it lies.
 bool readable_in_place(Mode mode, const Operand& x);
 
-// dst[w * width + l] = word `word0 + w` of lane `lane0 + l`, for w < words and l < width; lanes at and beyond `lanes`, and
-// elements beyond the depth, are zero.
+// dst[w * width + l] = word `word0 + w` of lane `lane0 + l`, for w < words and l < width; lanes at and beyond
+// `lanes`, and elements beyond the depth, are zero.
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst);
 
@@ -41,8 +41,8 @@ struct KPart {
   int64_t word0, words, first, count;
 };
 
-// Panels first_panel to last_panel - 1 of rows [row0, row0 + rows), which are cut as panel_begin says. dst is where panel 0
-// goes; all panels take rows * part.words.
+// Panels first_panel to last_panel - 1 of rows [row0, row0 + rows), which are cut as panel_begin says. dst is where
+// panel 0 goes; all panels take rows * part.words.
 void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
                   const KPart& part, float* dst);
 

@@ -15,7 +15,9 @@ static void clear(int64_t m, int64_t n, float* c, int64_t ldc) {
     for (int64_t j = 0; j < n; j++) c[i * ldc + j] = 0.0f;
 }
 
-static Target block_target(float* c, int64_t ldc, bool add) { return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc, false}; }
+static Target block_target(float* c, int64_t ldc, bool add) {
+  return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc, false};
+}
 
 // One K block of A: read in place, converted row by row, or packed, as in gemm.cpp.
 struct BlockOfA {
@@ -45,14 +47,14 @@ static void load_block(const BlockOfA& a, int64_t row, int64_t rows, int64_t w, 
   }
 }
 
-static void multiply_block(const BlockOfA& a, int64_t row, int64_t rows, int64_t w, int64_t kc, int64_t n, const float* b,
-                           float alpha, const Target& target) {
+static void multiply_block(const BlockOfA& a, int64_t row, int64_t rows, int64_t w, int64_t kc, int64_t n,
+                           const float* b, float alpha, const Target& target) {
   Ahead none = {};
   if (!a.rows) return multiply_panels(a.mode, 0, panels_of(rows), rows, n, kc, a.packed, b, alpha, target, &none);
   int64_t size = dtype_bytes(a.a.dtype), k = a.mode == MODE_PAIR ? 2 * w : w;
   const char* stored = (const char*)a.a.data + (row * a.a.lane_stride + k) * size;
-  multiply_direct_a(a.mode, rows, n, kc, a.in_place ? stored : (const char*)a.packed, a.in_place ? a.a.lane_stride * size : kc * 4,
-                    b, alpha, target, &none);
+  multiply_direct_a(a.mode, rows, n, kc, a.in_place ? stored : (const char*)a.packed,
+                    a.in_place ? a.a.lane_stride * size : kc * 4, b, alpha, target, &none);
 }
 
 int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,

@@ -3,9 +3,9 @@
 //   cmake --build BUILD --target medrepro_bench_gemm
 //   BUILD/test/medrepro_bench_gemm [threads] [isa] [part of a group] [cpu]
 //
-// Best of several rounds; peak measurements are interleaved with the products, because shared machines change their speed.
-// With `cpu`, time is the process's CPU time divided by the threads: meaningful while other processes take turns on the
-// cores, and blind to waiting.
+// Best of several rounds; peak measurements are interleaved with the products, because shared machines change their
+// speed. With `cpu`, time is the process's CPU time divided by the threads: meaningful while other processes take
+// turns on the cores, and blind to waiting.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static double now() {
   return ((double)t.tv_sec + (double)t.tv_nsec * 1e-9) / (cpu_threads > 0 ? cpu_threads : 1);
 }
 
-// ---- peak: independent fma chains in registers --------------------------------------------------------------------------
+// ---- peak: independent fma chains in registers --------------------------------------------------------------------
 
 enum { STEPS = 200000 };
 static volatile float sink;
@@ -83,22 +83,22 @@ static double measure_peak(mr_stream* s, int32_t compute) {
   return flops * (double)tasks / (now() - start) * 1e-9;
 }
 
-// ---- products -----------------------------------------------------------------------------------------------------------
+// ---- products -----------------------------------------------------------------------------------------------------
 
 struct Shape {
   const char* group;
   int64_t m, n, k;
 };
 static const Shape SHAPES[] = {
-    {"qwen3", 512, 1024, 1024}, {"qwen3", 512, 3072, 1024}, {"qwen3", 512, 1024, 3072}, {"qwen3", 512, 2048, 1024},
-    {"qwen3", 512, 1024, 2048}, {"qwen3", 256, 1024, 1024}, {"qwen3", 256, 3072, 1024}, {"qwen3", 256, 1024, 3072},
-    {"mini", 1024, 256, 256},   {"mini", 1024, 688, 256},   {"mini", 1024, 256, 688},   {"mini", 1024, 128, 256},
-    {"head", 512, 8192, 256},   {"head", 128, 151936, 1024}, {"head", 128, 1024, 151936},
-    {"lora", 512, 8, 1024},     {"lora", 512, 1024, 8},     {"lora", 1024, 8, 512},     {"lora", 8, 1024, 512},
-    {"lora", 512, 16, 1024},    {"lora", 512, 1024, 16},    {"lora", 1024, 16, 512},    {"lora", 16, 1024, 512},
-    {"lora", 512, 64, 1024},    {"lora", 512, 1024, 64},    {"lora", 1024, 64, 512},    {"lora", 64, 1024, 512},
-    {"lora", 1024, 8, 256},     {"lora", 1024, 256, 8},     {"lora", 256, 8, 1024},     {"lora", 8, 256, 1024},
-    {"decode", 1, 1024, 1024},  {"decode", 1, 3072, 1024},  {"decode", 4, 3072, 1024},  {"decode", 16, 3072, 1024},
+    {"qwen3", 512, 1024, 1024}, {"qwen3", 512, 3072, 1024},  {"qwen3", 512, 1024, 3072},  {"qwen3", 512, 2048, 1024},
+    {"qwen3", 512, 1024, 2048}, {"qwen3", 256, 1024, 1024},  {"qwen3", 256, 3072, 1024},  {"qwen3", 256, 1024, 3072},
+    {"mini", 1024, 256, 256},   {"mini", 1024, 688, 256},    {"mini", 1024, 256, 688},    {"mini", 1024, 128, 256},
+    {"head", 512, 8192, 256},   {"head", 128, 151936, 1024}, {"head", 128, 1024, 151936}, {"lora", 512, 8, 1024},
+    {"lora", 512, 1024, 8},     {"lora", 1024, 8, 512},      {"lora", 8, 1024, 512},      {"lora", 512, 16, 1024},
+    {"lora", 512, 1024, 16},    {"lora", 1024, 16, 512},     {"lora", 16, 1024, 512},     {"lora", 512, 64, 1024},
+    {"lora", 512, 1024, 64},    {"lora", 1024, 64, 512},     {"lora", 64, 1024, 512},     {"lora", 1024, 8, 256},
+    {"lora", 1024, 256, 8},     {"lora", 256, 8, 1024},      {"lora", 8, 256, 1024},      {"decode", 1, 1024, 1024},
+    {"decode", 1, 3072, 1024},  {"decode", 4, 3072, 1024},   {"decode", 16, 3072, 1024},
 };
 
 static void fill(void* p, int32_t dtype, int64_t n) {
@@ -128,7 +128,8 @@ int main(int count, char** arguments) {
   if (s == nullptr) return printf("%s\n", mr_last_error()), 1;
   if (count > 4) cpu_threads = mr_stream_threads(s);
   printf("isa %d, %d threads\n", mr_stream_isa(s), mr_stream_threads(s));
-  const Kind kinds[] = {{"fp32", MR_F32, MR_F32, MR_F32}, {"bf16", MR_BF16, MR_BF16, MR_F32}, {"mixed", MR_BF16, MR_F32, MR_F32}};
+  const Kind kinds[] = {
+      {"fp32", MR_F32, MR_F32, MR_F32}, {"bf16", MR_BF16, MR_BF16, MR_F32}, {"mixed", MR_BF16, MR_F32, MR_F32}};
   for (const Shape& shape : SHAPES) {
     if (strstr(shape.group, group) == nullptr) continue;
     int64_t m = shape.m, n = shape.n, k = shape.k;
@@ -153,7 +154,8 @@ int main(int count, char** arguments) {
           }
           double start = now();
           for (int i = 0; i < inner; i++) {
-            if (mr_gemm(s, kind.compute, ta, tb, m, n, k, 1.0f, kind.ab, a, ta ? m : k, kind.ab, b, tb ? k : n, kind.c, c, n, 0) != MR_OK)
+            if (mr_gemm(s, kind.compute, ta, tb, m, n, k, 1.0f, kind.ab, a, ta ? m : k, kind.ab, b, tb ? k : n, kind.c,
+                        c, n, 0) != MR_OK)
               return printf("%s\n", mr_last_error()), 1;
           }
           double t = (now() - start) / inner;

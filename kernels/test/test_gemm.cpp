@@ -1,8 +1,8 @@
 // test_gemm.cpp: mr_gemm against its definition, bit for bit, on every path this CPU runs and several thread counts.
 //
-// The definition (gemm_kernel.h) is written out here a second time, in the plainest way: K blocks, one chain of fmaf per
-// output, blocks combined with alpha. bf16 compute on the avx512bf16 path has an instruction of its own and is held to a
-// tolerance against double instead.
+// The definition (gemm_kernel.h) is written out here a second time, in the plainest way: K blocks, one chain of fmaf
+// per output, blocks combined with alpha. bf16 compute on the avx512bf16 path has an instruction of its own and is
+// held to a tolerance against double instead.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +46,8 @@ void put(void* p, int32_t dtype, int64_t i, float x) {
   }
 }
 
-// A matrix [rows, ld] in exactly as many bytes as it has (address sanitizer sees a read beyond the end); what lies between
-// cols and ld is a NaN, so that a kernel that reads it and uses it is found out.
+// A matrix [rows, ld] in exactly as many bytes as it has (address sanitizer sees a read beyond the end); what lies
+// between cols and ld is a NaN, so that a kernel that reads it and uses it is found out.
 void* matrix(int64_t rows, int64_t cols, int64_t ld, int32_t dtype, check::Random* random) {
   int64_t count = rows == 0 ? 0 : (rows - 1) * ld + cols;
   void* p = malloc((size_t)(count * bytes_of(dtype) + (count == 0)));
@@ -87,7 +87,8 @@ float defined(const Product& p, const void* a, int64_t lda, const void* b, int64
 }
 
 // The same in double, and the sum of absolute products (the scale of a tolerance).
-double in_double(const Product& p, const void* a, int64_t lda, const void* b, int64_t ldb, float c, int64_t i, int64_t j, double* size) {
+double in_double(const Product& p, const void* a, int64_t lda, const void* b, int64_t ldb, float c, int64_t i,
+                 int64_t j, double* size) {
   double sum = 0, absolute = 0;
   for (int64_t k = 0; k < p.k; k++) {
     float x = get(a, p.a_dtype, p.trans_a ? k * lda + i : i * lda + k);
@@ -104,8 +105,8 @@ constexpr int MAX_STREAMS = 8;
 struct Streams {
   mr_stream* s[MAX_STREAMS];
   int count = 0;
-  Streams() {
-    for (int32_t isa = 0; isa <= mr_cpu_best_isa(); isa++) s[count++] = mr_stream_create(0, 2, isa);
+  explicit Streams(int32_t first = 0) {
+    for (int32_t isa = first; isa <= mr_cpu_best_isa(); isa++) s[count++] = mr_stream_create(0, 2, isa);
     s[count++] = mr_stream_create(0, 1, -1);
     s[count++] = mr_stream_create(0, 3, -1);
   }
@@ -114,7 +115,8 @@ struct Streams {
   }
 };
 
-// Checks every output when there are few, about 4000 of them otherwise (borders of tiles are hit by the stride's oddness).
+// Checks every output when there are few, about 4000 of them otherwise (borders of tiles are hit by the stride's
+// oddness).
 void check_product(const Streams& streams, const Product& p, int64_t pad) {
   check::Random random = {(uint64_t)(p.m * 1000003 + p.n * 1009 + p.k)};
   int64_t a_rows = p.trans_a ? p.k : p.m, a_cols = p.trans_a ? p.m : p.k, lda = a_cols + pad;
@@ -131,11 +133,12 @@ void check_product(const Streams& streams, const Product& p, int64_t pad) {
     bool pairs = p.compute == MR_BF16 && mr_stream_isa(s) == MR_ISA_AVX512BF16;
     void* c = malloc(c_bytes + 1);
     memcpy(c, c0, c_bytes);
-    int32_t code = mr_gemm(s, p.compute, p.trans_a, p.trans_b, p.m, p.n, p.k, p.alpha, p.a_dtype, a, lda, p.b_dtype, b, ldb,
-                           p.c_dtype, c, ldc, p.accumulate);
+    int32_t code = mr_gemm(s, p.compute, p.trans_a, p.trans_b, p.m, p.n, p.k, p.alpha, p.a_dtype, a, lda, p.b_dtype, b,
+                           ldb, p.c_dtype, c, ldc, p.accumulate);
     char what[200];
-    snprintf(what, sizeof what, "isa %d, %d threads, compute %d, %c%c, %dx%dx%d, alpha %g, dtypes %d%d%d, accumulate %d",
-             mr_stream_isa(s), mr_stream_threads(s), p.compute, p.trans_a ? 'T' : 'N', p.trans_b ? 'T' : 'N', (int)p.m, (int)p.n,
+    snprintf(what, sizeof what,
+             "isa %d, %d threads, compute %d, %c%c, %dx%dx%d, alpha %g, dtypes %d%d%d, accumulate %d", mr_stream_isa(s),
+             mr_stream_threads(s), p.compute, p.trans_a ? 'T' : 'N', p.trans_b ? 'T' : 'N', (int)p.m, (int)p.n,
              (int)p.k, (double)p.alpha, p.a_dtype, p.b_dtype, p.c_dtype, p.accumulate);
     CHECK_MSG(code == MR_OK, "%s: %s", what, mr_last_error());
     int64_t outputs = p.m * p.n, step = outputs > 6000 ? outputs / 4000 | 1 : 1;
@@ -145,7 +148,8 @@ void check_product(const Streams& streams, const Product& p, int64_t pad) {
       if (pairs) {
         double size, wanted = in_double(p, a, lda, b, ldb, old, i, j, &size);
         double slack = size * 1e-6 + (p.c_dtype == MR_BF16 ? fabs(wanted) * 0x1p-8 : 0) + 1e-30;
-        CHECK_MSG(fabs(got - wanted) <= slack, "%s at (%d, %d): %.9g, not %.9g", what, (int)i, (int)j, (double)got, wanted);
+        CHECK_MSG(fabs(got - wanted) <= slack, "%s at (%d, %d): %.9g, not %.9g", what, (int)i, (int)j, (double)got,
+                  wanted);
       } else {
         float wanted = defined(p, a, lda, b, ldb, old, i, j);
         if (p.c_dtype == MR_BF16) wanted = rounded(wanted);
@@ -155,7 +159,9 @@ void check_product(const Streams& streams, const Product& p, int64_t pad) {
     // padding between rows is untouched
     for (int64_t i = 0; i < c_count; i++) {
       if (i % ldc >= p.n)
-        CHECK_MSG(memcmp((char*)c + i * bytes_of(p.c_dtype), (char*)c0 + i * bytes_of(p.c_dtype), (size_t)bytes_of(p.c_dtype)) == 0, "%s: padding written", what);
+        CHECK_MSG(memcmp((char*)c + i * bytes_of(p.c_dtype), (char*)c0 + i * bytes_of(p.c_dtype),
+                         (size_t)bytes_of(p.c_dtype)) == 0,
+                  "%s: padding written", what);
     }
     if (pairs) {
       if (!have_first) memcpy(first, c, c_bytes);
@@ -224,11 +230,73 @@ TEST(gemm_large_shapes) {
   }
 }
 
+// The portable path is left out: it takes seconds, and its bits have been compared above.
 TEST(gemm_training_shapes) {
-  Streams streams;
+  Streams streams(MR_ISA_AVX2);
   for (int32_t compute : {MR_F32, MR_BF16}) {
     check_layouts(streams, {compute, 0, 0, 512, 1024, 1024, 1.0f, compute, compute, MR_F32, 0});
     check_layouts(streams, {compute, 0, 0, 1024, 256, 688, 1.0f, compute, compute, MR_F32, 0});
+  }
+}
+
+// The serial interface of attention, on the paths that are always there. Same bits as the op.
+#define SERIAL(path)                                                                                                  \
+  namespace mr {                                                                                                      \
+  namespace path {                                                                                                    \
+  int32_t gemm_serial(int32_t, int32_t, int32_t, int64_t, int64_t, int64_t, float, const void*, int64_t, int32_t,     \
+                      const void*, int64_t, int32_t, float*, int64_t, int32_t);                                       \
+  int64_t pack_b_bytes(int32_t, int64_t, int64_t);                                                                    \
+  void pack_b(int32_t, int32_t, int64_t, int64_t, const void*, int64_t, int32_t, void*);                              \
+  int32_t gemm_packed(int32_t, int32_t, int64_t, int64_t, int64_t, float, const void*, int64_t, int32_t, const void*, \
+                      float*, int64_t, int32_t);                                                                      \
+  }                                                                                                                   \
+  }
+SERIAL(portable)
+#if defined(__x86_64__)
+SERIAL(avx512bf16)
+#endif
+
+TEST(gemm_serial_is_gemm) {
+  for (int32_t isa : {MR_ISA_PORTABLE, MR_ISA_AVX512BF16}) {
+#if !defined(__x86_64__)
+    if (isa != MR_ISA_PORTABLE) continue;
+#endif
+    if (isa > mr_cpu_best_isa()) continue;
+    mr_stream* s = mr_stream_create(0, 2, isa);
+    check::Random random = {11};
+    for (int round = 0; round < 200; round++) {
+      int64_t m = 1 + random.below(90), n = 1 + random.below(300), k = 1 + random.below(round % 10 == 0 ? 900 : 130);
+      int32_t compute = (int32_t)random.below(2), ta = (int32_t)random.below(2), tb = (int32_t)random.below(2);
+      int32_t da = (int32_t)random.below(2), db = (int32_t)random.below(2), accumulate = (int32_t)random.below(2);
+      int64_t lda = (ta ? m : k) + random.below(3), ldb = (tb ? k : n) + random.below(3), bytes = 0;
+      void* a = matrix(ta ? k : m, ta ? m : k, lda, da, &random);
+      void* b = matrix(tb ? n : k, tb ? k : n, ldb, db, &random);
+      float* c[3];
+      c[0] = (float*)matrix(m, n, n, MR_F32, &random);
+      for (int i = 1; i < 3; i++) memcpy(c[i] = (float*)malloc((size_t)(m * n * 4)), c[0], (size_t)(m * n * 4));
+      mr_gemm(s, compute, ta, tb, m, n, k, 0.5f, da, a, lda, db, b, ldb, MR_F32, c[0], n, accumulate);
+#define RUN(path)                                                                                     \
+  mr::path::gemm_serial(compute, ta, tb, m, n, k, 0.5f, a, lda, da, b, ldb, db, c[1], n, accumulate); \
+  bytes = mr::path::pack_b_bytes(compute, n, k);                                                      \
+  void* packed = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));                                 \
+  mr::path::pack_b(compute, tb, n, k, b, ldb, db, packed);                                            \
+  mr::path::gemm_packed(compute, ta, m, n, k, 0.5f, a, lda, da, packed, c[2], n, accumulate);         \
+  free(packed)
+      if (isa == MR_ISA_PORTABLE) {
+        RUN(portable);
+#if defined(__x86_64__)
+      } else {
+        RUN(avx512bf16);
+#endif
+      }
+      for (int i = 1; i < 3; i++)
+        CHECK_MSG(memcmp(c[0], c[i], (size_t)(m * n * 4)) == 0, "isa %d, %dx%dx%d, way %d", isa, (int)m, (int)n, (int)k,
+                  i);
+      for (float* p : c) free(p);
+      free(b);
+      free(a);
+    }
+    mr_stream_destroy(s);
   }
 }
 

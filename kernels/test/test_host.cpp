@@ -13,7 +13,7 @@
 #define MR_PATH test_host
 #include "../cpu/vec.h"
 
-// ---- streams ------------------------------------------------------------------------------------------------------------
+// ---- streams ------------------------------------------------------------------------------------------------------
 
 TEST(stream_arguments) {
   CHECK(mr_stream_create(1, 1, -1) == nullptr);
@@ -91,7 +91,7 @@ TEST(pool_several_streams) {
   }
 }
 
-// ---- memory -------------------------------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------------------------
 
 TEST(memory) {
   mr_stream* s = mr_stream_create(0, 1, 0);
@@ -131,12 +131,15 @@ TEST(map_file) {
   CHECK(mr_map_file(nullptr, &bytes) == nullptr);
 }
 
-// ---- host math ----------------------------------------------------------------------------------------------------------
+// ---- host math ----------------------------------------------------------------------------------------------------
 
 // |got - wanted| in units of the last place of wanted
 static double ulps(double got, long double wanted) {
   double w = (double)wanted;
-  if (got == w) return got == 0 || isinf(got) ? 0 : fabs((double)((got - wanted) / (long double)(nextafter(fabs(w), INFINITY) - fabs(w))));
+  if (got == w)
+    return got == 0 || isinf(got)
+               ? 0
+               : fabs((double)((got - wanted) / (long double)(nextafter(fabs(w), INFINITY) - fabs(w))));
   if (isnan(got) || isinf(got) || isnan(w) || isinf(w)) return isnan(got) && isnan(w) ? 0 : 1e30;
   return fabs((double)((got - wanted) / (long double)(nextafter(fabs(w), INFINITY) - fabs(w))));
 }
@@ -179,7 +182,7 @@ TEST(host_math_pow) {
   double worst = 0;
   for (int i = 0; i < 200000; i++) {
     double x = exp((random.uniform() - 0.5) * 20), y = (random.uniform() - 0.5) * 100;
-    if (i % 4 == 0) x = 10000 + random.uniform() * 1e6, y = -random.uniform();  // rope frequencies
+    if (i % 4 == 0) x = 10000 + random.uniform() * 1e6, y = -random.uniform();         // rope frequencies
     if (i % 4 == 1) x = 0.8 + 0.2 * random.uniform(), y = (double)random.below(3000);  // beta^t
     long double wanted = powl(x, y);
     if (wanted < 1e-300L || wanted > 1e300L) continue;
@@ -187,27 +190,30 @@ TEST(host_math_pow) {
     if (error > worst) worst = error;
   }
   CHECK_MSG(worst < 0.75, "pow: %.3f ulp", worst);
-  const double special[] = {0.0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1e300, -1e300, 1e-300, INFINITY, -INFINITY, NAN, 0x1p53 + 2, 0x1p53 - 1};
+  const double special[] = {0.0,  -0.0,  1,      -1,     2,        -2,        3,   -3,         0.5,
+                            -0.5, 1e300, -1e300, 1e-300, INFINITY, -INFINITY, NAN, 0x1p53 + 2, 0x1p53 - 1};
   for (double x : special) {
     for (double y : special) {
       double ours = mr_pow(x, y), theirs = pow(x, y);
-      CHECK_MSG(ulps(ours, powl(x, y)) < 0.51 && (isnan(ours) || signbit(ours) == signbit(theirs)), "pow(%g, %g) = %g, not %g", x,
-                y, ours, theirs);
+      CHECK_MSG(ulps(ours, powl(x, y)) < 0.51 && (isnan(ours) || signbit(ours) == signbit(theirs)),
+                "pow(%g, %g) = %g, not %g", x, y, ours, theirs);
     }
   }
 }
 
 TEST(host_math_special) {
-  CHECK(isnan(mr_exp(NAN)) && mr_exp(INFINITY) == INFINITY && mr_exp(-INFINITY) == 0 && mr_exp(0) == 1 && mr_exp(-0.0) == 1);
+  CHECK(isnan(mr_exp(NAN)) && mr_exp(INFINITY) == INFINITY && mr_exp(-INFINITY) == 0 && mr_exp(0) == 1 &&
+        mr_exp(-0.0) == 1);
   CHECK(mr_exp(710) == INFINITY && mr_exp(-746) == 0);
   CHECK(mr_exp(-745) > 0 && mr_exp(-740) == (double)expl(-740));
-  CHECK(isnan(mr_log(NAN)) && isnan(mr_log(-1)) && mr_log(0) == -INFINITY && mr_log(INFINITY) == INFINITY && mr_log(1) == 0);
+  CHECK(isnan(mr_log(NAN)) && isnan(mr_log(-1)) && mr_log(0) == -INFINITY && mr_log(INFINITY) == INFINITY &&
+        mr_log(1) == 0);
   CHECK(mr_log(0x1p-1074) == log(0x1p-1074));
   CHECK(isnan(mr_sin(INFINITY)) && isnan(mr_cos(NAN)) && mr_cos(0) == 1 && mr_sin(0) == 0 && signbit(mr_sin(-0.0)));
   CHECK(mr_sin(0x1p-1074) == 0x1p-1074);
 }
 
-// ---- scalar fma ---------------------------------------------------------------------------------------------------------
+// ---- scalar fma ---------------------------------------------------------------------------------------------------
 
 TEST(fma1_is_fma) {
   using mr::test_host::from_bits;
@@ -221,13 +227,27 @@ TEST(fma1_is_fma) {
       case 1: z &= 0x807fffff; break;
       case 2: z |= 0x7f800000; break;  // inf or NaN
       case 3: x = (x & 0x80000000) | 0x7f800000; break;
-      case 4: y &= 0x80000000; break;  // zero
+      case 4:
+        y &= 0x80000000;
+        break;  // zero
       // c near -a*b: the sum cancels
-      case 5: case 6: case 7: z = to_bits(-(from_bits(x) * from_bits(y))) + (uint32_t)((v >> 32) % 5) - 2; break;
+      case 5:
+      case 6:
+      case 7: z = to_bits(-(from_bits(x) * from_bits(y))) + (uint32_t)((v >> 32) % 5) - 2; break;
       // exponents near one another, few mantissa bits: ties
-      case 8: case 9: x = (x & 0x80fff000) | 0x3f000000; y = (y & 0x80fff000) | 0x3f000000; z = (z & 0x81fff000) | 0x3e000000; break;
+      case 8:
+      case 9:
+        x = (x & 0x80fff000) | 0x3f000000;
+        y = (y & 0x80fff000) | 0x3f000000;
+        z = (z & 0x81fff000) | 0x3e000000;
+        break;
       // products in the denormal range
-      case 10: case 11: x = (x & 0x807fffff) | ((uint32_t)(40 + (x >> 23) % 40) << 23); y = (y & 0x807fffff) | ((uint32_t)(30 + (y >> 23) % 40) << 23); z &= 0x80ffffff; break;
+      case 10:
+      case 11:
+        x = (x & 0x807fffff) | ((uint32_t)(40 + (x >> 23) % 40) << 23);
+        y = (y & 0x807fffff) | ((uint32_t)(30 + (y >> 23) % 40) << 23);
+        z &= 0x80ffffff;
+        break;
       default: break;
     }
     float a = from_bits(x), b = from_bits(y), c = from_bits(z);

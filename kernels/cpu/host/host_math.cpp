@@ -1,6 +1,6 @@
-// host_math.cpp: exp, log, sin, cos and pow in double precision with our own arithmetic: sums, products and quotients of
-// IEEE doubles only (compiled with -ffp-contract=off), so the same bits on every machine. libm picks its code by CPU and
-// version. Error below 0.6 ulp (test_host.cpp measures it); a result below 2^-1022 is rounded twice.
+// host_math.cpp: exp, log, sin, cos and pow in double precision with our own arithmetic: sums, products and quotients
+// of IEEE doubles only (compiled with -ffp-contract=off), so the same bits on every machine. libm picks its code by
+// CPU and version. Error below 0.6 ulp (test_host.cpp measures it); a result below 2^-1022 is rounded twice.
 //
 // Where one double is not enough, a value is a sum of two (hi + lo, |lo| <= ulp(hi)/2): about 106 bits.
 #include <stdint.h>
@@ -31,7 +31,7 @@ double of_bits(uint64_t u) {
   return x;
 }
 
-// ---- sums of two doubles (Dekker 1971, Knuth) -----------------------------------------------------------------------
+// ---- sums of two doubles (Dekker 1971, Knuth) ---------------------------------------------------------------------
 
 // a + b exactly, |a| >= |b|
 Two quick_sum(double a, double b) {
@@ -66,7 +66,7 @@ Two divide(Two a, Two b) {
   return quick_sum(q, (r.hi + r.lo) / b.hi);
 }
 
-// ---- exp, log -----------------------------------------------------------------------------------------------------------
+// ---- exp, log -----------------------------------------------------------------------------------------------------
 
 // x * 2^n; two factors, because a result may be subnormal when 2^n is not a normal double
 double scale(double x, int n) {
@@ -116,7 +116,7 @@ Two log_two(double x) {
   return add(multiply(LN2, {(double)n, 0}), {2 * r.hi, 2 * r.lo});
 }
 
-// ---- sin, cos -----------------------------------------------------------------------------------------------------------
+// ---- sin, cos -----------------------------------------------------------------------------------------------------
 
 // 2/pi = sum of TWO_OVER_PI[i] * 2^(-64 (i+1)): enough for the largest double
 const uint64_t TWO_OVER_PI[20] = {
@@ -177,8 +177,15 @@ Two reduce(double x, int* quadrant) {
 // sin(r.hi + r.lo), |r| <= pi/4; the first dropped term is r^21/21!
 double sin_small(Two r) {
   double z = r.hi * r.hi, p = 0;
-  constexpr double C[] = {-1.0 / 6,        1.0 / 120,           -1.0 / 5040,           1.0 / 362880,          -1.0 / 39916800,
-                          1.0 / 6227020800, -1.0 / 1307674368000, 1.0 / 355687428096000, -1.0 / 121645100408832000};
+  constexpr double C[] = {-1.0 / 6,
+                          1.0 / 120,
+                          -1.0 / 5040,
+                          1.0 / 362880,
+                          -1.0 / 39916800,
+                          1.0 / 6227020800,
+                          -1.0 / 1307674368000,
+                          1.0 / 355687428096000,
+                          -1.0 / 121645100408832000};
   for (int i = 8; i >= 1; i--) p = (p + C[i]) * z;
   // the leading cubic term with its own rounding error kept
   Two cube = multiply(multiply({r.hi, 0}, {r.hi, 0}), {r.hi, 0});
@@ -190,8 +197,14 @@ double sin_small(Two r) {
 // cos(r.hi + r.lo), |r| <= pi/4; the first dropped term is r^22/22!
 double cos_small(Two r) {
   double z = r.hi * r.hi, p = 0;
-  constexpr double C[] = {1.0 / 24,         -1.0 / 720,           1.0 / 40320,           -1.0 / 3628800,
-                          1.0 / 479001600,  -1.0 / 87178291200,   1.0 / 20922789888000,  -1.0 / 6402373705728000,
+  constexpr double C[] = {1.0 / 24,
+                          -1.0 / 720,
+                          1.0 / 40320,
+                          -1.0 / 3628800,
+                          1.0 / 479001600,
+                          -1.0 / 87178291200,
+                          1.0 / 20922789888000,
+                          -1.0 / 6402373705728000,
                           1.0 / 2432902008176640000};
   for (int i = 8; i >= 0; i--) p = p * z + C[i];
   Two square = product(r.hi, r.hi);
@@ -211,7 +224,7 @@ double sin_turned(double x, int quarter_turns) {
   return quadrant & 2 ? -y : y;
 }
 
-// ---- pow ----------------------------------------------------------------------------------------------------------------
+// ---- pow ----------------------------------------------------------------------------------------------------------
 
 // 0: y is no integer, 1: odd, 2: even; finite y
 int parity(double y) {

@@ -26,7 +26,8 @@ int64_t whole_pages(int64_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
 void* map_pages(int64_t bytes) {
   int64_t size = whole_pages(bytes);
   int64_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
-  void* p = mmap(nullptr, (size_t)(size + slack), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p =
+      mmap(nullptr, (size_t)(size + slack), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) return nullptr;
   if (slack == 0) return p;
   char* begin = static_cast<char*>(p);
@@ -72,7 +73,9 @@ void* scratch(int slot, int64_t bytes) {
   return grow(&thread_scratch.buffer[slot], &thread_scratch.bytes[slot], bytes);
 }
 
-void* shared_scratch(mr_stream* s, int slot, int64_t bytes) { return grow(&s->shared[slot], &s->shared_bytes[slot], bytes); }
+void* shared_scratch(mr_stream* s, int slot, int64_t bytes) {
+  return grow(&s->shared[slot], &s->shared_bytes[slot], bytes);
+}
 
 }  // namespace mr
 

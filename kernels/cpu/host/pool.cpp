@@ -1,9 +1,9 @@
 // pool.cpp: a persistent thread pool with a low wake latency.
 //
-// One 64-bit word says everything a worker must know: the number of the current job (upper 32 bits), whether it may still
-// be joined (one bit) and how many workers are inside it. A worker joins by a compare-and-swap on that word and takes
-// tasks from a shared counter. The caller takes tasks too; when none is left it closes the job and waits only for the
-// workers that joined: one that was too slow to wake up (an oversubscribed machine) is never waited for.
+// One 64-bit word says everything a worker must know: the number of the current job (upper 32 bits), whether it may
+// still be joined (one bit) and how many workers are inside it. A worker joins by a compare-and-swap on that word and
+// takes tasks from a shared counter. The caller takes tasks too; when none is left it closes the job and waits only
+// for the workers that joined: one that was too slow to wake up (an oversubscribed machine) is never waited for.
 //
 // An idle worker spins for some tens of microseconds, because ops follow one another closely, and then sleeps on a
 // condition variable.
@@ -134,7 +134,9 @@ class Pool {
   void work() {
     inside_a_job = true;
     uint64_t seen = 0;  // the last job this worker looked at
-    auto news = [&] { return (state_.load(std::memory_order_acquire) >> 32) != seen || quit_.load(std::memory_order_relaxed); };
+    auto news = [&] {
+      return (state_.load(std::memory_order_acquire) >> 32) != seen || quit_.load(std::memory_order_relaxed);
+    };
     for (;;) {
       if (!spin(news)) {
         pthread_mutex_lock(&mutex_);
