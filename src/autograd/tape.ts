@@ -5,8 +5,8 @@
  *    output's gradient into its inputs' gradients. Forward and backward of an op stand side by side in `ops/`.
  * 2. `backward` runs the closures in reverse. A gradient is *claimed* by each op that contributes to it: the first claim
  *    writes, later ones accumulate, so that no gradient is ever cleared and added to for nothing.
- * 3. Lifetimes: a tensor lives until the scope that made it ends, unless an op saved it for its backward; what was saved is
- *    released the moment that backward has run.
+ * 3. Lifetimes: a tensor's values live until the scope that made it ends, unless an op saved them for its backward; what was
+ *    saved is released the moment that backward has run. A gradient lives until the op that made its tensor has used it.
  * 4. A checkpointed block keeps only its input and is run again, recording, when backward reaches it.
  */
 import type { Device } from '../native/device';
@@ -47,7 +47,6 @@ export class Tape {
   record(op: Recorded): Tensor {
     if (this.recording && op.inputs.some((input) => input.requiresGrad)) {
       op.output.requiresGrad = true;
-      op.output.retain();
       for (const tensor of op.saved) tensor.retain();
       this.nodes.push(op);
     }
@@ -79,7 +78,7 @@ export class Tape {
       saved: [input],
       backward: (gradient) => {
         const again = new Tape(this.device, true);
-        const result = body(again, input);
+        const result = this.device.scope(() => body(again, input));
         result.grad = gradient.retain();
         again.backward();
       },
@@ -99,7 +98,6 @@ export class Tape {
         output.grad = null;
       }
       for (const tensor of saved) tensor.release();
-      output.release();
     }
   }
 
@@ -109,7 +107,6 @@ export class Tape {
       for (const tensor of saved) tensor.release();
       output.grad?.release();
       output.grad = null;
-      output.release();
     }
   }
 }

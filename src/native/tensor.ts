@@ -17,7 +17,10 @@ export const DTYPE_CODE: Readonly<Record<Dtype, number>> = {
 export const elements = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
 export class Tensor {
-  /** Gradient of the loss with respect to this tensor, made when the first contribution arrives. */
+  /**
+   * Gradient of the loss with respect to this tensor, made when the first contribution arrives. It belongs to the tape, and
+   * may outlive the values: most results are not needed again once the next op has read them.
+   */
   grad: Tensor | null = null;
   /** Whether backward has to reach this tensor. */
   requiresGrad = false;
@@ -63,8 +66,6 @@ export class Tensor {
     if (this.references === 0) throw new Error('release of a freed tensor');
     if (--this.references > 0) return;
     this.arena?.free(this.offset, this.bytes);
-    this.grad?.release();
-    this.grad = null;
   }
 
   /** A view of `rows` rows from row `begin`; valid only as long as this tensor is. */
