@@ -49,7 +49,10 @@ export function readTable(raw: RawFile, columns: Columns): Table {
   const text = columnIndex(name, names, columns, 'text');
   const label = columnIndex(name, names, columns, 'label');
   if (records.length === 0) {
-    throw inputError('the file has a header but no rows', { where: { file: name, line: 1 } });
+    throw inputError('the file has a header but no rows', {
+      where: { file: name, line: 1 },
+      remedy: 'export it again, with its rows',
+    });
   }
   const rows = records.map((record, i) => {
     const wrong = (what: string, remedy: string): MedreproError =>
@@ -152,7 +155,9 @@ function columnIndex(file: string, names: readonly string[], columns: Columns, r
   const index = names.indexOf(wanted);
   if (index >= 0 && names.indexOf(wanted, index + 1) < 0) return index;
   const where = { file, line: 1 };
-  if (index >= 0) throw inputError(`two columns are named ${JSON.stringify(wanted)}`, { where });
+  if (index >= 0) {
+    throw inputError(`two columns are named ${JSON.stringify(wanted)}`, { where, remedy: 'rename one in the header' });
+  }
   const separator = names.length === 1 ? /[;\t|]/.exec(names[0]!)?.[0] : undefined;
   if (separator !== undefined) {
     const name = { ';': 'semicolons', '\t': 'tabs', '|': 'bars' }[separator];

@@ -278,7 +278,10 @@ function tokenise(
     const prompt = pieces.join(row.text);
     const { ids, fullLength } = tokenizer.encodeTruncated(prompt, spec.maxLength);
     if (ids.length === 0) {
-      throw inputError('the row becomes no token at all', { where: { file: files[row.file]!.name, line: row.line } });
+      throw inputError('the row becomes no token at all', {
+        where: { file: files[row.file]!.name, line: row.line },
+        remedy: 'drop it, or keep more of it in data.template',
+      });
     }
     return {
       text: row.text,

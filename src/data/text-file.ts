@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type ErrorDetails, inputError, type MedreproError } from '../errors';
+import { type ErrorDetails, inputError, MedreproError } from '../errors';
 
 /** The largest file, unpacked: strings and typed arrays have room for it everywhere. */
 export const MAX_FILE_BYTES = 2 ** 30;
@@ -38,15 +38,21 @@ export function readRawFile(path: string): RawFile {
   let bytes: Uint8Array;
   try {
     const stat = statSync(path);
-    if (stat.isDirectory()) throw inputError(`${path} is a folder, not a file`);
+    if (stat.isDirectory()) throw inputError(`${path} is a folder, not a file`, { remedy: 'name a file in it' });
+    // a terminal would be waited for, and /dev/zero never ends
+    if (stat.isCharacterDevice()) throw inputError(`${path} is a device, not a file`, { remedy: 'name a file' });
     size = stat.size;
     if (size > MAX_FILE_BYTES) throw tooLarge(path);
     bytes = readFileSync(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw inputError(`${path} does not exist`, { cause: error });
-    if (code === 'EACCES' || code === 'EPERM') throw inputError(`${path} may not be read`, { cause: error });
-    throw error;
+    if (error instanceof MedreproError || !(error instanceof Error) || !('code' in error)) throw error;
+    const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+    const forbidden = error.code === 'EACCES' || error.code === 'EPERM';
+    const what = missing ? 'does not exist' : forbidden ? 'may not be read' : `cannot be read: ${error.message}`;
+    throw inputError(`${path} ${what}`, {
+      remedy: missing ? 'check the path' : forbidden ? 'check its permissions' : 'copy it to another disk',
+      cause: error,
+    });
   }
   return { name: path, bytes };
 }
@@ -98,7 +104,9 @@ export function countLineEnds(bytes: Uint8Array, from: number, to: number): numb
 // --- internal ---
 
 function unpack(file: RawFile): Uint8Array {
-  if (!startsWith(file.bytes, [0x1f, 0x8b])) throw inputError(`${file.name} is named .gz but is not gzip data`);
+  if (!startsWith(file.bytes, [0x1f, 0x8b])) {
+    throw inputError(`${file.name} is named .gz but is not gzip data`, { remedy: 'rename it, or download it again' });
+  }
   try {
     return gunzipSync(file.bytes, { maxOutputLength: MAX_FILE_BYTES });
   } catch (error) {

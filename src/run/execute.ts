@@ -101,7 +101,9 @@ class Run {
     const { experiment } = requested;
     this.experiment = experiment;
     const { data, files } = inputs;
-    if (data.splits.train.length === 0) throw inputError('--data names no training rows');
+    if (data.splits.train.length === 0) {
+      throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
+    }
     const modelOptions: Omit<ModelOptions, 'resident'> = {
       task: experiment.task,
       classes: data.classes.length,
