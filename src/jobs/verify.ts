@@ -55,5 +55,9 @@ function verifyTarget({ paper, experiments, whole }: Target, request: VerifyRequ
       if (missing.includes(wanted)) results.push(execute(experiment, run, 0, context).result);
     }
   }
-  return compare(paper, golden, results, { experiments: whole ? null : experiments, require: request.require });
+  return compare(paper, golden, results, {
+    experiments: whole ? null : experiments,
+    require: request.require,
+    absent: request.run ? [] : missing.map(({ experiment }) => experiment),
+  });
 }

@@ -75,6 +75,8 @@ export interface CompareOptions {
   readonly experiments?: readonly string[] | null;
   /** The level every claim must have been checked at. */
   readonly require?: 'L1' | 'L2' | 'L3' | null;
+  /** Experiments that were asked for and have no finished run: what they would show is unmeasured. */
+  readonly absent?: readonly string[];
   readonly bootstrap?: BootstrapOptions;
 }
 
@@ -104,6 +106,12 @@ export function compare(
   const required = requiredLevel(options.require ?? null);
   const unmet = required === null ? [] : unmetClaims(claims, required, golden);
   for (const line of unmet) notes.push(line);
+  const absent = options.absent ?? [];
+  if (absent.length > 0) {
+    notes.push(
+      `no finished run of this build and these settings: ${absent.join(', ')}; verify runs them without --no-run`,
+    );
+  }
   const differs = Boolean(golden?.tampered) || [...claims, ...values].some(({ outcome }) => outcome === 'differs');
   return {
     paper: paper.id,
@@ -114,7 +122,7 @@ export function compare(
     claims,
     values,
     notes,
-    exitCode: differs ? EXIT.differs : unmet.length > 0 ? EXIT.unmeasured : EXIT.ok,
+    exitCode: differs ? EXIT.differs : unmet.length + absent.length > 0 ? EXIT.unmeasured : EXIT.ok,
   };
 }
 

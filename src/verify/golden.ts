@@ -118,7 +118,11 @@ export function loadGolden(text: string, file: string, paper: Paper): Golden {
 export function findGolden(paper: Paper, directory: string | null = null): Golden | null {
   const origin = goldenOrigin(paper, directory);
   if (origin === null) return null;
-  return loadGolden(readOrigin(origin), fileOf(origin), paper);
+  const golden = loadGolden(readOrigin(origin), fileOf(origin), paper);
+  const ours = `golden/${paper.id}.yaml`;
+  if (golden.tampered === null || origin.kind === 'embedded' || !hasAsset(ours)) return golden;
+  const change = firstDifference(loadGolden(readAssetText(ours), ours, paper), golden);
+  return change === null ? golden : { ...golden, tampered: `${golden.tampered}: ${change}` };
 }
 
 /** Where the golden file of a paper is; null when the paper has none. */
@@ -197,6 +201,29 @@ function tampered(golden: GoldenData): string | null {
   }
   return null;
 }
+
+/** The first place where a golden file differs from the embedded one: most tampered files are copies of it. */
+function firstDifference(ours: Golden, theirs: Golden): string | null {
+  const find = (a: unknown, b: unknown, path: string): string | null => {
+    if (!isBranch(a) || !isBranch(b)) {
+      return a === b ? null : `${path} is ${brief(b)}, and in the embedded file ${brief(a)}`;
+    }
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+      const found = find(a[key], b[key], path === '' ? key : `${path}.${key}`);
+      if (found !== null) return found;
+    }
+    return null;
+  };
+  const content = ({ published, context, claims, mini, log }: Golden): unknown => {
+    return { published, context, claims, mini, log };
+  };
+  return find(content(ours), content(theirs), '');
+}
+
+const isBranch = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+const brief = (value: unknown): string =>
+  value === undefined ? 'missing' : isBranch(value) ? 'something else' : JSON.stringify(value);
 
 /** What the schema cannot see: names that must exist in the paper, strings that must be numbers. */
 function crossCheck(golden: GoldenData, source: YamlSource, paper: Paper): Problem[] {
