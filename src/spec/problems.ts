@@ -19,6 +19,9 @@ export interface Problem {
   readonly suggestion: string | null;
 }
 
+/** More than these at once are those of a file that is no YAML at all. */
+const MAX_SHOWN = 20;
+
 /** `papers/x.yaml:12: adapter.rnk is not a known field; did you mean 'rank'?` */
 export function renderProblem(problem: Problem): string {
   const { file, line, path, expected, actual, suggestion } = problem;
@@ -39,7 +42,9 @@ export function throwProblems(problems: readonly Problem[], remedy: string): voi
   if (first === undefined) return;
   // `where` places the first problem, so only the others carry their own place
   const own = renderProblem(first).slice(`${first.file}:${first.line}: `.length);
-  throw new MedreproError('spec', [own, ...sorted.slice(1).map(renderProblem)].join('\n'), {
+  const lines = [own, ...sorted.slice(1, MAX_SHOWN).map(renderProblem)];
+  if (sorted.length > MAX_SHOWN) lines.push(`and ${sorted.length - MAX_SHOWN} more problems of ${first.file}`);
+  throw new MedreproError('spec', lines.join('\n'), {
     remedy,
     where: { file: first.file, line: first.line },
   });

@@ -73,7 +73,8 @@ export function problemsOf(
   place: (path: Path) => Path = (path) => path,
 ): Problem[] {
   return errors.map((error) => {
-    const own = error.path.map((key) => (typeof key === 'number' ? key : String(key)));
+    // not path.map: arktype's path is an array class whose map makes [0] of an empty one
+    const own = Array.from(error.path, (key) => (typeof key === 'number' ? key : String(key)));
     const path = place(own);
     if (error.code === 'predicate' && error.expected === 'removed') {
       const known = fieldsAt(jsonSchema, own.slice(0, -1));
