@@ -39,7 +39,12 @@ export async function runJob(request: unknown, context: JobContext): Promise<Job
       executed.length === 0 && skipped.length > 0 && asked.scale === 'full' ? EXIT.unmeasured : worstExit(comparisons),
     text: [lines.join('\n'), ...comparisons.map((one) => renderComparison(one))].join('\n\n'),
     document: {
-      runs: executed.map(({ result, directory, seconds }) => ({ directory: directory.path, seconds, ...result })),
+      runs: executed.map(({ result, directory, seconds, tables }) => ({
+        directory: directory.path,
+        seconds,
+        ...result,
+        perClass: tables,
+      })),
       unmeasured: skipped,
       comparisons,
     },

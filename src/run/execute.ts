@@ -6,9 +6,9 @@ import { epochOrder } from '../data/batches';
 import type { PreparedData } from '../data/prepare';
 import { inputError, interruptedError, MedreproError } from '../errors';
 import type { JobContext } from '../job';
-import { confusionMatrix } from '../metrics/confusion';
+import { type ConfusionMatrix, confusionMatrix } from '../metrics/confusion';
 import { classMetricById } from '../metrics/index';
-import { perClass } from '../metrics/per-class';
+import { type PerClass, perClass } from '../metrics/per-class';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
 import { adapterConfigJson } from '../nn/lora';
@@ -46,6 +46,7 @@ export interface Executed {
   readonly directory: RunDirectory;
   readonly seconds: number;
   readonly log: readonly StepResult[];
+  readonly tables: ClassTables | null;
 }
 
 /**
@@ -65,10 +66,10 @@ export function execute(
   const inputs = readInputs(requested, request, context.emit);
   const run = new Run(requested, inputs, request, context);
   try {
-    const { result, log } = run.execute();
+    const { result, log, tables } = run.execute();
     const seconds = (performance.now() - started) / 1e3;
     context.emit({ kind: 'done', seconds, path: run.directory.path });
-    return { result, directory: run.directory, seconds, log };
+    return { result, directory: run.directory, seconds, log, tables };
   } finally {
     run.close();
     inputs.files.tensors.close();
@@ -156,7 +157,7 @@ class Run {
     this.device.destroy();
   }
 
-  execute(): { result: ExperimentResult; log: StepResult[] } {
+  execute(): Pick<Executed, 'result' | 'log' | 'tables'> {
     const { directory, experiment } = this;
     directory.write('spec.yaml', canonicalYaml(experiment));
     directory.writeJson('manifest.json', { ...this.manifest, status: 'unfinished' });
@@ -172,8 +173,9 @@ class Run {
       });
       const predicted = this.test();
       const result = this.result(gold, predicted, evaluations, selectedStep);
-      this.record(result, gold, predicted, log);
-      return { result, log };
+      const classTables = tablesOf(this.inputs.data, gold, predicted);
+      this.record(result, gold, predicted, classTables);
+      return { result, log, tables: classTables };
     } catch (error) {
       if (!(error instanceof MedreproError) || error.code !== 'interrupted') throw error;
       this.save();
@@ -366,9 +368,9 @@ class Run {
     result: ExperimentResult,
     gold: readonly number[],
     predicted: readonly number[],
-    log: readonly StepResult[],
+    classTables: ClassTables | null,
   ): void {
-    const { directory, inputs, device, experiment } = this;
+    const { directory, inputs, device, experiment, log } = this;
     const { data } = inputs;
     directory.writeLines(
       'predictions.jsonl',
@@ -379,7 +381,7 @@ class Run {
       })),
     );
     if (experiment.adapter !== null) this.writeAdapter();
-    directory.writeJson('per-class.json', tables(data, gold, predicted));
+    directory.writeJson('per-class.json', classTables);
     directory.writeJson('manifest.json', {
       ...this.manifest,
       status: 'finished',
@@ -418,11 +420,16 @@ class Run {
   }
 }
 
-/** Per-class scores and the confusion matrix of the test rows. */
-function tables(data: PreparedData, gold: readonly number[], predicted: readonly number[]): unknown {
+/** Per-class scores and the confusion matrix of the test rows; null where there are none. */
+export interface ClassTables {
+  readonly classes: readonly string[];
+  readonly scores: PerClass;
+  readonly confusion: ConfusionMatrix;
+}
+
+function tablesOf(data: PreparedData, gold: readonly number[], predicted: readonly number[]): ClassTables | null {
   if (gold.length === 0) return null;
-  const scores = perClass(gold, predicted);
-  return { classes: data.classes, scores, confusion: confusionMatrix(gold, predicted) };
+  return { classes: data.classes, scores: perClass(gold, predicted), confusion: confusionMatrix(gold, predicted) };
 }
 
 /** Rate and remaining time over the last steps. */
