@@ -67,8 +67,9 @@ describe('a run', () => {
     expect(status).toBe('finished');
     // the plan packs validation and test rows together, the run one after the other
     expect(memory.measuredPeakBytes).toBeLessThanOrEqual(memory.plannedPeakBytes);
-    const perEpoch = log.length / EXPERIMENT.training.epochs;
-    expect(result.validation.map(({ step }) => step)).toEqual([1, 2, 3].map((epoch) => epoch * perEpoch));
+    const { epochs } = EXPERIMENT.training;
+    const ends = Array.from({ length: epochs }, (_, epoch) => ((epoch + 1) * log.length) / epochs);
+    expect(result.validation.map(({ step }) => step)).toEqual(ends);
     expect(result.test!.predicted).toHaveLength(30);
     // best-macro-f1: the weights that were kept are those of the best epoch, the first of equals
     const best = Math.max(...result.validation.map(({ metrics }) => metrics['macro-f1']!));
@@ -169,7 +170,7 @@ describe('--resume', () => {
     const attempts: Ran[] = [
       run({ ...asked, seed: 43 }, EXPERIMENT, soon),
       run({ ...asked, data: data(other) }, EXPERIMENT, soon),
-      run(asked, experiment({ epochs: 4 }), soon),
+      run(asked, experiment({ epochs: EXPERIMENT.training.epochs + 1 }), soon),
       run(asked, experiment({ clip: null }), soon),
     ];
     for (const attempt of attempts) expect(infos(attempt).join()).toContain('starting a new one');
