@@ -1,0 +1,111 @@
+/** `--json` is one document on stdout and nothing else there; a JUnit file is XML. */
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { medrepro } from './binary';
+import { type Box, box, filesOf, RUN_FILES, runDirectories, statusOf, table } from './box';
+
+setDefaultTimeout(60_000);
+
+let files: Box;
+beforeAll(() => {
+  files = box();
+});
+afterAll(() => files.remove());
+
+describe('--json', () => {
+  test.each([
+    ['list', ['list'], ['papers']],
+    ['plan', ['plan', 'abjadmed'], ['plans']],
+    ['doctor', ['doctor'], ['ready', 'cpu', 'machine']],
+    ['selftest', ['selftest', '--only', 'argmax'], ['ops', 'isa']],
+    ['a device that is not there', ['run', 'abjadmed', '--device', 'cuda'], ['unmeasured']],
+  ])('%s', async (_, words, keys) => {
+    const { stdout } = await medrepro([...words, '--json']);
+    const document = JSON.parse(stdout) as Record<string, unknown>;
+    for (const key of keys) expect(document).toHaveProperty(key);
+  });
+
+  test('run: the document agrees with the files it wrote; verify: claims, and JUnit', async () => {
+    const out = files.at('out');
+    const data = files.write('data.csv', table());
+    const ran = await medrepro(['run', 'abjadmed/attention-only', '--data', data, '--out', out, '--json']);
+    expect(ran.exitCode).toBe(0);
+    const { runs, comparisons } = JSON.parse(ran.stdout) as {
+      runs: { directory: string; metrics: Record<string, { value: number }> }[];
+      comparisons: { paper: string; exitCode: number }[];
+    };
+    const [folder] = runDirectories(out);
+    expect(runs.map(({ directory }) => directory)).toEqual([folder!]);
+    expect(comparisons).toMatchObject([{ paper: 'abjadmed', exitCode: 0 }]);
+    expect(filesOf(folder!)).toEqual([...RUN_FILES]);
+    expect(statusOf(folder!)).toBe('finished');
+    const { metrics } = JSON.parse(readFileSync(join(folder!, 'metrics.json'), 'utf8')) as (typeof runs)[0];
+    expect(runs[0]!.metrics).toEqual(metrics);
+    expect(metrics['macro-f1']!.value).toBeGreaterThanOrEqual(0);
+
+    // other rows than the golden's: this run stands for nothing that verify looks for
+    const junit = files.at('verify.xml');
+    const verified = await medrepro(['verify', 'abjadmed', '--no-run', '--out', out, '--json', '--junit', junit]);
+    expect(verified.exitCode).toBe(4);
+    const document = JSON.parse(verified.stdout) as { comparisons: { claims: { claim: string }[] }[] };
+    const xml = readFileSync(junit, 'utf8');
+    expect(wellFormed(xml)).toBeNull();
+    const claims = document.comparisons[0]!.claims;
+    expect(claims.length).toBeGreaterThan(10);
+    for (const { claim } of claims) expect(xml).toContain(`name="${claim}"`);
+    expect(Number(/<testsuites [^>]*tests="(\d+)"/.exec(xml)?.[1])).toBe([...xml.matchAll(/<testcase /g)].length);
+    expect(Number(/<testsuites [^>]*failures="(\d+)"/.exec(xml)?.[1])).toBe(0);
+  });
+
+  test('an error leaves stdout empty', async () => {
+    const { exitCode, stdout } = await medrepro(['run', 'abjadmed/nobody', '--json']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  });
+
+  test('a JUnit file that cannot be written', async () => {
+    const junit = files.at('nowhere', 'verify.xml');
+    const flags = ['--no-run', '--quiet', '--out', files.at('none'), '--junit', junit];
+    const { exitCode, stdout, stderr } = await medrepro(['verify', 'abjadmed', ...flags]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toStartWith(`medrepro: cannot write ${junit}`);
+  });
+});
+
+describe('wellFormed', () => {
+  test.each([
+    ['<a><b c="1"/>t&amp;</a>', null],
+    ['<?xml version="1.0"?>\n<a/>\n', null],
+    ['<a><b></a></b>', '</a> closes <b>'],
+    ['<a>', '<a> is not closed'],
+    ['<a b=1/>', 'not a tag: <a b=1/>'],
+    ['<a>&</a>', 'a bare & or <'],
+    ['<a/><b/>', 'two roots'],
+  ])('%s', (xml, problem) => expect(wellFormed(xml)).toBe(problem));
+});
+
+/** What is wrong with an XML document of elements, attributes and text; null when nothing is. */
+function wellFormed(xml: string): string | null {
+  const body = xml.replace(/^<\?xml [^>]*\?>/, '');
+  const open: string[] = [];
+  let roots = 0;
+  let rest = 0;
+  for (const { 0: tag, index } of body.matchAll(/<[^>]*>/g)) {
+    const between = body.slice(rest, index);
+    if (/&(?!(amp|lt|gt|quot|apos|#\d+);)/.test(between)) return 'a bare & or <';
+    if (open.length === 0 && between.trim() !== '') return 'text outside of the root';
+    rest = index + tag.length;
+    const [, slash, name, end] =
+      /^<(\/?)([\w.-]+)(?:\s+[\w.:-]+="[^"<&]*(?:&[\w#]+;[^"<&]*)*")*\s*(\/?)>$/.exec(tag) ?? [];
+    if (name === undefined) return `not a tag: ${tag}`;
+    if (slash === '/') {
+      const last = open.pop();
+      if (last !== name) return `</${name}> closes <${last}>`;
+      continue;
+    }
+    if (open.length === 0 && ++roots > 1) return 'two roots';
+    if (end !== '/') open.push(name);
+  }
+  return open.length > 0 ? `<${open.at(-1)}> is not closed` : null;
+}
