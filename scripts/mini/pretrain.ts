@@ -40,8 +40,8 @@ interface Recipe {
 }
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
-  'base-large': { hiddenSize: 192, layers: 5, heads: 6, kvHeads: 2, intermediateSize: 512, steps: 900 },
-  'base-small': { hiddenSize: 128, layers: 5, heads: 4, kvHeads: 2, intermediateSize: 384, steps: 900 },
+  'base-large': { hiddenSize: 192, layers: 5, heads: 6, kvHeads: 2, intermediateSize: 512, steps: 1800 },
+  'base-small': { hiddenSize: 128, layers: 5, heads: 4, kvHeads: 2, intermediateSize: 384, steps: 1800 },
 };
 
 /** What was measured while pre-training; `losses` are fp64 sums, compared bit for bit by `--check`. */
