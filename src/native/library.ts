@@ -22,6 +22,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -96,10 +97,7 @@ export function loadThroughCache(base: string, data: Uint8Array, folders: readon
   for (const folder of folders) {
     try {
       makePrivate(folder);
-      const path = join(folder, `${sha256}-${base}`);
-      if (!holds(path, sha256)) writeAtomically(path, data);
-      probe(path);
-      return path;
+      return storeAndProbe(folder, `${sha256}-${base}`, sha256, data);
     } catch (error) {
       reasons.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -208,6 +206,24 @@ function writeAtomically(path: string, data: Uint8Array): void {
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
+    throw error;
+  }
+}
+
+/** The path of the verified file; what cannot be loaded (a noexec mount) is removed, with the folder if that is empty. */
+function storeAndProbe(folder: string, name: string, sha256: string, data: Uint8Array): string {
+  const path = join(folder, name);
+  try {
+    if (!holds(path, sha256)) writeAtomically(path, data);
+    probe(path);
+    return path;
+  } catch (error) {
+    try {
+      unlinkSync(path);
+      rmdirSync(folder);
+    } catch {
+      // it was never written, or other files are there
+    }
     throw error;
   }
 }
