@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkBareMachine, whyNoBareMachine } from './bare';
 import { BINARY, CPU_LIBRARY } from './build';
 import { type CommandResult, capture, ROOT } from './stages';
 import { type Check, countPlain } from './test';
@@ -17,10 +18,13 @@ const HELP_BUDGET = 60;
 const HELP_TRIES = 5;
 
 export function slowChecks(): Check[] {
+  const noBareMachine = whyNoBareMachine();
+  if (noBareMachine !== null) console.log(`skip a bare machine: ${noBareMachine}`);
   return [
     { name: `glibc 2.${GLIBC_FLOOR} is enough, and only glibc is needed`, command: checkLibraryNeeds },
     { name: `--help takes less than ${HELP_BUDGET} ms of CPU`, command: checkHelpTime },
-    { name: "the README's first command", command: runReadme },
+    { name: "the README's first command, then verify", command: runReadme },
+    ...(noBareMachine === null ? [{ name: 'a bare machine', command: checkBareMachine }] : []),
     { name: 'kernels under ASan and UBSan', command: () => sanitized('address,undefined'), count: countPlain },
     { name: 'kernels under TSan', command: () => sanitized('thread'), count: countPlain },
   ];
@@ -53,11 +57,13 @@ async function checkHelpTime(): Promise<CommandResult> {
   return { exitCode: best < HELP_BUDGET ? 0 : 1, output: `${times.map((time) => time.toFixed(1)).join(', ')} ms` };
 }
 
-/** `medrepro run abjadmed` as a reviewer types it: from a folder of their own. */
+/** `medrepro run abjadmed` as a reviewer types it, from a folder of their own; verify finds those runs and agrees. */
 async function runReadme(): Promise<CommandResult> {
   const folder = mkdtempSync(join(tmpdir(), 'medrepro-readme-'));
   try {
-    return await capture([join(ROOT, BINARY), 'run', 'abjadmed'], { cwd: folder });
+    const ran = await capture([join(ROOT, BINARY), 'run', 'abjadmed'], { cwd: folder });
+    if (ran.exitCode !== 0) return ran;
+    return await capture([join(ROOT, BINARY), 'verify', 'abjadmed', '--no-run', '--require', 'L1'], { cwd: folder });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -76,7 +82,7 @@ async function sanitized(sanitizer: string): Promise<CommandResult> {
   // TSan of older compilers cannot place its shadow memory under strong address space randomisation
   const fixed = (await capture(['setarch', '-R', 'true'])).exitCode === 0 ? ['setarch', '-R'] : [];
   const { output } = await capture(['find', folder, '-name', 'medrepro_test', '-type', 'f']);
-  return capture([...fixed, output.trim()], {
+  return capture([...fixed, output.trim(), '--quick'], {
     env: { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1' },
   });
 }
