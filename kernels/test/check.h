@@ -9,12 +9,14 @@ namespace check {
 struct Test {
   const char* name;
   void (*run)();
+  bool large;
   Test* next;
 };
 
 extern Test* tests;         // all TESTs, in no particular order
 extern int failures;        // CHECKs failed in the running test
 extern const char* filter;  // only tests whose name contains this
+extern bool quick;          // no large shapes: for sanitizers, which slow everything down tenfold
 
 struct Register {
   explicit Register(Test* test) {
@@ -39,10 +41,13 @@ struct Random {
 
 }  // namespace check
 
-#define TEST(name)                                                          \
-  static void test_##name();                                                \
-  static check::Test test_entry_##name = {#name, test_##name, nullptr};     \
-  static check::Register test_register_##name(&test_entry_##name);          \
+#define TEST(name) TEST_OF(name, false)
+#define LARGE_TEST(name) TEST_OF(name, true)  // left out by --quick
+
+#define TEST_OF(name, large)                                                   \
+  static void test_##name();                                                   \
+  static check::Test test_entry_##name = {#name, test_##name, large, nullptr}; \
+  static check::Register test_register_##name(&test_entry_##name);             \
   static void test_##name()
 
 #define CHECK(condition)                                                    \

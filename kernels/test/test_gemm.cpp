@@ -183,6 +183,7 @@ TEST(gemm_skinny) {
   Streams streams;
   for (int64_t r : {1, 2, 4, 8, 13, 16, 24, 32, 48, 64, 100})
     for (int bits = 0; bits < 4; bits++) {
+      if (check::quick && r != 13 && r != 64) continue;
       int32_t compute = bits & 1, dtype = bits >> 1;
       check_layouts(streams, {compute, 0, 0, 67, r, 400, 1.0f, dtype, dtype, MR_F32, 0});
       check_layouts(streams, {compute, 0, 0, 67, 131, r, 2.0f, dtype, dtype, dtype, 1});
@@ -194,6 +195,7 @@ TEST(gemm_large_shapes) {
   Streams streams;
   for (int32_t compute : {MR_F32, MR_BF16}) {
     check_layouts(streams, {compute, 0, 0, 130, 300, 800, 1.0f, compute, compute, MR_F32, 0});
+    if (check::quick) continue;
     check_layouts(streams, {compute, 0, 0, 300, 130, 1200, 1.0f, MR_F32, compute, compute, 1});
     check_layouts(streams, {compute, 0, 0, 523, 70, 520, -1.5f, compute, MR_F32, MR_F32, 0});
     check_layouts(streams, {compute, 0, 0, 70, 1100, 520, 1.0f, compute, compute, MR_F32, 1});
@@ -203,7 +205,7 @@ TEST(gemm_large_shapes) {
 }
 
 // The portable path is left out: it takes seconds, and its bits have been compared above.
-TEST(gemm_training_shapes) {
+LARGE_TEST(gemm_training_shapes) {
   Streams streams(MR_ISA_AVX2);
   for (int32_t compute : {MR_F32, MR_BF16}) {
     check_layouts(streams, {compute, 0, 0, 512, 1024, 1024, 1.0f, compute, compute, MR_F32, 0});
