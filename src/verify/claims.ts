@@ -130,7 +130,7 @@ export function judgeComparison(
     direction = low > 0 && holmP <= 0.05;
     const family_ = `Holm over ${family} comparison${family === 1 ? '' : 's'}`;
     arithmetic.push(
-      `p = ${short(p)}, ${family_}: ${short(holmP)}; direction holds (lower end > 0, p <= 0.05): ${yes(direction)}`,
+      `p = ${short(p)}, ${family_}: ${short(holmP)}; direction established (lower end > 0, p <= 0.05): ${yes(direction)}`,
     );
   }
   const parts: { name: string; holds: boolean }[] = [];
@@ -141,7 +141,7 @@ export function judgeComparison(
     direction &&= validation.holds;
   }
   const base = { reason: null, missing: false, measured: `${signed(observed)}`, parts, lowPower: false, used };
-  const wrong = scale === 'mini' && !direction ? 'the direction does not hold at the mini scale' : null;
+  const wrong = scale === 'mini' && !direction ? 'the direction is not established at the mini scale' : null;
   if (scale === 'mini') {
     return { ...base, verdict: direction ? 'DIRECTION-ONLY' : 'DEVIATES', reason: wrong, arithmetic };
   }
