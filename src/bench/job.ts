@@ -5,7 +5,7 @@ import type { JobContext, JobResult } from '../job';
 import { checkDevice } from '../jobs/scale';
 import { Device } from '../native/device';
 import type { BenchRequest } from '../run/request';
-import { table } from '../verify/text';
+import { table } from '../table';
 import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
 import { benchTrainStep, TRAIN_SHAPES, type TrainStepResult } from './train-step';
 

@@ -34,6 +34,25 @@ export const BLOCK_LINEARS = [
 ] as const;
 export type BlockLinear = (typeof BLOCK_LINEARS)[number];
 
+/** [out, in] of each linear of a block. */
+export function linearShapes({
+  hiddenSize,
+  heads,
+  kvHeads,
+  headDim,
+  intermediateSize,
+}: DecoderConfig): Readonly<Record<BlockLinear, readonly [number, number]>> {
+  return {
+    'self_attn.q_proj': [heads * headDim, hiddenSize],
+    'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
+    'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
+    'self_attn.o_proj': [hiddenSize, heads * headDim],
+    'mlp.gate_proj': [intermediateSize, hiddenSize],
+    'mlp.up_proj': [intermediateSize, hiddenSize],
+    'mlp.down_proj': [hiddenSize, intermediateSize],
+  };
+}
+
 export interface Linear {
   /** `model.layers.3.self_attn.q_proj` */
   readonly name: string;

@@ -2,28 +2,20 @@
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { DecoderConfig } from './config';
-import { BLOCK_LINEARS } from './decoder';
+import { BLOCK_LINEARS, linearShapes } from './decoder';
 import type { ModelFiles } from './model';
 import type { StoredTensor, TensorToWrite } from './safetensors';
 
 /** Name and shape of every tensor of a checkpoint, in transformers' order. */
 export function tensorShapes(config: DecoderConfig): [string, number[]][] {
-  const { hiddenSize, heads, kvHeads, headDim, intermediateSize, vocabSize } = config;
-  const linear: Record<(typeof BLOCK_LINEARS)[number], number[]> = {
-    'self_attn.q_proj': [heads * headDim, hiddenSize],
-    'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
-    'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
-    'self_attn.o_proj': [hiddenSize, heads * headDim],
-    'mlp.gate_proj': [intermediateSize, hiddenSize],
-    'mlp.up_proj': [intermediateSize, hiddenSize],
-    'mlp.down_proj': [hiddenSize, intermediateSize],
-  };
+  const { hiddenSize, headDim, vocabSize } = config;
+  const linear = linearShapes(config);
   const shapes: [string, number[]][] = [['model.embed_tokens.weight', [vocabSize, hiddenSize]]];
   for (let index = 0; index < config.layers; index++) {
     const at = (name: string): string => `model.layers.${index}.${name}.weight`;
     shapes.push([at('input_layernorm'), [hiddenSize]], [at('post_attention_layernorm'), [hiddenSize]]);
     shapes.push([at('self_attn.q_norm'), [headDim]], [at('self_attn.k_norm'), [headDim]]);
-    for (const name of BLOCK_LINEARS) shapes.push([at(name), linear[name]]);
+    for (const name of BLOCK_LINEARS) shapes.push([at(name), [...linear[name]]]);
   }
   shapes.push(['model.norm.weight', [hiddenSize]]);
   if (!config.tieWordEmbeddings) shapes.push(['lm_head.weight', [vocabSize, hiddenSize]]);

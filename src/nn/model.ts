@@ -9,7 +9,7 @@ import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, type Tensor } from '../native/tensor';
 import { type DecoderConfig, parseConfig } from './config';
-import { BLOCK_LINEARS, type Block, type BlockLinear, Decoder, type Linear } from './decoder';
+import { BLOCK_LINEARS, type Block, type BlockLinear, Decoder, type Linear, linearShapes } from './decoder';
 import { addLora, type LoraOptions } from './lora';
 import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, storedF32 } from './safetensors';
 import { DenseWeight, type FourBitOptions, FourBitWeight, quantise4bit } from './weights';
@@ -118,17 +118,9 @@ class Loader {
   ) {}
 
   block(index: number): Block {
-    const { hiddenSize, heads, kvHeads, headDim, intermediateSize } = this.files.config;
+    const { hiddenSize, headDim } = this.files.config;
     const at = (name: string): string => `model.layers.${index}.${name}`;
-    const shapes: Record<BlockLinear, [number, number]> = {
-      'self_attn.q_proj': [heads * headDim, hiddenSize],
-      'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
-      'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
-      'self_attn.o_proj': [hiddenSize, heads * headDim],
-      'mlp.gate_proj': [intermediateSize, hiddenSize],
-      'mlp.up_proj': [intermediateSize, hiddenSize],
-      'mlp.down_proj': [hiddenSize, intermediateSize],
-    };
+    const shapes = linearShapes(this.files.config);
     const entries = BLOCK_LINEARS.map((name): [BlockLinear, Linear] => {
       const weight = this.matrix(`${at(name)}.weight`, shapes[name]);
       return [name, { name: at(name), weight, lora: null }];

@@ -1,5 +1,6 @@
 /** Lists and plans as text for people. Numbers are rounded here and nowhere else. */
 
+import { bytes, count } from '../units';
 import type { ListedPaper } from './list';
 import type { ExperimentPlan, Range } from './plan';
 
@@ -57,24 +58,6 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
     return [`${plan.target} (${plan.scale})  ${plan.title}`, ...lines].join('\n');
   });
   return blocks.join('\n\n');
-}
-
-/** 1,234,567 */
-export function count(value: number): string {
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** Decimal units, as disks and cards are sold. */
-export function bytes(value: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${units[unit]}`;
 }
 
 // --- internal ---

@@ -5,6 +5,7 @@ import { version } from '../../package.json';
 import { epochOrder } from '../data/batches';
 import type { PreparedData } from '../data/prepare';
 import { inputError, interruptedError, MedreproError } from '../errors';
+import type { StepEvent } from '../events';
 import type { JobContext } from '../job';
 import { type ConfusionMatrix, confusionMatrix } from '../metrics/confusion';
 import { classMetricById } from '../metrics/index';
@@ -441,16 +442,7 @@ class StepClock {
     this.recent.push({ time: performance.now(), tokens: 0 });
   }
 
-  tick(step: StepResult): {
-    step: number;
-    total: number;
-    loss: number;
-    lr: number;
-    gradNorm: number;
-    tokens: number;
-    tokensPerSecond: number;
-    eta: number;
-  } {
+  tick(step: StepResult): Omit<StepEvent, 'kind'> {
     this.tokens += step.tokens;
     this.recent.push({ time: performance.now(), tokens: this.tokens });
     if (this.recent.length > 20) this.recent.shift();

@@ -5,13 +5,14 @@
  */
 
 import { linear } from '../autograd/ops/linear';
-import { type ClassifierLoss, classifierLoss, IGNORE_INDEX, nextTokenLoss } from '../autograd/ops/losses';
+import { classifierLoss, IGNORE_INDEX, nextTokenLoss } from '../autograd/ops/losses';
 import { Tape } from '../autograd/tape';
 import { packBatch } from '../data/batches';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions, Pack } from '../nn/decoder';
 import type { Model } from '../nn/model';
+import type { Loss } from '../spec/types';
 
 /** A tokenised row: one class for a classifier, one label per token (-100 = none) for a causal LM. */
 export interface Row {
@@ -61,7 +62,7 @@ export function classifierPass(
   model: Model,
   microBatches: readonly (readonly Row[])[],
   weights: readonly number[],
-  loss: ClassifierLoss,
+  loss: Loss,
   options: ForwardOptions,
 ): number[] {
   return device.scope(() => {

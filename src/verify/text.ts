@@ -1,5 +1,6 @@
 /** A comparison as text for people: a table of claims, the exact values, then the arithmetic behind each verdict. */
 
+import { table } from '../table';
 import type { ClaimRow, Comparison, ValueRow } from './compare';
 import { LEVEL_CODE, type Outcome } from './verdict';
 
@@ -27,19 +28,6 @@ export function renderComparison(comparison: Comparison, options: TextOptions = 
   if (notes.length > 0) blocks.push(notes.map((note) => `note: ${note}`).join('\n'));
   blocks.push([summary(comparison, paint), ...disclaimers].join('\n'));
   return blocks.join('\n\n');
-}
-
-/** Columns padded to their widest cell; the last one is not padded. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => width(row[i] ?? ''))));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, i) => (i === cells.length - 1 ? cell : cell + ' '.repeat((widths[i] ?? 0) - width(cell))))
-      .join('  ')
-      .trimEnd();
-  return [line(header), line(widths.map((n) => '-'.repeat(n))), ...rows.map(line)]
-    .map((text) => `  ${text}`)
-    .join('\n');
 }
 
 // --- internal ---
@@ -128,9 +116,4 @@ function summary({ claims, values, tampered, exitCode }: Comparison, paint: Pain
   if (unmeasured.length > 0) parts.push(`${unmeasured.length} unmeasured, as accepted`);
   if (tampered !== null) parts.push(paint('golden file changed without a reason', 'differs'));
   return `${parts.length === 0 ? 'nothing compared' : parts.join(', ')}; exit ${exitCode}`;
-}
-
-/** Columns a text takes, colours not counted. */
-function width(text: string): number {
-  return Bun.stringWidth(text);
 }

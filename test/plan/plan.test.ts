@@ -5,9 +5,10 @@ import { architectureOf, embeddedFacts } from '../../src/plan/embedded';
 import { listPapers } from '../../src/plan/list';
 import { fullScaleNeeds, planTarget } from '../../src/plan/plan';
 import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
-import { bytes, count, renderList, renderPlans } from '../../src/plan/text';
+import { renderList, renderPlans } from '../../src/plan/text';
 import { resolveExperiment } from '../../src/spec/load';
 import { loadEmbedded } from '../../src/spec/target';
+import { bytes, count } from '../../src/units';
 
 const paper = loadEmbedded('abjadmed');
 const ids = paper.experiments.map(({ id }) => id);

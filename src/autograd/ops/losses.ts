@@ -5,6 +5,7 @@
  */
 import { MR_DICE_CLASS, MR_DICE_EXAMPLE } from '../../native/bindings';
 import type { Tensor } from '../../native/tensor';
+import type { Loss } from '../../spec/types';
 import type { Tape } from '../tape';
 import { type Compute, matmul, type Weight } from './linear';
 
@@ -18,19 +19,6 @@ export interface Segment {
   readonly weight: number;
 }
 
-/** What a classifier is trained on; `src/spec/types.ts` says what the numbers mean. */
-export type ClassifierLoss =
-  | { readonly kind: 'cross-entropy' }
-  | { readonly kind: 'focal'; readonly gamma: number; readonly alpha: number }
-  | {
-      readonly kind: 'dice-ce';
-      readonly diceWeight: number;
-      readonly ceWeight: number;
-      readonly exponent: number;
-      readonly smoothing: number;
-      readonly reduction: 'example' | 'class';
-    };
-
 /**
  * Loss of fp32 logits [rows, classes] against labels [rows] (i32), one value per segment, before its weight.
  * With `tape.recording` the gradient of the weighted sum is in `logits.grad` afterwards.
@@ -39,7 +27,7 @@ export function classifierLoss(
   tape: Tape,
   logits: Tensor,
   labels: Tensor,
-  loss: ClassifierLoss,
+  loss: Loss,
   segments: readonly Segment[],
 ): number[] {
   const classes = logits.cols;

@@ -2,7 +2,7 @@
 import { attention } from '../../autograd/ops/attention';
 import { add, embedding, gatherRows, swiglu } from '../../autograd/ops/elementwise';
 import { activationDtype, type Compute, type LowRank, linear, type Weight } from '../../autograd/ops/linear';
-import { type ClassifierLoss, classifierLoss, nextTokenLoss } from '../../autograd/ops/losses';
+import { classifierLoss, nextTokenLoss } from '../../autograd/ops/losses';
 import { rmsNorm } from '../../autograd/ops/norm';
 import { type Rotation, rope } from '../../autograd/ops/rope';
 import { Tape } from '../../autograd/tape';
@@ -10,6 +10,7 @@ import type { Device } from '../../native/device';
 import type { Tensor } from '../../native/tensor';
 import { makeTrainable } from '../../nn/model';
 import { DenseWeight, FourBitWeight, quantise4bit } from '../../nn/weights';
+import type { Loss } from '../../spec/types';
 import { type Case, type Expected, encode, type Output, type Placement } from '../case';
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
@@ -388,7 +389,7 @@ function embeddingCase(): Case {
 // ---- losses ----------------------------------------------------------------------------------------------------------
 
 /** Two segments with weights of their own, as two micro-batches in one pack. */
-function classifierLossCase(loss: ClassifierLoss, name: string): Case {
+function classifierLossCase(loss: Loss, name: string): Case {
   const [rows, classes] = [7, 5];
   const segments = [
     { begin: 0, end: 3, weight: 0.25 },
