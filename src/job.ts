@@ -32,6 +32,7 @@ export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
 /** The jobs of this build. */
 export const jobs: JobRegistry = {
   bench: async () => (await import('./bench/job')).benchJob,
+  data: async () => (await import('./jobs/data')).dataJob,
   list: async () => (await import('./jobs/list')).listJob,
   plan: async () => (await import('./jobs/plan')).planJob,
   run: async () => (await import('./jobs/run')).runJob,

@@ -20,7 +20,7 @@ export const data: Command = {
     },
   },
   words: TARGETS,
-  examples: ['medrepro data abjadmed --limit 3', 'medrepro data abjadmed --split test --json'],
+  examples: ['medrepro data abjadmed/all-linear --limit 3', 'medrepro data abjadmed/all-linear --split test --json'],
   run: async (flags, globals) => {
     const request: DataRequest = {
       ...readTargets(flags),

@@ -57,29 +57,20 @@ export function packBatch(rows: readonly { readonly ids: ArrayLike<number>; read
   return { ids, positions, cuSeqlens, labels: Int32Array.from(rows, (row) => row.label), longest };
 }
 
-/**
- * Row positions for evaluation, packed up to a token budget; a row above the budget goes alone. Rows are taken by length,
- * longest first (so that the first pass needs the most memory), or in plain order. Every position occurs once.
- *
- * @param lengths (n,) tokens of each row.
- */
-export function evaluationPacks(
-  lengths: ArrayLike<number>,
-  tokenBudget: number,
-  order: 'length' | 'plain',
-): number[][] {
-  const positions = Array.from({ length: lengths.length }, (_, i) => i);
-  if (order === 'length') positions.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
-  const packs: number[][] = [];
-  let used = Number.POSITIVE_INFINITY;
-  for (const position of positions) {
-    const length = lengths[position]!;
-    if (used + length > tokenBudget) {
-      packs.push([]);
-      used = 0;
+/** Greedily fills packs of at most `budget` tokens, in order; an item above the budget goes alone. */
+export function packsOf<Item>(items: readonly Item[], tokensOf: (item: Item) => number, budget: number): Item[][] {
+  const packs: Item[][] = [];
+  let used = 0;
+  for (const item of items) {
+    const size = tokensOf(item);
+    const current = packs.at(-1);
+    if (current === undefined || used + size > budget) {
+      packs.push([item]);
+      used = size;
+    } else {
+      current.push(item);
+      used += size;
     }
-    packs.at(-1)!.push(position);
-    used += length;
   }
   return packs;
 }

@@ -1,9 +1,10 @@
 /** Predictions and losses without gradients, in packs of a bounded size. */
 import { Tape } from '../autograd/tape';
+import { packsOf } from '../data/batches';
 import type { Device } from '../native/device';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
-import { causalPass, classifierLogits, packsOf, type Row } from './pass';
+import { causalPass, classifierLogits, type Row } from './pass';
 import { TOKENS_PER_PASS } from './trainer';
 
 /** The predicted class of every row; `onProgress` gets the rows done so far. */

@@ -126,21 +126,3 @@ export function causalPass(
     return { sum, count: indices.length };
   });
 }
-
-/** Greedily fills packs of at most `tokens` tokens (at least one item each), in order. */
-export function packsOf<Item>(items: readonly Item[], tokensOf: (item: Item) => number, tokens: number): Item[][] {
-  const packs: Item[][] = [];
-  let used = 0;
-  for (const item of items) {
-    const size = tokensOf(item);
-    const current = packs.at(-1);
-    if (current === undefined || used + size > tokens) {
-      packs.push([item]);
-      used = size;
-    } else {
-      current.push(item);
-      used += size;
-    }
-  }
-  return packs;
-}

@@ -1,8 +1,10 @@
 /** Memory before it is used: the training code itself, run dry on a device that only counts. */
+
+import { packsOf } from '../data/batches';
 import { Device } from '../native/device';
 import { loadModel, type ModelFiles, type ModelOptions } from '../nn/model';
 import { predictClasses } from './evaluate';
-import { packsOf, type Row } from './pass';
+import type { Row } from './pass';
 import { evaluationOptions, TOKENS_PER_PASS, Trainer, type TrainerOptions, tokensOf } from './trainer';
 
 export interface MemoryPlan {

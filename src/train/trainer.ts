@@ -3,13 +3,15 @@
  * everything summed has a fixed order, so a run stopped after any step and resumed gives the bits of one never stopped.
  */
 import type { Seed } from '../autograd/ops/linear';
+import { groupsOf, packsOf } from '../data/batches';
+import { batchHash } from '../data/hashes';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
 import type { Loss, Training } from '../spec/types';
 import { AdamW } from './optimiser';
-import { causalPass, classifierPass, nextTokenTargets, packsOf, type Row } from './pass';
+import { causalPass, classifierPass, nextTokenTargets, type Row } from './pass';
 import { countSteps, learningRate, type StepCounts } from './schedule';
 
 /** Tokens one pass may hold. A constant, because the grouping of micro-batches decides the order of sums. */
@@ -31,6 +33,8 @@ export interface StepResult {
   readonly gradNorm: number;
   readonly learningRate: number;
   readonly tokens: number;
+  /** Of the step's rows in order: where two runs first differ, their data do or the engine does. */
+  readonly batchSha256: string;
 }
 
 export class Trainer {
@@ -76,9 +80,7 @@ export class Trainer {
     if (epoch !== this.epoch) {
       const { batchSize } = this.options.training;
       const order = Array.from(this.options.order(epoch), (index) => this.rows[index]!);
-      this.microBatches = Array.from({ length: this.counts.microBatchesPerEpoch }, (_, i) =>
-        order.slice(i * batchSize, (i + 1) * batchSize),
-      );
+      this.microBatches = groupsOf(order, batchSize);
       this.epoch = epoch;
     }
     const { accumulation } = this.options.training;
@@ -112,7 +114,8 @@ export class Trainer {
     this.optimiser.update(this.done + 1, lr, gradNorm, clip);
     this.done++;
     const tokens = tokensOf(batches.flat());
-    return { step: this.done, loss, gradNorm, learningRate: lr, tokens };
+    const batchSha256 = batchHash(batches.flat());
+    return { step: this.done, loss, gradNorm, learningRate: lr, tokens, batchSha256 };
   }
 
   /** Gradients of one step into the trainable tensors, and the step's loss as the Trainer would log it. */
