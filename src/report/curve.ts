@@ -28,7 +28,7 @@ export function lineChart(title: string, xName: string, yName: string, curves: r
     ({ points: own }, i) => html`<polyline class="curve${i}" points="${own.map(at).join(' ')}"/>`,
   );
   const legend = drawn.map(
-    ({ name }, i) => html`<text class="curve${i} legend" x="${WIDTH - RIGHT}" y="${TOP + 14 * i}">${name}</text>`,
+    ({ name }, i) => html`<text class="curve${i} legend" x="${WIDTH - RIGHT}" y="${TOP - 12 + 14 * i}">${name}</text>`,
   );
   const xTicks = x.ticks.map(
     (tick) => html`<text class="tick middle" x="${round(x.place(tick))}" y="${HEIGHT - BOTTOM + 18}">${tick}</text>`,
@@ -41,7 +41,7 @@ export function lineChart(title: string, xName: string, yName: string, curves: r
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}"><title>${title}</title>
 ${yTicks}${xTicks}${lines}${legend}
 <text class="tick middle" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 6}">${xName}</text>
-<text class="tick" x="${LEFT - 40}" y="${TOP - 8}">${yName}</text>
+<text class="tick" x="${LEFT - 40}" y="${TOP - 12}">${yName}</text>
 </svg>`;
 }
 

@@ -10,7 +10,7 @@ import { perClass } from '../metrics/per-class';
 import type { ClaimRow, Comparison } from '../verify/compare';
 import type { GoldenData } from '../verify/golden';
 import type { ExperimentResult } from '../verify/result';
-import { LEVEL_CODE } from '../verify/verdict';
+import { LEVEL_CODE, OUTCOME_WORDS } from '../verify/verdict';
 import { type Curve, lineChart } from './curve';
 import { html, htmlTable, type Markup } from './markup';
 import { STYLE } from './style';
@@ -74,11 +74,19 @@ const CONFUSED_CLASSES = 14;
 
 function warning({ result, paper }: ReportInput): Markup {
   const sentences = [
-    ...(result.scale === 'mini' ? ['This run trained a synthetic miniature: a tiny model on made-up rows.'] : []),
+    ...(result.scale === 'mini' ? [miniature(result)] : []),
     ...paper.disclaimers,
     ...(paper.disclaimers.some((text) => /medical advice/i.test(text)) ? [] : ['Nothing here is medical advice.']),
   ];
   return html`<section class="warning" role="note">${sentences.map((text) => html`<p dir="auto">${text}</p>`)}</section>`;
+}
+
+/** What the mini scale was: other rows or weights than the miniature's are named by flags. */
+function miniature({ overrides }: ExperimentResult): string {
+  const given = (flag: string): boolean => overrides.some((text) => text.startsWith(`${flag} `));
+  const model = given('--model') ? 'the weights named with --model' : 'a tiny model';
+  const rows = given('--data') ? 'the rows named with --data' : 'made-up rows';
+  return `This run is of the mini scale: ${model}, trained on ${rows}.`;
 }
 
 function numbers({ result, published }: ReportInput): Markup {
@@ -88,7 +96,7 @@ function numbers({ result, published }: ReportInput): Markup {
   });
   const note =
     result.scale === 'mini'
-      ? html`<p class="quiet">The two columns are not comparable: the miniature's values show that the engine works, not whether the paper's numbers hold.</p>`
+      ? html`<p class="quiet">This run and the paper are not comparable: the miniature's values show that the engine works, not whether the paper's numbers hold.</p>`
       : html``;
   const table = htmlTable(['metric', 'this run', 'unrounded', 'paper', 'signature'], rows);
   return html`<section><h2>Test rows</h2>${rows.length === 0 ? html`<p>No test rows were evaluated.</p>` : table}${note}</section>`;
@@ -102,7 +110,7 @@ function claims({ comparison }: ReportInput): Markup {
     row.measured ?? '-',
     verdict(row),
     row.accepted?.verdict ?? '-',
-    row.outcome,
+    OUTCOME_WORDS[row.outcome],
   ]);
   const details = comparison.claims
     .filter(({ arithmetic }) => arithmetic.length > 0)
@@ -179,8 +187,8 @@ function confusion({ test }: ExperimentResult): Markup {
     });
     return html`<tr><th scope="row" dir="auto">${nameOf(i)}</th>${cells}</tr>\n`;
   });
-  const lead = `The ${shown.length} classes with the most confusions: rows are the true class, columns the predicted one.`;
-  const table = html`<table class="matrix"><thead><tr><td></td>${heads}</tr></thead><tbody>\n${rows}</tbody></table>`;
+  const lead = `The ${shown.length} classes with the most confusions, and how often each was taken for another.`;
+  const table = html`<table class="matrix"><thead><tr><td class="right">true class ↓, predicted →</td>${heads}</tr></thead><tbody>\n${rows}</tbody></table>`;
   return html`<section><h2>Confusions</h2><p class="quiet">${lead}</p><div class="scroll">${table}</div></section>`;
 }
 

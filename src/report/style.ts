@@ -17,6 +17,7 @@ code, pre { font: 12px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; } p
 .bar { display: inline-block; min-width: 8rem; padding: 0 .3rem;
   background: linear-gradient(to right, color-mix(in srgb, var(--accent) 30%, transparent) var(--share), transparent 0); }
 .matrix { font-size: 12px; } .matrix td { border: 1px solid var(--line); min-width: 1.4rem; padding: .15rem .3rem; }
+.matrix thead td { vertical-align: bottom; }
 .matrix .tilt { vertical-align: bottom; max-width: 2rem; } .matrix .tilt span { writing-mode: vertical-rl; white-space: nowrap; }
 .heat { background: rgb(179 38 30 / var(--heat)); } .dark { color: #fff; } .right { color: var(--soft); }
 svg { width: 100%; max-width: 48rem; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }

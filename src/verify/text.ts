@@ -2,7 +2,7 @@
 
 import { table } from '../table';
 import type { ClaimRow, Comparison, ValueRow } from './compare';
-import { LEVEL_CODE, type Outcome } from './verdict';
+import { LEVEL_CODE, OUTCOME_WORDS, type Outcome } from './verdict';
 
 export interface TextOptions {
   /** ANSI colours. */
@@ -42,14 +42,6 @@ const COLOURS: Readonly<Record<Outcome, string>> = {
   'not-run': '33',
 };
 
-const WORDS: Readonly<Record<Outcome, string>> = {
-  equal: 'as accepted',
-  improved: 'better than accepted',
-  differs: 'DIFFERS',
-  'no-golden': 'no golden verdict',
-  'not-run': 'not run',
-};
-
 function painter(colour: boolean): Paint {
   return (text, outcome) => (colour ? `\x1b[${COLOURS[outcome]}m${text}\x1b[0m` : text);
 }
@@ -63,7 +55,7 @@ function claimTable(rows: readonly ClaimRow[], paint: Paint): string {
       row.measured ?? '-',
       `${row.verdict}${row.lowPower ? ' (low power)' : ''}`,
       row.accepted?.verdict ?? '-',
-      isColoured(row) ? paint(WORDS[row.outcome], row.outcome) : WORDS[row.outcome],
+      isColoured(row) ? paint(OUTCOME_WORDS[row.outcome], row.outcome) : OUTCOME_WORDS[row.outcome],
     ]),
   );
 }
@@ -77,7 +69,7 @@ function isColoured({ outcome, lowPower, verdict }: ClaimRow): boolean {
 function unmeasuredLines(rows: readonly ClaimRow[]): string {
   const byReason = new Map<string, string[]>();
   for (const { level, reason, claim, outcome } of rows) {
-    const key = `${LEVEL_CODE[level]} ${level}: UNMEASURED (${reason ?? 'no reason'}), ${WORDS[outcome]}`;
+    const key = `${LEVEL_CODE[level]} ${level}: UNMEASURED (${reason ?? 'no reason'}), ${OUTCOME_WORDS[outcome]}`;
     byReason.set(key, [...(byReason.get(key) ?? []), claim]);
   }
   return [...byReason].map(([reason, claims]) => `${reason}\n  ${claims.join(', ')}`).join('\n');
@@ -92,7 +84,7 @@ function valueTable(rows: readonly ValueRow[], paint: Paint): string {
       String(seed),
       path,
       value === null ? '-' : String(value),
-      `${paint(WORDS[outcome], outcome)}${outcome === 'differs' && golden !== null ? `: ${golden}` : ''}`,
+      `${paint(OUTCOME_WORDS[outcome], outcome)}${outcome === 'differs' && golden !== null ? `: ${golden}` : ''}`,
     ]),
   );
 }
@@ -110,8 +102,8 @@ function summary({ claims, values, tampered, exitCode }: Comparison, paint: Pain
   const unmeasured = claims.filter(({ verdict, outcome }) => verdict === 'UNMEASURED' && outcome === 'equal');
   const rows = [...claims.filter((row) => !unmeasured.includes(row)), ...values];
   const count = (outcome: Outcome): number => rows.filter((row) => row.outcome === outcome).length;
-  const parts = (Object.keys(WORDS) as Outcome[]).flatMap((outcome) =>
-    count(outcome) === 0 ? [] : [paint(`${count(outcome)} ${WORDS[outcome]}`, outcome)],
+  const parts = (Object.keys(OUTCOME_WORDS) as Outcome[]).flatMap((outcome) =>
+    count(outcome) === 0 ? [] : [paint(`${count(outcome)} ${OUTCOME_WORDS[outcome]}`, outcome)],
   );
   if (unmeasured.length > 0) parts.push(`${unmeasured.length} unmeasured, as accepted`);
   if (tampered !== null) parts.push(paint('golden file changed without a reason', 'differs'));

@@ -38,6 +38,15 @@ export type Outcome =
   /** The results it needs are not here. */
   | 'not-run';
 
+/** What an outcome is called in front of people. */
+export const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
+  equal: 'as accepted',
+  improved: 'better than accepted',
+  differs: 'DIFFERS',
+  'no-golden': 'no golden verdict',
+  'not-run': 'not run',
+};
+
 /** Whether going from `accepted` to `now` is a step toward REPRODUCED. */
 export function isImprovement(accepted: Verdict, now: Verdict): boolean {
   return POSITIVE[now] > 0 && POSITIVE[now] > POSITIVE[accepted];
