@@ -4,7 +4,8 @@ import type { JobResult } from '../job';
 import { embeddedFacts } from '../plan/embedded';
 import { planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
-import { applyRequest } from '../run/inputs';
+import { applyRequest, obstacle, type Requested, readInputs } from '../run/inputs';
+import { prepareRun } from '../run/prepare';
 import type { RunRequest } from '../run/request';
 import { resolveExperiment } from '../spec/load';
 import { loadTargets } from '../spec/target';
@@ -15,9 +16,21 @@ export async function planJob(request: unknown): Promise<JobResult> {
   const plans = loadTargets(asked.targets, asked.all).flatMap(({ paper, experiments }) =>
     experiments.map((id) => {
       const { scale } = chooseScale(paper, id, asked);
-      const { experiment } = applyRequest(resolveExperiment(paper, id, scale), asked);
-      return planExperiment(paper, experiment, embeddedFacts([experiment]));
+      const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
+      const { experiment } = requested;
+      const plan = planExperiment(paper, experiment, embeddedFacts([experiment]));
+      return obstacle(experiment, asked) === null ? { ...plan, peakBytes: peakOf(requested, asked) } : plan;
     }),
   );
   return { exitCode: EXIT.ok, text: renderPlans(plans), document: { plans } };
+}
+
+/** The peak of the run itself: its rows are read and its code is run dry. */
+function peakOf(requested: Requested, request: RunRequest): number {
+  const inputs = readInputs(requested, request, () => {});
+  try {
+    return prepareRun(requested.experiment, inputs).memory.peakBytes;
+  } finally {
+    inputs.files.tensors.close();
+  }
 }

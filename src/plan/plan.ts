@@ -57,6 +57,8 @@ export interface ExperimentPlan {
   readonly tokensPerRow: number | null;
   readonly flops: { readonly training: number; readonly evaluation: number } | null;
   readonly memory: Memory | null;
+  /** Peak bytes of the run, from running its code dry; null where the weights or the rows are not here. */
+  readonly peakBytes: number | null;
   readonly hours: Range | null;
   readonly downloads: readonly Download[];
   /** Things only a person can get. */
@@ -110,6 +112,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     tokensPerRow,
     flops,
     memory,
+    peakBytes: null,
     hours: flops && rate && hoursOf(flops.training + flops.evaluation, rate),
     downloads,
     gated: gatedOf(paper, experiment, dataset),

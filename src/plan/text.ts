@@ -44,7 +44,8 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
       const tokens = `${Math.round(plan.tokensPerRow ?? 0)} tokens a row`;
       rows.push(['FLOPs', `${flops(training)} training, ${flops(evaluation)} evaluation, at ${tokens}`]);
     }
-    if (plan.memory) {
+    if (plan.peakBytes !== null) rows.push(['memory', `peak ${bytes(plan.peakBytes)}, planned by running a step dry`]);
+    else if (plan.memory) {
       const { total, base, trainable, activations } = plan.memory;
       const parts = `base ${bytes(base)}, trainable ${bytes(trainable)}, activations ${bytes(activations)}`;
       rows.push(['memory', `about ${bytes(total)}: ${parts}`]);

@@ -2,7 +2,6 @@
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../../package.json';
-import { epochOrder } from '../data/batches';
 import type { PreparedData } from '../data/prepare';
 import { inputError, interruptedError, MedreproError } from '../errors';
 import type { StepEvent } from '../events';
@@ -13,7 +12,7 @@ import { type PerClass, perClass } from '../metrics/per-class';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
 import { adapterConfigJson } from '../nn/lora';
-import { loadModel, type Model, type ModelOptions } from '../nn/model';
+import { loadModel, type Model } from '../nn/model';
 import { writeSafetensors } from '../nn/safetensors';
 import { canonicalYaml, specSha256 } from '../spec/canonical';
 import type { Experiment } from '../spec/types';
@@ -26,19 +25,17 @@ import {
   writeWeights,
 } from '../train/checkpoint';
 import { predictClasses } from '../train/evaluate';
-import { planMemory } from '../train/plan';
-import { evaluationOptions, type StepResult, Trainer, type TrainerOptions } from '../train/trainer';
+import { evaluationOptions, type StepResult, Trainer } from '../train/trainer';
 import { type ExperimentResult, numericPath } from '../verify/result';
 import { RunDirectory } from './directory';
 import { applyRequest, type Inputs, processor, type Requested, readInputs, trainingRows } from './inputs';
+import { prepareRun } from './prepare';
 import type { RunRequest } from './request';
 
 /** Seconds between checkpoints. */
 const CHECKPOINT_SECONDS = 60;
 /** Address space per planned byte: the plan is a bound, and unused pages cost nothing. */
 const RESERVED = 1.5;
-/** Share of free memory that dense copies of quantised weights may take. */
-const RESIDENT_SHARE = 0.5;
 
 const CHECKPOINT = join('checkpoint', 'state.safetensors');
 
@@ -103,27 +100,7 @@ class Run {
     const { experiment } = requested;
     this.experiment = experiment;
     const { data, files } = inputs;
-    if (data.splits.train.length === 0) {
-      throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
-    }
-    const modelOptions: Omit<ModelOptions, 'resident'> = {
-      task: experiment.task,
-      classes: data.classes.length,
-      compute: experiment.training.precision,
-      quantisation: experiment.quantisation,
-      adapter: experiment.adapter,
-      fullParameter: experiment.adapter === null,
-      seed: experiment.training.seed,
-    };
-    const rows = trainingRows(data, 'train');
-    const trainerOptions: TrainerOptions = {
-      task: experiment.task,
-      training: experiment.training,
-      loss: experiment.loss,
-      order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
-    };
-    const evaluated = [...trainingRows(data, 'validation'), ...trainingRows(data, 'test')];
-    const plan = planMemory(files, modelOptions, rows, evaluated, trainerOptions, freemem() * RESIDENT_SHARE);
+    const { rows, model, trainer, memory: plan } = prepareRun(experiment, inputs);
     if (plan.peakBytes > freemem()) {
       throw inputError(`training needs ${gigabytes(plan.peakBytes)} and ${gigabytes(freemem())} are free`, {
         remedy: 'set training.gradientCheckpointing: true or a smaller batchSize or data.maxLength in the spec',
@@ -136,8 +113,8 @@ class Run {
       cancelled: context.cancelled,
       ...(request.isa === null ? {} : { isa: request.isa }),
     });
-    this.model = loadModel(this.device, files, { ...modelOptions, resident: plan.resident });
-    this.trainer = new Trainer(this.device, this.model, rows, trainerOptions);
+    this.model = loadModel(this.device, files, model);
+    this.trainer = new Trainer(this.device, this.model, rows, trainer);
     const kernel = cpuLibrary();
     const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
     const settings = specSha256(experiment);

@@ -1,0 +1,49 @@
+/** What a run trains, with what, and how much memory that takes: all that is known before a device is opened. */
+import { freemem } from 'node:os';
+import { epochOrder } from '../data/batches';
+import { inputError } from '../errors';
+import type { ModelOptions } from '../nn/model';
+import type { Experiment } from '../spec/types';
+import type { Row } from '../train/pass';
+import { type MemoryPlan, planMemory } from '../train/plan';
+import type { TrainerOptions } from '../train/trainer';
+import { type Inputs, trainingRows } from './inputs';
+
+/** Share of free memory that dense copies of quantised weights may take. */
+const RESIDENT_SHARE = 0.5;
+
+export interface Prepared {
+  readonly rows: readonly Row[];
+  readonly model: ModelOptions;
+  readonly trainer: TrainerOptions;
+  readonly memory: MemoryPlan;
+}
+
+/**
+ * Plans an experiment by running it dry.
+ * @throws MedreproError `input` when there are no training rows.
+ */
+export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs, 'tokenizer'>): Prepared {
+  if (data.splits.train.length === 0) {
+    throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
+  }
+  const model: Omit<ModelOptions, 'resident'> = {
+    task: experiment.task,
+    classes: data.classes.length,
+    compute: experiment.training.precision,
+    quantisation: experiment.quantisation,
+    adapter: experiment.adapter,
+    fullParameter: experiment.adapter === null,
+    seed: experiment.training.seed,
+  };
+  const rows = trainingRows(data, 'train');
+  const trainer: TrainerOptions = {
+    task: experiment.task,
+    training: experiment.training,
+    loss: experiment.loss,
+    order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
+  };
+  const evaluated = [...trainingRows(data, 'validation'), ...trainingRows(data, 'test')];
+  const memory = planMemory(files, model, rows, evaluated, trainer, freemem() * RESIDENT_SHARE);
+  return { rows, model: { ...model, resident: memory.resident }, trainer, memory };
+}
