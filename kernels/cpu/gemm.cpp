@@ -176,22 +176,23 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
   }
 }
 
-// How many pieces to cut `units` into: chunks of at most `largest` units, and at least `wanted` pieces when there are
-// as many units. Returns units per piece.
-static int64_t chunk_of(int64_t units, int64_t largest, int64_t wanted) {
-  return max64(1, min64(largest, units / wanted));
+// How many chunks to cut `units` into: of at most `largest` units, at least three for every thread when there are as many
+// units, and as many for one thread as for another: a chunk left over would be waited for by all.
+static int64_t chunks_of(int64_t units, int64_t largest, int64_t threads) {
+  int64_t chunks = max64(ceil_div(units, largest), 3 * threads);
+  return min64(units, ceil_div(chunks, threads) * threads);
 }
 
 static int32_t multiply_all(mr_stream* s, const Product& p) {
   int64_t threads = s->threads, panels_a = panels_of(p.m), panels_b = ceil_div(p.n, NR);
   int64_t own = p.share_a ? panels_b : panels_a, other = p.share_a ? panels_a : panels_b;
-  int64_t chunk = chunk_of(own, p.share_a ? COLS / NR : 14, 3 * threads);
-  int64_t chunks = ceil_div(own, chunk);
+  int64_t chunks = chunks_of(own, p.share_a ? COLS / NR : 14, threads);
+  int64_t chunk = own / chunks, longer = own % chunks;  // the first `longer` chunks have one unit more
   // Many cores: cut the shared side too, at the price of packing a chunk more than once.
   int64_t parts = chunks >= 2 * threads ? 1 : min64(ceil_div(2 * threads, chunks), max64(1, other / 4));
   int64_t part = ceil_div(other, parts);
   parts = ceil_div(other, part);
-  int64_t bytes = chunk * (p.share_a ? NR : TALL_MR) * p.block * 4;
+  int64_t bytes = (chunk + (longer > 0)) * (p.share_a ? NR : TALL_MR) * p.block * 4;
   bool no_memory = false;
   parallel(s, chunks * parts, [&](int64_t task) {
     float* packed = (float*)scratch(SCRATCH_PACK_A, bytes);
@@ -199,7 +200,7 @@ static int32_t multiply_all(mr_stream* s, const Product& p) {
       __atomic_store_n(&no_memory, true, __ATOMIC_RELAXED);
       return;
     }
-    int64_t begin = task / parts * chunk, end = min64(begin + chunk, own);
+    int64_t at = task / parts, begin = at * chunk + min64(at, longer), end = begin + chunk + (at < longer);
     int64_t other_begin = task % parts * part, other_end = min64(other_begin + part, other);
     if (p.share_a) {
       multiply_columns(p, begin * NR, min64(end * NR, p.n) - begin * NR, other_begin, other_end, packed);
