@@ -176,8 +176,8 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
   }
 }
 
-// How many chunks to cut `units` into: of at most `largest` units, at least three for every thread when there are as many
-// units, and as many for one thread as for another: a chunk left over would be waited for by all.
+// How many chunks to cut `units` into: of at most `largest` units, at least three for every thread when there are as
+// many units, and as many for one thread as for another: a chunk left over would be waited for by all.
 static int64_t chunks_of(int64_t units, int64_t largest, int64_t threads) {
   int64_t chunks = max64(ceil_div(units, largest), 3 * threads);
   return min64(units, ceil_div(chunks, threads) * threads);
