@@ -147,9 +147,13 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
   for (int64_t l0 = 0; l0 < width; l0 += LANES, p = base + l0 * SIZE) {
     int64_t have = lanes - l0;
     __mmask16 mask = have > 0 ? first_lanes((int)min64(have, LANES)) : (__mmask16)0;
-    int64_t last = words - 1;  // the only one whose store may have to be cut, or whose odd k may not exist
-    for (int64_t w = 0; w < last; w++)
+    // the stores of the last rows are cut, because another thread may have written what follows; the very last word's
+    // odd k may not exist
+    int64_t last = words - 1, whole = min64(last, words + 1 - ceil_div(LANES, width));
+    for (int64_t w = 0; w < whole; w++)
       _mm512_storeu_si512(dst + w * width + l0, words_along_lanes<M, Bf16>(p + w * step, x.k_stride, mask, true));
+    for (int64_t w = max64(0, whole); w < last; w++)
+      store_words(dst, w, l0, words, width, words_along_lanes<M, Bf16>(p + w * step, x.k_stride, mask, true));
     store_words(dst, last, l0, words, width,
                 words_along_lanes<M, Bf16>(p + last * step, x.k_stride, mask, last * PER_WORD + 1 < depth));
   }
