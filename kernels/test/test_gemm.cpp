@@ -195,6 +195,8 @@ TEST(gemm_large_shapes) {
   Streams streams;
   for (int32_t compute : {MR_F32, MR_BF16}) {
     check_layouts(streams, {compute, 0, 0, 130, 300, 800, 1.0f, compute, compute, MR_F32, 0});
+    check_layouts(streams, {compute, 0, 0, 3, 70, 5000, 1.0f, compute, compute, MR_F32, 0});
+    check_layouts(streams, {compute, 0, 0, 70, 5, 5000, 1.0f, compute, compute, MR_F32, 0});
     if (check::quick) continue;
     check_layouts(streams, {compute, 0, 0, 300, 130, 1200, 1.0f, MR_F32, compute, compute, 1});
     check_layouts(streams, {compute, 0, 0, 523, 70, 520, -1.5f, compute, MR_F32, MR_F32, 0});
