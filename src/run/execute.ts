@@ -401,13 +401,28 @@ class Run {
 /** Per-class scores and the confusion matrix of the test rows; null where there are none. */
 export interface ClassTables {
   readonly classes: readonly string[];
-  readonly scores: PerClass;
+  /** The fields of PerClass as plain lists: JSON has no typed arrays. */
+  readonly scores: {
+    readonly [Name in keyof PerClass]: PerClass[Name] extends Float64Array ? number[] : PerClass[Name];
+  };
   readonly confusion: ConfusionMatrix;
 }
 
 function tablesOf(data: PreparedData, gold: readonly number[], predicted: readonly number[]): ClassTables | null {
   if (gold.length === 0) return null;
-  return { classes: data.classes, scores: perClass(gold, predicted), confusion: confusionMatrix(gold, predicted) };
+  const { labels, precision, recall, f1, support, signature } = perClass(gold, predicted);
+  return {
+    classes: data.classes,
+    scores: {
+      labels,
+      precision: [...precision],
+      recall: [...recall],
+      f1: [...f1],
+      support: [...support],
+      signature,
+    },
+    confusion: confusionMatrix(gold, predicted),
+  };
 }
 
 /** Rate and remaining time over the last steps. */
