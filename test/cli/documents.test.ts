@@ -59,6 +59,17 @@ describe('--json', () => {
     expect(Number(/<testsuites [^>]*failures="(\d+)"/.exec(xml)?.[1])).toBe(0);
   });
 
+  test('data: JSON Lines, one row each', async () => {
+    const { exitCode, stdout } = await medrepro(['data', 'abjadmed/all-linear', '--limit', '3', '--json']);
+    expect(exitCode).toBe(0);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, number[]>);
+    expect(rows.map(({ index }) => Number(index))).toEqual([0, 1, 2]);
+    for (const row of rows) expect(row.attention_mask).toHaveLength(row.input_ids!.length);
+  });
+
   test('an error leaves stdout empty', async () => {
     const { exitCode, stdout } = await medrepro(['run', 'abjadmed/nobody', '--json']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
