@@ -36,13 +36,17 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
 
 function verifyTarget({ paper, experiments, whole }: Target, request: VerifyRequest, context: JobContext): Comparison {
   const golden = findGolden(paper, request.golden);
-  const scale = request.scale === 'full' ? 'full' : 'mini';
-  const runs = experiments.flatMap((id) => {
-    const experiment = resolveExperiment(paper, id, scale);
-    const requested = applyRequest(experiment, request);
-    if (obstacle(requested.experiment, request) !== null) return [];
-    return [{ experiment, wanted: wantedResult(requested, request) }];
-  });
+  // the full scale comes on top of the miniature, not in its place
+  const scales = request.scale === 'full' ? (['mini', 'full'] as const) : (['mini'] as const);
+  const runs = experiments.flatMap((id) =>
+    scales.flatMap((scale) => {
+      if (!paper.experiments.find((experiment) => experiment.id === id)?.scales[scale]) return [];
+      const experiment = resolveExperiment(paper, id, scale);
+      const requested = applyRequest(experiment, request);
+      if (obstacle(requested.experiment, request) !== null) return [];
+      return [{ experiment, wanted: wantedResult(requested, request) }];
+    }),
+  );
   const { found, missing, unreadable } = findResults(
     request.out,
     runs.map(({ wanted }) => wanted),

@@ -95,15 +95,7 @@ export function readInputs(requested: Requested, request: TargetRequest, onEvent
     const { rows, tokens, truncated, bosPerRow } = data.summary.splits[split];
     onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: 0, bos: bosPerRow, eosLabelled: null });
   }
-  const { notSplit, notes } = data.summary;
-  if (notSplit.length > 0) {
-    const names = notSplit.join(', ');
-    onEvent({
-      kind: 'info',
-      message: `${notSplit.length} classes are too small to split and stay in training: ${names}`,
-    });
-  }
-  for (const message of notes) onEvent({ kind: 'warning', message });
+  for (const message of data.summary.notes) onEvent({ kind: 'warning', message });
   if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {
     const message = `there are no validation rows to select weights by (${experiment.training.selection}): the last are kept`;
     onEvent({ kind: 'warning', message });
