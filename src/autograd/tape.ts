@@ -100,13 +100,4 @@ export class Tape {
       for (const tensor of saved) tensor.release();
     }
   }
-
-  /** Forgets every recorded op without running it, as after an interruption. */
-  discard(): void {
-    for (const { output, saved } of this.nodes.splice(0).reverse()) {
-      for (const tensor of saved) tensor.release();
-      output.grad?.release();
-      output.grad = null;
-    }
-  }
 }

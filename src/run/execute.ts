@@ -7,7 +7,7 @@ import { inputError, interruptedError, MedreproError } from '../errors';
 import type { StepEvent } from '../events';
 import type { JobContext } from '../job';
 import { type ConfusionMatrix, confusionMatrix } from '../metrics/confusion';
-import { classMetricById } from '../metrics/index';
+import { classMetricById, scoreClasses } from '../metrics/index';
 import { type PerClass, perClass } from '../metrics/per-class';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
@@ -229,8 +229,8 @@ class Run {
     const { trainer, experiment, context } = this;
     const gold = trainingRows(this.inputs.data, 'validation').map((row) => row.label);
     const predicted = this.predict('validation');
-    const metrics: Record<string, number> = {};
-    for (const id of experiment.metrics) metrics[id] = classMetricById(id).score(gold, predicted).value;
+    const scores = Object.entries(scoreClasses(experiment.metrics, gold, predicted));
+    const metrics = Object.fromEntries(scores.map(([id, { value }]) => [id, value]));
     evaluations.push({ step: trainer.step, metrics });
     context.emit({ kind: 'evaluation', split: 'validation', step: trainer.step, metrics });
     if (experiment.training.selection !== 'best-macro-f1') return null;
@@ -312,10 +312,8 @@ class Run {
     const { experiment, trainer, inputs, device } = this;
     const metrics: Record<string, { value: number; printed: string; signature: string }> = {};
     if (gold.length > 0) {
-      for (const id of experiment.metrics) {
-        const { value, printed, signature } = classMetricById(id).score(gold, predicted);
-        metrics[id] = { value, printed, signature };
-      }
+      const scores = Object.entries(scoreClasses(experiment.metrics, gold, predicted));
+      for (const [id, { value, printed, signature }] of scores) metrics[id] = { value, printed, signature };
     }
     return {
       format: 'medrepro-result-1',
