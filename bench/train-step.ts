@@ -28,16 +28,33 @@ const { values } = parseArgs({
 const python = process.env.PYTHON ?? 'python3';
 const VARIANTS: readonly (readonly string[])[] = [[], ['--sdpa'], ['--compile'], ['--compile', '--sdpa']];
 
-function run(command: readonly string[]): Figure {
+function run(command: readonly string[]): string {
   const result = Bun.spawnSync([...command], { stderr: 'pipe' });
   if (result.exitCode !== 0) throw new Error(`${command.join(' ')}: ${result.stderr.toString().slice(-400)}`);
-  return JSON.parse(result.stdout.toString().trim().split('\n').at(-1)!) as Figure;
+  return result.stdout.toString().trim();
 }
 
 const shared = ['--shape', values.shape, '--precision', values.precision, '--threads', values.threads];
 const peer = (variant: readonly string[]): Figure =>
-  run([python, join(import.meta.dir, 'peers/lora_step.py'), ...shared, ...variant]);
-const ours = (): Figure => run([process.execPath, join(import.meta.dir, 'own-step.ts'), ...shared]);
+  JSON.parse(
+    run([python, join(import.meta.dir, 'peers/lora_step.py'), ...shared, ...variant])
+      .split('\n')
+      .at(-1)!,
+  ) as Figure;
+const only = `train ${values.shape} ${values.precision}`;
+/** The compiled binary, in a process of its own. */
+function ours(): Figure {
+  const command = [
+    join(import.meta.dir, '../dist/medrepro'),
+    'bench',
+    '--only',
+    only,
+    '--threads',
+    values.threads,
+    '--json',
+  ];
+  return (JSON.parse(run(command)) as { train: [Figure] }).train[0];
+}
 
 const rounds: { ours: Figure; peers: Record<string, Figure> }[] = [];
 for (let round = 0; round < Number(values.rounds); round++) {

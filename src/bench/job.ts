@@ -33,8 +33,8 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
 
   const steps: TrainStepResult[] = [];
   for (const name of Object.keys(TRAIN_SHAPES)) {
-    if (!wanted(`train ${name}`)) continue;
     for (const compute of computes) {
+      if (!wanted(`train ${name} ${compute}`)) continue;
       context.emit({ kind: 'stage', name: 'bench', detail: `train ${name} ${compute}` });
       steps.push(benchTrainStep(name, compute, options));
     }

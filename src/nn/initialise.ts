@@ -23,20 +23,31 @@ export function tensorShapes(config: DecoderConfig): [string, number[]][] {
 }
 
 /**
- * Fresh fp32 weights on a CPU device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
- * for what adds to the residual stream; norms 1. They stay allocated as long as the device.
+ * Fresh weights on a CPU device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
+ * for what adds to the residual stream; norms 1. They stay allocated as long as the device, stored in `dtype`: bf16 is how
+ * checkpoints are published, and rounds the matrices.
  */
-export function initialise(device: Device, config: DecoderConfig, std: number, seed: number): ModelFiles {
+export function initialise(
+  device: Device,
+  config: DecoderConfig,
+  std: number,
+  seed: number,
+  dtype: 'f32' | 'bf16' = 'f32',
+): ModelFiles {
   const residual = std / Math.sqrt(2 * config.layers);
   const tensors = new Map<string, StoredTensor>();
   tensorShapes(config).forEach(([name, shape], stream) => {
-    const tensor = device.empty(shape, 'f32').retain();
-    if (shape.length === 1) device.ops.fill(tensor.code, tensor.size, 1, tensor.address);
-    else {
-      const spread = /o_proj|down_proj/.test(name) ? residual : std;
-      device.ops.normal(tensor.size, 0, spread, seed >>> 0, stream, tensor.address);
-    }
-    tensors.set(name, { dtype: 'f32', shape, address: tensor.address, bytes: tensor.bytes });
+    const stored = device.empty(shape, dtype).retain();
+    device.scope(() => {
+      const tensor = dtype === 'f32' ? stored : device.empty(shape, 'f32');
+      if (shape.length === 1) device.ops.fill(tensor.code, tensor.size, 1, tensor.address);
+      else {
+        const spread = /o_proj|down_proj/.test(name) ? residual : std;
+        device.ops.normal(tensor.size, 0, spread, seed >>> 0, stream, tensor.address);
+      }
+      if (tensor !== stored) device.ops.cast(tensor.code, stored.code, tensor.size, tensor.address, stored.address);
+    });
+    tensors.set(name, { dtype, shape, address: stored.address, bytes: stored.bytes });
   });
   return { name: 'random weights', config, tensors: { tensors, metadata: {}, close: () => {} }, sha256: '' };
 }
