@@ -1,0 +1,51 @@
+/**
+ * A base stored in bf16 stays in bf16 under fp32 compute, at half the memory: each weight is widened as it is read. The bits
+ * must be those of the same values stored in fp32.
+ */
+
+import { ptr } from 'bun:ffi';
+import { describe, expect, test } from 'bun:test';
+import type { Device } from '../../src/native/device';
+import { initialise } from '../../src/nn/initialise';
+import { loadModel, type ModelFiles } from '../../src/nn/model';
+import { type StoredTensor, storedF32 } from '../../src/nn/safetensors';
+import { Trainer } from '../../src/train/trainer';
+import { modelOptions, type Setup, sampleRows, trainerOptions, WIDE, weightsOf } from './fixture-training';
+import { onCpu } from './support';
+
+/** The same checkpoint with every value widened to fp32. */
+function widened(files: ModelFiles): { files: ModelFiles; kept: Float32Array[] } {
+  const kept: Float32Array[] = [];
+  const tensors = new Map(
+    [...files.tensors.tensors].map(([name, stored]): [string, StoredTensor] => {
+      const values = storedF32(stored);
+      kept.push(values);
+      return [name, { dtype: 'f32', shape: stored.shape, address: ptr(values), bytes: values.byteLength }];
+    }),
+  );
+  return { files: { ...files, tensors: { ...files.tensors, tensors } }, kept };
+}
+
+function train(device: Device, files: ModelFiles, setup: Setup) {
+  const model = loadModel(device, files, modelOptions(setup));
+  const rows = sampleRows(6, setup.task);
+  const trainer = new Trainer(device, model, rows, trainerOptions(setup, rows.length));
+  const steps = Array.from({ length: 3 }, () => trainer.run());
+  return { steps, weights: weightsOf(device, model) };
+}
+
+describe.each<Setup & { name: string }>([
+  { name: 'classifier', task: 'sequence-classification' },
+  { name: 'causal, tied head', task: 'causal-lm' },
+  { name: 'all parameters', task: 'causal-lm', model: { adapter: null, fullParameter: true } },
+])('$name', (setup) => {
+  test('bf16 storage gives the bits of fp32 storage', () => {
+    onCpu((device) => {
+      const files = initialise(device, WIDE, 0.05, 3, 'bf16');
+      const wide = widened(files);
+      const inHalf = train(device, files, setup);
+      expect(inHalf).toEqual(train(device, wide.files, setup));
+      expect(wide.kept.length).toBe(files.tensors.tensors.size);
+    });
+  });
+});
