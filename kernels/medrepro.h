@@ -119,8 +119,19 @@ MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtyp
                                      int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
                                      const void* q, const void* k, const void* v, const void* o, const float* lse,
                                      const void* d_o, void* dq, void* dk, void* dv);
+/* The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of its position
+ * p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens included. q and o
+ * [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. The bits are those of the rows from past[i] on of
+ * mr_attention_forward over the whole sequence. */
+MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+                                   const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
+                                   int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
+                                   const void* v_cache, void* o);
 /* y[i,:] = x[rows[i],:] */
 MR_API int32_t mr_gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y);
+/* y[rows[i],:] = x[i,:]; the rows must be distinct. */
+MR_API int32_t mr_scatter_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows,
+                               void* y);
 /* dx[rows[i],:] += dy[i,:]; the rows must be distinct. */
 MR_API int32_t mr_scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* dy, const int32_t* rows,
                                    void* dx);

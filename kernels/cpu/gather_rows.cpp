@@ -1,4 +1,5 @@
-// gather_rows.cpp: the rows that carry labels out of the packed tokens, and their gradients back.
+// gather_rows.cpp: the rows that carry labels out of the packed tokens, and their gradients back; new keys and values into
+// their places in a cache.
 #include "op.h"
 
 namespace mr {
@@ -8,6 +9,13 @@ template <class T>
 static void gather_typed(mr_stream* s, int64_t n, int64_t cols, const T* x, const int32_t* rows, T* y) {
   parallel_chunks(s, n, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) memcpy(y + i * cols, x + rows[i] * cols, (size_t)cols * sizeof(T));
+  });
+}
+
+template <class T>
+static void put_typed(mr_stream* s, int64_t n, int64_t cols, const T* x, const int32_t* rows, T* y) {
+  parallel_chunks(s, n, rows_per_task(cols), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) memcpy(y + rows[i] * cols, x + i * cols, (size_t)cols * sizeof(T));
   });
 }
 
@@ -39,6 +47,16 @@ int32_t gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const 
     gather_typed(s, n, cols, (const float*)x, rows, (float*)y);
   else
     gather_typed(s, n, cols, (const bf16*)x, rows, (bf16*)y);
+  return MR_OK;
+}
+
+int32_t scatter_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
+  int32_t error = check_rows("scatter_rows", dtype, n, cols, x, rows, y);
+  if (error) return error;
+  if (dtype == MR_F32)
+    put_typed(s, n, cols, (const float*)x, rows, (float*)y);
+  else
+    put_typed(s, n, cols, (const bf16*)x, rows, (bf16*)y);
   return MR_OK;
 }
 

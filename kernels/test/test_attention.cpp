@@ -182,3 +182,77 @@ TEST(attention_refuse) {
   refused(mr_attention_backward(s, MR_F32, MR_F32, 1, good, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, nullptr),
           "attention_backward");
 }
+
+// Tokens that follow others have the bits they have with them: for every length of the past, in every precision, with
+// sequences in any order in a cache with holes.
+TEST(attention_cached_equals_forward) {
+  for (const Case& c : CASES)
+    for (int32_t dtype : {MR_F32, MR_BF16})
+      for (int32_t compute : {MR_F32, MR_BF16}) {
+        int64_t t = c.tokens(), qw = c.heads * c.head_dim, kw = c.kv_heads * c.head_dim;
+        Floats fq = numbers(t * qw, 1, 2), fk = numbers(t * kw, 2, 2), fv = numbers(t * kw, 3);
+        Buffer q(dtype, fq), k(dtype, fk), v(dtype, fv), whole = Buffer::unset(dtype, t * qw);
+        Buffer lse = Buffer::unset(MR_F32, t * c.heads);
+        Stream s;
+        CHECK(mr_attention_forward(s, compute, dtype, c.sequences(), c.cu_seqlens.data(), c.heads, c.kv_heads,
+                                   c.head_dim, c.scale(), c.window, q.data(), k.data(), v.data(), whole.data(),
+                                   lse.f32()) == MR_OK);
+        for (int64_t share = 0; share <= 4; share++) {
+          std::vector<int32_t> cu = {0}, cache_rows, past;
+          int64_t rows = 0;
+          Floats new_q;
+          for (int64_t i = c.sequences() - 1; i >= 0; i--) {  // the cache holds them in the other order, 3 rows apart
+            cache_rows.insert(cache_rows.begin(), (int32_t)(rows + 3));
+            rows += c.cu_seqlens[(size_t)i + 1] - c.cu_seqlens[(size_t)i] + 3;
+          }
+          Floats cache_k((size_t)(rows * kw), NAN), cache_v((size_t)(rows * kw), NAN);
+          for (int64_t i = 0; i < c.sequences(); i++) {
+            int32_t row0 = c.cu_seqlens[(size_t)i], length = c.cu_seqlens[(size_t)i + 1] - row0;
+            int32_t before = share == 4 ? (length > 0 ? length - 1 : 0) : (int32_t)(length * share / 4);
+            past.push_back(before);
+            cu.push_back(cu.back() + length - before);
+            std::copy(fk.begin() + row0 * kw, fk.begin() + (row0 + length) * kw,
+                      cache_k.begin() + cache_rows[(size_t)i] * kw);
+            std::copy(fv.begin() + row0 * kw, fv.begin() + (row0 + length) * kw,
+                      cache_v.begin() + cache_rows[(size_t)i] * kw);
+            new_q.insert(new_q.end(), fq.begin() + (row0 + before) * qw, fq.begin() + (row0 + length) * qw);
+          }
+          Buffer nq(dtype, new_q), ck(dtype, cache_k), cv(dtype, cache_v);
+          auto check = [&](const Buffer& o) {
+            for (int64_t i = 0; i < c.sequences(); i++)
+              for (int64_t r = cu[(size_t)i]; r < cu[(size_t)i + 1]; r++)
+                for (int64_t x = 0; x < qw; x++) {
+                  float expected = whole[(c.cu_seqlens[(size_t)i] + past[(size_t)i] + r - cu[(size_t)i]) * qw + x];
+                  CHECK_MSG(o[r * qw + x] == expected, "attention_cached [%lld, %lld]: %.9g, whole %.9g", (long long)r,
+                            (long long)x, (double)o[r * qw + x], (double)expected);
+                }
+          };
+          auto op = [&](mr_stream* stream, Buffers& out) {
+            return mr_attention_cached(stream, compute, dtype, c.sequences(), cu.data(), cache_rows.data(),
+                                       past.data(), c.heads, c.kv_heads, c.head_dim, c.scale(), c.window, nq.data(),
+                                       ck.data(), cv.data(), out[0].data());
+          };
+          Buffers out = {Buffer::unset(dtype, cu.back() * qw)};
+          if (compute == MR_F32) {
+            check(same_bits("attention_cached", out, op)[0]);
+          } else {
+            CHECK(op(s, out) == MR_OK);
+            check(out[0]);
+          }
+        }
+      }
+}
+
+TEST(attention_cached_refuse) {
+  Stream s;
+  float x[64] = {};
+  int32_t cu[] = {0, 2}, zero[] = {0}, negative[] = {-1};
+  auto cached = [&](const int32_t* rows, const int32_t* past, const float* q) {
+    return mr_attention_cached(s, MR_F32, MR_F32, 1, cu, rows, past, 2, 1, 4, 1, 0, q, x, x, x);
+  };
+  refused(cached(negative, zero, x), "attention_cached");
+  refused(cached(zero, negative, x), "attention_cached");
+  refused(cached(nullptr, zero, x), "attention_cached");
+  refused(cached(zero, nullptr, x), "attention_cached");
+  refused(cached(zero, zero, nullptr), "attention_cached");
+}

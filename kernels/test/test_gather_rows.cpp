@@ -25,6 +25,15 @@ TEST(gather_and_scatter_rows) {
         return mr_scatter_add_rows(s, dtype, 4, cols, y[0].data(), rows.data(), out[0].data());
       });
       CHECK(z[0] == Buffer(dtype, sums));
+
+      Floats put;
+      for (int64_t i = 0; i < 10 * cols; i++) put.push_back(dx[i]);
+      for (int64_t i = 0; i < 4; i++)
+        for (int64_t c = 0; c < cols; c++) put[(size_t)(rows[(size_t)i] * cols + c)] = y[0][i * cols + c];
+      Buffers w = same_bits("scatter_rows", {dx}, [&](mr_stream* s, Buffers& out) {
+        return mr_scatter_rows(s, dtype, 4, cols, y[0].data(), rows.data(), out[0].data());
+      });
+      CHECK(w[0] == Buffer(dtype, put));
     }
 }
 
@@ -35,6 +44,8 @@ TEST(gather_rows_refuse) {
   refused(mr_gather_rows(s, MR_F32, 2, 1, x, rows, x), "gather_rows");
   refused(mr_gather_rows(s, MR_F16, 1, 1, x, rows, x), "gather_rows");
   refused(mr_gather_rows(s, MR_F32, 1, 1, x, nullptr, x), "gather_rows");
+  refused(mr_scatter_rows(s, MR_F32, 2, 1, x, rows, x), "scatter_rows");
+  refused(mr_scatter_rows(s, MR_F32, 1, 1, x, rows, nullptr), "scatter_rows");
   refused(mr_scatter_add_rows(s, MR_F32, 2, 1, x, rows, x), "scatter_add_rows");
   refused(mr_scatter_add_rows(s, MR_F32, 1, -1, x, rows, x), "scatter_add_rows");
   CHECK(mr_gather_rows(s, MR_F32, 0, 4, nullptr, nullptr, nullptr) == MR_OK);

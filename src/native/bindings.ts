@@ -57,7 +57,9 @@ const DEVICE_SYMBOLS = {
   mr_rope: { args: ['ptr', 'i32', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_attention_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_gather_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_scatter_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_add_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_cross_entropy: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'i32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_focal_loss: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'f32', 'f32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
@@ -469,6 +471,24 @@ export class Ops {
   }
 
   /**
+   * The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of
+   * its position p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new
+   * tokens included. q and o [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. The bits are
+   * those of the rows from past[i] on of mr_attention_forward over the whole sequence.
+   */
+  attentionCached(compute: number, dtype: number, sequences: number, cuSeqlens: Address, cacheRows: Address, past: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, kCache: Address, vCache: Address, o: Address): void {
+    i32(compute, 'mr_attention_cached', 'compute');
+    i32(dtype, 'mr_attention_cached', 'dtype');
+    i64(sequences, 'mr_attention_cached', 'sequences');
+    i64(heads, 'mr_attention_cached', 'heads');
+    i64(kvHeads, 'mr_attention_cached', 'kvHeads');
+    i64(headDim, 'mr_attention_cached', 'headDim');
+    i64(window, 'mr_attention_cached', 'window');
+    const code = this.symbols.mr_attention_cached(this.stream, compute, dtype, sequences, cuSeqlens, cacheRows, past, heads, kvHeads, headDim, scale, window, q, kCache, vCache, o);
+    if (code !== 0) this.fail(code, 'mr_attention_cached');
+  }
+
+  /**
    * y[i,:] = x[rows[i],:]
    */
   gatherRows(dtype: number, n: number, cols: number, x: Address, rows: Address, y: Address): void {
@@ -477,6 +497,17 @@ export class Ops {
     i64(cols, 'mr_gather_rows', 'cols');
     const code = this.symbols.mr_gather_rows(this.stream, dtype, n, cols, x, rows, y);
     if (code !== 0) this.fail(code, 'mr_gather_rows');
+  }
+
+  /**
+   * y[rows[i],:] = x[i,:]; the rows must be distinct.
+   */
+  scatterRows(dtype: number, n: number, cols: number, x: Address, rows: Address, y: Address): void {
+    i32(dtype, 'mr_scatter_rows', 'dtype');
+    i64(n, 'mr_scatter_rows', 'n');
+    i64(cols, 'mr_scatter_rows', 'cols');
+    const code = this.symbols.mr_scatter_rows(this.stream, dtype, n, cols, x, rows, y);
+    if (code !== 0) this.fail(code, 'mr_scatter_rows');
   }
 
   /**
@@ -618,4 +649,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_gather_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit'] as const;

@@ -132,6 +132,72 @@ function forwardCase(spec: Shape, precision: Precision): Case {
   });
 }
 
+/** Of each sequence all but the last `fresh` tokens lie in the cache, which has rows of no sequence between them. */
+function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
+  const { compute, stored } = precision;
+  const { name, shape, longest, q, k, v } = inputsOf(spec, stored);
+  const { cuSeqlens, heads, kvHeads, headDim, scale, window } = shape;
+  const past = spec.lengths.map((length) => Math.max(0, length - fresh));
+  const newTokens = spec.lengths.map((length) => Math.min(length, fresh));
+  const cacheRows = spec.lengths.map((_, i) => cuSeqlens[i]! + i + 1);
+  const scattered = (x: Float64Array): Float64Array => {
+    const width = kvHeads * headDim;
+    const cache = new Float64Array(x.length + (spec.lengths.length + 1) * width);
+    cacheRows.forEach((row, i) => {
+      cache.set(x.subarray(cuSeqlens[i]! * width, cuSeqlens[i + 1]! * width), row * width);
+    });
+    return cache;
+  };
+  /** What belongs to the new tokens. */
+  const chosen = (x: Float64Array): Float64Array => {
+    const width = heads * headDim;
+    const rows = spec.lengths.flatMap((length, i) =>
+      Array.from(x.subarray((cuSeqlens[i]! + past[i]!) * width, (cuSeqlens[i]! + length) * width)),
+    );
+    return Float64Array.from(rows);
+  };
+  const newQ = chosen(q);
+  return kernelCase({
+    op: 'attention_cached',
+    shape: `${name}, ${fresh} new`,
+    dtype: labelOf(precision),
+    samePaths: compute === 'f32',
+    buffers: {
+      cuSeqlens: input('i32', prefixSums(newTokens)),
+      cacheRows: input('i32', cacheRows),
+      past: input('i32', past),
+      q: input(stored, newQ),
+      k: input(stored, scattered(k)),
+      v: input(stored, scattered(v)),
+      o: output(stored, newQ.length),
+    },
+    call: (ops, at) =>
+      ops.attentionCached(
+        codeOf(precision),
+        DTYPE_CODE[stored],
+        past.length,
+        at.cuSeqlens,
+        at.cacheRows,
+        at.past,
+        heads,
+        kvHeads,
+        headDim,
+        scale,
+        window,
+        at.q,
+        at.k,
+        at.v,
+        at.o,
+      ),
+    expected: () => {
+      const operand = (x: Numbers): Numbers => (compute === 'bf16' ? rounded('bf16', x) : x);
+      const o = chosen(attention(operand(q), operand(k), operand(v), shape).o);
+      const units = 8 + Math.sqrt(headDim) + Math.sqrt(longest) + (compute === 'bf16' ? BF16_ROUNDING : 0);
+      return { o: within(units, stored, o, `products over ${headDim}, sums over up to ${longest} keys`) };
+    },
+  });
+}
+
 function backwardCase(spec: Shape, precision: Precision): Case {
   const { compute, stored } = precision;
   const { name, shape, longest, tokens, q, k, v, draws } = inputsOf(spec, stored);
@@ -207,6 +273,7 @@ export function attentionCases(): Case[] {
   return [
     ...all.map(([shape, precision]) => forwardCase(shape, precision)),
     forwardCase(SMALL[1]!, { compute: 'bf16', stored: 'f32' }),
+    ...all.flatMap(([shape, precision]) => [1, 7].map((fresh) => cachedCase(shape, precision, fresh))),
     ...all.map(([shape, precision]) => backwardCase(shape, precision)),
   ];
 }

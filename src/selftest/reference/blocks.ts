@@ -14,6 +14,13 @@ export function gatherRows(x: Numbers, rows: Numbers, cols: number): Float64Arra
   );
 }
 
+/** `before` with row rows[i] replaced by row i of x. */
+export function scatterRows(x: Numbers, rows: Numbers, cols: number, before: Numbers): Float64Array {
+  const y = Float64Array.from(before);
+  for (let i = 0; i < rows.length; i++) for (let c = 0; c < cols; c++) y[rows[i]! * cols + c] = x[i * cols + c]!;
+  return y;
+}
+
 /** 1 / sqrt(mean(x^2) + eps) of each row. */
 export function reciprocalRms(x: Numbers, cols: number, eps: number): Float64Array {
   return Float64Array.from({ length: x.length / cols }, (_, row) => {
