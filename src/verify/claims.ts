@@ -5,12 +5,13 @@
  * correction needs the p values of all of a paper's comparisons.
  */
 
+import { isPerRow, lowerIsBetter } from '../metrics/direction';
 import { fullScaleNeeds } from '../plan/plan';
 import { type Paper, resolveExperiment } from '../spec/load';
 import type { Scale } from '../spec/types';
-import { type Bootstrap, type BootstrapOptions, isStatistic, pairedBootstrap } from './bootstrap';
+import { type Bootstrap, type BootstrapOptions, type Items, pairedBootstrap } from './bootstrap';
 import { type Claim, experimentsOf, type GoldenData } from './golden';
-import { type ExperimentResult, validationMetric } from './result';
+import { type ExperimentResult, itemsOf, validationMetric } from './result';
 import { predictionInterval } from './statistics';
 import { checkPrinted, halfUnit, printedValue } from './tolerance';
 import type { Verdict } from './verdict';
@@ -68,14 +69,23 @@ export function whyUnmeasured(
   return { reason: fullScaleNeeds(paper, ...absent.map((id) => resolveExperiment(paper, id, 'full'))), missing: true };
 }
 
-/** The comparison a claim is tested by: which experiment should be higher; null for claims that are not tested so. */
-export function comparisonOf(
-  claim: Claim,
-): { readonly higher: string; readonly lower: string; readonly metric: string } | null {
+export interface ComparedExperiments {
+  /** The one whose value should be the larger. */
+  readonly higher: string;
+  readonly lower: string;
+  readonly metric: string;
+}
+
+/** The comparison of two experiments that a claim makes; null for claims of another kind. */
+export function comparisonOf(claim: Claim): ComparedExperiments | null {
   switch (claim.kind) {
     case 'beats':
-    case 'marginal':
-      return { higher: claim.winner, lower: claim.loser, metric: claim.metric };
+    case 'marginal': {
+      const { winner, loser, metric } = claim;
+      return lowerIsBetter(metric)
+        ? { higher: loser, lower: winner, metric }
+        : { higher: winner, lower: loser, metric };
+    }
     case 'hurts-despite-validation':
       return { higher: claim.reference, lower: claim.changed, metric: claim.metric };
     default:
@@ -83,26 +93,31 @@ export function comparisonOf(
   }
 }
 
-/** Whether the direction of a claim is a hypothesis of the paper's family; a "marginal" difference is none. */
+/** Whether a claim is tested over test rows, so that its direction is a hypothesis of the paper's family; a "marginal" difference is none. */
 export function isInFamily(claim: Claim): boolean {
-  return claim.kind === 'beats' || claim.kind === 'hurts-despite-validation';
+  return (claim.kind === 'beats' || claim.kind === 'hurts-despite-validation') && isPerRow(claim.metric);
 }
 
-/** Runs the paired bootstrap of a claim; a string says why it cannot be run on the results that are here. */
+/**
+ * Runs the paired bootstrap of a claim that compares two experiments over test rows; null for every other claim. A string
+ * says why it cannot be run on the results that are here.
+ */
 export function testClaim(claim: Claim, results: ResultsOf, options: BootstrapOptions): ClaimTest | string | null {
   const comparison = comparisonOf(claim);
-  if (comparison === null) return null;
+  if (comparison === null || !isPerRow(comparison.metric)) return null;
   const { higher, lower, metric } = comparison;
-  if (!isStatistic(metric)) return `no bootstrap for the metric ${metric}`;
   const [a, b] = [results.get(higher) ?? [], results.get(lower) ?? []];
   const used = [...a, ...b];
-  const gold = used[0]?.test?.gold;
-  if (gold === undefined || used.some(({ test }) => test === null)) return 'a result has no labels per item';
-  if (gold.length === 0) return 'there are no test rows';
-  const same = used.every(({ test }) => test?.gold.length === gold.length && test.gold.every((y, i) => y === gold[i]));
-  if (!same) return 'the runs were evaluated on different test rows, so their items cannot be paired';
-  const predictions = (list: readonly ExperimentResult[]): number[][] => list.map(({ test }) => test?.predicted ?? []);
-  return { higher, lower, bootstrap: pairedBootstrap(gold, predictions(a), predictions(b), metric, options), used };
+  const items = new Map(used.map((result) => [result, itemsOf(result, metric)]));
+  const all = [...items.values()].filter((one): one is Items => one !== null);
+  if (all.length < used.length) return `a result has no ${metric} per test row`;
+  const keys = all.map(rowsKey);
+  if (keys[0] === '') return 'there are no test rows';
+  if (keys.some((key) => key !== keys[0])) {
+    return 'the runs were evaluated on different test rows, so their items cannot be paired';
+  }
+  const of = (list: readonly ExperimentResult[]): Items[] => list.map((result) => items.get(result)!);
+  return { higher, lower, bootstrap: pairedBootstrap(of(a), of(b), options), used };
 }
 
 /** Direction, and at the full scale magnitude, of a tested claim. */
@@ -147,6 +162,11 @@ export function judgeComparison(
   }
   const gain = printedGain(claim, higher, lower, golden);
   arithmetic.push(...gain.arithmetic);
+  if (gain.low > gain.high) {
+    // the paper prints no values to compare the size with: the direction is all it claims
+    const agreed: Verdict = direction ? 'REPRODUCED' : 'DEVIATES';
+    return { ...base, verdict: agreed, arithmetic: [...arithmetic, 'the paper prints no size'], lowPower: false };
+  }
   const meets = low <= gain.high && high >= gain.low;
   const exact = observed >= gain.low && observed <= gain.high;
   arithmetic.push(
@@ -191,6 +211,11 @@ export function judgeValue(
 
 // --- internal ---
 
+/** Equal for runs over the same test rows, as far as a result shows it: the gold classes, or the weights of the rows. */
+function rowsKey(items: Items): string {
+  return items.kind === 'classes' ? items.gold.join() : items.denominators.join();
+}
+
 function hasScale(paper: Paper, id: string, scale: Scale): boolean {
   return paper.experiments.some((experiment) => experiment.id === id && experiment.scales[scale] !== undefined);
 }
@@ -223,7 +248,8 @@ function printedGain(
 ): { readonly low: number; readonly high: number; readonly arithmetic: string[] } {
   const metric = comparisonOf(claim)?.metric ?? '';
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  const arithmetic: string[] = claim.kind === 'beats' ? [`claimed: by ${claim.by} ${claim.unit}`] : [];
+  const claimed = claim.kind === 'beats' && claim.by !== undefined;
+  const arithmetic: string[] = claimed ? [`claimed: by ${claim.by} ${claim.unit}`] : [];
   for (const { value: above } of golden.published[higher]?.[metric] ?? []) {
     for (const { value: below } of golden.published[lower]?.[metric] ?? []) {
       const gain = printedValue(above) - printedValue(below);
@@ -240,12 +266,12 @@ function seedsOf(used: readonly ExperimentResult[], id: string): string {
   return used.flatMap(({ experiment, seed }) => (experiment === id ? [seed] : [])).join(', ');
 }
 
-function signed(value: number): string {
+export function signed(value: number): string {
   return `${value < 0 ? '-' : '+'}${short(Math.abs(value))}`;
 }
 
 /** Six significant digits: enough to see, while `--json` has them all. */
-function short(value: number): string {
+export function short(value: number): string {
   return Number(value.toPrecision(6)).toString();
 }
 
@@ -253,6 +279,6 @@ function points(value: number): string {
   return `${value < 0 ? '-' : '+'}${Math.abs(value * 100).toFixed(2)}`;
 }
 
-function yes(value: boolean): string {
+export function yes(value: boolean): string {
   return value ? 'yes' : 'no';
 }

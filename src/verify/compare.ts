@@ -23,6 +23,7 @@ import {
   whyUnmeasured,
 } from './claims';
 import { type Accepted, acceptedAt, type Claim, experimentsOf, type Golden, type Measured } from './golden';
+import { judgeMeasured } from './measured';
 import { type ExperimentResult, numericPath } from './result';
 import { holm } from './statistics';
 import { bitsOf } from './tolerance';
@@ -196,7 +197,7 @@ function judge(
   if (unmeasured !== undefined) return { verdict: 'UNMEASURED', ...unmeasured, ...nothing };
   if (claim.kind === 'value') return judgeValue(claim, results.get(claim.experiment) ?? [], golden);
   if (typeof test === 'string') return { verdict: 'NEEDS-HUMAN', reason: test, missing: false, ...nothing };
-  if (test === undefined) throw new Error(`unreachable: claim of kind ${claim.kind} was not tested`);
+  if (test === undefined) return judgeMeasured(claim, level, results);
   return judgeComparison(claim, test, level, golden, holmP ?? 1, family);
 }
 
@@ -336,9 +337,9 @@ function group(results: readonly ExperimentResult[]): ResultsOf {
 
 function provenanceOf(claim: Claim, { used }: Judgement, golden: Golden): string[] {
   const comparison = comparisonOf(claim);
-  const metric = claim.kind === 'value' ? claim.metric : comparison?.metric;
+  const metric = comparison?.metric ?? ('metric' in claim ? claim.metric : '');
   const printed = experimentsOf(claim).flatMap((id) =>
-    (golden.published[id]?.[metric ?? ''] ?? []).map(({ value, where }) => `paper, ${where}: ${id} ${value}`),
+    (golden.published[id]?.[metric] ?? []).map(({ value, where }) => `paper, ${where}: ${id} ${value}`),
   );
   return [...used.map(describe), ...printed];
 }

@@ -37,13 +37,47 @@ const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: '
     ...common,
     kind: "'beats'",
     metric: 'string',
+    /** The better one: the lower value of a loss or a perplexity, the higher one of everything else. */
     winner: 'string',
     loser: 'string',
-    by: 'string',
-    unit: "'points' | 'absolute'",
+    /** The printed gain and its unit (`percent`: of the loser's value); both absent where the paper prints none. */
+    'by?': 'string',
+    'unit?': "'points' | 'absolute' | 'percent'",
   })
   .or({ ...common, kind: "'marginal'", metric: 'string', winner: 'string', loser: 'string' })
   .or({ ...common, kind: "'hurts-despite-validation'", metric: 'string', changed: 'string', reference: 'string' })
+  /** The metric of `experiment` is less than `below` times that of `reference` ("more than halves": 0.5). */
+  .or({
+    ...common,
+    kind: "'ratio-below'",
+    metric: 'string',
+    experiment: 'string',
+    reference: 'string',
+    below: 'number > 0',
+  })
+  /** The metric changes more from the first to the second of `larger` than from the first to the second of `smaller`. */
+  .or({
+    ...common,
+    kind: "'changes-more'",
+    metric: 'string',
+    larger: type(['string', 'string']),
+    smaller: type(['string', 'string']),
+    /** `size`: whichever way; `improvement`: for the better. */
+    of: "'size' | 'improvement'",
+  })
+  /** A number of one run on the right side of a bound: a detector such as `early-spike` or `diverged`. */
+  .or({
+    ...common,
+    kind: "'bound'",
+    metric: 'string',
+    experiment: 'string',
+    relation: "'at-most' | 'at-least'",
+    bound: 'number',
+    /** Why this bound, when the paper gives none. */
+    because: 'string >= 1',
+  })
+  /** Only a person can judge it; `medrepro run` exports what they need. */
+  .or({ ...common, kind: "'human'", experiment: 'string', reason: 'string >= 1' })
   .or({ ...common, kind: "'fact'", unmeasured: 'string >= 1' });
 export type Claim = typeof Claim.infer;
 
@@ -163,7 +197,13 @@ export function acceptedAt(claim: Claim, level: Level): Accepted | null {
 export function experimentsOf(claim: Claim): string[] {
   switch (claim.kind) {
     case 'value':
+    case 'bound':
+    case 'human':
       return [claim.experiment];
+    case 'ratio-below':
+      return [claim.experiment, claim.reference];
+    case 'changes-more':
+      return [...new Set([...claim.larger, ...claim.smaller])];
     case 'beats':
     case 'marginal':
       return [claim.winner, claim.loser];
@@ -255,8 +295,16 @@ function crossCheck(golden: GoldenData, source: YamlSource, paper: Paper): Probl
       const named = (claim as Partial<Record<typeof field, string>>)[field];
       if (named !== undefined) known(named, ['claims', id, field]);
     }
-    if (claim.kind === 'beats') printed(claim.by, ['claims', id, 'by']);
-    if (claim.kind === 'fact') continue;
+    if (claim.kind === 'changes-more') {
+      for (const field of ['larger', 'smaller'] as const) {
+        for (const [i, named] of claim[field].entries()) known(named, ['claims', id, field, i]);
+      }
+    }
+    if (claim.kind === 'beats' && claim.by !== undefined) printed(claim.by, ['claims', id, 'by']);
+    if (claim.kind === 'beats' && (claim.by === undefined) !== (claim.unit === undefined)) {
+      problems.push(problemAt(source, ['claims', id], "needs both 'by' and 'unit', or neither"));
+    }
+    if (!restsOnPrintedValues(claim)) continue;
     for (const experiment of experimentsOf(claim)) {
       if (golden.published[experiment]?.[claim.metric]?.length) continue;
       const expected = `needs a printed ${claim.metric} of ${experiment} under 'published'`;
@@ -267,4 +315,10 @@ function crossCheck(golden: GoldenData, source: YamlSource, paper: Paper): Probl
     known(entry.experiment, ['mini', i, 'experiment']);
   }
   return problems;
+}
+
+/** Whether a claim is about numbers that the paper must print somewhere. */
+function restsOnPrintedValues(claim: Claim): claim is Extract<Claim, { metric: string }> {
+  if (claim.kind === 'beats') return claim.by !== undefined;
+  return ['value', 'marginal', 'hurts-despite-validation', 'ratio-below'].includes(claim.kind);
 }

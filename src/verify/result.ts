@@ -6,6 +6,7 @@
 
 import { type } from 'arktype';
 import { inputError } from '../errors';
+import { type Items, isClassStatistic } from './bootstrap';
 
 /** The kernel path a run took: a CPU path or CUDA. */
 export const KERNEL_PATHS = ['portable', 'avx2', 'avx512', 'avx512bf16', 'cuda'] as const;
@@ -47,6 +48,10 @@ export const ResultFile = type({
     /** The name of class i. */
     labels: 'string[]',
   }).or('null'),
+  /** Per item of the test split, for metrics that are a ratio of sums over items (or exp of one), by metric id. */
+  'items?': {
+    '[string]': { kind: "'ratio' | 'exp-ratio'", numerators: 'number[]', denominators: 'number[]' },
+  },
   /** Evaluations on the validation split, in order. */
   validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
   /** The step whose weights were evaluated on the test split. */
@@ -83,7 +88,20 @@ export function parseResult(text: string, file: string): ExperimentResult {
   if (result.test !== null && result.test.gold.length !== result.test.predicted.length) {
     throw inputError('has a different number of gold and predicted labels', { where: { file } });
   }
+  for (const [metric, { numerators, denominators }] of Object.entries(result.items ?? {})) {
+    if (numerators.length !== denominators.length) {
+      throw inputError(`has a different number of numerators and denominators for ${metric}`, { where: { file } });
+    }
+  }
   return { ...result, file };
+}
+
+/** What the paired bootstrap needs of a result to compute `metric` on any choice of test rows; null when it has it not. */
+export function itemsOf({ test, items }: ExperimentResult, metric: string): Items | null {
+  const own = items?.[metric];
+  if (own !== undefined) return own;
+  if (test === null || !isClassStatistic(metric)) return null;
+  return { kind: 'classes', metric, gold: test.gold, predicted: test.predicted };
 }
 
 /**

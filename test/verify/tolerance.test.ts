@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { pairedBootstrap } from '../../src/verify/bootstrap';
+import { type Items, pairedBootstrap } from '../../src/verify/bootstrap';
 import { drawIndices, philox4x32 } from '../../src/verify/philox';
 import { holm, predictionInterval, tProbability, tQuantile } from '../../src/verify/statistics';
 import {
@@ -194,17 +194,20 @@ describe('paired bootstrap', () => {
   const good = gold.map((label, i) => (i % 10 === 0 ? (label + 1) % 4 : label));
   const bad = gold.map((label, i) => (i % 3 === 0 ? (label + 1) % 4 : label));
   const options = { resamples: 500, seed: 42 };
+  const classes = (predicted: number[], metric: 'macro-f1' | 'accuracy' = 'macro-f1'): Items[] => [
+    { kind: 'classes', metric, gold, predicted },
+  ];
 
   test('is deterministic, and another seed gives another interval near it', () => {
-    const once = pairedBootstrap(gold, [good], [bad], 'macro-f1', options);
-    expect(pairedBootstrap(gold, [good], [bad], 'macro-f1', options)).toEqual(once);
-    const other = pairedBootstrap(gold, [good], [bad], 'macro-f1', { ...options, seed: 7 });
+    const once = pairedBootstrap(classes(good), classes(bad), options);
+    expect(pairedBootstrap(classes(good), classes(bad), options)).toEqual(once);
+    const other = pairedBootstrap(classes(good), classes(bad), { ...options, seed: 7 });
     expect(other.low).not.toBe(once.low);
     expect(other.low).toBeCloseTo(once.low, 1);
   });
 
   test('known difference: 0.9 - 0.665 in accuracy, with an interval above 0', () => {
-    const { observed, low, high, p } = pairedBootstrap(gold, [good], [bad], 'accuracy', options);
+    const { observed, low, high, p } = pairedBootstrap(classes(good, 'accuracy'), classes(bad, 'accuracy'), options);
     expect(observed).toBeCloseTo(0.9 - 133 / 200, 12);
     expect(low).toBeGreaterThan(0);
     expect(low).toBeLessThan(observed);
@@ -214,14 +217,36 @@ describe('paired bootstrap', () => {
   });
 
   test('the other way round is the mirror image', () => {
-    const there = pairedBootstrap(gold, [good], [bad], 'macro-f1', options);
-    const back = pairedBootstrap(gold, [bad], [good], 'macro-f1', options);
+    const there = pairedBootstrap(classes(good), classes(bad), options);
+    const back = pairedBootstrap(classes(bad), classes(good), options);
     expect(back.observed).toBe(-there.observed);
     expect([back.low, back.high]).toEqual([-there.high, -there.low]);
   });
 
+  describe('a ratio of sums over rows', () => {
+    const counts = Array.from({ length: 120 }, (_, i) => 1 + (i % 7));
+    const sums = (perToken: number) => counts.map((count, i) => count * (perToken + ((i % 5) - 2) / 10));
+    const of = (kind: 'ratio' | 'exp-ratio', perToken: number): Items[] => [
+      { kind, numerators: sums(perToken), denominators: counts },
+    ];
+    const tokens = counts.reduce((sum, count) => sum + count, 0);
+    const mean = (perToken: number) => sums(perToken).reduce((sum, value) => sum + value, 0) / tokens;
+
+    test('loss: a constant difference has an interval of no width', () => {
+      const { observed, low, high } = pairedBootstrap(of('ratio', 2), of('ratio', 1.5), options);
+      for (const value of [observed, low, high]) expect(value).toBeCloseTo(0.5, 12);
+    });
+
+    test('perplexity is exp of the weighted mean, not the mean of exps', () => {
+      const { observed, low, high } = pairedBootstrap(of('exp-ratio', 2), of('exp-ratio', 1.5), options);
+      expect(observed).toBeCloseTo(Math.exp(mean(2)) - Math.exp(mean(1.5)), 12);
+      expect(low).toBeLessThan(observed);
+      expect(high).toBeGreaterThan(observed);
+    });
+  });
+
   test('a system against itself: no difference, p = 1', () => {
-    expect(pairedBootstrap(gold, [good], [good], 'macro-f1', options)).toMatchObject({
+    expect(pairedBootstrap(classes(good), classes(good), options)).toMatchObject({
       observed: 0,
       low: 0,
       high: 0,
@@ -230,13 +255,19 @@ describe('paired bootstrap', () => {
   });
 
   test('several seeds: the mean over them', () => {
-    const { observed } = pairedBootstrap(gold, [good, bad], [bad], 'accuracy', options);
+    const { observed } = pairedBootstrap(
+      [...classes(good, 'accuracy'), ...classes(bad, 'accuracy')],
+      classes(bad, 'accuracy'),
+      options,
+    );
     expect(observed).toBeCloseTo((0.9 - 133 / 200) / 2, 12);
   });
 
   test('unequal lengths and nothing at all are refused', () => {
-    expect(() => pairedBootstrap(gold, [good.slice(1)], [bad], 'accuracy')).toThrow(/cannot compare/);
-    expect(() => pairedBootstrap([], [[]], [[]], 'accuracy')).toThrow(/cannot compare/);
-    expect(() => pairedBootstrap(gold, [], [bad], 'accuracy')).toThrow(/cannot compare/);
+    const short: Items = { kind: 'ratio', numerators: [1], denominators: [1] };
+    const none: Items = { kind: 'ratio', numerators: [], denominators: [] };
+    expect(() => pairedBootstrap([short], classes(bad))).toThrow(/cannot compare/);
+    expect(() => pairedBootstrap([none], [none])).toThrow(/cannot compare/);
+    expect(() => pairedBootstrap([], classes(bad))).toThrow(/cannot compare/);
   });
 });
