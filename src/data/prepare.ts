@@ -30,7 +30,7 @@ export interface PreparedRow {
   readonly labels: null;
   /** Index into `PreparedData.files`, and the line there. */
   readonly file: number;
-  readonly line: number;
+  readonly line: number | null;
 }
 
 /** A file that was read, for the manifest. */
@@ -77,15 +77,15 @@ export interface PrepareOptions {
  * @throws MedreproError `input`: unreadable files, fewer than two classes, labels that do not fit; `spec`: a template
  *   without `{text}`.
  */
-export function prepareClassification(
+export async function prepareClassification(
   experiment: { readonly data: DataSpec },
   options: PrepareOptions,
   tokenizer: Tokenizer,
-): PreparedData {
+): Promise<PreparedData> {
   const spec = experiment.data;
   checkSpec(spec);
-  const files = readSources(spec, options.files ?? null, options.source);
-  const notes: string[] = [];
+  const files = await readSources(spec, options.files ?? null, options.source);
+  const notes = files.flatMap((file) => file.notes.map((note) => `${file.name}: ${note}`));
   const extraLeftOut = files.some((file) => file.role === 'extra') ? [] : [...spec.extraTrain];
   if (extraLeftOut.length > 0) {
     notes.push(`the spec adds training rows (${extraLeftOut.join(', ')}) that --data does not name: they are left out`);
@@ -161,7 +161,7 @@ const isTrain = (role: SourceFile['role']) => role === 'train' || role === 'extr
 /** All labels, sorted; labels of the test rows that no training row has are noted, or refused when none has one. */
 function classesOf(files: readonly SourceFile[], notes: string[]): string[] {
   const labelsOf = (wanted: (role: SourceFile['role']) => boolean): string[] =>
-    files.filter((file) => wanted(file.role)).flatMap((file) => file.rows.map((row) => row.label));
+    files.filter((file) => wanted(file.role)).flatMap((file) => file.rows.map((row) => row.cells.label!));
   const trained = new Set(labelsOf(isTrain));
   const held = classNames(labelsOf((role) => !isTrain(role)));
   const unseen = held.filter((label) => !trained.has(label));
@@ -186,10 +186,11 @@ function labelIds(files: readonly SourceFile[], classes: readonly string[]): Int
   const ids = new Map(classes.map((name, id) => [name, id]));
   const labels = files.flatMap((file) =>
     file.rows.map((row) => {
-      const id = ids.get(row.label);
+      const label = row.cells.label!;
+      const id = ids.get(label);
       if (id === undefined) {
-        throw inputError(`label ${quote(row.label)} is none of the ${classes.length} classes`, {
-          where: { file: file.name, line: row.line },
+        throw inputError(`label ${quote(label)} is none of the ${classes.length} classes`, {
+          where: placeOf(file, row),
           remedy: 'check the label column; --map text=COLUMN,label=COLUMN names it',
         });
       }
@@ -259,10 +260,13 @@ function concat(...parts: readonly Uint32Array[]): Uint32Array {
 function checkTrainable(files: readonly SourceFile[], labels: Int32Array, train: Uint32Array): void {
   if (train.some((row) => labels[row] !== labels[train[0]!])) return;
   const file = files.find((candidate) => isTrain(candidate.role))!;
-  throw inputError(`every training row has the label ${quote(file.rows[0]!.label)}: there is nothing to classify`, {
-    where: { file: file.name },
-    remedy: 'check the label column; --map text=COLUMN,label=COLUMN names it',
-  });
+  throw inputError(
+    `every training row has the label ${quote(file.rows[0]!.cells.label!)}: there is nothing to classify`,
+    {
+      where: { file: file.name },
+      remedy: 'check the label column; --map text=COLUMN,label=COLUMN names it',
+    },
+  );
 }
 
 function tokenise(
@@ -275,16 +279,17 @@ function tokenise(
   const pieces = spec.template.split(PLACE);
   const rows: PreparedRow[] = [];
   const prepare = (row: SourceRow): PreparedRow => {
-    const prompt = pieces.join(row.text);
+    const text = row.cells.text!;
+    const prompt = pieces.join(text);
     const { ids, fullLength } = tokenizer.encodeTruncated(prompt, spec.maxLength);
     if (ids.length === 0) {
       throw inputError('the row becomes no token at all', {
-        where: { file: files[row.file]!.name, line: row.line },
+        where: placeOf(files[row.file]!, row),
         remedy: 'drop it, or keep more of it in data.template',
       });
     }
     return {
-      text: row.text,
+      text,
       prompt,
       ids,
       fullLength,
@@ -302,6 +307,11 @@ function tokenise(
   }
   onProgress?.(rows.length, labels.length);
   return rows;
+}
+
+/** Where a row stands, for messages. */
+function placeOf({ name }: SourceFile, { line }: SourceRow): { file: string; line?: number } {
+  return line === null ? { file: name } : { file: name, line };
 }
 
 function quote(label: string): string {

@@ -7,8 +7,8 @@
 import { hasAsset, listAssets, readAsset } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import type { DataSpec } from '../spec/types';
-import { type Columns, readTable } from './csv';
-import { readRawFile } from './text-file';
+import { parseRecords, readRecords } from './records';
+import { type Columns, tableOf } from './table';
 
 /** `--data`: one file to split as the spec says, or given splits whose order is kept. */
 export type DataFiles =
@@ -31,16 +31,17 @@ export interface SourceFile {
   /** sha256 (hex) of the file as it lies. */
   readonly sha256: string;
   readonly rows: readonly SourceRow[];
+  /** What was left out while reading, one line each. */
+  readonly notes: readonly string[];
 }
 
 export interface SourceRow {
-  readonly text: string;
-  /** The label as the file writes it. */
-  readonly label: string;
+  /** Text by the spec's name of the column, as the file writes it. */
+  readonly cells: Readonly<Record<string, string>>;
   /** Index of the file in the list of sources. */
   readonly file: number;
-  /** Line of the file on which the row starts, from 1. */
-  readonly line: number;
+  /** Line of the file on which the row starts, from 1; null in formats without lines. */
+  readonly line: number | null;
 }
 
 /** The data names itself in the spec as `mini/<name>`; anything else is not part of a build. */
@@ -54,16 +55,20 @@ const EMBEDDED = /^mini\/([a-z0-9-]+)$/;
  * @param source the spec's own source where `spec.source` was replaced by `files:…`.
  * @throws MedreproError `input`: no such file or asset, or a file that is not a table with the named columns.
  */
-export function readSources(spec: DataSpec, files: DataFiles | null, source: string = spec.source): SourceFile[] {
+export async function readSources(
+  spec: DataSpec,
+  files: DataFiles | null,
+  source: string = spec.source,
+): Promise<SourceFile[]> {
   const found: SourceFile[] = [];
-  const add = (role: Role, name: string, embedded: boolean, columns: Columns): void => {
-    const raw = embedded ? { name, bytes: readAsset(name) } : readRawFile(name);
-    const table = readTable(raw, columns);
+  const add = async (role: Role, name: string, embedded: boolean, columns: Columns): Promise<void> => {
+    const records = embedded ? await parseRecords({ name, bytes: readAsset(name) }) : await readRecords(name);
+    const { sha256, rows, notes } = tableOf(records, columns);
     const file = found.length;
-    found.push({ role, name, sha256: table.sha256, rows: table.rows.map((row) => ({ ...row, file })) });
+    found.push({ role, name, sha256, rows: rows.map((row) => ({ ...row, file })), notes });
   };
   if (files?.kind === 'file') {
-    add('all', files.path, false, spec.columns);
+    await add('all', files.path, false, spec.columns);
     return found;
   }
   const name = EMBEDDED.exec(source)?.[1];
@@ -74,14 +79,14 @@ export function readSources(spec: DataSpec, files: DataFiles | null, source: str
     const test = `${folder}/test.csv`;
     const train = `${folder}/train.csv`;
     if (!hasAsset(train)) throw unknownSource(source);
-    add(files === null && !hasAsset(test) ? 'all' : 'train', train, true, columns);
-    for (const extra of spec.extraTrain) add('extra', `${folder}/${extra}.csv`, true, columns);
-    if (files === null && hasAsset(test)) add('test', test, true, columns);
+    await add(files === null && !hasAsset(test) ? 'all' : 'train', train, true, columns);
+    for (const extra of spec.extraTrain) await add('extra', `${folder}/${extra}.csv`, true, columns);
+    if (files === null && hasAsset(test)) await add('test', test, true, columns);
   }
   if (files !== null) {
-    if (files.train !== null) add('train', files.train, false, spec.columns);
-    if (files.validation !== null) add('validation', files.validation, false, spec.columns);
-    if (files.test !== null) add('test', files.test, false, spec.columns);
+    if (files.train !== null) await add('train', files.train, false, spec.columns);
+    if (files.validation !== null) await add('validation', files.validation, false, spec.columns);
+    if (files.test !== null) await add('test', files.test, false, spec.columns);
   }
   return found;
 }

@@ -18,13 +18,13 @@ export interface RawFile {
   /** Path or asset name, as the user knows it. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Whether the bytes came out of gzip. */
+  readonly unpacked?: boolean;
 }
 
 export interface TextFile {
   readonly name: string;
-  /** sha256 (hex) of the file as it lies, packed or not. */
-  readonly sha256: string;
-  /** UTF-8 without byte order mark, unpacked. */
+  /** UTF-8 without byte order mark. */
   readonly bytes: Uint8Array;
 }
 
@@ -58,16 +58,14 @@ export function readRawFile(path: string): RawFile {
 }
 
 /**
- * Unpacks gzip (by name or by its first bytes), strips a byte order mark and checks that the rest is UTF-8.
+ * Strips a byte order mark and checks that the rest is UTF-8.
  *
- * @throws MedreproError `input`: broken gzip, another encoding, NUL bytes, or a format that is not text.
+ * @param file as {@link unpacked} gives it.
+ * @throws MedreproError `input`: another encoding, NUL bytes, or a format that is not text.
  */
 export function asTextFile(file: RawFile): TextFile {
-  const sha256 = new Bun.CryptoHasher('sha256').update(file.bytes).digest('hex');
-  const packed = startsWith(file.bytes, [0x1f, 0x8b]) || /\.gz$/i.test(file.name);
-  let bytes = packed ? unpack(file) : file.bytes;
-  if (bytes.length > MAX_FILE_BYTES) throw tooLarge(file.name);
-  const within = packed ? ' of the unpacked file' : '';
+  let { bytes } = file;
+  const within = file.unpacked ? ' of the unpacked file' : '';
   checkKind(file.name, bytes);
   if (!isUtf8(bytes)) {
     const offset = firstBrokenByte(bytes);
@@ -84,7 +82,24 @@ export function asTextFile(file: RawFile): TextFile {
     });
   }
   if (startsWith(bytes, [0xef, 0xbb, 0xbf])) bytes = bytes.subarray(3);
-  return { name: file.name, sha256, bytes };
+  return { name: file.name, bytes };
+}
+
+/**
+ * A file without gzip around it (told by the first bytes or by `.gz`).
+ *
+ * @throws MedreproError `input`: broken gzip, or above 1 GiB.
+ */
+export function unpacked(file: RawFile): RawFile {
+  const packed = startsWith(file.bytes, [0x1f, 0x8b]) || /\.gz$/i.test(file.name);
+  const bytes = packed ? unpack(file) : file.bytes;
+  if (bytes.length > MAX_FILE_BYTES) throw tooLarge(file.name);
+  return { name: file.name, bytes, unpacked: packed };
+}
+
+/** sha256 in lower-case hex. */
+export function sha256Of(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
 }
 
 /** The line (from 1) that holds byte `offset`; CR LF, LF and CR each end a line. */
@@ -135,7 +150,6 @@ function checkKind(name: string, bytes: Uint8Array): void {
     throw refuse('UTF-16 without a byte order mark', { remedy: 'save the file as UTF-8: iconv -f UTF-16LE -t UTF-8' });
   }
   const csv = { remedy: 'export it as CSV with a header row' };
-  if (startsWith(bytes, [0x50, 0x41, 0x52, 0x31])) throw refuse('a Parquet file', csv);
   if (startsWith(bytes, [0x50, 0x4b, 0x03, 0x04])) throw refuse('a zip archive or an Excel workbook', csv);
   if (startsWith(bytes, [0x28, 0xb5, 0x2f, 0xfd])) throw refuse('zstd data', { remedy: 'unpack it first' });
 }

@@ -25,7 +25,7 @@ export async function dataJob(request: unknown): Promise<JobResult> {
   const requested = applyRequest(resolveExperiment(target.paper, id, scale), asked);
   const why = obstacle(requested.experiment, asked);
   if (why !== null) return { exitCode: EXIT.unmeasured, text: `${target.paper.id}/${id}: ${why}`, document: [] };
-  const { data } = readData(requested, asked);
+  const { data } = await readData(requested, asked);
   const rows = [...dataRows(data, asked.split, asked.limit)];
   const { tokens, truncated, rows: all } = data.summary.splits[asked.split];
   const shown = rows.map(({ index, labels, input_ids: ids }) => {

@@ -2,7 +2,7 @@
 import { EXIT } from '../errors';
 import type { JobResult } from '../job';
 import { embeddedFacts } from '../plan/embedded';
-import { planExperiment } from '../plan/plan';
+import { type ExperimentPlan, planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
 import { applyRequest, obstacle, type Requested, readInputs } from '../run/inputs';
 import { prepareRun } from '../run/prepare';
@@ -13,21 +13,22 @@ import { chooseScale } from './scale';
 
 export async function planJob(request: unknown): Promise<JobResult> {
   const asked = request as RunRequest;
-  const plans = loadTargets(asked.targets, asked.all).flatMap(({ paper, experiments }) =>
-    experiments.map((id) => {
+  const plans: ExperimentPlan[] = [];
+  for (const { paper, experiments } of loadTargets(asked.targets, asked.all)) {
+    for (const id of experiments) {
       const { scale } = chooseScale(paper, id, asked);
       const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
       const { experiment } = requested;
       const plan = planExperiment(paper, experiment, embeddedFacts([experiment]));
-      return obstacle(experiment, asked) === null ? { ...plan, peakBytes: peakOf(requested, asked) } : plan;
-    }),
-  );
+      plans.push(obstacle(experiment, asked) === null ? { ...plan, peakBytes: await peakOf(requested, asked) } : plan);
+    }
+  }
   return { exitCode: EXIT.ok, text: renderPlans(plans), document: { plans } };
 }
 
 /** The peak of the run itself: its rows are read and its code is run dry. */
-function peakOf(requested: Requested, request: RunRequest): number {
-  const inputs = readInputs(requested, request, () => {});
+async function peakOf(requested: Requested, request: RunRequest): Promise<number> {
+  const inputs = await readInputs(requested, request, () => {});
   try {
     return prepareRun(requested.experiment, inputs).memory.peakBytes;
   } finally {

@@ -25,7 +25,8 @@ export async function runJob(request: unknown, context: JobContext): Promise<Job
   const asked = request as RunRequest;
   const device = checkDevice(asked);
   if (device !== null) return device;
-  const outcomes = loadTargets(asked.targets, asked.all).map((target) => runTarget(target, asked, context));
+  const outcomes: Outcome[] = [];
+  for (const target of loadTargets(asked.targets, asked.all)) outcomes.push(await runTarget(target, asked, context));
   const comparisons = outcomes.map(({ comparison }) => comparison);
   const executed = outcomes.flatMap((outcome) => outcome.executed);
   const skipped = outcomes.flatMap((outcome) => outcome.skipped);
@@ -58,7 +59,11 @@ interface Outcome {
   readonly note: string | null;
 }
 
-function runTarget({ paper, experiments, whole }: Target, request: RunRequest, context: JobContext): Outcome {
+async function runTarget(
+  { paper, experiments, whole }: Target,
+  request: RunRequest,
+  context: JobContext,
+): Promise<Outcome> {
   const golden = findGolden(paper, request.golden);
   const executed: Executed[] = [];
   const earlier: ExperimentResult[] = [];
@@ -77,8 +82,8 @@ function runTarget({ paper, experiments, whole }: Target, request: RunRequest, c
       continue;
     }
     for (let seed = 0; seed < request.seeds; seed++) {
-      const finished = takeFinished ? findFinished(applyRequest(experiment, request, seed), request) : null;
-      if (finished === null) executed.push(execute(experiment, request, seed, context));
+      const finished = takeFinished ? await findFinished(applyRequest(experiment, request, seed), request) : null;
+      if (finished === null) executed.push(await execute(experiment, request, seed, context));
       else {
         earlier.push(finished);
         context.emit({
@@ -94,8 +99,8 @@ function runTarget({ paper, experiments, whole }: Target, request: RunRequest, c
   return { executed, skipped, comparison, note };
 }
 
-function findFinished(requested: Requested, request: RunRequest): ExperimentResult | null {
-  return findResults(request.out, [wantedResult(requested, request)]).found[0] ?? null;
+async function findFinished(requested: Requested, request: RunRequest): Promise<ExperimentResult | null> {
+  return findResults(request.out, [await wantedResult(requested, request)]).found[0] ?? null;
 }
 
 function describe({ result, directory, seconds }: Executed): string {

@@ -7,8 +7,9 @@ import { applyRequest, obstacle } from '../run/inputs';
 import type { RunRequest, VerifyRequest } from '../run/request';
 import { resolveExperiment } from '../spec/load';
 import { loadTargets, type Target } from '../spec/target';
+import type { Experiment } from '../spec/types';
 import { type Comparison, compare, worstExit } from '../verify/compare';
-import { findResults } from '../verify/find';
+import { findResults, type WantedResult } from '../verify/find';
 import { findGolden } from '../verify/golden';
 import { renderJunit } from '../verify/junit';
 import { renderComparison } from '../verify/text';
@@ -19,7 +20,9 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
   const asked = request as VerifyRequest;
   const device = checkDevice(asked);
   if (device !== null) return device;
-  const comparisons = loadTargets(asked.targets, asked.all).map((target) => verifyTarget(target, asked, context));
+  const comparisons: Comparison[] = [];
+  for (const target of loadTargets(asked.targets, asked.all))
+    comparisons.push(await verifyTarget(target, asked, context));
   if (asked.junit !== null) {
     try {
       writeFileSync(asked.junit, renderJunit(comparisons));
@@ -34,19 +37,24 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
   };
 }
 
-function verifyTarget({ paper, experiments, whole }: Target, request: VerifyRequest, context: JobContext): Comparison {
+async function verifyTarget(
+  { paper, experiments, whole }: Target,
+  request: VerifyRequest,
+  context: JobContext,
+): Promise<Comparison> {
   const golden = findGolden(paper, request.golden);
   // the full scale comes on top of the miniature, not in its place
   const scales = request.scale === 'full' ? (['mini', 'full'] as const) : (['mini'] as const);
-  const runs = experiments.flatMap((id) =>
-    scales.flatMap((scale) => {
-      if (!paper.experiments.find((experiment) => experiment.id === id)?.scales[scale]) return [];
+  const runs: { readonly experiment: Experiment; readonly wanted: WantedResult }[] = [];
+  for (const id of experiments) {
+    for (const scale of scales) {
+      if (!paper.experiments.find((experiment) => experiment.id === id)?.scales[scale]) continue;
       const experiment = resolveExperiment(paper, id, scale);
       const requested = applyRequest(experiment, request);
-      if (obstacle(requested.experiment, request) !== null) return [];
-      return [{ experiment, wanted: wantedResult(requested, request) }];
-    }),
-  );
+      if (obstacle(requested.experiment, request) !== null) continue;
+      runs.push({ experiment, wanted: await wantedResult(requested, request) });
+    }
+  }
   const { found, missing, unreadable } = findResults(
     request.out,
     runs.map(({ wanted }) => wanted),
@@ -56,7 +64,7 @@ function verifyTarget({ paper, experiments, whole }: Target, request: VerifyRequ
   const run: RunRequest = { ...request, seeds: 1, resume: true };
   if (request.run) {
     for (const { experiment, wanted } of runs) {
-      if (missing.includes(wanted)) results.push(execute(experiment, run, 0, context).result);
+      if (missing.includes(wanted)) results.push((await execute(experiment, run, 0, context)).result);
     }
   }
   return compare(paper, golden, results, {

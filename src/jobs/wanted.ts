@@ -8,16 +8,17 @@ import type { WantedResult } from '../verify/find';
 import { numericPath } from '../verify/result';
 
 /** Same paper, settings, seed, rows, build and numeric path. Reads the rows, to hash them. */
-export function wantedResult(requested: Requested, request: TargetRequest): WantedResult {
+export async function wantedResult(requested: Requested, request: TargetRequest): Promise<WantedResult> {
   const { experiment } = requested;
   const { seed, precision } = experiment.training;
+  const { data } = await readData(requested, request);
   const kernelPath = request.isa ?? ISA_NAMES[hostLibrary().cpuBestIsa()]!;
   return {
     paper: experiment.paper,
     experiment: experiment.id,
     specSha256: specSha256(experiment),
     seed,
-    dataSha256: readData(requested, request).data.sha256,
+    dataSha256: data.sha256,
     build: buildId(),
     path: numericPath({ precision, kernelPath }),
   };

@@ -51,17 +51,17 @@ export interface Executed {
  * Runs one experiment and writes its run directory.
  * @throws MedreproError `interrupted` after saving a checkpoint when the user asked to stop.
  */
-export function execute(
+export async function execute(
   experiment: Experiment,
   request: RunRequest,
   seedOffset: number,
   context: JobContext,
-): Executed {
+): Promise<Executed> {
   const started = performance.now();
   const requested = applyRequest(experiment, request, seedOffset);
   const target = `${experiment.paper}/${experiment.id}`;
   context.emit({ kind: 'stage', name: 'data', detail: `${target} (${experiment.scale})` });
-  const inputs = readInputs(requested, request, context.emit);
+  const inputs = await readInputs(requested, request, context.emit);
   const run = new Run(requested, inputs, request, context);
   try {
     const { result, log, tables } = run.execute();

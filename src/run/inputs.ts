@@ -62,10 +62,10 @@ export interface Inputs {
 }
 
 /** Reads, splits and tokenises the rows. */
-export function readData(
+export async function readData(
   { experiment, source }: Requested,
   request: TargetRequest,
-): { readonly tokenizer: Tokenizer; readonly data: PreparedData } {
+): Promise<{ readonly tokenizer: Tokenizer; readonly data: PreparedData }> {
   if (experiment.task !== 'sequence-classification') {
     throw unmeasuredError(`${experiment.paper}/${experiment.id}: this version trains sequence classifiers only`);
   }
@@ -73,14 +73,14 @@ export function readData(
   const tokenizer = new Tokenizer(
     folder === null ? readTokenizerAsset('papers/mini/tokenizer') : readTokenizerFolder(folder),
   );
-  return { tokenizer, data: prepareClassification(experiment, { files: request.data, source }, tokenizer) };
+  return { tokenizer, data: await prepareClassification(experiment, { files: request.data, source }, tokenizer) };
 }
 
 /** {@link readData}, announced, and the base model opened. */
-export function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Inputs {
+export async function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Promise<Inputs> {
   const { experiment } = requested;
   refuseIgnored(experiment);
-  const { tokenizer, data } = readData(requested, request);
+  const { tokenizer, data } = await readData(requested, request);
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
     throw inputError(`this build has no miniature ${experiment.model.id}`);
   }

@@ -1,20 +1,24 @@
 import { describe, expect, it } from 'bun:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { readTable } from '../../src/data/csv';
+import { parseRecords } from '../../src/data/records';
+import { tableOf } from '../../src/data/table';
 import { readRawFile } from '../../src/data/text-file';
 import { MedreproError } from '../../src/errors';
 
 const COLUMNS = { text: 'text', label: 'category' };
 
-function table(content: string | Uint8Array, name = 'rows.csv') {
+async function table(content: string | Uint8Array, name = 'rows.csv') {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  return readTable({ name, bytes }, COLUMNS);
+  const { rows, ...file } = tableOf(await parseRecords({ name, bytes }), COLUMNS);
+  return { ...file, rows: rows.map(({ cells, line }) => ({ text: cells.text, label: cells.label, line })) };
 }
 
-function failure(make: () => unknown): { message: string; file?: string; line?: number; remedy?: string } {
+async function failure(
+  make: () => unknown,
+): Promise<{ message: string; file?: string; line?: number; remedy?: string }> {
   try {
-    make();
+    await make();
   } catch (error) {
     if (!(error instanceof MedreproError)) throw error;
     expect([error.code, error.exitCode]).toEqual(['input', 2]);
@@ -26,9 +30,9 @@ function failure(make: () => unknown): { message: string; file?: string; line?: 
 
 const utf16 = (text: string) => Uint8Array.from(Buffer.from(text, 'utf16le'));
 
-describe('readTable', () => {
-  it('reads quoted commas, quotes, line ends, and mixed row ends, with the line each row starts on', () => {
-    const { rows } = table('text,category\r\n"a\r\nb, ""c""",x\n\n"d\n\ne",y\rlast,"z"');
+describe('a CSV file', () => {
+  it('reads quoted commas, quotes, line ends, and mixed row ends, with the line each row starts on', async () => {
+    const { rows } = await table('text,category\r\n"a\r\nb, ""c""",x\n\n"d\n\ne",y\rlast,"z"');
     expect(rows).toEqual([
       { text: 'a\r\nb, "c"', label: 'x', line: 2 },
       { text: 'd\n\ne', label: 'y', line: 5 },
@@ -36,21 +40,21 @@ describe('readTable', () => {
     ]);
   });
 
-  it('takes columns by name, in any order, and ignores others', () => {
-    const { rows } = table('id,category,text\n1,x,a\n2,y,b\n');
+  it('takes columns by name, in any order, and ignores others', async () => {
+    const { rows } = await table('id,category,text\n1,x,a\n2,y,b\n');
     expect(rows.map((row) => [row.text, row.label])).toEqual([
       ['a', 'x'],
       ['b', 'y'],
     ]);
   });
 
-  it('accepts a byte order mark and hashes the file as it lies', () => {
+  it('accepts a byte order mark and hashes the file as it lies', async () => {
     const content = '\ufefftext,category\nقلب,x\n';
-    const plain = table(content);
+    const plain = await table(content);
     expect(plain.rows[0]?.text).toBe('قلب');
     expect(plain.sha256).toBe(new Bun.CryptoHasher('sha256').update(content).digest('hex'));
     const packed = gzipSync(content);
-    const unpacked = table(packed, 'rows.csv.gz');
+    const unpacked = await table(packed, 'rows.csv.gz');
     expect(unpacked.rows).toEqual(plain.rows);
     expect(unpacked.sha256).toBe(new Bun.CryptoHasher('sha256').update(packed).digest('hex'));
   });
@@ -85,37 +89,39 @@ describe('readTable', () => {
       'this is UTF-16 without a byte order mark, not UTF-8 text',
       undefined,
     ],
-    ['Parquet', 'PAR1....', 'this is a Parquet file, not UTF-8 text', undefined],
+    ['Parquet', 'PAR1....', 'the Parquet file is cut short: its last bytes are not PAR1', undefined],
     ['Windows-1256', Uint8Array.from([...Buffer.from('text,category\na,x\n'), 0xde, 0xe1]), 'byte 18 is not UTF-8', 3],
     ['cut UTF-8', Uint8Array.from([...Buffer.from('text,category\na,'), 0xd8]), 'byte 16 is not UTF-8', 2],
     ['a surrogate', Uint8Array.from([...Buffer.from('ab'), 0xed, 0xa0, 0x80]), 'byte 2 is not UTF-8', 1],
     ['an overlong form', Uint8Array.from([0xc0, 0xaf]), 'byte 0 is not UTF-8', 1],
   ];
-  it.each(bad.map((c) => [c[0], c] as const))('refuses: %s', (_name, [, content, message, line, remedy]) => {
-    const error = failure(() => table(content));
+  it.each(bad.map((c) => [c[0], c] as const))('refuses: %s', async (_name, [, content, message, line, remedy]) => {
+    const error = await failure(() => table(content));
     expect(error.message).toBe(message);
     expect(error.file).toBe('rows.csv');
     expect(error.line).toBe(line as number);
     if (remedy !== undefined) expect(error.remedy).toBe(remedy);
   });
 
-  it('refuses gzip data that is cut, damaged, or none', () => {
+  it('refuses gzip data that is cut, damaged, or none', async () => {
     const packed = gzipSync(`text,category\n${'a,x\n'.repeat(5000)}`);
-    expect(failure(() => table(packed.subarray(0, 60), 'a.gz')).message).toBe('the gzip data is cut short');
+    expect((await failure(() => table(packed.subarray(0, 60), 'a.gz'))).message).toBe('the gzip data is cut short');
     const damaged = packed.slice();
     damaged[damaged.length - 6]! ^= 0xff;
-    expect(failure(() => table(damaged, 'a.gz')).message).toBe('the gzip data is damaged');
-    expect(failure(() => table('text,category\n', 'a.gz')).message).toBe('a.gz is named .gz but is not gzip data');
+    expect((await failure(() => table(damaged, 'a.gz'))).message).toBe('the gzip data is damaged');
+    expect((await failure(() => table('text,category\n', 'a.gz'))).message).toBe(
+      'a.gz is named .gz but is not gzip data',
+    );
   });
 
-  it('gives back what any writer that quotes everything wrote', () => {
+  it('gives back what any writer that quotes everything wrote', async () => {
     const cell = fc.string({ unit: 'grapheme', minLength: 1 }).filter((s) => s.trim() !== '' && !s.includes('\0'));
     const rows = fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 20 });
     const quote = (s: string) => `"${s.replaceAll('"', '""')}"`;
-    fc.assert(
-      fc.property(rows, fc.constantFrom('\n', '\r\n', '\r'), (cells, end) => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.constantFrom('\n', '\r\n', '\r'), async (cells, end) => {
         const lines = ['text,category', ...cells.map((row) => row.map(quote).join(','))];
-        const { rows: read } = table(lines.join(end));
+        const { rows: read } = await table(lines.join(end));
         expect(read.map((row) => [row.text, row.label])).toEqual(cells);
       }),
       { numRuns: 100 },
@@ -124,8 +130,8 @@ describe('readTable', () => {
 });
 
 describe('readRawFile', () => {
-  it('names what is missing or a folder', () => {
-    expect(failure(() => readRawFile('/nowhere/rows.csv')).message).toBe('/nowhere/rows.csv does not exist');
-    expect(failure(() => readRawFile('/')).message).toBe('/ is a folder, not a file');
+  it('names what is missing or a folder', async () => {
+    expect((await failure(() => readRawFile('/nowhere/rows.csv'))).message).toBe('/nowhere/rows.csv does not exist');
+    expect((await failure(() => readRawFile('/'))).message).toBe('/ is a folder, not a file');
   });
 });

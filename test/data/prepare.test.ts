@@ -39,9 +39,9 @@ const splits = (train: string | null, test: string | null, validation: string | 
 const prepare = (spec: Partial<DataSpec>, options: PrepareOptions, tokenizer = tiny) =>
   prepareClassification({ data: { ...SPEC, ...spec } }, options, tokenizer);
 
-function failure(make: () => unknown): MedreproError {
+async function failure(make: () => Promise<unknown>): Promise<MedreproError> {
   try {
-    make();
+    await make();
   } catch (error) {
     if (error instanceof MedreproError) return error;
     throw error;
@@ -53,9 +53,9 @@ function failure(make: () => unknown): MedreproError {
 const SIXTY = Array.from({ length: 60 }, (_, i) => [`row ${i}`, ['b', 'a', 'c'][i % 3]!] as const);
 
 describe('prepareClassification', () => {
-  it('splits one file: the test share first, then validation from the rest, both as scikit-learn', () => {
+  it('splits one file: the test share first, then validation from the rest, both as scikit-learn', async () => {
     const path = file('one.csv', SIXTY);
-    const data = prepare({ test: 0.25, validation: 0.2 }, { files: { kind: 'file', path } });
+    const data = await prepare({ test: 0.25, validation: 0.2 }, { files: { kind: 'file', path } });
     expect(data.classes).toEqual(['a', 'b', 'c']);
     const labels = SIXTY.map(([, label]) => data.classes.indexOf(label));
     const first = sklearnStratifiedSplit(labels, 0.25, 42);
@@ -72,7 +72,7 @@ describe('prepareClassification', () => {
     expect(data.summary.splits.test).toMatchObject({ rows: 15, classCounts: [5, 5, 5], truncated: 0 });
   });
 
-  it('keeps the order of given splits', () => {
+  it('keeps the order of given splits', async () => {
     const train = file('train.csv', SIXTY);
     const test = file('test.csv', [
       ['t1', 'c'],
@@ -80,7 +80,7 @@ describe('prepareClassification', () => {
       ['row 3', 'b'],
     ]);
     const validation = file('validation.csv', [['v1', 'a']]);
-    const data = prepare({ validation: 0.5 }, { files: splits(train, test, validation) });
+    const data = await prepare({ validation: 0.5 }, { files: splits(train, test, validation) });
     expect(rowsOf(data, 'train').map((row) => row.text)).toEqual(SIXTY.map(([text]) => text));
     expect(rowsOf(data, 'test').map((row) => [row.text, row.label, row.line])).toEqual([
       ['t1', 2, 2],
@@ -92,17 +92,17 @@ describe('prepareClassification', () => {
     expect(data.summary.notes).toEqual(["1 test rows have a text that is also a training row's"]);
   });
 
-  it('applies the template to any text, cuts on the right, and counts', () => {
+  it('applies the template to any text, cuts on the right, and counts', async () => {
     const path = file('cut.csv', [
       ['hello', 'x'],
       ['$& {text} abcabc', 'y'],
     ]);
-    const data = prepare({ template: '<bos>{text}|{text}', maxLength: 4 }, { files: { kind: 'file', path } });
+    const data = await prepare({ template: '<bos>{text}|{text}', maxLength: 4 }, { files: { kind: 'file', path } });
     expect(data.rows.map((row) => row.prompt)).toEqual(['<bos>hello|hello', '<bos>$& {text} abcabc|$& {text} abcabc']);
     expect([...data.rows[0]!.ids]).toEqual([269, 259, 124, 259]);
     expect(data.summary.splits.train).toMatchObject({ rows: 2, tokens: 8, truncated: 1, longest: 4, bosPerRow: 1 });
     expect(data.summary.splits.train.longestFull).toBe(data.rows[1]!.fullLength);
-    const twice = prepare(
+    const twice = await prepare(
       { template: '<bos>{text}' },
       { files: { kind: 'file', path } },
       new Tokenizer(tinyTokenizer({ bos: true })),
@@ -113,62 +113,62 @@ describe('prepareClassification', () => {
     );
   });
 
-  it('keeps classes with one row in training and lists them', () => {
+  it('keeps classes with one row in training and lists them', async () => {
     const path = file('small.csv', [...SIXTY, ['lonely', 'z']]);
-    const data = prepare({ validation: 0.1 }, { files: { kind: 'file', path } });
+    const data = await prepare({ validation: 0.1 }, { files: { kind: 'file', path } });
     expect(data.summary.notSplit).toEqual(['z']);
     expect(data.splits.train.at(-1)).toBe(60);
     expect(data.summary.notes[0]).toBe('too small to split, kept in training: "z"');
   });
 
-  it('shows rows as the peers name them', () => {
+  it('shows rows as the peers name them', async () => {
     const path = file('rows.csv', [
       ['hello', 'x'],
       ['ab', 'y'],
     ]);
-    const data = prepare({}, { files: { kind: 'file', path } });
+    const data = await prepare({}, { files: { kind: 'file', path } });
     expect([...dataRows(data, 'train', 1)]).toEqual([{ index: 0, input_ids: [259], labels: 0, attention_mask: [1] }]);
     expect([...dataRows(data, 'train')].length).toBe(2);
     expect([...dataRows(data, 'test')]).toEqual([]);
   });
 
-  it('hashes every rung: the first that differs says where', () => {
+  it('hashes every rung: the first that differs says where', async () => {
     const path = file('hash.csv', SIXTY);
     const whole = (spec: Partial<DataSpec>) => prepare(spec, { files: { kind: 'file', path } });
-    const hashes = (spec: Partial<DataSpec>) => whole(spec).hashes.train;
-    expect(whole({}).sha256).toBe(whole({}).sha256);
-    expect(whole({ maxLength: 3 }).sha256).not.toBe(whole({}).sha256);
-    const base = hashes({});
-    expect(hashes({})).toEqual(base);
-    const cut = hashes({ maxLength: 3 });
+    const hashes = async (spec: Partial<DataSpec>) => (await whole(spec)).hashes.train;
+    expect((await whole({})).sha256).toBe((await whole({})).sha256);
+    expect((await whole({ maxLength: 3 })).sha256).not.toBe((await whole({})).sha256);
+    const base = await hashes({});
+    expect(await hashes({})).toEqual(base);
+    const cut = await hashes({ maxLength: 3 });
     expect([cut.examples, cut.prompts]).toEqual([base.examples, base.prompts]);
     expect(cut.tokenIds).not.toBe(base.tokenIds);
-    const prompt = hashes({ template: '{text}.' });
+    const prompt = await hashes({ template: '{text}.' });
     expect(prompt.examples).toBe(base.examples);
     expect(prompt.prompts).not.toBe(base.prompts);
-    expect(hashes({ validation: 0.1 }).examples).not.toBe(base.examples);
+    expect((await hashes({ validation: 0.1 })).examples).not.toBe(base.examples);
   });
 
-  it('takes classes in a given order and refuses labels outside them', () => {
+  it('takes classes in a given order and refuses labels outside them', async () => {
     const test = file('given.csv', [
       ['t1', 'c'],
       ['t2', 'a'],
     ]);
-    const data = prepare({}, { files: splits(null, test), classes: ['c', 'b', 'a'] });
+    const data = await prepare({}, { files: splits(null, test), classes: ['c', 'b', 'a'] });
     expect(rowsOf(data, 'test').map((row) => row.label)).toEqual([0, 2]);
-    const error = failure(() => prepare({}, { files: splits(null, test), classes: ['c', 'b'] }));
+    const error = await failure(() => prepare({}, { files: splits(null, test), classes: ['c', 'b'] }));
     expect(error.message).toBe('label "a" is none of the 2 classes');
     expect(error.where).toEqual({ file: test, line: 3 });
   });
 
-  it('notes what a reader should know', () => {
+  it('notes what a reader should know', async () => {
     const train = file('train2.csv', SIXTY);
     const test = file('test2.csv', [
       ['t', 'a'],
       ['u', 'A'],
       ['v', 'new'],
     ]);
-    const data = prepare({ extraTrain: ['augmented'] }, { files: splits(train, test) });
+    const data = await prepare({ extraTrain: ['augmented'] }, { files: splits(train, test) });
     expect(data.classes).toEqual(['A', 'a', 'b', 'c', 'new']);
     expect(data.summary.extraLeftOut).toEqual(['augmented']);
     expect(data.summary.notes).toEqual([
@@ -178,34 +178,34 @@ describe('prepareClassification', () => {
     ]);
   });
 
-  it('refuses data that cannot be meant', () => {
+  it('refuses data that cannot be meant', async () => {
     const one = file('one-class.csv', [
       ['x', 'a'],
       ['y', 'a'],
     ]);
-    const error = failure(() => prepare({}, { files: { kind: 'file', path: one } }));
+    const error = await failure(() => prepare({}, { files: { kind: 'file', path: one } }));
     expect([error.code, error.message]).toEqual([
       'input',
       'every training row has the label "a": there is nothing to classify',
     ]);
     const other = file('other.csv', [['x', '0']]);
-    const unrelated = failure(() => prepare({}, { files: splits(file('t.csv', SIXTY), other) }));
+    const unrelated = await failure(() => prepare({}, { files: splits(file('t.csv', SIXTY), other) }));
     expect(unrelated.message).toContain('no label of');
-    expect(failure(() => prepare({}, {})).message).toBe('the rows of given/test are not part of medrepro');
-    expect(failure(() => prepare({ source: 'mini/nothing' }, {})).message).toBe(
+    expect((await failure(() => prepare({}, {}))).message).toBe('the rows of given/test are not part of medrepro');
+    expect((await failure(() => prepare({ source: 'mini/nothing' }, {}))).message).toBe(
       'this build has no data "mini/nothing"',
     );
-    expect(failure(() => prepare({ template: 'text' }, {})).code).toBe('spec');
-    expect(failure(() => prepare({ maxLength: 0 }, {})).code).toBe('spec');
-    expect(failure(() => prepare({ test: 1 }, {})).code).toBe('spec');
+    expect((await failure(() => prepare({ template: 'text' }, {}))).code).toBe('spec');
+    expect((await failure(() => prepare({ maxLength: 0 }, {}))).code).toBe('spec');
+    expect((await failure(() => prepare({ test: 1 }, {}))).code).toBe('spec');
   });
 });
 
 describe('the embedded miniature', () => {
   const spec = { source: 'mini/abjadmed', validation: 0.1, maxLength: 128, columns: { text: 'any', label: 'other' } };
 
-  it('has 82 classes on every side', () => {
-    const data = prepare(spec, {});
+  it('has 82 classes on every side', async () => {
+    const data = await prepare(spec, {});
     expect(data.classes.length).toBe(82);
     expect(data.files.map((f) => [f.role, f.name])).toEqual([
       ['train', 'papers/mini/abjadmed/train.csv'],
@@ -215,8 +215,8 @@ describe('the embedded miniature', () => {
     expect(Math.min(...data.summary.splits.train.classCounts)).toBeGreaterThan(0);
   }, 30_000);
 
-  it('adds extra training rows before the validation split', () => {
-    const [plain, more] = [prepare(spec, {}), prepare({ ...spec, extraTrain: ['augmented'] }, {})];
+  it('adds extra training rows before the validation split', async () => {
+    const [plain, more] = await Promise.all([prepare(spec, {}), prepare({ ...spec, extraTrain: ['augmented'] }, {})]);
     const extra = more.files.find((f) => f.role === 'extra')!;
     expect(more.classes).toEqual(plain.classes);
     expect(more.splits.train.length + more.splits.validation.length).toBe(
@@ -227,12 +227,12 @@ describe('the embedded miniature', () => {
     expect(rowsOf(more, 'validation').some((row) => row.file === from)).toBe(true);
   }, 30_000);
 
-  it('trains on the miniature when --data names test rows only', () => {
+  it('trains on the miniature when --data names test rows only', async () => {
     const path = file('only-test.csv', [
       ['السؤال', 'طب الأسنان'],
-      ['س', classNames(prepare(spec, {}).classes)[0]!],
+      ['س', classNames((await prepare(spec, {})).classes)[0]!],
     ]);
-    const data = prepare(
+    const data = await prepare(
       { ...spec, source: 'files:x', columns: SPEC.columns },
       { files: splits(null, path), source: 'mini/abjadmed' },
     );
@@ -245,10 +245,14 @@ describe('the embedded miniature', () => {
 describe.skipIf(DATA === undefined || !existsSync(join(DATA, 'data/abjadmed/ahd_sample.csv')))(
   '500 real questions (needs MEDREPRO_TEST_DATA)',
   () => {
-    it('25 classes, stratified; small classes stay in training and are listed', () => {
+    it('25 classes, stratified; small classes stay in training and are listed', async () => {
       const path = join(DATA!, 'data/abjadmed/ahd_sample.csv');
       const qwen = new Tokenizer(readTokenizerFolder(join(DATA!, 'tokenizers/qwen3')));
-      const data = prepare({ test: 0.2, validation: 0.1, maxLength: 1024 }, { files: { kind: 'file', path } }, qwen);
+      const data = await prepare(
+        { test: 0.2, validation: 0.1, maxLength: 1024 },
+        { files: { kind: 'file', path } },
+        qwen,
+      );
       expect(data.rows.length).toBe(500);
       expect(data.classes.length).toBe(25);
       const counts = data.classes.map((_, label) => data.rows.filter((row) => row.label === label).length);

@@ -30,8 +30,8 @@ beforeAll(() => {
 afterAll(() => box.remove());
 
 /** Runs what must fail, and checks the form of what it says. */
-function failure(changes: Partial<RunRequest>, what: Experiment = experiment()): MedreproError {
-  const { error } = run(request(box, changes), what);
+async function failure(changes: Partial<RunRequest>, what: Experiment = experiment()): Promise<MedreproError> {
+  const { error } = await run(request(box, changes), what);
   expect(error).toBeInstanceOf(MedreproError);
   expect(error!.code).not.toBe('internal');
   expect(error!.message).not.toContain('\n');
@@ -40,12 +40,12 @@ function failure(changes: Partial<RunRequest>, what: Experiment = experiment()):
 }
 
 describe('a loss that is not a number', () => {
-  test('is one line that says what to change, and the steps before it are kept', () => {
+  test('is one line that says what to change, and the steps before it are kept', async () => {
     const out = join(box.path, 'nan');
     const base = experiment();
     const optimiser = { ...base.training.optimiser, learningRate: 1e10 };
     const diverging = experiment({ optimiser, schedule: { kind: 'constant', warmup: { steps: 2 } }, clip: null });
-    const { message, code, remedy } = failure({ out }, diverging);
+    const { message, code, remedy } = await failure({ out }, diverging);
     expect(code).toBe('input');
     expect(message).toMatch(/^step \d+: the loss is .+ and the gradient norm .+$/);
     expect(remedy).toContain('learningRate');
@@ -65,51 +65,51 @@ describe('the base model', () => {
     return folder;
   };
 
-  test('that is not there', () => {
-    const error = failure({ model: join(box.path, 'absent') });
+  test('that is not there', async () => {
+    const error = await failure({ model: join(box.path, 'absent') });
     expect(error.message).toContain(join(box.path, 'absent', 'config.json'));
   });
 
-  test('without weights', () => {
+  test('without weights', async () => {
     const model = broken('no-weights');
     rmSync(join(model, 'model.safetensors'));
-    expect(failure({ model }).message).toContain('model.safetensors does not exist');
+    expect((await failure({ model })).message).toContain('model.safetensors does not exist');
   });
 
-  test('whose weights are cut off', () => {
+  test('whose weights are cut off', async () => {
     const model = broken('cut');
     const path = join(model, 'model.safetensors');
     writeFileSync(path, readFileSync(path).subarray(0, 100_000));
-    expect(failure({ model }).message).toContain('truncated');
+    expect((await failure({ model })).message).toContain('truncated');
   });
 
-  test('whose config.json is of another family, or says other sizes', () => {
+  test('whose config.json is of another family, or says other sizes', async () => {
     const model = broken('family');
     const config = JSON.parse(read(model, 'config.json')) as Record<string, unknown>;
     writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, model_type: 'llama' }));
-    expect(failure({ model }).message).toContain('model_type must be "qwen3"');
+    expect((await failure({ model })).message).toContain('model_type must be "qwen3"');
     writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, intermediate_size: 64 }));
-    expect(failure({ model }).message).toContain('is [48, 32], config.json says [64, 32]');
+    expect((await failure({ model })).message).toContain('is [48, 32], config.json says [64, 32]');
   });
 
-  test('with fewer tokens than the tokeniser', () => {
+  test('with fewer tokens than the tokeniser', async () => {
     const model = join(box.path, 'small-vocabulary');
     writeModel(model, { ...CONFIG, vocabSize: 3000 });
-    const error = failure({ model });
+    const error = await failure({ model });
     expect(error.message).toMatch(/tokeniser has 30\d\d tokens and the model 3000/);
     expect(error.remedy).toContain('--tokenizer');
   });
 
-  test('with fewer positions than the longest row', () => {
+  test('with fewer positions than the longest row', async () => {
     const model = join(box.path, 'few-positions');
     writeModel(model, { ...CONFIG, maxPositions: 8 });
-    const error = failure({ model });
+    const error = await failure({ model });
     expect(error.message).toMatch(/longest row has \d+ tokens, and the model has 8 positions/);
     expect(error.remedy).toContain('maxLength');
   });
 
-  test('without a tokeniser', () => {
-    expect(failure({ tokenizer: box.model }).message).toContain('holds no tokenizer.json');
+  test('without a tokeniser', async () => {
+    expect((await failure({ tokenizer: box.model })).message).toContain('holds no tokenizer.json');
   });
 });
 
@@ -117,15 +117,15 @@ describe('--out', () => {
   test.each([
     ['under a file', (): string => join(box.train, 'runs')],
     ['on a device', (): string => '/dev/full/runs'],
-  ])('%s', (_, out) => {
-    const error = failure({ out: out() });
+  ])('%s', async (_, out) => {
+    const error = await failure({ out: out() });
     expect(error.message).toStartWith(`cannot write ${out()}`);
     expect(error.remedy).toContain('--out');
   });
 
-  test('that vanishes while training', () => {
+  test('that vanishes while training', async () => {
     const out = join(box.path, 'vanishing');
-    const { error } = run(request(box, { out }), experiment(), (_, events) => {
+    const { error } = await run(request(box, { out }), experiment(), (_, events) => {
       if (!events.some(({ kind }) => kind === 'step')) return false;
       rmSync(out, { recursive: true, force: true });
       writeFileSync(out, 'a file where the folder was');
@@ -137,35 +137,39 @@ describe('--out', () => {
   });
 });
 
-test('LoRA on a linear the model does not have', () => {
+test('LoRA on a linear the model does not have', async () => {
   const base = experiment();
-  const error = failure({}, { ...base, adapter: { ...base.adapter!, targets: ['q_proj', 'c_attn'] } });
+  const error = await failure({}, { ...base, adapter: { ...base.adapter!, targets: ['q_proj', 'c_attn'] } });
   expect(error).toMatchObject({ code: 'spec' });
   expect(error.remedy).toContain('q_proj');
 });
 
 describe('settings that would be ignored', () => {
-  test('4-bit weights without an adapter', () => {
+  test('4-bit weights without an adapter', async () => {
     const base = experiment();
     expect(base.quantisation).not.toBeNull();
-    expect(failure({}, { ...base, adapter: null }).message).toContain('quantisation without an adapter');
+    expect((await failure({}, { ...base, adapter: null })).message).toContain('quantisation without an adapter');
   });
 
-  test('a selection by validation loss', () => {
-    expect(failure({}, experiment({ selection: 'best-loss' })).message).toContain('best-loss');
+  test('a selection by validation loss', async () => {
+    expect((await failure({}, experiment({ selection: 'best-loss' }))).message).toContain('best-loss');
   });
 
-  test('a selection without validation rows is announced', () => {
+  test('a selection without validation rows is announced', async () => {
     const base = experiment({ epochs: 1 });
-    const { events, executed } = run(request(box), { ...base, data: { ...base.data, validation: 0 } });
+    const { events, executed } = await run(request(box), { ...base, data: { ...base.data, validation: 0 } });
     const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
     expect(warnings.join()).toContain('no validation rows');
     expect(executed!.result).toMatchObject({ validation: [], selectedStep: executed!.log.length });
   });
 });
 
-test('all parameters of a dense model: no adapter is written', () => {
-  const { executed, error } = run(request(box), { ...experiment({ epochs: 1 }), adapter: null, quantisation: null });
+test('all parameters of a dense model: no adapter is written', async () => {
+  const { executed, error } = await run(request(box), {
+    ...experiment({ epochs: 1 }),
+    adapter: null,
+    quantisation: null,
+  });
   expect(error).toBeNull();
   expect(filesOf(executed!.directory.path).filter((name) => name.startsWith('adapter'))).toEqual([]);
 });

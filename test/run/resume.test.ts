@@ -27,9 +27,9 @@ let box: Sandbox;
 let never: Ran;
 const EXPERIMENT = experiment();
 
-beforeAll(() => {
+beforeAll(async () => {
   box = sandbox();
-  never = run(request(box, { out: join(box.path, 'never') }), EXPERIMENT);
+  never = await run(request(box, { out: join(box.path, 'never') }), EXPERIMENT);
 });
 afterAll(() => box.remove());
 
@@ -45,7 +45,7 @@ function results(folder: string): Record<string, unknown> {
 }
 
 describe('a run', () => {
-  test('that is not stopped: all its files, no checkpoint, validation after every epoch', () => {
+  test('that is not stopped: all its files, no checkpoint, validation after every epoch', async () => {
     const { executed, error } = never;
     expect(error).toBeNull();
     const { directory, result, log } = executed!;
@@ -77,27 +77,27 @@ describe('a run', () => {
     expect(result.selectedStep).toBe(selected.step);
   });
 
-  test('asks at least once per block whether to stop', () => {
+  test('asks at least once per block whether to stop', async () => {
     const { log } = never.executed!;
     // forward and backward of two blocks, besides the evaluations
     expect(never.polls).toBeGreaterThan(log.length * 2 * 2);
   });
 
-  test('of the same settings again: other folder, same bytes; on one and three threads too', () => {
+  test('of the same settings again: other folder, same bytes; on one and three threads too', async () => {
     for (const threads of [1, 2, 3]) {
-      const again = run(request(box, { out: freshOut(), threads }), EXPERIMENT);
+      const again = await run(request(box, { out: freshOut(), threads }), EXPERIMENT);
       expect(results(again.executed!.directory.path)).toEqual(results(never.executed!.directory.path));
     }
   });
 
-  test('goes on from any moment with the same bytes', () => {
+  test('goes on from any moment with the same bytes', async () => {
     const moments = fc.array(fc.integer({ min: 1, max: never.polls - 1 }), { minLength: 1, maxLength: 2 });
-    const property = fc.property(moments, fc.integer({ min: 1, max: 3 }), (stops, threads) => {
+    const property = fc.asyncProperty(moments, fc.integer({ min: 1, max: 3 }), async (stops, threads) => {
       const asked = request(box, { out: freshOut(), threads });
-      stops.forEach((stop, index) => {
-        const { error, events } = run({ ...asked, resume: index > 0 }, EXPERIMENT, (polls) => polls >= stop);
+      for (const [index, stop] of stops.entries()) {
+        const { error, events } = await run({ ...asked, resume: index > 0 }, EXPERIMENT, (polls) => polls >= stop);
         // a later leg has fewer polls left than the whole run and may reach its end first
-        if (index > 0 && error === null) return;
+        if (index > 0 && error === null) continue;
         expect(error).toMatchObject({ code: 'interrupted', exitCode: 130 });
         expect(error!.message).toMatch(/^stopped after step \d+$/);
         expect(error!.remedy).toContain('--resume');
@@ -106,13 +106,13 @@ describe('a run', () => {
         expect(filesOf(folder!)).toContain('checkpoint/state.safetensors');
         expect(existsSync(join(folder!, 'metrics.json'))).toBeFalse();
         expect(JSON.parse(read(folder!, 'manifest.json'))).toMatchObject({ status: 'unfinished' });
-      });
-      run({ ...asked, resume: true }, EXPERIMENT);
+      }
+      await run({ ...asked, resume: true }, EXPERIMENT);
       const [folder] = directories(asked);
       expect(filesOf(folder!).filter((name) => name.startsWith('checkpoint'))).toEqual([]);
       expect(results(folder!)).toEqual(results(never.executed!.directory.path));
     });
-    fc.assert(property, {
+    await fc.assert(property, {
       numRuns: 6,
       examples: [
         [[1], 2],
@@ -126,41 +126,43 @@ describe('--resume', () => {
   const afterSteps = (count: number) => (_: number, events: Ran['events']) =>
     events.filter(({ kind }) => kind === 'step').length >= count;
   /** A run that was stopped after four steps. */
-  function stopped(out = freshOut()): { asked: ReturnType<typeof request>; folder: string; state: string } {
+  async function stopped(
+    out = freshOut(),
+  ): Promise<{ asked: ReturnType<typeof request>; folder: string; state: string }> {
     const asked = request(box, { out });
-    expect(run(asked, EXPERIMENT, afterSteps(4)).error!.message).toBe('stopped after step 4');
+    expect((await run(asked, EXPERIMENT, afterSteps(4))).error!.message).toBe('stopped after step 4');
     const folder = directories(asked).at(-1)!;
     return { asked: { ...asked, resume: true }, folder, state: join(folder, 'checkpoint', 'state.safetensors') };
   }
   const infos = ({ events }: Ran): string[] =>
     events.flatMap((event) => (event.kind === 'info' ? [event.message] : []));
 
-  test('says where it goes on, and with nothing unfinished starts a new run', () => {
-    const { asked, folder } = stopped();
-    expect(infos(run(asked, EXPERIMENT))).toContain(`resuming ${folder} after step 4`);
+  test('says where it goes on, and with nothing unfinished starts a new run', async () => {
+    const { asked, folder } = await stopped();
+    expect(infos(await run(asked, EXPERIMENT))).toContain(`resuming ${folder} after step 4`);
     expect(directories(asked)).toEqual([folder]);
-    const second = run(asked, EXPERIMENT);
+    const second = await run(asked, EXPERIMENT);
     expect(infos(second).join()).toContain('starting a new one');
     expect(directories(asked)).toHaveLength(2);
     expect(results(second.executed!.directory.path)).toEqual(results(folder));
   });
 
-  test('takes the newest of two', () => {
-    const { asked, folder } = stopped();
-    const { folder: newer } = stopped(asked.out);
+  test('takes the newest of two', async () => {
+    const { asked, folder } = await stopped();
+    const { folder: newer } = await stopped(asked.out);
     expect(newer).not.toBe(folder);
-    expect(run(asked, EXPERIMENT).executed!.directory.path).toBe(newer);
+    expect((await run(asked, EXPERIMENT)).executed!.directory.path).toBe(newer);
   });
 
-  test('without the flag a new run starts and the unfinished one stays', () => {
-    const { asked, folder, state } = stopped();
+  test('without the flag a new run starts and the unfinished one stays', async () => {
+    const { asked, folder, state } = await stopped();
     const before = readFileSync(state);
-    expect(run({ ...asked, resume: false }, EXPERIMENT).executed!.directory.path).not.toBe(folder);
+    expect((await run({ ...asked, resume: false }, EXPERIMENT)).executed!.directory.path).not.toBe(folder);
     expect(readFileSync(state).equals(before)).toBeTrue();
   });
 
-  test('does not take a run of another seed, other rows, other weights or other settings', () => {
-    const { asked, folder } = stopped();
+  test('does not take a run of another seed, other rows, other weights or other settings', async () => {
+    const { asked, folder } = await stopped();
     const other = join(box.path, 'other.csv');
     writeFileSync(other, rows(110, 1));
     const changed = join(box.path, 'changed.csv');
@@ -168,10 +170,10 @@ describe('--resume', () => {
     const data = (train: string) => ({ kind: 'splits', train, validation: null, test: box.test }) as const;
     const soon = (polls: number): boolean => polls > 0;
     const attempts: Ran[] = [
-      run({ ...asked, seed: 43 }, EXPERIMENT, soon),
-      run({ ...asked, data: data(other) }, EXPERIMENT, soon),
-      run(asked, experiment({ epochs: EXPERIMENT.training.epochs + 1 }), soon),
-      run(asked, experiment({ clip: null }), soon),
+      await run({ ...asked, seed: 43 }, EXPERIMENT, soon),
+      await run({ ...asked, data: data(other) }, EXPERIMENT, soon),
+      await run(asked, experiment({ epochs: EXPERIMENT.training.epochs + 1 }), soon),
+      await run(asked, experiment({ clip: null }), soon),
     ];
     for (const attempt of attempts) expect(infos(attempt).join()).toContain('starting a new one');
     expect(directories(asked)).toHaveLength(5);
@@ -179,25 +181,25 @@ describe('--resume', () => {
     const model = join(box.path, 'other-model');
     writeModel(model, CONFIG, 6);
     const weights = request(box, { out: freshOut(), model });
-    run(weights, EXPERIMENT, soon);
+    await run(weights, EXPERIMENT, soon);
     writeModel(model, CONFIG, 7);
-    expect(infos(run({ ...weights, resume: true }, EXPERIMENT, soon)).join()).toContain('starting a new one');
+    expect(infos(await run({ ...weights, resume: true }, EXPERIMENT, soon)).join()).toContain('starting a new one');
     writeFileSync(changed, read(box.train).replace('pain', 'rash'));
     const named = request(box, { out: freshOut(), data: data(changed) });
-    run(named, EXPERIMENT, afterSteps(2));
+    await run(named, EXPERIMENT, afterSteps(2));
     copyFileSync(box.train, changed);
-    expect(infos(run({ ...named, resume: true }, EXPERIMENT, soon)).join()).toContain('starting a new one');
+    expect(infos(await run({ ...named, resume: true }, EXPERIMENT, soon)).join()).toContain('starting a new one');
     // and the first one is still there to go on with
-    expect(run(asked, EXPERIMENT).executed!.directory.path).toBe(folder);
+    expect((await run(asked, EXPERIMENT)).executed!.directory.path).toBe(folder);
     expect(results(folder)).toEqual(results(never.executed!.directory.path));
   });
 
-  test('of a run that was killed before its first checkpoint starts it from the beginning, in its folder', () => {
-    const { asked, folder, state } = stopped();
+  test('of a run that was killed before its first checkpoint starts it from the beginning, in its folder', async () => {
+    const { asked, folder, state } = await stopped();
     truncateSync(join(folder, 'log.jsonl'), 40);
     expect(existsSync(state)).toBeTrue();
     rmSync(join(folder, 'checkpoint'), { recursive: true });
-    expect(run(asked, EXPERIMENT).executed!.directory.path).toBe(folder);
+    expect((await run(asked, EXPERIMENT)).executed!.directory.path).toBe(folder);
     expect(results(folder)).toEqual(results(never.executed!.directory.path));
   });
 
@@ -205,11 +207,11 @@ describe('--resume', () => {
     ['cut off', (state: string) => truncateSync(state, 1000)],
     ['with a flipped bit', (state: string) => flip(state)],
     ['of nothing', (state: string) => writeFileSync(state, '')],
-  ])('of a checkpoint %s is one clear error, and nothing is overwritten', (_, damage) => {
-    const { asked, folder, state } = stopped();
+  ])('of a checkpoint %s is one clear error, and nothing is overwritten', async (_, damage) => {
+    const { asked, folder, state } = await stopped();
     damage(state);
     const before = { state: readFileSync(state), log: read(folder, 'log.jsonl') };
-    const { error } = run(asked, EXPERIMENT);
+    const { error } = await run(asked, EXPERIMENT);
     expect(error).toMatchObject({ code: 'input', where: { file: state } });
     expect(error!.message).not.toContain('\n');
     expect(error!.remedy).toContain('without --resume');
@@ -226,12 +228,12 @@ describe('--resume', () => {
 const miniature = ['mini/base-small', 'mini/base-large'].filter((id) => hasAsset(`papers/${id}/model.safetensors`));
 test.each(miniature)(
   'the checkpoint of %s is there within a second of the question',
-  (id) => {
+  async (id) => {
     const out = freshOut();
     const asked = request(box, { out, data: null, map: {}, model: null, tokenizer: null, threads: 2 });
     const mini = { ...experiment({ batchSize: 4, accumulation: 8 }), model: { id, revision: null } };
     let since = 0;
-    const { error, events } = run(asked, mini, (_, seen) => {
+    const { error, events } = await run(asked, mini, (_, seen) => {
       const stop = seen.some(({ kind }) => kind === 'step');
       if (stop) since ||= performance.now();
       return stop;

@@ -124,11 +124,11 @@ export interface Ran {
 }
 
 /** Runs an experiment; `stop` sees the number of polls and the events so far, and turns true for good. */
-export function run(
+export async function run(
   asked: RunRequest,
   what: Experiment,
   stop: (polls: number, events: readonly JobEvent[]) => boolean = () => false,
-): Ran {
+): Promise<Ran> {
   const events: JobEvent[] = [];
   let polls = 0;
   let stopped = false;
@@ -138,7 +138,7 @@ export function run(
   };
   const context = { emit: (event: JobEvent) => void events.push(event), cancelled };
   try {
-    const executed = execute(what, asked, 0, context);
+    const executed = await execute(what, asked, 0, context);
     return { executed, error: null, events, polls };
   } catch (error) {
     return { executed: null, error: error as MedreproError, events, polls };

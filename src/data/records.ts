@@ -1,0 +1,59 @@
+/**
+ * Data files of any format, read by one door: the format is told by the first bytes, then by the name, then by how the text
+ * begins. `.gz` around any of them is unpacked.
+ */
+
+import { existsSync, statSync } from 'node:fs';
+import { arrow } from './formats/arrow';
+import { csv } from './formats/csv';
+import type { Format, Parsed } from './formats/format';
+import { json, jsonLines } from './formats/json';
+import { medquad, readMedquadFolder } from './formats/medquad';
+import { parquet } from './formats/parquet';
+import { type RawFile, readRawFile, sha256Of, unpacked } from './text-file';
+
+/** Every format, those with first bytes of their own before those that are told by their name. */
+export const FORMATS: readonly Format[] = [parquet, arrow, medquad, jsonLines, json, csv];
+
+/** A file's rows with its identity. */
+export interface RecordFile {
+  /** Path or asset name, as the user knows it. */
+  readonly name: string;
+  /** The format's name: `CSV`, `Parquet`, … */
+  readonly format: string;
+  /** sha256 (hex) of the file as it lies; of a folder, over the paths and hashes of its files. */
+  readonly sha256: string;
+  readonly parsed: Parsed;
+}
+
+/**
+ * Reads a data file, or a folder of MedQuAD's XML documents.
+ *
+ * @throws MedreproError `input` (exit 2) with what is wrong and where.
+ */
+export async function readRecords(path: string): Promise<RecordFile> {
+  if (existsSync(path) && statSync(path).isDirectory()) {
+    return { name: path, format: medquad.name, ...readMedquadFolder(path) };
+  }
+  return parseRecords(readRawFile(path));
+}
+
+/** {@link readRecords} of bytes that are here already. */
+export async function parseRecords(raw: RawFile): Promise<RecordFile> {
+  const file = unpacked(raw);
+  const format = formatOf(file);
+  return { name: raw.name, format: format.name, sha256: sha256Of(raw.bytes), parsed: await format.parse(file) };
+}
+
+// --- internal ---
+
+const HEAD = 256;
+
+function formatOf({ name, bytes }: RawFile): Format {
+  const head = bytes.subarray(0, HEAD);
+  const bare = name.replace(/\.gz$/i, '');
+  const own = FORMATS.find((format) => format.matches?.(head)) ?? FORMATS.find((format) => format.fileName.test(bare));
+  if (own !== undefined) return own;
+  const start = new TextDecoder().decode(head).trimStart();
+  return start.startsWith('{') ? jsonLines : start.startsWith('[') ? json : csv;
+}
