@@ -28,7 +28,9 @@ export function readMedquadFolder(folder: string): { readonly sha256: string; re
     .filter((name) => /\.xml$/i.test(name))
     .sort(compareCodePoints);
   if (names.length === 0) {
-    throw inputError(`${folder} is a folder without XML documents`, { remedy: 'name a data file in it' });
+    throw inputError(`${folder} is a folder, not a file`, {
+      remedy: "name a file in it; only a folder of MedQuAD's XML documents is read as a whole",
+    });
   }
   const hash = new Bun.CryptoHasher('sha256');
   const files = names.map((name) => {
