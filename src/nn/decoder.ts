@@ -9,7 +9,7 @@
  *     h = rmsNorm(x);  x = x + (silu(h Wg^T) * h Wu^T) Wd^T
  *   hidden = rmsNorm(x)
  */
-import { attention } from '../autograd/ops/attention';
+import { type AttentionShape, attention } from '../autograd/ops/attention';
 import { add, embedding, gatherRows, swiglu } from '../autograd/ops/elementwise';
 import { activationDtype, type Compute, linear, type Seed, type Weight } from '../autograd/ops/linear';
 import { rmsNorm } from '../autograd/ops/norm';
@@ -79,6 +79,19 @@ export interface Pack {
   readonly cuSeqlens: Tensor;
 }
 
+/** The keys and values of tokens that came before a pack's, for generation. */
+export interface AttentionCache {
+  /** Stores the keys and values of the pack's tokens for a block of the decoder, and attends to them and all earlier ones. */
+  attend(
+    tape: Tape,
+    compute: Compute,
+    block: number,
+    qkv: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
+    pack: Pack,
+    shape: AttentionShape,
+  ): Tensor;
+}
+
 /** What a forward pass depends on besides the weights. */
 export interface ForwardOptions {
   readonly compute: Compute;
@@ -86,6 +99,8 @@ export interface ForwardOptions {
   readonly checkpoint: boolean;
   /** Random stream for dropout; null switches dropout off (evaluation). */
   readonly dropoutSeed: ((module: number) => Seed) | null;
+  /** Earlier tokens of the pack's sequences; none by default. Only for a tape that does not record. */
+  readonly cache?: AttentionCache;
 }
 
 export class Decoder {
@@ -107,11 +122,12 @@ export class Decoder {
 
   /**
    * Makes the rotation tables long enough for `positions`; to be called outside of any scope, before the first forward.
+   * @param beyondConfig also positions above the config's max_position_embeddings: generation goes on there, as in transformers
    * @throws MedreproError `input` when the model has no such positions.
    */
-  prepare(positions: number): void {
+  prepare(positions: number, { beyondConfig = false } = {}): void {
     const { headDim, ropeTheta, maxPositions } = this.config;
-    if (positions > maxPositions) {
+    if (positions > maxPositions && !beyondConfig) {
       throw inputError(`the longest row has ${positions} tokens, and the model has ${maxPositions} positions`, {
         remedy: 'set data.maxLength in the spec to what the model has',
       });
@@ -153,8 +169,10 @@ export class Decoder {
     const q = rope(tape, rmsNorm(tape, project(h, 'self_attn.q_proj'), block.qNorm, epsilon), heads, rotation);
     const k = rope(tape, rmsNorm(tape, project(h, 'self_attn.k_proj'), block.kNorm, epsilon), kvHeads, rotation);
     const v = project(h, 'self_attn.v_proj');
-    const shape = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
-    const mixed = attention(tape, compute, q, k, v, pack.cuSeqlens, shape);
+    const shape = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim), window: 0 };
+    const mixed =
+      options.cache?.attend(tape, compute, index, { q, k, v }, pack, shape) ??
+      attention(tape, compute, q, k, v, pack.cuSeqlens, shape);
     const attended = add(tape, x, project(mixed, 'self_attn.o_proj'));
 
     const g = rmsNorm(tape, attended, block.postAttentionNorm, epsilon);

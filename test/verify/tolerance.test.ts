@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { philox4x32 } from '../../src/data/random/philox';
 import { type Items, pairedBootstrap } from '../../src/verify/bootstrap';
-import { drawIndices, philox4x32 } from '../../src/verify/philox';
+import { drawIndices } from '../../src/verify/philox';
 import { holm, predictionInterval, tProbability, tQuantile } from '../../src/verify/statistics';
 import {
   bitsOf,

@@ -10,7 +10,11 @@ export interface AttentionShape {
   readonly headDim: number;
   /** Factor on the scores, usually 1/sqrt(head_dim). */
   readonly scale: number;
+  /** Keys at this distance or further back are masked; 0 = no window. */
+  readonly window: number;
 }
+
+const computeCode = (compute: Compute): number => (compute === 'fp32' ? MR_F32 : MR_BF16);
 
 /** q [T, heads*head_dim], k and v [T, kv_heads*head_dim], cuSeqlens [sequences+1] i32 -> [T, heads*head_dim]. */
 export function attention(
@@ -20,11 +24,11 @@ export function attention(
   k: Tensor,
   v: Tensor,
   cuSeqlens: Tensor,
-  { heads, kvHeads, headDim, scale }: AttentionShape,
+  { heads, kvHeads, headDim, scale, window }: AttentionShape,
 ): Tensor {
   const o = tape.device.empty(q.shape, q.dtype);
   const lse = tape.device.empty([q.rows, heads], 'f32');
-  const mode = compute === 'fp32' ? MR_F32 : MR_BF16;
+  const mode = computeCode(compute);
   const sequences = cuSeqlens.size - 1;
   tape.ops.attentionForward(
     mode,
@@ -35,7 +39,7 @@ export function attention(
     kvHeads,
     headDim,
     scale,
-    0,
+    window,
     q.address,
     k.address,
     v.address,
@@ -61,7 +65,7 @@ export function attention(
         kvHeads,
         headDim,
         scale,
-        0,
+        window,
         q.address,
         k.address,
         v.address,
@@ -74,4 +78,49 @@ export function attention(
       );
     },
   });
+}
+
+/** Where the keys and values of a pack's sequences lie, those of its own tokens included. */
+export interface CachedKeys {
+  /** [rows, kv_heads*head_dim]; position p of sequence i lies in row cacheRows[i] + p. */
+  readonly k: Tensor;
+  readonly v: Tensor;
+  /** [sequences] i32. */
+  readonly cacheRows: Tensor;
+  /** Tokens of each sequence before those of the pack [sequences], i32. */
+  readonly past: Tensor;
+}
+
+/**
+ * {@link attention} of tokens whose predecessors are not in the pack, for inference: q [T, heads*head_dim] and cuSeqlens hold
+ * the new tokens alone -> [T, heads*head_dim], with the bits that the whole sequences would have given.
+ */
+export function attentionCached(
+  tape: Tape,
+  compute: Compute,
+  q: Tensor,
+  { k, v, cacheRows, past }: CachedKeys,
+  cuSeqlens: Tensor,
+  { heads, kvHeads, headDim, scale, window }: AttentionShape,
+): Tensor {
+  if (tape.recording) throw new Error('attentionCached has no backward');
+  const o = tape.device.empty(q.shape, q.dtype);
+  tape.ops.attentionCached(
+    computeCode(compute),
+    q.code,
+    cuSeqlens.size - 1,
+    cuSeqlens.address,
+    cacheRows.address,
+    past.address,
+    heads,
+    kvHeads,
+    headDim,
+    scale,
+    window,
+    q.address,
+    k.address,
+    v.address,
+    o.address,
+  );
+  return o;
 }

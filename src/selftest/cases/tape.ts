@@ -230,7 +230,7 @@ function loraCase(shape: LoraShape): Case {
 const LENGTHS = [4, 1, 3];
 const TOKENS = 8;
 const HIDDEN = 12;
-const SHAPE = { heads: 2, kvHeads: 1, headDim: 6, scale: Math.fround(1 / Math.sqrt(6)) } as const;
+const SHAPE = { heads: 2, kvHeads: 1, headDim: 6, scale: Math.fround(1 / Math.sqrt(6)), window: 0 } as const;
 const INTERMEDIATE = 10;
 const EPSILON = 1e-6;
 const POSITIONS = LENGTHS.flatMap((length) => Array.from({ length }, (_, i) => i));

@@ -1,0 +1,87 @@
+/**
+ * Keys and values of the tokens so far, per block of the decoder: what lets a new token cost one token's work.
+ *
+ * Sequences live in slots of equal size in one tensor per block, each with its own length, so there is no padding: a sequence
+ * computes what it would compute alone. transformers' left-padded batches mask their padding and so compute the same.
+ */
+import { attentionCached } from '../autograd/ops/attention';
+import { activationDtype, type Compute } from '../autograd/ops/linear';
+import { packBatch } from '../data/batches';
+import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import type { DecoderConfig } from '../nn/config';
+import type { AttentionCache, Pack } from '../nn/decoder';
+
+/** Tokens that a sequence goes on with. */
+export interface NewTokens {
+  readonly slot: number;
+  readonly ids: ArrayLike<number>;
+}
+
+export class KvCache {
+  /** Tokens stored, per slot. */
+  readonly lengths: Int32Array;
+  private readonly k: readonly Tensor[];
+  private readonly v: readonly Tensor[];
+
+  /**
+   * Takes its memory at once, until the innermost scope of `device` ends.
+   * @param slots sequences it holds at a time
+   * @param slotSize tokens of the longest one
+   */
+  constructor(
+    private readonly device: Device,
+    { layers, kvHeads, headDim }: DecoderConfig,
+    compute: Compute,
+    slots: number,
+    readonly slotSize: number,
+  ) {
+    this.lengths = new Int32Array(slots);
+    const make = (): Tensor => device.empty([slots * slotSize, kvHeads * headDim], activationDtype(compute));
+    this.k = Array.from({ length: layers }, make);
+    this.v = Array.from({ length: layers }, make);
+  }
+
+  /** Bytes of such a cache. */
+  static bytes({ layers, kvHeads, headDim }: DecoderConfig, compute: Compute, tokens: number): number {
+    return 2 * layers * tokens * kvHeads * headDim * (compute === 'fp32' ? 4 : 2);
+  }
+
+  /** Forgets a slot's sequence. */
+  clear(slot: number): void {
+    this.lengths[slot] = 0;
+  }
+
+  /**
+   * The pack of some sequences' next tokens, and the cache as the decoder's forward pass over that pack needs it; both live
+   * until the innermost scope ends. The tokens count as stored from now on, so the pass must follow.
+   */
+  extend(sequences: readonly NewTokens[]): { readonly pack: Pack; readonly cache: AttentionCache } {
+    const { device, lengths, slotSize } = this;
+    const packed = packBatch(sequences.map(({ ids }) => ({ ids, label: 0 })));
+    const past = Int32Array.from(sequences, ({ slot }) => lengths[slot]!);
+    const cacheRows = Int32Array.from(sequences, ({ slot }) => slot * slotSize);
+    const rows = new Int32Array(packed.ids.length);
+    sequences.forEach(({ slot, ids }, i) => {
+      if (past[i]! + ids.length > slotSize) throw new RangeError(`${past[i]} + ${ids.length} tokens in ${slotSize}`);
+      for (let t = packed.cuSeqlens[i]!; t < packed.cuSeqlens[i + 1]!; t++) {
+        packed.positions[t]! += past[i]!;
+        rows[t] = cacheRows[i]! + packed.positions[t]!;
+      }
+      lengths[slot]! += ids.length;
+    });
+    const i32 = (values: Int32Array): Tensor => device.fromArray(values, [values.length], 'i32');
+    const at = { past: i32(past), cacheRows: i32(cacheRows) };
+    const places = i32(rows);
+    const pack = { ids: i32(packed.ids), positions: i32(packed.positions), cuSeqlens: i32(packed.cuSeqlens) };
+    const cache: AttentionCache = {
+      attend: (tape, compute, block, { q, k, v }, { cuSeqlens }, shape) => {
+        const kept = { k: this.k[block]!, v: this.v[block]! };
+        tape.ops.scatterRows(k.code, k.rows, k.cols, k.address, places.address, kept.k.address);
+        tape.ops.scatterRows(v.code, v.rows, v.cols, v.address, places.address, kept.v.address);
+        return attentionCached(tape, compute, q, { ...kept, ...at }, cuSeqlens, shape);
+      },
+    };
+    return { pack, cache };
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Text from a causal language model, as transformers' `generate`: prompts are run once, then every step runs the newest token
+ * of every unfinished row against the cache.
+ *
+ * Rows are independent: in fp32 and bf16 alike a row's tokens do not depend, to the bit, on which rows run with it. So a row
+ * that ends gives its place to the next prompt at once.
+ */
+import { type Compute, linear } from '../autograd/ops/linear';
+import { Tape } from '../autograd/tape';
+import { MedreproError } from '../errors';
+import { type Device, hostLibrary } from '../native/device';
+import type { Tensor } from '../native/tensor';
+import type { Model } from '../nn/model';
+import { KvCache, type NewTokens } from './cache';
+import { type Penalties, ScoreProcessor } from './processors';
+import { argmax, type Sampling, sample } from './sampling';
+
+export interface GenerationOptions extends Penalties {
+  readonly compute: Compute;
+  /** New tokens of a row at most, the one that ends it included. */
+  readonly maxNewTokens: number;
+  /** Tokens that end a row; empty for none. */
+  readonly eosTokenIds: readonly number[];
+  /** null for greedy decoding. */
+  readonly sampling: Sampling | null;
+  /**
+   * The penalties of transformers also see the padding it puts before the shorter prompts of a batch, so that there a row's
+   * text depends on its batch. To repeat that: the padding token, and how many consecutive prompts make a batch.
+   */
+  readonly padding?: { readonly tokenId: number; readonly batchSize: number };
+  /** Tokens the cache may hold, over all rows that run together; one row always fits. */
+  readonly cacheTokens?: number;
+}
+
+/** What a row was continued with. */
+export interface Generated {
+  /** The new tokens, with the one that ended the row. */
+  readonly ids: readonly number[];
+  /** `eos`: a token of `eosTokenIds`; `length`: `maxNewTokens` were made. */
+  readonly finish: 'eos' | 'length';
+}
+
+export interface GenerationHooks {
+  /** A token was chosen for prompt `row`. */
+  readonly onToken?: (row: number, id: number) => void;
+  /** A row is complete. */
+  readonly onRow?: (row: number, generated: Generated) => void;
+}
+
+/** By default as many rows run together as fit this many tokens: enough to keep matrix products busy. */
+export const CACHE_TOKENS = 32_768;
+/** Prompt tokens of one forward pass. */
+const PREFILL_TOKENS = 4096;
+
+/**
+ * Continues every prompt.
+ *
+ * @param prompts token ids; none may be empty or hold ids outside of the vocabulary
+ * @returns in the order of the prompts
+ * @throws MedreproError `interrupted` between steps when the device's user asked to stop; `input` when scores are NaN
+ */
+export function generate(
+  device: Device,
+  model: Model,
+  prompts: readonly ArrayLike<number>[],
+  options: GenerationOptions,
+  hooks: GenerationHooks = {},
+): Generated[] {
+  const { maxNewTokens, compute, cacheTokens = CACHE_TOKENS } = options;
+  if (prompts.length === 0) return [];
+  if (prompts.some((ids) => ids.length === 0)) throw new RangeError('generate: an empty prompt');
+  const longest = prompts.reduce((most, ids) => Math.max(most, ids.length), 0);
+  const slotSize = longest + maxNewTokens;
+  const slots = Math.max(1, Math.min(prompts.length, Math.floor(cacheTokens / slotSize)));
+  model.decoder.prepare(slotSize, { beyondConfig: true });
+  return device.scope(() => {
+    const cache = new KvCache(device, model.config, compute, slots, slotSize);
+    const rows = prompts.map((_, index) => new Row(index, options, prompts));
+    const free = Array.from({ length: slots }, (_, i) => slots - 1 - i);
+    let waiting = 0;
+    let running: Row[] = [];
+
+    /** Runs some tokens and gives every row its next one. */
+    const advance = (sequences: readonly (NewTokens & { readonly row: Row })[]): void => {
+      device.scope(() => {
+        const logits = nextTokenLogits(device, model, cache, sequences, compute);
+        const chosen = choose(device, logits, sequences, options);
+        for (const [i, { row, slot }] of sequences.entries()) {
+          row.slot = slot;
+          row.take(chosen[i]!);
+          hooks.onToken?.(row.index, chosen[i]!);
+        }
+      });
+      for (const { row, slot } of sequences) {
+        if (row.finish === null) continue;
+        cache.clear(slot);
+        free.push(slot);
+        hooks.onRow?.(row.index, row.result());
+      }
+    };
+
+    while (waiting < rows.length || running.length > 0) {
+      device.checkCancelled();
+      // prompts first, as many as have a place and make one pass
+      const started: (NewTokens & { row: Row })[] = [];
+      for (let tokens = 0; waiting < rows.length && free.length > 0; waiting++) {
+        const ids = prompts[waiting]!;
+        tokens += ids.length;
+        if (started.length > 0 && tokens > PREFILL_TOKENS) break;
+        started.push({ slot: free.pop()!, ids, row: rows[waiting]! });
+      }
+      if (started.length > 0) {
+        advance(started);
+        running.push(...started.map(({ row }) => row));
+      } else {
+        advance(running.map((row) => ({ slot: row.slot, ids: [row.ids.at(-1)!], row })));
+      }
+      running = running.filter((row) => row.finish === null);
+    }
+    return rows.map((row) => row.result());
+  });
+}
+
+/** fp32 logits [sequences, vocab] after the last new token of each sequence. */
+export function nextTokenLogits(
+  device: Device,
+  model: Model,
+  cache: KvCache,
+  sequences: readonly NewTokens[],
+  compute: Compute,
+): Tensor {
+  const tape = new Tape(device, false);
+  const { pack, cache: attention } = cache.extend(sequences);
+  let end = -1;
+  const ends = Int32Array.from(sequences, ({ ids }) => (end += ids.length));
+  const last = device.fromArray(ends, [ends.length], 'i32');
+  const hidden = model.decoder.forward(tape, pack, last, {
+    compute,
+    checkpoint: false,
+    dropoutSeed: null,
+    cache: attention,
+  });
+  return linear(tape, compute, hidden, model.head, null, 'f32');
+}
+
+// --- internal ---
+
+/** One prompt on its way. */
+class Row {
+  readonly ids: number[] = [];
+  finish: Generated['finish'] | null = null;
+  slot = -1;
+  /** Null when scores are used as they are. */
+  readonly processor: ScoreProcessor | null;
+
+  constructor(
+    readonly index: number,
+    private readonly options: GenerationOptions,
+    prompts: readonly ArrayLike<number>[],
+  ) {
+    this.processor = ScoreProcessor.idle(options) ? null : new ScoreProcessor(options);
+    const prompt = prompts[index]!;
+    if (this.processor === null) return;
+    if (options.padding !== undefined) {
+      const { tokenId, batchSize } = options.padding;
+      const first = Math.floor(index / batchSize) * batchSize;
+      const batch = prompts.slice(first, first + batchSize);
+      const width = batch.reduce((most, ids) => Math.max(most, ids.length), 0);
+      for (let i = prompt.length; i < width; i++) this.processor.push(tokenId);
+    }
+    for (let t = 0; t < prompt.length; t++) this.processor.push(prompt[t]!);
+  }
+
+  take(id: number): void {
+    this.ids.push(id);
+    this.processor?.push(id);
+    if (this.options.eosTokenIds.includes(id)) this.finish = 'eos';
+    else if (this.ids.length >= this.options.maxNewTokens) this.finish = 'length';
+  }
+
+  result(): Generated {
+    return { ids: this.ids, finish: this.finish ?? 'length' };
+  }
+}
+
+/** The next token of every sequence. */
+function choose(
+  device: Device,
+  logits: Tensor,
+  sequences: readonly { readonly row: Row }[],
+  options: GenerationOptions,
+): ArrayLike<number> {
+  const { sampling } = options;
+  if (sampling === null && ScoreProcessor.idle(options)) {
+    // a sum is NaN when any score is: the largest score alone would not tell
+    const sum = device.empty([1], 'f64');
+    device.ops.sum(logits.size, logits.address, sum.address);
+    if (Number.isNaN(device.readF64(sum)[0])) throw notANumber();
+    const best = device.empty([logits.rows], 'i32');
+    device.ops.argmaxRows(logits.rows, logits.cols, logits.address, logits.cols, best.address);
+    return device.readI32(best);
+  }
+  const all = device.readF32(logits);
+  const host = hostLibrary();
+  return sequences.map(({ row }, i) => {
+    const scores = all.subarray(i * logits.cols, (i + 1) * logits.cols);
+    if (scores.some(Number.isNaN)) throw notANumber();
+    row.processor?.apply(scores);
+    return sampling === null ? argmax(scores) : sample(scores, sampling, row.index, row.ids.length, (x) => host.exp(x));
+  });
+}
+
+const notANumber = (): MedreproError =>
+  new MedreproError('input', 'the scores of the next token are NaN', {
+    remedy: 'the weights hold NaN or overflow in this precision: try --precision fp32',
+  });

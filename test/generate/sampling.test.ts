@@ -1,0 +1,103 @@
+/** Temperature, top-k, top-p and the draw; penalties on small cases. */
+import { describe, expect, test } from 'bun:test';
+import { generate } from '../../src/generate/generate';
+import { ScoreProcessor } from '../../src/generate/processors';
+import { distribution, type Sampling, sample, uniform } from '../../src/generate/sampling';
+import { loadCase, onCpu, PLAIN } from '../engine/support';
+
+const ALL: Sampling = { temperature: 1, topK: null, topP: null, seed: 1 };
+const scores = Float32Array.of(1, 3, 2, 3, -1);
+const softmax = (values: readonly number[]): number[] => {
+  const weights = values.map(Math.exp);
+  const sum = weights.reduce((a, b) => a + b);
+  return weights.map((weight) => weight / sum);
+};
+const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toFixed(12)));
+
+describe('the distribution that is drawn from', () => {
+  test('softmax of scores over temperature, the most probable first', () => {
+    const { ids, probabilities } = distribution(scores, { ...ALL, temperature: 2 }, Math.exp);
+    expect(ids).toEqual([1, 3, 2, 0, 4]);
+    expect(rounded(probabilities)).toEqual(rounded(softmax([1.5, 1.5, 1, 0.5, -0.5])));
+  });
+  test('top-k keeps what ties with the last, as transformers does', () => {
+    expect(distribution(scores, { ...ALL, topK: 1 }, Math.exp).ids).toEqual([1, 3]);
+    expect(distribution(scores, { ...ALL, topK: 3 }, Math.exp).ids).toEqual([1, 3, 2]);
+  });
+  test('top-p keeps the least set that reaches it, at least one', () => {
+    const probabilities = [0.5, 0.3, 0.15, 0.05];
+    const logits = Float32Array.from(probabilities, Math.log);
+    const kept = (topP: number): number[] => distribution(logits, { ...ALL, topP }, Math.exp).ids;
+    expect([kept(0.01), kept(0.49), kept(0.6), kept(0.79), kept(0.85), kept(1)].map(({ length }) => length)).toEqual([
+      1, 1, 2, 2, 3, 4,
+    ]);
+  });
+  test('a token that a penalty forbade is never drawn', () => {
+    const forbidden = Float32Array.of(0, Number.NEGATIVE_INFINITY, 0);
+    expect(distribution(forbidden, ALL, Math.exp).ids).toEqual([0, 2]);
+  });
+});
+
+describe('the draw', () => {
+  test('is uniform in [0, 1) and another one for every row, token and seed', () => {
+    const draws = Array.from({ length: 4000 }, (_, i) => uniform(5, i % 40, Math.floor(i / 40)));
+    expect(new Set(draws).size).toBe(4000);
+    expect(Math.min(...draws)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...draws)).toBeLessThan(1);
+    const mean = draws.reduce((a, b) => a + b) / draws.length;
+    expect(Math.abs(mean - 0.5)).toBeLessThan(0.02);
+    expect(uniform(6, 0, 0)).not.toBe(uniform(5, 0, 0));
+  });
+  test('has the frequencies of the distribution', () => {
+    const counts = new Map<number, number>();
+    for (let i = 0; i < 5000; i++) {
+      const id = sample(scores, ALL, 0, i, Math.exp);
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    const { ids, probabilities } = distribution(scores, ALL, Math.exp);
+    ids.forEach((id, i) => {
+      const expected = probabilities[i]! * 5000;
+      expect(Math.abs((counts.get(id) ?? 0) - expected)).toBeLessThan(4 * Math.sqrt(expected));
+    });
+  });
+  test('a row does not depend on what runs with it, nor on threads', () => {
+    const options = {
+      compute: 'fp32',
+      maxNewTokens: 20,
+      eosTokenIds: [],
+      sampling: { temperature: 1, topK: 40, topP: 0.95, seed: 11 },
+      repetitionPenalty: 1.1,
+      noRepeatNgramSize: 0,
+    } as const;
+    const prompts = [[5, 6, 7], [9], [20, 21, 22, 23, 24]];
+    const run = (threads: number, cacheTokens: number): number[][] =>
+      onCpu(
+        (device) => {
+          const model = loadCase(device, 'causal-tied', PLAIN);
+          return generate(device, model, prompts, { ...options, cacheTokens }).map(({ ids }) => [...ids]);
+        },
+        { threads },
+      );
+    const together = run(2, 1000);
+    expect(run(1, 1)).toEqual(together);
+    expect(new Set(together.map(String)).size).toBe(3);
+  });
+});
+
+describe('penalties', () => {
+  const processed = (tokens: readonly number[], repetitionPenalty: number, noRepeatNgramSize: number): number[] => {
+    const processor = new ScoreProcessor({ repetitionPenalty, noRepeatNgramSize });
+    for (const token of tokens) processor.push(token);
+    const changed = Float32Array.of(2, -2, 4, 0);
+    processor.apply(changed);
+    return [...changed];
+  };
+  test('a token that occurred twice is penalised once', () => {
+    expect(processed([0, 1, 0], 2, 0)).toEqual([1, -4, 4, 0]);
+  });
+  test('a token that would complete an n-gram again has no score', () => {
+    expect(processed([0, 1, 2, 0, 1], 1, 3)).toEqual([2, -2, Number.NEGATIVE_INFINITY, 0]);
+    expect(processed([3, 3], 1, 1)).toEqual([2, -2, 4, Number.NEGATIVE_INFINITY]);
+    expect(processed([0, 1], 1, 3)).toEqual([2, -2, 4, 0]);
+  });
+});
