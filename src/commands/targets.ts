@@ -3,7 +3,8 @@
 import type { FlagDefs, Words } from '../cli/command';
 import type { Flags } from '../cli/flags';
 import { usageError } from '../errors';
-import { type DataOverride, ISAS, READINGS, type TargetRequest } from '../run/request';
+import { type DataOverride, ISAS, type TargetRequest } from '../run/request';
+import { READINGS } from '../spec/types';
 
 export const SCALES = ['auto', 'mini', 'full'] as const;
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;

@@ -15,7 +15,7 @@ const SHOWN = 60;
 
 export async function dataJob(request: unknown): Promise<JobResult> {
   const asked = request as DataRequest;
-  const targets = loadTargets(asked.targets, asked.all);
+  const targets = loadTargets(asked.targets, asked.all, asked.reading);
   const [target] = targets;
   if (target === undefined || targets.length > 1 || target.experiments.length > 1) {
     throw usageError('data shows one experiment', `name one, such as ${target?.paper.id}/${target?.experiments[0]}`);

@@ -14,7 +14,7 @@ import { chooseScale } from './scale';
 export async function planJob(request: unknown): Promise<JobResult> {
   const asked = request as RunRequest;
   const plans: ExperimentPlan[] = [];
-  for (const { paper, experiments } of loadTargets(asked.targets, asked.all)) {
+  for (const { paper, experiments } of loadTargets(asked.targets, asked.all, asked.reading)) {
     for (const id of experiments) {
       const { scale } = chooseScale(paper, id, asked);
       const requested = applyRequest(resolveExperiment(paper, id, scale), asked);

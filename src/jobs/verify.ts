@@ -21,7 +21,7 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
   const device = checkDevice(asked);
   if (device !== null) return device;
   const comparisons: Comparison[] = [];
-  for (const target of loadTargets(asked.targets, asked.all))
+  for (const target of loadTargets(asked.targets, asked.all, asked.reading))
     comparisons.push(await verifyTarget(target, asked, context));
   if (asked.junit !== null) {
     try {

@@ -6,6 +6,7 @@
  */
 
 import type { Isa } from '../native/device';
+import type { Reading } from '../spec/types';
 
 /** Flags common to `data`, `plan`, `run`, `verify`: what to run, on what, with which inputs. */
 export interface TargetRequest {
@@ -35,9 +36,6 @@ export interface TargetRequest {
 
 /** The CPU paths by name, slowest first (the order of `mr_isa`). */
 export const ISAS = ['portable', 'avx2', 'avx512', 'avx512bf16'] as const satisfies readonly Isa[];
-
-export const READINGS = ['as-written', 'as-released'] as const;
-export type Reading = (typeof READINGS)[number];
 
 /** `--data`: one file to split as the spec says, or given splits whose order is kept. */
 export type DataOverride =

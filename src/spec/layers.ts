@@ -2,7 +2,8 @@
  * Lays the blocks of a paper file over each other and remembers, for every value, which block set it.
  *
  * Rules a spec's author can rely on:
- * - later blocks win, field by field: defaults.both, defaults.<scale>, the experiment's both, the experiment's <scale>;
+ * - later blocks win, field by field: defaults.both, defaults.as-released, defaults.<scale>, then the same three of the
+ *   experiment; the as-released blocks count in that reading only;
  * - lists are replaced, never joined;
  * - an object whose `kind` changes is replaced as a whole, so a focal loss keeps nothing of the Dice loss below it;
  * - `section`, `released` and `assumed` describe values of their own block only.

@@ -9,17 +9,9 @@ import { type } from 'arktype';
 import { usageError } from '../errors';
 import { checkNotes, type Layer, layOver } from './layers';
 import { type Problem, suggest, throwProblems } from './problems';
-import {
-  type Architecture,
-  type Block,
-  type DatasetFacts,
-  type ModelFacts,
-  PaperFile,
-  paperJsonSchema,
-  Settings,
-} from './schema';
+import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, paperJsonSchema, Settings } from './schema';
 import { type Path, parseYaml, problemAt, problemsOf, type YamlSource } from './source';
-import type { Experiment, Scale } from './types';
+import type { Experiment, Reading, Scale } from './types';
 
 export type { Architecture, DatasetFacts, ModelFacts };
 
@@ -49,14 +41,19 @@ export interface Paper {
   readonly datasets: Readonly<Record<string, DatasetFacts>>;
   /** In the order of the file. */
   readonly experiments: readonly PaperExperiment[];
+  /** The readings the spec describes: `as-released` only where something is known of the released code. */
+  readonly readings: readonly Reading[];
+  /** The reading that `experiments` are of. */
+  readonly reading: Reading;
 }
 
 /**
  * Reads a paper file.
  *
- * @throws MedreproError `spec` with one line per problem.
+ * @param wanted the reading; null = as-released where the paper has one
+ * @throws MedreproError `spec` with one line per problem; `usage` when the paper has no such reading.
  */
-export function loadPaper(text: string, origin: FileOrigin): Paper {
+export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | null = null): Paper {
   const source = parseYaml(text, fileOf(origin));
   throwProblems(source.syntax, REMEDY);
   const file = PaperFile(source.value);
@@ -65,19 +62,35 @@ export function loadPaper(text: string, origin: FileOrigin): Paper {
     throw new Error('unreachable: arktype reported no problem');
   }
   const problems: Problem[] = [];
-  for (const layer of allLayers(file)) problems.push(...checkNotes(source, layer));
-  const experiments = Object.entries(file.experiments).map(([id, { title }]) => {
-    const scales: { [S in Scale]?: Experiment } = {};
-    for (const scale of SCALES) {
-      const resolved = resolve(file, id, scale, source);
-      if (resolved === null) continue;
-      if (Array.isArray(resolved)) problems.push(...resolved);
-      else scales[scale] = resolved as Experiment;
-    }
-    return { id, title, scales };
-  });
-  if (experiments.length === 0) problems.push(problemAt(source, ['experiments'], 'must hold at least one experiment'));
+  const described = describedExperiments(file);
+  const layers = [...layersIn(file.defaults, ['defaults']), ...described.flatMap((one) => layersIn(one, one.path))];
+  for (const layer of layers) problems.push(...checkNotes(source, layer));
+  const ids = described.map(({ id }) => id);
+  for (const { id, path } of described.filter((one, i) => ids.indexOf(one.id) < i)) {
+    problems.push(problemAt(source, path, 'must have an id of its own', { actual: `'${id}'` }));
+  }
+  const released = layers.some(({ path }) => path.at(-1) === 'as-released');
+  const readings: readonly Reading[] = released ? ['as-written', 'as-released'] : ['as-written'];
+  // every reading must be complete, whichever is asked for
+  const byReading = readings.map((reading) =>
+    described.map((one): PaperExperiment => {
+      const scales: { [S in Scale]?: Experiment } = {};
+      for (const scale of SCALES) {
+        const resolved = resolve(file, one, scale, reading, source);
+        if (resolved === null) continue;
+        if (Array.isArray(resolved)) problems.push(...resolved);
+        else scales[scale] = resolved as Experiment;
+      }
+      return { id: one.id, title: one.title, scales };
+    }),
+  );
+  if (described.length === 0) problems.push(problemAt(source, ['experiments'], 'must hold at least one experiment'));
   throwProblems(distinct(problems), REMEDY);
+  const reading = wanted ?? readings.at(-1)!;
+  const experiments = byReading[readings.indexOf(reading)];
+  if (experiments === undefined) {
+    throw usageError(`${file.id} has no ${reading} reading: nothing is known of its code`, 'leave --reading out');
+  }
   return {
     id: file.id,
     title: file.title,
@@ -89,6 +102,8 @@ export function loadPaper(text: string, origin: FileOrigin): Paper {
     models: file.models ?? {},
     datasets: file.datasets ?? {},
     experiments,
+    readings,
+    reading,
   };
 }
 
@@ -129,32 +144,59 @@ export const SCALES = ['full', 'mini'] as const satisfies readonly Scale[];
 const REMEDY =
   'compare with papers/abjadmed.yaml, or let your editor check the file against papers/schema/paper.schema.json';
 
-/** The blocks that apply to one experiment at one scale, lowest first; null when nothing describes that scale. */
-function layersOf(file: PaperFile, id: string, scale: Scale): Layer[] | null {
-  const experiment = file.experiments[id];
-  if (file.defaults[scale] === undefined && experiment?.[scale] === undefined) return null;
-  const candidates: [Path, Block | undefined][] = [
-    [['defaults', 'both'], file.defaults.both],
-    [['defaults', scale], file.defaults[scale]],
-    [['experiments', id, 'both'], experiment?.both],
-    [['experiments', id, scale], experiment?.[scale]],
-  ];
-  return candidates.flatMap(([path, block]) => (block === undefined ? [] : [{ path, block }]));
+/** An experiment as the file has it: listed by name, or a level of the matrix. */
+interface Described extends BlocksOf {
+  readonly id: string;
+  readonly title: string;
+  readonly path: Path;
 }
 
-function allLayers(file: PaperFile): Layer[] {
-  const blocks = (path: Path, of: PaperFile['defaults']): Layer[] =>
-    (['both', ...SCALES] as const).flatMap((name) => {
-      const block = of[name];
-      return block === undefined ? [] : [{ path: [...path, name], block }];
-    });
-  const experiments = Object.entries(file.experiments).flatMap(([id, of]) => blocks(['experiments', id], of));
-  return [...blocks(['defaults'], file.defaults), ...experiments];
+type BlocksOf = PaperFile['defaults'];
+
+function describedExperiments(file: PaperFile): Described[] {
+  const listed = Object.entries(file.experiments).map(
+    ([id, of]): Described => ({ id, path: ['experiments', id], ...of }),
+  );
+  const levels = Object.entries(file.matrix ?? {}).flatMap(([factor, { title, levels: all }]) =>
+    Object.entries(all).map(
+      ([level, of]): Described => ({
+        ...of,
+        id: `${factor}-${level}`,
+        title: of.title ?? `${title}: ${level}`,
+        path: ['matrix', factor, 'levels', level],
+      }),
+    ),
+  );
+  return [...listed, ...levels];
+}
+
+/** The blocks that apply to one experiment at one scale, lowest first; null when nothing describes that scale. */
+function layersOf(file: PaperFile, experiment: Described, scale: Scale, reading: Reading): Layer[] | null {
+  if (file.defaults[scale] === undefined && experiment[scale] === undefined) return null;
+  const keys = reading === 'as-released' ? (['both', 'as-released', scale] as const) : (['both', scale] as const);
+  return [...layersIn(file.defaults, ['defaults'], keys), ...layersIn(experiment, experiment.path, keys)];
+}
+
+function layersIn(
+  blocks: BlocksOf,
+  path: Path,
+  keys: readonly (keyof BlocksOf)[] = ['both', 'as-released', ...SCALES],
+): Layer[] {
+  return keys.flatMap((key) => {
+    const block = blocks[key];
+    return block === undefined ? [] : [{ path: [...path, key], block }];
+  });
 }
 
 /** The experiment, or what is wrong with it, or null when the file does not describe this scale. */
-function resolve(file: PaperFile, id: string, scale: Scale, source: YamlSource): Experiment | Problem[] | null {
-  const layers = layersOf(file, id, scale);
+function resolve(
+  file: PaperFile,
+  described: Described,
+  scale: Scale,
+  reading: Reading,
+  source: YamlSource,
+): Experiment | Problem[] | null {
+  const layers = layersOf(file, described, scale, reading);
   if (layers === null) return null;
   const { settings: merged, origin, marks } = layOver(layers);
   const settings = Settings({ unmeasured: null, ...merged });
@@ -162,15 +204,15 @@ function resolve(file: PaperFile, id: string, scale: Scale, source: YamlSource):
     return problemsOf(settings, source, Settings.toJsonSchema(), (path) => {
       const dotted = path.join('.');
       const [, layer] = [...origin].find(([known]) => known === dotted || known.startsWith(`${dotted}.`)) ?? [];
-      return layer === undefined ? ['experiments', id, scale, ...path] : [...layer.path, ...path];
+      return layer === undefined ? [...described.path, scale, ...path] : [...layer.path, ...path];
     });
   }
   const { model, unmeasured, ...rest } = settings;
   return {
     paper: file.id,
-    id,
+    id: described.id,
     scale,
-    title: file.experiments[id]?.title ?? id,
+    title: described.title,
     unmeasured,
     task: file.task,
     model: { id: model, revision: file.models?.[model]?.revision ?? null },

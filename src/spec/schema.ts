@@ -166,7 +166,13 @@ export type DatasetFacts = typeof DatasetFacts.infer;
 
 // --- the file ---
 
-const Blocks = { 'both?': Block, 'full?': Block, 'mini?': Block } as const;
+const Blocks = {
+  'both?': Block,
+  /** What the released code and logs did, where that differs: laid over `both` in the as-released reading only. */
+  'as-released?': Block,
+  'full?': Block,
+  'mini?': Block,
+} as const;
 
 /** A whole paper file. */
 export const PaperFile = type({
@@ -181,6 +187,11 @@ export const PaperFile = type({
   'datasets?': type({ '[string]': DatasetFacts }),
   defaults: Blocks,
   experiments: { '[string]': { title: 'string >= 1', ...Blocks } },
+  /**
+   * Experiments that change one factor of the defaults at a time: `warmup` with the level `'200'` is the experiment
+   * `warmup-200`. The level that the defaults already are is not listed.
+   */
+  'matrix?': { '[string]': { title: 'string >= 1', levels: { '[string]': { 'title?': 'string >= 1', ...Blocks } } } },
 }).onDeepUndeclaredKey('reject');
 export type PaperFile = typeof PaperFile.infer;
 

@@ -7,6 +7,7 @@ import { listAssets, readAssetText } from '../assets';
 import { inputError, usageError } from '../errors';
 import { loadPaper, type Paper, resolveExperiment, SCALES } from './load';
 import { suggest } from './problems';
+import type { Reading } from './types';
 
 export interface Target {
   readonly paper: Paper;
@@ -21,10 +22,10 @@ export function embeddedPapers(): string[] {
   return listAssets('papers/').flatMap((name) => /^papers\/([^/]+)\.yaml$/.exec(name)?.[1] ?? []);
 }
 
-/** An embedded paper by id. */
-export function loadEmbedded(id: string): Paper {
+/** An embedded paper by id; a reading of null is as-released where the paper has one. */
+export function loadEmbedded(id: string, reading: Reading | null = null): Paper {
   const name = `papers/${id}.yaml`;
-  return loadPaper(readAssetText(name), { kind: 'embedded', name });
+  return loadPaper(readAssetText(name), { kind: 'embedded', name }, reading);
 }
 
 /**
@@ -33,11 +34,14 @@ export function loadEmbedded(id: string): Paper {
  * @throws MedreproError `usage` for an unknown paper or experiment, `input` for a file that cannot be read, `spec` for a
  * file that is not a paper.
  */
-export function loadTarget(target: string): Target {
+export function loadTarget(target: string, reading: Reading | null = null): Target {
   const asFile = /^(.*\.ya?ml)(?:\/([^/]*))?$/i.exec(target);
   const [paper, experiment] = asFile
-    ? [loadFile(asFile[1] ?? ''), asFile[2]]
-    : [loadEmbeddedOrSuggest(target), target.includes('/') ? target.slice(target.indexOf('/') + 1) : undefined];
+    ? [loadFile(asFile[1] ?? '', reading), asFile[2]]
+    : [
+        loadEmbeddedOrSuggest(target, reading),
+        target.includes('/') ? target.slice(target.indexOf('/') + 1) : undefined,
+      ];
   const ids = paper.experiments.map(({ id }) => id);
   if (experiment === undefined) return { paper, experiments: ids, whole: true };
   if (!ids.includes(experiment)) resolveExperiment(paper, experiment, SCALES[0]);
@@ -45,8 +49,8 @@ export function loadTarget(target: string): Target {
 }
 
 /** Every target, or with `all` every embedded paper; a paper named twice is loaded once and its experiments joined. */
-export function loadTargets(targets: readonly string[], all: boolean): Target[] {
-  const loaded = (all ? embeddedPapers() : targets).map(loadTarget);
+export function loadTargets(targets: readonly string[], all: boolean, reading: Reading | null = null): Target[] {
+  const loaded = (all ? embeddedPapers() : targets).map((target) => loadTarget(target, reading));
   const merged: Target[] = [];
   for (const target of loaded) {
     const index = merged.findIndex(({ paper }) => paper.id === target.paper.id && sameFile(paper, target.paper));
@@ -64,10 +68,10 @@ export function loadTargets(targets: readonly string[], all: boolean): Target[] 
 
 // --- internal ---
 
-function loadEmbeddedOrSuggest(target: string): Paper {
+function loadEmbeddedOrSuggest(target: string, reading: Reading | null): Paper {
   const id = target.split('/')[0] ?? '';
   const papers = embeddedPapers();
-  if (papers.includes(id)) return loadEmbedded(id);
+  if (papers.includes(id)) return loadEmbedded(id, reading);
   const near = suggest(id, papers);
   throw usageError(
     `there is no paper '${id}'`,
@@ -75,14 +79,14 @@ function loadEmbeddedOrSuggest(target: string): Paper {
   );
 }
 
-function loadFile(path: string): Paper {
+function loadFile(path: string, reading: Reading | null): Paper {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     throw inputError(`${path}: the spec file cannot be read`, { cause, remedy: 'check the path' });
   }
-  return loadPaper(text, { kind: 'file', path });
+  return loadPaper(text, { kind: 'file', path }, reading);
 }
 
 function sameFile(a: Paper, b: Paper): boolean {

@@ -8,6 +8,10 @@ export type Mark = 'as-written' | 'as-released' | 'assumed';
 
 export type Scale = 'mini' | 'full';
 
+/** What the paper's text says, or what its released code and logs did. */
+export const READINGS = ['as-written', 'as-released'] as const;
+export type Reading = (typeof READINGS)[number];
+
 /** Weights and tokeniser: an embedded miniature, a folder, or (full scale) a hub repository. */
 export interface ModelSource {
   /** `mini/base-large` (embedded), `hub:Qwen/Qwen3-8B`, or a folder. */
