@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import { Device } from '../../src/native/device';
-import { configJson, type DecoderConfig } from '../../src/nn/config';
+import { type DecoderConfig, decoderConfig } from '../../src/nn/config';
+import { configJson } from '../../src/nn/config-file';
 import { asBf16, initialise } from '../../src/nn/initialise';
 import { loadModel, type Model } from '../../src/nn/model';
 import { writeSafetensors } from '../../src/nn/safetensors';
@@ -59,7 +60,7 @@ function configOf(
   { hiddenSize, layers, heads, kvHeads, intermediateSize }: Recipe,
   tokenizer: Tokenizer,
 ): DecoderConfig {
-  return {
+  return decoderConfig('qwen3', {
     vocabSize: tokenizer.vocabSize,
     hiddenSize,
     layers,
@@ -73,8 +74,8 @@ function configOf(
     tieWordEmbeddings: true,
     labels: 0,
     padTokenId: tokenizer.padId,
-    eosTokenId: tokenizer.eosId,
-  };
+    eosTokenIds: tokenizer.eosId === null ? [] : [tokenizer.eosId],
+  });
 }
 
 const trainingOf = (steps: number): Training => ({

@@ -2,7 +2,7 @@
 import type { Compute } from '../autograd/ops/linear';
 import type { Isa } from '../native/device';
 import { Device, hostLibrary } from '../native/device';
-import type { DecoderConfig } from '../nn/config';
+import { type DecoderConfig, type DecoderSizes, decoderConfig } from '../nn/config';
 import { initialise } from '../nn/initialise';
 import { loadModel } from '../nn/model';
 import type { Training } from '../spec/types';
@@ -15,23 +15,24 @@ export interface TrainShape {
   readonly batch: number;
 }
 
-const shape = (fields: Partial<DecoderConfig>): DecoderConfig => ({
-  vocabSize: 8192,
-  hiddenSize: 256,
-  layers: 6,
-  heads: 8,
-  kvHeads: 4,
-  headDim: 32,
-  intermediateSize: 688,
-  rmsNormEpsilon: 1e-6,
-  ropeTheta: 1e6,
-  maxPositions: 4096,
-  tieWordEmbeddings: true,
-  labels: 0,
-  padTokenId: null,
-  eosTokenId: null,
-  ...fields,
-});
+const shape = (sizes: Partial<DecoderSizes>): DecoderConfig =>
+  decoderConfig('qwen3', {
+    vocabSize: 8192,
+    hiddenSize: 256,
+    layers: 6,
+    heads: 8,
+    kvHeads: 4,
+    headDim: 32,
+    intermediateSize: 688,
+    rmsNormEpsilon: 1e-6,
+    ropeTheta: 1e6,
+    maxPositions: 4096,
+    tieWordEmbeddings: true,
+    labels: 0,
+    padTokenId: null,
+    eosTokenIds: [],
+    ...sizes,
+  });
 
 /** Shapes by name: `mini` and that of Qwen3-0.6B. */
 export const TRAIN_SHAPES: Readonly<Record<string, TrainShape>> = {

@@ -1,12 +1,37 @@
 /**
- * `config.json` of a Hugging Face checkpoint, as far as it decides the mathematics. A field that would change the result and
- * is not implemented is refused; fields that change nothing are ignored.
+ * A decoder described by what it computes. A family (Llama, Qwen2, Qwen3, Gemma 3) is a set of these features, so that there
+ * is one decoder and no class per family; `config-file.ts` reads them from a checkpoint's `config.json`.
  */
-import { type } from 'arktype';
-import { inputError } from '../errors';
+import type { BlockLinear } from './decoder';
 
-/** Everything the decoder needs; names as in transformers. */
-export interface DecoderConfig {
+export const FAMILIES = ['llama', 'qwen2', 'qwen3', 'gemma3'] as const;
+export type Family = (typeof FAMILIES)[number];
+
+/** Which keys a layer's queries see: all before them, or those at a distance below `window`. */
+export type LayerKind = 'full' | 'sliding';
+
+/** How rotary frequencies are changed for contexts longer than those of pre-training; names as in transformers. */
+export type RopeScaling =
+  /** Every frequency divided by `factor`. */
+  | { readonly kind: 'linear'; readonly factor: number }
+  /** Llama 3.1: long wavelengths divided by `factor`, short ones kept, those between blended. */
+  | {
+      readonly kind: 'llama3';
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      /** Positions the model was pre-trained on. */
+      readonly originalPositions: number;
+    };
+
+/** Rotary embedding of the layers of one kind. */
+export interface RopeOptions {
+  readonly theta: number;
+  readonly scaling: RopeScaling | null;
+}
+
+/** Sizes and tokens: what every family has. */
+export interface DecoderSizes {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
@@ -15,122 +40,99 @@ export interface DecoderConfig {
   readonly headDim: number;
   readonly intermediateSize: number;
   readonly rmsNormEpsilon: number;
-  readonly ropeTheta: number;
   readonly maxPositions: number;
   readonly tieWordEmbeddings: boolean;
   /** Classes of a sequence classifier, 0 for a causal LM. */
   readonly labels: number;
   readonly padTokenId: number | null;
-  readonly eosTokenId: number | null;
+  /** Tokens that end a text; the first is *the* eos token of a single-eos model. */
+  readonly eosTokenIds: readonly number[];
 }
 
-const positive = 'number.integer > 0';
+/** What families differ in. */
+export interface DecoderFeatures {
+  /** Linears that add a bias. */
+  readonly biases: readonly BlockLinear[];
+  /** RMSNorm of each head's queries and keys, before the rotation. */
+  readonly qkNorm: boolean;
+  /** Norms multiply by 1 + w, in fp32 before the rounding to storage, instead of by w after it. */
+  readonly normOffset: boolean;
+  /** Of the MLP's gate. `gelu-tanh` is transformers' `gelu_pytorch_tanh`. */
+  readonly activation: 'silu' | 'gelu-tanh';
+  /** Norms also on what attention and MLP give, before it joins the residual stream. */
+  readonly sandwichNorms: boolean;
+  /** Factor on the embeddings, before its rounding to the dtype that is computed in; null for none. */
+  readonly embeddingScale: number | null;
+  /** Factor on the attention scores. */
+  readonly attentionScale: number;
+  /** Kinds of the first layers; the rest repeat them ({@link layerKind}). */
+  readonly layerPattern: readonly LayerKind[];
+  /** Keys a query of a sliding layer sees, itself included; null without such layers. */
+  readonly window: number | null;
+  readonly rope: Readonly<Record<LayerKind, RopeOptions>>;
+}
 
-const Rope = type({ 'rope_theta?': 'number > 0', 'rope_type?': 'string', 'type?': 'string', 'factor?': 'number' });
+/** Everything the decoder needs. */
+export interface DecoderConfig extends DecoderSizes, DecoderFeatures {
+  readonly family: Family;
+}
 
-const ConfigFile = type({
-  model_type: "'qwen3'",
-  'architectures?': 'string[] | null',
-  vocab_size: positive,
-  hidden_size: positive,
-  num_hidden_layers: positive,
-  num_attention_heads: positive,
-  num_key_value_heads: positive,
-  head_dim: positive,
-  intermediate_size: positive,
-  rms_norm_eps: 'number > 0',
-  max_position_embeddings: positive,
-  'rope_theta?': 'number > 0',
-  'rope_scaling?': Rope.or('null'),
-  'rope_parameters?': Rope.or('null'),
-  'tie_word_embeddings?': 'boolean',
-  'hidden_act?': "'silu'",
-  'attention_bias?': 'false',
-  'use_sliding_window?': 'false',
-  'layer_types?': "'full_attention'[] | null",
-  'quantization_config?': 'null',
-  'attention_dropout?': '0',
-  'id2label?': 'object | null',
-  'num_labels?': 'number.integer',
-  'pad_token_id?': 'number.integer | null',
-  'eos_token_id?': 'number.integer | number.integer[] | null',
-});
+/** Base of the rotary frequencies where a family's config does not say another. */
+export const DEFAULT_ROPE_THETA = 10_000;
 
 /**
- * @param text the file's content
- * @param file its name, for messages
- * @throws MedreproError `input` naming every field that is missing, wrong or not implemented.
+ * A decoder of a family: its sizes, and what differs from the family's usual features. `ropeTheta` is the base of the
+ * rotary frequencies of the (full-attention) layers.
  */
-export function parseConfig(text: string, file: string): DecoderConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw inputError(`${file} is not JSON: ${(error as Error).message}`, { where: { file } });
-  }
-  const config = ConfigFile(json);
-  if (config instanceof type.errors) {
-    // two problems of one field come as a list over several lines
-    const problems = config.map(({ message }) => message.replace(/\s+/g, ' '));
-    throw inputError(`${file}: ${problems.join('; ')}`, {
-      where: { file },
-      remedy:
-        'only plain Qwen3 checkpoints run in this version: no biases, sliding windows, rope scaling, quantised weights',
-    });
-  }
-  // transformers 5 writes rope_parameters; 4 wrote rope_theta and rope_scaling
-  for (const rope of [config.rope_parameters, config.rope_scaling]) {
-    const kind = rope?.rope_type ?? rope?.type ?? 'default';
-    if (kind !== 'default') throw inputError(`${file}: rope type ${JSON.stringify(kind)} is not implemented`);
-  }
-  const ropeTheta = config.rope_parameters?.rope_theta ?? config.rope_theta;
-  if (ropeTheta === undefined) throw inputError(`${file}: neither rope_theta nor rope_parameters.rope_theta is given`);
-  if (config.num_attention_heads % config.num_key_value_heads !== 0) {
-    throw inputError(`${file}: num_attention_heads is not a multiple of num_key_value_heads`);
-  }
-  if (config.head_dim % 2 !== 0) throw inputError(`${file}: head_dim ${config.head_dim} is odd`);
-  const classifier = config.architectures?.some((name) => name.endsWith('ForSequenceClassification')) ?? false;
-  const eos = config.eos_token_id;
-  return {
-    vocabSize: config.vocab_size,
-    hiddenSize: config.hidden_size,
-    layers: config.num_hidden_layers,
-    heads: config.num_attention_heads,
-    kvHeads: config.num_key_value_heads,
-    headDim: config.head_dim,
-    intermediateSize: config.intermediate_size,
-    rmsNormEpsilon: config.rms_norm_eps,
-    ropeTheta,
-    maxPositions: config.max_position_embeddings,
-    tieWordEmbeddings: config.tie_word_embeddings ?? false,
-    labels: classifier ? (config.num_labels ?? Object.keys(config.id2label ?? { 0: '', 1: '' }).length) : 0,
-    padTokenId: config.pad_token_id ?? null,
-    eosTokenId: (Array.isArray(eos) ? eos[0] : eos) ?? null,
+export function decoderConfig(
+  family: Family,
+  { ropeTheta, ...sizes }: DecoderSizes & { readonly ropeTheta: number },
+  features: Partial<DecoderFeatures> = {},
+): DecoderConfig {
+  const rope = { theta: ropeTheta, scaling: null };
+  const plain: DecoderFeatures = {
+    biases: [],
+    qkNorm: false,
+    normOffset: false,
+    activation: 'silu',
+    sandwichNorms: false,
+    embeddingScale: null,
+    attentionScale: 1 / Math.sqrt(sizes.headDim),
+    layerPattern: ['full'],
+    window: null,
+    rope: { full: rope, sliding: rope },
   };
+  return { family, ...sizes, ...plain, ...FAMILY_FEATURES[family](sizes), ...features };
 }
 
-/** `config.json` as transformers would write it for this model. */
-export function configJson(config: DecoderConfig, dtype: 'bfloat16' | 'float32'): string {
-  const fields = {
-    architectures: [config.labels > 0 ? 'Qwen3ForSequenceClassification' : 'Qwen3ForCausalLM'],
-    attention_bias: false,
-    attention_dropout: 0,
-    dtype,
-    eos_token_id: config.eosTokenId,
-    head_dim: config.headDim,
-    hidden_act: 'silu',
-    hidden_size: config.hiddenSize,
-    intermediate_size: config.intermediateSize,
-    max_position_embeddings: config.maxPositions,
-    model_type: 'qwen3',
-    num_attention_heads: config.heads,
-    num_hidden_layers: config.layers,
-    num_key_value_heads: config.kvHeads,
-    pad_token_id: config.padTokenId,
-    rms_norm_eps: config.rmsNormEpsilon,
-    rope_theta: config.ropeTheta,
-    tie_word_embeddings: config.tieWordEmbeddings,
-    vocab_size: config.vocabSize,
-  };
-  return `${JSON.stringify(fields, null, 2)}\n`;
+/** Kind of layer `index`, from 0. */
+export function layerKind({ layerPattern }: DecoderConfig, index: number): LayerKind {
+  return layerPattern[index % layerPattern.length]!;
 }
+
+/** The shortest pattern whose repetition gives `kinds`, so that equal models have equal configurations. */
+export function shortestPattern(kinds: readonly LayerKind[]): LayerKind[] {
+  // Knuth, Morris and Pratt: border[i] = length of the longest proper prefix of kinds[0..i] that also ends it
+  const border = [0];
+  for (let i = 1; i < kinds.length; i++) {
+    let length = border[i - 1]!;
+    while (length > 0 && kinds[i] !== kinds[length]) length = border[length - 1]!;
+    border.push(kinds[i] === kinds[length] ? length + 1 : 0);
+  }
+  return kinds.slice(0, kinds.length - border[kinds.length - 1]!);
+}
+
+// --- internal ---
+
+const FAMILY_FEATURES: Readonly<Record<Family, (sizes: DecoderSizes) => Partial<DecoderFeatures>>> = {
+  llama: () => ({}),
+  qwen2: () => ({ biases: ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] }),
+  qwen3: () => ({ qkNorm: true }),
+  gemma3: ({ hiddenSize }) => ({
+    qkNorm: true,
+    normOffset: true,
+    activation: 'gelu-tanh',
+    sandwichNorms: true,
+    embeddingScale: Math.sqrt(hiddenSize),
+  }),
+};

@@ -1,26 +1,27 @@
 /**
- * The Qwen3 decoder (Qwen Team 2025; transformers' modeling_qwen3.py) on packed sequences.
+ * The decoder of the Llama, Qwen2, Qwen3 and Gemma 3 families (transformers' modeling_llama.py, modeling_qwen2.py,
+ * modeling_qwen3.py, modeling_gemma3.py) on packed sequences; parts in brackets are there when the configuration says so.
  *
- *   x = embedding[ids]                                       // (T, C)
+ *   x = embedding[ids] [* sqrt(C)]                           // (T, C)
  *   per block:
- *     h = rmsNorm(x);  q, k, v = h Wq^T, h Wk^T, h Wv^T      // (T, H*D), (T, KV*D), (T, KV*D)
- *     q, k = rope(rmsNorm per head)
- *     x = x + attention(q, k, v) Wo^T
- *     h = rmsNorm(x);  x = x + (silu(h Wg^T) * h Wu^T) Wd^T
+ *     h = rmsNorm(x);  q, k, v = h Wq^T, h Wk^T, h Wv^T [+ b]  // (T, H*D), (T, KV*D), (T, KV*D)
+ *     q, k = rope([rmsNorm per head] q, k)
+ *     x = x + [rmsNorm](attention(q, k, v) Wo^T)
+ *     h = rmsNorm(x);  x = x + [rmsNorm]((act(h Wg^T) * h Wu^T) Wd^T)
  *   hidden = rmsNorm(x)
  */
 import { type AttentionShape, attention } from '../autograd/ops/attention';
-import { add, embedding, gatherRows, swiglu } from '../autograd/ops/elementwise';
+import { add, embedding, gatherRows, scale, swiglu } from '../autograd/ops/elementwise';
 import { activationDtype, type Compute, linear, type Seed, type Weight } from '../autograd/ops/linear';
 import { rmsNorm } from '../autograd/ops/norm';
-import { rope } from '../autograd/ops/rope';
+import { type Rotation, rope } from '../autograd/ops/rope';
 import type { Tape } from '../autograd/tape';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import type { DecoderConfig } from './config';
+import { type DecoderConfig, type LayerKind, layerKind, type RopeOptions } from './config';
 import type { LoraModule } from './lora';
-import { rotationTables } from './weights';
+import { rotationTables } from './rope';
 
 /** The linears of a block, in the order they run. */
 export const BLOCK_LINEARS = [
@@ -53,19 +54,51 @@ export function linearShapes({
   };
 }
 
+/** Norms of a block that the configuration asks for, with their tensors' names and sizes, in transformers' order. */
+export function blockNorms({ qkNorm, sandwichNorms, hiddenSize, headDim }: DecoderConfig): BlockNormShape[] {
+  const at = (role: BlockNorm, name: string, size = hiddenSize): BlockNormShape => ({ role, name, size });
+  const heads = qkNorm ? [at('qNorm', 'self_attn.q_norm', headDim), at('kNorm', 'self_attn.k_norm', headDim)] : [];
+  // where there is no norm on attention's output, the one before the MLP has its name
+  const around = sandwichNorms
+    ? [
+        at('attentionOutputNorm', 'post_attention_layernorm'),
+        at('mlpInputNorm', 'pre_feedforward_layernorm'),
+        at('mlpOutputNorm', 'post_feedforward_layernorm'),
+      ]
+    : [at('mlpInputNorm', 'post_attention_layernorm')];
+  return [at('inputNorm', 'input_layernorm'), ...around, ...heads];
+}
+
+export interface BlockNormShape {
+  readonly role: BlockNorm;
+  readonly name: string;
+  readonly size: number;
+}
+
 export interface Linear {
   /** `model.layers.3.self_attn.q_proj` */
   readonly name: string;
   readonly weight: Weight;
+  /** [out] fp32; null without one. */
+  readonly bias: Tensor | null;
   /** The low-rank update, when this linear is adapted. */
   lora: LoraModule | null;
 }
 
-export interface Block {
+export interface BlockNorms {
   readonly inputNorm: Tensor;
-  readonly postAttentionNorm: Tensor;
-  readonly qNorm: Tensor;
-  readonly kNorm: Tensor;
+  readonly qNorm: Tensor | null;
+  readonly kNorm: Tensor | null;
+  /** On what attention gives, before it joins the residual stream. */
+  readonly attentionOutputNorm: Tensor | null;
+  readonly mlpInputNorm: Tensor;
+  /** On what the MLP gives, before it joins the residual stream. */
+  readonly mlpOutputNorm: Tensor | null;
+}
+export type BlockNorm = keyof BlockNorms;
+
+/** Weights of one block; a norm that the family does not have is null. */
+export interface Block extends BlockNorms {
   readonly linears: Readonly<Record<BlockLinear, Linear>>;
 }
 
@@ -101,10 +134,18 @@ export interface ForwardOptions {
   readonly dropoutSeed: ((module: number) => Seed) | null;
   /** Earlier tokens of the pack's sequences; none by default. Only for a tape that does not record. */
   readonly cache?: AttentionCache;
+  /**
+   * Shown what transformers calls `hidden_states[index]`: the embeddings (0), each block's output, and at last the normed
+   * hidden states, each valid during the call. For tests and tools; the result does not depend on it.
+   */
+  readonly onHidden?: (index: number, hidden: Tensor) => void;
 }
 
+type Tables = Pick<Rotation, 'cos' | 'sin'>;
+
 export class Decoder {
-  private rotation: { cos: Tensor; sin: Tensor } | null = null;
+  /** Rotary tables of each kind of layer; one pair where all turn alike. */
+  private rotation: Readonly<Record<LayerKind, Tables>> | null = null;
   private rotationLength = 0;
 
   constructor(
@@ -112,7 +153,7 @@ export class Decoder {
     readonly config: DecoderConfig,
     readonly embedTokens: Tensor,
     readonly blocks: readonly Block[],
-    readonly norm: Tensor,
+    readonly finalNorm: Tensor,
   ) {}
 
   /** Every linear of every block, in order. */
@@ -126,19 +167,25 @@ export class Decoder {
    * @throws MedreproError `input` when the model has no such positions.
    */
   prepare(positions: number, { beyondConfig = false } = {}): void {
-    const { headDim, ropeTheta, maxPositions } = this.config;
+    const { headDim, maxPositions, rope } = this.config;
     if (positions > maxPositions && !beyondConfig) {
       throw inputError(`the longest row has ${positions} tokens, and the model has ${maxPositions} positions`, {
         remedy: 'set data.maxLength in the spec to what the model has',
       });
     }
     if (positions <= this.rotationLength) return;
-    this.rotation?.cos.release();
-    this.rotation?.sin.release();
-    this.device.scope(() => {
-      const tables = rotationTables(this.device, positions, headDim, ropeTheta);
-      this.rotation = { cos: tables.cos.retain(), sin: tables.sin.retain() };
-    });
+    const before = this.rotation === null ? [] : [this.rotation.full, this.rotation.sliding];
+    for (const { cos, sin } of new Set(before)) {
+      cos.release();
+      sin.release();
+    }
+    const tables = (options: RopeOptions): Tables =>
+      this.device.scope(() => {
+        const { cos, sin } = rotationTables(this.device, positions, headDim, options);
+        return { cos: cos.retain(), sin: sin.retain() };
+      });
+    const full = tables(rope.full);
+    this.rotation = { full, sliding: Bun.deepEquals(rope.full, rope.sliding) ? full : tables(rope.sliding) };
     this.rotationLength = positions;
   }
 
@@ -147,36 +194,61 @@ export class Decoder {
    * row by row, so it is only computed where it is wanted.
    */
   forward(tape: Tape, pack: Pack, rows: Tensor | null, options: ForwardOptions): Tensor {
-    let x = embedding(tape, this.embedTokens, pack.ids, activationDtype(options.compute));
+    const { embeddingScale } = this.config;
+    const { onHidden } = options;
+    const dtype = activationDtype(options.compute);
+    let x = embedding(tape, this.embedTokens, pack.ids, dtype);
+    if (embeddingScale !== null) x = scale(tape, x, roundedTo(dtype, embeddingScale));
+    onHidden?.(0, x);
     this.blocks.forEach((block, index) => {
       x = tape.block(x, options.checkpoint, (inner, input) => this.block(inner, input, block, index, pack, options));
+      if (index + 1 < this.blocks.length) onHidden?.(index + 1, x);
     });
     const wanted = rows === null ? x : gatherRows(tape, x, rows);
-    return rmsNorm(tape, wanted, this.norm, this.config.rmsNormEpsilon);
+    const hidden = this.norm(tape, wanted, this.finalNorm);
+    onHidden?.(this.blocks.length, hidden);
+    return hidden;
+  }
+
+  private norm(tape: Tape, x: Tensor, weight: Tensor): Tensor {
+    return rmsNorm(tape, x, weight, this.config.rmsNormEpsilon);
   }
 
   private block(tape: Tape, x: Tensor, block: Block, index: number, pack: Pack, options: ForwardOptions): Tensor {
     const { compute } = options;
-    const { heads, kvHeads, headDim, rmsNormEpsilon: epsilon } = this.config;
-    const rotation = { ...this.rotation!, positions: pack.positions };
+    const { heads, kvHeads, headDim, attentionScale, window } = this.config;
+    const kind = layerKind(this.config, index);
+    const rotation = { ...this.rotation![kind], positions: pack.positions };
+    const norm = (input: Tensor, weight: Tensor | null): Tensor =>
+      weight === null ? input : this.norm(tape, input, weight);
     const project = (input: Tensor, name: BlockLinear): Tensor => {
       const { weight, lora } = block.linears[name];
       const module = index * BLOCK_LINEARS.length + BLOCK_LINEARS.indexOf(name);
       return linear(tape, compute, input, weight, lora?.operands(options.dropoutSeed, module) ?? null);
     };
 
-    const h = rmsNorm(tape, x, block.inputNorm, epsilon);
-    const q = rope(tape, rmsNorm(tape, project(h, 'self_attn.q_proj'), block.qNorm, epsilon), heads, rotation);
-    const k = rope(tape, rmsNorm(tape, project(h, 'self_attn.k_proj'), block.kNorm, epsilon), kvHeads, rotation);
+    const h = norm(x, block.inputNorm);
+    const q = rope(tape, norm(project(h, 'self_attn.q_proj'), block.qNorm), heads, rotation);
+    const k = rope(tape, norm(project(h, 'self_attn.k_proj'), block.kNorm), kvHeads, rotation);
     const v = project(h, 'self_attn.v_proj');
-    const shape = { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim), window: 0 };
+    const shape = { heads, kvHeads, headDim, scale: attentionScale, window: kind === 'sliding' ? (window ?? 0) : 0 };
     const mixed =
       options.cache?.attend(tape, compute, index, { q, k, v }, pack, shape) ??
       attention(tape, compute, q, k, v, pack.cuSeqlens, shape);
-    const attended = add(tape, x, project(mixed, 'self_attn.o_proj'));
+    const attended = add(tape, x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm));
 
-    const g = rmsNorm(tape, attended, block.postAttentionNorm, epsilon);
+    const g = norm(attended, block.mlpInputNorm);
     const gated = swiglu(tape, project(g, 'mlp.gate_proj'), project(g, 'mlp.up_proj'));
-    return add(tape, attended, project(gated, 'mlp.down_proj'));
+    return add(tape, attended, norm(project(gated, 'mlp.down_proj'), block.mlpOutputNorm));
   }
+}
+
+// --- internal ---
+
+/** A number as a dtype holds it. */
+function roundedTo(dtype: 'f32' | 'bf16', value: number): number {
+  if (dtype === 'f32') return Math.fround(value);
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  const even = bits + 0x7fff + ((bits >>> 16) & 1);
+  return new Float32Array(Uint32Array.of(even & 0xffff0000).buffer)[0]!;
 }

@@ -2,20 +2,22 @@
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { DecoderConfig } from './config';
-import { BLOCK_LINEARS, linearShapes } from './decoder';
+import { BLOCK_LINEARS, blockNorms, linearShapes } from './decoder';
 import type { ModelFiles } from './model';
 import type { StoredTensor, TensorToWrite } from './safetensors';
 
 /** Name and shape of every tensor of a checkpoint, in transformers' order. */
 export function tensorShapes(config: DecoderConfig): [string, number[]][] {
-  const { hiddenSize, headDim, vocabSize } = config;
+  const { hiddenSize, vocabSize } = config;
   const linear = linearShapes(config);
   const shapes: [string, number[]][] = [['model.embed_tokens.weight', [vocabSize, hiddenSize]]];
   for (let index = 0; index < config.layers; index++) {
-    const at = (name: string): string => `model.layers.${index}.${name}.weight`;
-    shapes.push([at('input_layernorm'), [hiddenSize]], [at('post_attention_layernorm'), [hiddenSize]]);
-    shapes.push([at('self_attn.q_norm'), [headDim]], [at('self_attn.k_norm'), [headDim]]);
-    for (const name of BLOCK_LINEARS) shapes.push([at(name), [...linear[name]]]);
+    const at = (name: string): string => `model.layers.${index}.${name}`;
+    for (const { name, size } of blockNorms(config)) shapes.push([at(`${name}.weight`), [size]]);
+    for (const name of BLOCK_LINEARS) {
+      shapes.push([at(`${name}.weight`), [...linear[name]]]);
+      if (config.biases.includes(name)) shapes.push([at(`${name}.bias`), [linear[name][0]]]);
+    }
   }
   shapes.push(['model.norm.weight', [hiddenSize]]);
   if (!config.tieWordEmbeddings) shapes.push(['lm_head.weight', [vocabSize, hiddenSize]]);
@@ -24,7 +26,7 @@ export function tensorShapes(config: DecoderConfig): [string, number[]][] {
 
 /**
  * Fresh weights on a CPU device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
- * for what adds to the residual stream; norms 1. They stay allocated as long as the device, stored in `dtype`: bf16 is how
+ * for what adds to the residual stream; norms multiply by 1, biases are 0. They stay allocated as long as the device, stored in `dtype`: bf16 is how
  * checkpoints are published, and rounds the matrices.
  */
 export function initialise(
@@ -40,8 +42,10 @@ export function initialise(
     const stored = device.empty(shape, dtype).retain();
     device.scope(() => {
       const tensor = dtype === 'f32' ? stored : device.empty(shape, 'f32');
-      if (shape.length === 1) device.ops.fill(tensor.code, tensor.size, 1, tensor.address);
-      else {
+      if (shape.length === 1) {
+        const value = name.endsWith('.bias') || config.normOffset ? 0 : 1;
+        device.ops.fill(tensor.code, tensor.size, value, tensor.address);
+      } else {
         const spread = /o_proj|down_proj/.test(name) ? residual : std;
         device.ops.normal(tensor.size, 0, spread, seed >>> 0, stream, tensor.address);
       }

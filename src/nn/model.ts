@@ -8,8 +8,18 @@ import type { Compute, Weight } from '../autograd/ops/linear';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, type Tensor } from '../native/tensor';
-import { type DecoderConfig, parseConfig } from './config';
-import { BLOCK_LINEARS, type Block, type BlockLinear, Decoder, type Linear, linearShapes } from './decoder';
+import type { DecoderConfig } from './config';
+import { parseConfig } from './config-file';
+import {
+  BLOCK_LINEARS,
+  type Block,
+  type BlockLinear,
+  type BlockNorm,
+  blockNorms,
+  Decoder,
+  type Linear,
+  linearShapes,
+} from './decoder';
 import { addLora, type LoraOptions } from './lora';
 import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, storedF32 } from './safetensors';
 import { DenseWeight, type FourBitOptions, FourBitWeight, quantise4bit } from './weights';
@@ -93,6 +103,7 @@ export function loadModel(device: Device, files: ModelFiles, options: ModelOptio
   }
   const head =
     options.task === 'causal-lm' ? loader.languageHead(embedTokens) : loader.classificationHead(options.classes);
+  loader.refuseUnusedBlockTensors();
   const { baseParameters, baseBytes } = loader;
   return { config, decoder, head, trainable, baseParameters, baseBytes };
 }
@@ -110,6 +121,7 @@ class Loader {
   readonly trainable = new Map<string, Tensor>();
   baseParameters = 0;
   baseBytes = 0;
+  private readonly used = new Set<string>();
 
   constructor(
     private readonly device: Device,
@@ -118,20 +130,20 @@ class Loader {
   ) {}
 
   block(index: number): Block {
-    const { hiddenSize, headDim } = this.files.config;
+    const { config } = this.files;
     const at = (name: string): string => `model.layers.${index}.${name}`;
-    const shapes = linearShapes(this.files.config);
-    const entries = BLOCK_LINEARS.map((name): [BlockLinear, Linear] => {
+    const shapes = linearShapes(config);
+    const linears = BLOCK_LINEARS.map((name): [BlockLinear, Linear] => {
       const weight = this.matrix(`${at(name)}.weight`, shapes[name]);
-      return [name, { name: at(name), weight, lora: null }];
+      const bias = config.biases.includes(name) ? this.vector(`${at(name)}.bias`, shapes[name][0]) : null;
+      return [name, { name: at(name), weight, bias, lora: null }];
     });
-    return {
-      inputNorm: this.vector(at('input_layernorm.weight'), hiddenSize),
-      postAttentionNorm: this.vector(at('post_attention_layernorm.weight'), hiddenSize),
-      qNorm: this.vector(at('self_attn.q_norm.weight'), headDim),
-      kNorm: this.vector(at('self_attn.k_norm.weight'), headDim),
-      linears: Object.fromEntries(entries) as Record<BlockLinear, Linear>,
-    };
+    const norms = blockNorms(config).map(({ role, name, size }): [BlockNorm, Tensor] => {
+      return [role, this.vector(at(`${name}.weight`), size)];
+    });
+    const absent = { qNorm: null, kNorm: null, attentionOutputNorm: null, mlpOutputNorm: null };
+    const entries = { ...absent, ...Object.fromEntries(norms) } as Omit<Block, 'linears'>;
+    return { ...entries, linears: Object.fromEntries(linears) as Record<BlockLinear, Linear> };
   }
 
   /** A linear's matrix: quantised when the options say so, fp32 when trained, as stored otherwise. */
@@ -156,7 +168,7 @@ class Loader {
     return this.parameterOrFrozen(name, this.find(name, shape));
   }
 
-  /** A norm's weight, always fp32 on the device. */
+  /** A norm's weight or a bias, always fp32 on the device. */
   vector(name: string, size: number): Tensor {
     const stored = this.find(name, [size]);
     this.baseBytes += stored.bytes;
@@ -193,6 +205,23 @@ class Loader {
     return new DenseWeight(this.train(name, tensor));
   }
 
+  /**
+   * A tensor inside a block that nothing asked for (a bias, a norm) belongs to another architecture than config.json names:
+   * computing without it would be silently wrong.
+   */
+  refuseUnusedBlockTensors(): void {
+    const { config, tensors, name: folder } = this.files;
+    for (const name of tensors.tensors.keys()) {
+      const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
+      if (layer === undefined || Number(layer) >= config.layers || this.used.has(name)) continue;
+      // buffers of old checkpoints, computed from the configuration; parts of a quantised matrix
+      if (name.endsWith('.rotary_emb.inv_freq') || this.used.has(name.replace(/(?<=\.weight)\..*$/, ''))) continue;
+      throw inputError(`${folder}: a ${config.family} block has no ${name}`, {
+        remedy: 'config.json and the weights are not of one checkpoint: fetch or export both again',
+      });
+    }
+  }
+
   private parameterOrFrozen(name: string, stored: StoredTensor): Tensor {
     this.baseBytes += stored.bytes;
     if (!this.options.fullParameter) return this.upload(stored);
@@ -217,6 +246,7 @@ class Loader {
 
   private find(name: string, shape: readonly number[]): StoredTensor {
     const stored = this.files.tensors.tensors.get(name);
+    this.used.add(name);
     if (stored === undefined) throw inputError(`${this.files.name}: the checkpoint has no tensor ${name}`);
     if (stored.shape.join() !== shape.join()) {
       const found = stored.shape.join(', ');

@@ -3,7 +3,6 @@ import type { Weight } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
 import { MR_FP4, MR_NF4 } from '../native/bindings';
 import type { Device } from '../native/device';
-import { hostLibrary } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { dynamicMap, torchMean } from './quantisation';
 
@@ -130,30 +129,4 @@ export class FourBitWeight implements Weight {
   makeResident(device: Device): void {
     this.resident ??= this.dequantise(device);
   }
-}
-
-/** cos and sin tables [positions, head_dim/2], fp32, computed as transformers does: fp32 angles, then cos and sin. */
-export function rotationTables(
-  device: Device,
-  positions: number,
-  headDim: number,
-  theta: number,
-): { cos: Tensor; sin: Tensor } {
-  const half = headDim / 2;
-  const host = hostLibrary();
-  const frequencies = Float32Array.from({ length: half }, (_, i) => {
-    const exponent = Math.fround((2 * i) / headDim);
-    return Math.fround(1 / Math.fround(host.pow(theta, exponent)));
-  });
-  const cos = new Float32Array(positions * half);
-  const sin = new Float32Array(positions * half);
-  for (let position = 0; position < positions; position++) {
-    for (let i = 0; i < half; i++) {
-      const angle = Math.fround(position * frequencies[i]!);
-      cos[position * half + i] = host.cos(angle);
-      sin[position * half + i] = host.sin(angle);
-    }
-  }
-  const shape = [positions, half];
-  return { cos: device.fromArray(cos, shape, 'f32'), sin: device.fromArray(sin, shape, 'f32') };
 }

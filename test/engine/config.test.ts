@@ -3,7 +3,8 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { MedreproError } from '../../src/errors';
 import { Device } from '../../src/native/device';
-import { configJson, type DecoderConfig, parseConfig } from '../../src/nn/config';
+import type { DecoderConfig } from '../../src/nn/config';
+import { configJson, parseConfig } from '../../src/nn/config-file';
 import { loadModel } from '../../src/nn/model';
 import { PLAIN, readJson } from './support';
 
@@ -31,13 +32,14 @@ describe('what is read', () => {
   const expected = parseConfig(config({}), 'config.json');
 
   test('transformers 5 writes rope_parameters, 4 wrote rope_theta', () => {
-    expect(expected).toMatchObject({ vocabSize: 160, hiddenSize: 48, headDim: 16, ropeTheta: 1e6, labels: 0 });
+    expect(expected).toMatchObject({ vocabSize: 160, hiddenSize: 48, headDim: 16, labels: 0 });
+    expect(expected.rope.full).toEqual({ theta: 1e6, scaling: null });
     expect(outcome(config(V4))).toEqual(expected);
     expect(outcome(config({ ...V4, rope_scaling: undefined, sliding_window: null, max_window_layers: 2 }))).toEqual(
       expected,
     );
     expect(outcome(config({ rope_parameters: { rope_type: 'default', rope_theta: 5 }, rope_theta: 7 }))).toMatchObject({
-      ropeTheta: 5,
+      rope: { full: { theta: 5 } },
     });
   });
 
@@ -58,24 +60,25 @@ describe('what is read', () => {
     expect(outcome(config({ id2label }))).toMatchObject({ labels: 0 });
   });
 
-  test('one eos of several', () => {
-    expect(outcome(config({ eos_token_id: [5, 6] }))).toMatchObject({ eosTokenId: 5 });
-    expect(outcome(config({ eos_token_id: null }))).toMatchObject({ eosTokenId: null });
+  test('several eos tokens, and none', () => {
+    expect(outcome(config({ eos_token_id: [5, 6] }))).toMatchObject({ eosTokenIds: [5, 6] });
+    expect(outcome(config({ eos_token_id: null }))).toMatchObject({ eosTokenIds: [] });
   });
 });
 
 describe('what is refused, by name', () => {
   const cases: [string, Fields, string?][] = [
-    ['attention_bias', { attention_bias: true }],
-    ['use_sliding_window', { use_sliding_window: true, sliding_window: 4096 }],
-    ['layer_types', { layer_types: ['full_attention', 'sliding_attention'] }],
+    ['use_sliding_window', { layer_types: ['full_attention', 'sliding_attention'], sliding_window: 8 }],
+    ['sliding_window', { layer_types: ['full_attention', 'sliding_attention'], use_sliding_window: true }],
+    ['layer_types', { layer_types: ['full_attention'] }],
+    ['layer_types', { layer_types: ['full_attention', 'chunked_attention'] }],
     ['quantization_config', { quantization_config: { quant_method: 'bitsandbytes' } }],
     ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 1e6, factor: 4 } }],
     ['yarn', { ...V4, rope_scaling: { type: 'yarn', factor: 4 } }],
-    ['linear', { ...V4, rope_scaling: { rope_type: 'linear', factor: 2 } }],
+    ['rope_scaling.factor', { ...V4, rope_scaling: { rope_type: 'linear' } }],
     // both fields: the second must not hide behind the first
     ['yarn', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
-    ['model_type', { model_type: 'llama' }],
+    ['model_type', { model_type: 'mixtral' }],
     ['hidden_act', { hidden_act: 'gelu' }],
     ['attention_dropout', { attention_dropout: 0.1 }],
     ['rope_theta', { ...V4, rope_theta: undefined }],

@@ -1,7 +1,7 @@
 /** A tiny model with a training loop around it, as the engine's tests of exactness need it. */
 import { epochOrder } from '../../src/data/batches';
 import type { Device } from '../../src/native/device';
-import type { DecoderConfig } from '../../src/nn/config';
+import { type DecoderConfig, decoderConfig } from '../../src/nn/config';
 import { initialise } from '../../src/nn/initialise';
 import type { LoraOptions } from '../../src/nn/lora';
 import type { Model, ModelOptions } from '../../src/nn/model';
@@ -46,7 +46,7 @@ export interface Setup {
 }
 
 /** Wide enough that every matrix product is cut into several blocks in each direction. */
-export const WIDE: DecoderConfig = {
+export const WIDE: DecoderConfig = decoderConfig('qwen3', {
   vocabSize: 515,
   hiddenSize: 288,
   layers: 1,
@@ -60,8 +60,8 @@ export const WIDE: DecoderConfig = {
   tieWordEmbeddings: true,
   labels: 0,
   padTokenId: null,
-  eosTokenId: null,
-};
+  eosTokenIds: [],
+});
 
 /** The fixture folder a task's base model comes from. */
 export const folderOf = (task: Task): string => (task === 'causal-lm' ? 'causal-tied' : 'classifier-lora');

@@ -6,7 +6,7 @@ import { LORA, type Setup, start, trace, WIDE } from './fixture-training';
 import { forwardOptions, onCpu } from './support';
 
 const LAYERS = 6;
-const DEEP = { ...WIDE, hiddenSize: 64, intermediateSize: 160, headDim: 16, layers: LAYERS };
+const DEEP = { ...WIDE, hiddenSize: 64, intermediateSize: 160, headDim: 16, attentionScale: 1 / 4, layers: LAYERS };
 const ROWS: Row[] = Array.from({ length: 4 }, (_, row) => {
   const ids = Array.from({ length: 30 }, (_, t) => (row * 31 + t * 17) % 500);
   return { ids, label: 0, labels: ids };

@@ -86,8 +86,11 @@ describe('the base model', () => {
   test('whose config.json is of another family, or says other sizes', async () => {
     const model = broken('family');
     const config = JSON.parse(read(model, 'config.json')) as Record<string, unknown>;
+    writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, model_type: 'mixtral' }));
+    expect((await failure({ model })).message).toContain('model_type must be');
+    // a Llama would run without the norms of queries and keys
     writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, model_type: 'llama' }));
-    expect((await failure({ model })).message).toContain('model_type must be "qwen3"');
+    expect((await failure({ model })).message).toContain('a llama block has no model.layers.0.self_attn.q_norm.weight');
     writeFileSync(join(model, 'config.json'), JSON.stringify({ ...config, intermediate_size: 64 }));
     expect((await failure({ model })).message).toContain('is [48, 32], config.json says [64, 32]');
   });

@@ -6,7 +6,8 @@ import { readAssetText } from '../../src/assets';
 import type { MedreproError } from '../../src/errors';
 import type { JobEvent } from '../../src/events';
 import { Device } from '../../src/native/device';
-import { configJson, type DecoderConfig } from '../../src/nn/config';
+import { type DecoderConfig, decoderConfig } from '../../src/nn/config';
+import { configJson } from '../../src/nn/config-file';
 import { initialise } from '../../src/nn/initialise';
 import { storedF32, type TensorToWrite, writeSafetensors } from '../../src/nn/safetensors';
 import { type Executed, execute } from '../../src/run/execute';
@@ -15,7 +16,7 @@ import { resolveExperiment } from '../../src/spec/load';
 import { loadEmbedded } from '../../src/spec/target';
 import type { Experiment, Training } from '../../src/spec/types';
 
-export const CONFIG: DecoderConfig = {
+export const CONFIG: DecoderConfig = decoderConfig('qwen3', {
   vocabSize: 3072,
   hiddenSize: 32,
   layers: 2,
@@ -29,8 +30,8 @@ export const CONFIG: DecoderConfig = {
   tieWordEmbeddings: true,
   labels: 0,
   padTokenId: null,
-  eosTokenId: null,
-};
+  eosTokenIds: [],
+});
 
 /** A temporary folder with `model/`, `tokenizer/`, `train.csv` and `test.csv`; `remove` deletes it. */
 export interface Sandbox {

@@ -25,6 +25,21 @@ function passOn(tape: Tape, dy: Tensor, input: Tensor): void {
   else tape.ops.add(dy.code, dy.size, dy.address, into.address, into.address);
 }
 
+/** y = factor * x. */
+export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
+  const y = tape.device.empty(x.shape, x.dtype);
+  tape.ops.scale(x.code, x.size, factor, x.address, y.address, 0);
+  return tape.record({
+    output: y,
+    inputs: [x],
+    saved: [],
+    backward: (dy) => {
+      const { into, accumulate } = tape.claim(x);
+      tape.ops.scale(x.code, x.size, factor, dy.address, into.address, accumulate);
+    },
+  });
+}
+
 /** silu(gate) * up (Shazeer 2020), [T, intermediate]. */
 export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
   const y = tape.device.empty(gate.shape, gate.dtype);
