@@ -3,7 +3,9 @@
  *
  * A split returns positions 0..n-1 in the order the library returns them: training order is part of a reproduction.
  *
- * - `datasetsSplit`: datasets.Dataset.train_test_split (numpy default_rng).
+ * - `datasetsSplit`, `datasetsStratifiedSplit`: datasets.Dataset.train_test_split (numpy default_rng), plain and with
+ *   `stratify_by_column`.
+ * - `torchRandomSplit`: torch.utils.data.random_split.
  * - `sklearnSplit`, `sklearnStratifiedSplit`: sklearn.model_selection.train_test_split (numpy RandomState), plain and with
  *   `stratify`; they refuse what scikit-learn refuses.
  * - `stratifiedSplit`: ours; scikit-learn's wherever scikit-learn makes a split, and a stated policy where it does not.
@@ -13,6 +15,7 @@ import { MedreproError } from '../errors';
 import { range } from './random/interval';
 import { defaultRng } from './random/pcg64';
 import { RandomState } from './random/random-state';
+import { torchRandperm } from './random/torch';
 
 export interface Split {
   readonly train: Uint32Array;
@@ -42,6 +45,34 @@ export function datasetsSplit(n: number, testSize: TestSize, seed: number): Spli
 }
 
 /**
+ * `Dataset.train_test_split(test_size, seed, stratify_by_column)`.
+ *
+ * @param labels (n,) class of each row, as {@link sklearnStratifiedSplit} takes them.
+ * @throws MedreproError `input` where datasets raises, which is where scikit-learn does.
+ */
+export function datasetsStratifiedSplit(labels: ArrayLike<number>, testSize: TestSize, seed: number): Split {
+  const sizes = splitSizes(labels.length, testSize);
+  // the library multiplies before it divides; the last digit decides about equal remainders
+  const share = (count: number, total: number, draws: number): number => (draws * count) / total;
+  return stratify(stratifiable(labels, sizes), sizes, defaultRng(seed), share);
+}
+
+/**
+ * `torch.utils.data.random_split(range(n), lengths)` under `Generator().manual_seed(seed)`.
+ *
+ * @throws MedreproError `input` when the lengths do not add up to n.
+ */
+export function torchRandomSplit(lengths: readonly number[], n: number, seed: number): Uint32Array[] {
+  const sum = lengths.reduce((total, length) => total + length, 0);
+  if (sum !== n) throw cannot(`parts of ${lengths.join(' + ')} rows are ${sum}, and there are ${n}`);
+  const order = torchRandperm(n, seed);
+  return lengths.map((length, part) => {
+    const start = lengths.slice(0, part).reduce((total, own) => total + own, 0);
+    return order.slice(start, start + length);
+  });
+}
+
+/**
  * `train_test_split(range(n), test_size, random_state=seed, shuffle)`.
  *
  * @throws MedreproError `input` when a side would be empty, `usage` for a seed above 32 bits.
@@ -61,21 +92,7 @@ export function sklearnSplit(n: number, testSize: TestSize, seed: number, shuffl
  */
 export function sklearnStratifiedSplit(labels: ArrayLike<number>, testSize: TestSize, seed: number): Split {
   const sizes = splitSizes(labels.length, testSize);
-  const classes = rowsByClass(labels);
-  const single = classes.filter((c) => c.rows.length < 2);
-  if (single.length > 0) {
-    throw cannot(`class ${single.map((c) => c.label).join(', ')} has only one row`);
-  }
-  for (const side of ['train', 'test'] as const) {
-    if (sizes[side] < classes.length) {
-      throw cannot(`${sizes[side]} ${side} rows for ${classes.length} classes`);
-    }
-  }
-  return stratify(
-    classes.map((c) => c.rows),
-    sizes,
-    seed,
-  );
+  return stratify(stratifiable(labels, sizes), sizes, new RandomState(seed));
 }
 
 /** A stratified split with what could not be split as asked. */
@@ -106,7 +123,7 @@ export function stratifiedSplit(labels: ArrayLike<number>, testSize: TestSize, s
   const split = stratify(
     large.map((c) => c.rows),
     sizes,
-    seed,
+    new RandomState(seed),
   );
   const kept = single.map((c) => c.rows[0]!).sort((a, b) => a - b);
   return {
@@ -150,13 +167,43 @@ function rowsByClass(labels: ArrayLike<number>): ClassRows[] {
   return [...rows].map(([label, own]) => ({ label, rows: own })).sort((a, b) => a.label - b.label);
 }
 
+/** The rows of each class, refused where the libraries refuse to stratify. */
+function stratifiable(labels: ArrayLike<number>, sizes: Sizes): readonly (readonly number[])[] {
+  const classes = rowsByClass(labels);
+  const single = classes.filter((c) => c.rows.length < 2);
+  if (single.length > 0) {
+    throw cannot(`class ${single.map((c) => c.label).join(', ')} has only one row`);
+  }
+  for (const side of ['train', 'test'] as const) {
+    if (sizes[side] < classes.length) {
+      throw cannot(`${sizes[side]} ${side} rows for ${classes.length} classes`);
+    }
+  }
+  return classes.map((c) => c.rows);
+}
+
+/** What a stratified split draws from. */
+interface Draws {
+  permutation(n: number): Uint32Array;
+  permuted(items: Uint32Array): Uint32Array;
+  choiceWithoutReplacement(items: Uint32Array, size: number): Uint32Array;
+}
+
+/** A class's exact share of the draws; how it is rounded differs between the libraries. */
+type Share = (count: number, total: number, draws: number) => number;
+const sklearnShare: Share = (count, total, draws) => (count / total) * draws;
+
 /** StratifiedShuffleSplit with one split: allocate per class, permute each class, permute both sides. */
-function stratify(classes: readonly (readonly number[])[], sizes: Sizes, seed: number): Split {
-  const rng = new RandomState(seed);
+function stratify(
+  classes: readonly (readonly number[])[],
+  sizes: Sizes,
+  rng: Draws,
+  share: Share = sklearnShare,
+): Split {
   const counts = classes.map((rows) => rows.length);
-  const ofTrain = approximateMode(counts, sizes.train, rng);
+  const ofTrain = approximateMode(counts, sizes.train, rng, share);
   const remaining = counts.map((count, c) => count - ofTrain[c]!);
-  const ofTest = approximateMode(remaining, sizes.test, rng);
+  const ofTest = approximateMode(remaining, sizes.test, rng, share);
   const train: number[] = [];
   const test: number[] = [];
   for (const [c, rows] of classes.entries()) {
@@ -172,9 +219,9 @@ function stratify(classes: readonly (readonly number[])[], sizes: Sizes, seed: n
  * scikit-learn's approximate mode of the multivariate hypergeometric: every class gets the floor of its share of `draws`,
  * the rest goes to the largest remainders, ties drawn at random.
  */
-function approximateMode(counts: readonly number[], draws: number, rng: RandomState): number[] {
+function approximateMode(counts: readonly number[], draws: number, rng: Draws, share: Share): number[] {
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const exact = counts.map((count) => (count / total) * draws);
+  const exact = counts.map((count) => share(count, total, draws));
   const allocated = exact.map(Math.floor);
   let missing = Math.trunc(draws - allocated.reduce((sum, count) => sum + count, 0));
   const remainders = exact.map((value, c) => value - allocated[c]!);

@@ -68,6 +68,52 @@ export class NumpyGenerator implements Uint32Source {
     return items;
   }
 
+  /**
+   * `Generator.choice(items, size, replace=False)`: Floyd's sampling and a shuffle, or the tail of a shuffle for large
+   * samples of more than 10,000 items.
+   */
+  choiceWithoutReplacement(items: Uint32Array, size: number): Uint32Array {
+    const n = items.length;
+    if (n > 10000 && size > Math.floor(n / 50)) {
+      const pool = items.slice();
+      for (let i = n - 1; i >= Math.max(n - size, 1); i--) swap(pool, i, this.bounded(i));
+      return pool.slice(n - size);
+    }
+    const chosen = new Set<number>();
+    const places = new Uint32Array(size);
+    for (let j = n - size; j < n; j++) {
+      const drawn = this.bounded(j);
+      const place = chosen.has(drawn) ? j : drawn;
+      chosen.add(place);
+      places[j - n + size] = place;
+    }
+    for (let i = size - 1; i >= 1; i--) swap(places, i, this.bounded(i));
+    return places.map((place) => items[place]!);
+  }
+
+  /** The items in the order of a permutation. Equals `Generator.permutation(items)`. */
+  permuted(items: Uint32Array): Uint32Array {
+    const copy = items.slice();
+    shuffle(this, copy);
+    return copy;
+  }
+
+  /** A uniform integer in [0, max] by Lemire's method, as `Generator.integers` and `choice` draw it; `max` < 2^32 - 1. */
+  private bounded(max: number): number {
+    if (max === 0) return 0;
+    const count = BigInt(max) + 1n;
+    let product = BigInt(this.nextUint32()) * count;
+    let rest = product & 0xffffffffn;
+    if (rest < count) {
+      const threshold = (0xffffffffn - BigInt(max)) % count;
+      while (rest < threshold) {
+        product = BigInt(this.nextUint32()) * count;
+        rest = product & 0xffffffffn;
+      }
+    }
+    return Number(product >> 32n);
+  }
+
   private step(): void {
     this.state = BigInt.asUintN(128, this.state * MULTIPLIER + this.increment);
   }
@@ -76,4 +122,12 @@ export class NumpyGenerator implements Uint32Source {
 /** A fresh generator, named as in numpy. */
 export function defaultRng(seed: number): NumpyGenerator {
   return new NumpyGenerator(seed);
+}
+
+// --- internal ---
+
+function swap(items: Uint32Array, i: number, j: number): void {
+  const item = items[j]!;
+  items[j] = items[i]!;
+  items[i] = item;
 }

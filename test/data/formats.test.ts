@@ -1,0 +1,252 @@
+import { afterAll, describe, expect, it } from 'bun:test';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { parseXml } from '../../src/data/formats/xml';
+import { parseRecords, type RecordFile, readRecords } from '../../src/data/records';
+import { tableOf } from '../../src/data/table';
+import { MedreproError } from '../../src/errors';
+import rows from '../fixtures/tables/rows.json';
+
+const FIXTURES = join(import.meta.dir, '../fixtures/tables');
+const folder = mkdtempSync(join(tmpdir(), 'medrepro-formats-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const parse = (content: string | Uint8Array, name: string): Promise<RecordFile> =>
+  parseRecords({ name, bytes: typeof content === 'string' ? bytesOf(content) : content });
+
+/** Rows as objects; cells that are missing are left out. */
+function objects({ parsed }: RecordFile): Record<string, unknown>[] {
+  return [...parsed.records].map(({ values }) =>
+    Object.fromEntries(
+      parsed.columns.flatMap((name, c) => (values[c] === undefined ? [] : [[name, values[c]] as const])),
+    ),
+  );
+}
+
+async function failure(make: () => unknown): Promise<MedreproError> {
+  try {
+    await make();
+  } catch (error) {
+    if (!(error instanceof MedreproError)) throw error;
+    expect([error.code, error.exitCode]).toEqual(['input', 2]);
+    expect(`${error.message}${error.remedy}`).not.toContain('\n');
+    expect(error.remedy).toBeString();
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('Parquet and Arrow give what pyarrow and datasets wrote', () => {
+  const parquet = ['none', 'snappy', 'gzip', 'brotli', 'zstd', 'plain-v2', 'delta'].map((name) => `${name}.parquet`);
+  const arrow = ['datasets', 'stream-large', 'file'].map((name) => `${name}.arrow`);
+  it.each([...parquet, ...arrow])('%s', async (name) => {
+    const file = await readRecords(join(FIXTURES, name));
+    expect(file.parsed.columns).toEqual(Object.keys(rows[0]!));
+    expect(objects(file)).toEqual(rows);
+    // told by the first bytes, whatever the name, and packed
+    const bytes = readFileSync(join(FIXTURES, name));
+    expect(objects(await parse(gzipSync(bytes), 'rows.csv'))).toEqual(rows);
+    expect(file.sha256).toBe(new Bun.CryptoHasher('sha256').update(bytes).digest('hex'));
+  });
+
+  it.each([
+    ['refused-compressed.arrow', 'its batches are compressed; write them without compression'],
+    ['refused-dictionary.arrow', 'column "question" is a dictionary; write its values'],
+  ])('%s', async (name, why) => {
+    const error = await failure(() => readRecords(join(FIXTURES, name)));
+    expect(error.message).toBe(`the Arrow file cannot be read: ${why}`);
+  });
+
+  it('any damage is one clear line or the same kind of table, never a crash', async () => {
+    for (const name of ['snappy.parquet', 'plain-v2.parquet', 'datasets.arrow', 'stream-large.arrow']) {
+      const whole = new Uint8Array(readFileSync(join(FIXTURES, name)));
+      const damage = fc.record({
+        cut: fc.option(fc.nat(whole.length - 1)),
+        flips: fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 })), { maxLength: 4 }),
+      });
+      const property = fc.asyncProperty(damage, async ({ cut, flips }) => {
+        const bytes = whole.slice(0, cut ?? whole.length);
+        for (const [at, mask] of flips) if (at < bytes.length) bytes[at]! ^= mask;
+        try {
+          const file = await parse(bytes, name);
+          for (const { values } of file.parsed.records) expect(values.length).toBe(file.parsed.columns.length);
+        } catch (error) {
+          if (!(error instanceof MedreproError)) throw error;
+          expect(error.exitCode).toBe(2);
+          expect(error.message).not.toContain('\n');
+        }
+      });
+      await fc.assert(property, { numRuns: 60 });
+    }
+  });
+});
+
+describe('JSON and JSON Lines', () => {
+  const value = fc.oneof(fc.string({ unit: 'grapheme' }), fc.integer(), fc.boolean(), fc.constant(null));
+  const record = fc.record({ q: value, a: value, 'a name': value }, { requiredKeys: ['q'] });
+
+  it('give back what was written, line ends mixed, blank lines between', async () => {
+    const ends = fc.constantFrom('\n', '\r\n', '\r', '\n\n');
+    const lines = fc.array(fc.tuple(record, ends), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(lines, async (written) => {
+        const plain = written.map(([row]) => ({ ...row }));
+        const text = written.map(([row, end]) => JSON.stringify(row) + end).join('');
+        expect(objects(await parse(text, 'a.jsonl'))).toEqual(plain);
+        expect(objects(await parse(`\ufeff${text}`, 'no-name'))).toEqual(plain);
+        expect(objects(await parse(JSON.stringify(plain), 'a.json'))).toEqual(plain);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('takes an object of columns, and JSON Lines under the name of JSON', async () => {
+    expect(objects(await parse('{"q":["a","b"],"n":[1,2]}', 'a.json'))).toEqual([
+      { q: 'a', n: 1 },
+      { q: 'b', n: 2 },
+    ]);
+    expect(objects(await parse('{"q":"a"}\n{"q":"b"}\n', 'a.json'))).toEqual([{ q: 'a' }, { q: 'b' }]);
+    const own = '{"__proto__":{"x":1},"q":"a"}';
+    expect((await parse(own, 'a.jsonl')).parsed.columns).toEqual(['__proto__', 'q']);
+  });
+
+  it.each([
+    ['', 'a.jsonl', 'the file holds no rows', undefined],
+    ['\n \n', 'a.json', 'the file holds no rows', undefined],
+    ['[]', 'a.json', 'the file holds no rows', undefined],
+    ['{"q":1}\n\r\n[1]\n', 'a.jsonl', 'the line holds a list, not an object', 3],
+    ['{"q":1}\r{"q":', 'a.jsonl', 'the line is not JSON: ', 2],
+    ['[{"q":1},2]', 'a.json', 'row 2 is a number, not an object', undefined],
+    ['{"q":["a"],"n":[1,2]}', 'a.json', 'column "n" has 2 rows, "q" 1', undefined],
+    ['{"data":{"q":1}}', 'a.json', '"data" holds an object, not a list', undefined],
+    ['"text"', 'a.json', 'the file holds a string, not rows', undefined],
+    ['{"q":1', 'a.json', 'this is not JSON: ', undefined],
+  ])('refuses %j as %s', async (content, name, message, line) => {
+    const error = await failure(() => parse(content, name));
+    expect(error.message).toStartWith(message);
+    expect(error.where).toEqual(line === undefined ? { file: name } : { file: name, line });
+  });
+
+  it('invalid UTF-8, NUL and cut gzip are found before parsing', async () => {
+    const broken = Uint8Array.from([...bytesOf('{"q":1}\n{"q":"'), 0xff, ...bytesOf('"}\n')]);
+    expect((await failure(() => parse(broken, 'a.jsonl'))).message).toBe('byte 14 is not UTF-8');
+    const packed = gzipSync(bytesOf('{"q":1}\n'.repeat(900)));
+    expect((await failure(() => parse(packed.subarray(0, 40), 'a.jsonl.gz'))).message).toBe(
+      'the gzip data is cut short',
+    );
+    expect((await parse(packed, 'a.jsonl.gz')).format).toBe('JSON Lines');
+  });
+});
+
+describe('cells', () => {
+  const columns = { question: 'q', id: 'id' };
+  const table = async (content: string) => tableOf(await parse(content, 'a.jsonl'), columns);
+
+  it('numbers and booleans are text as JSON writes them', async () => {
+    const { rows: read } = await table('{"id":7,"q":true}\n{"q":"x","id":1.5}');
+    expect(read).toEqual([
+      { cells: { question: 'true', id: '7' }, line: 1 },
+      { cells: { question: 'x', id: '1.5' }, line: 2 },
+    ]);
+  });
+
+  it.each([
+    ['{"id":1,"q":["a"]}', 'row 1 has no text in column "q"', 1],
+    ['{"id":1,"q":"a"}\n{"id":2}', 'row 2 has nothing in column "q"', 2],
+    ['{"id":1,"q":null}', 'row 1 has nothing in column "q"', 1],
+    ['{"id":1,"q":"a"}\n\n{"id":"1","q":"b"}', 'row 2 has the id of row 1 again: "1"', 3],
+    ['{"id":1}', 'there is no column "q"; the columns are id', undefined],
+  ])('%s', async (content, message, line) => {
+    const error = await failure(() => table(content));
+    expect([error.message, error.where?.line]).toEqual([message, line]);
+  });
+});
+
+describe("MedQuAD's XML", () => {
+  const document = (id: string, pairs: string): string =>
+    `<?xml version="1.0" encoding="UTF-8"?>\n<Document id="${id}" source="GHR" url="https://x/${id}?a=1&amp;b=2">\n<Focus>heart</Focus>\n<QAPairs>\n${pairs}</QAPairs>\n</Document>\n`;
+  const pair = (n: number, answer: string): string =>
+    `<QAPair pid="${n}"><Question qid="${n}" qtype="treatment">What &lt;${n}&#x3e; ?</Question><Answer>${answer}</Answer></QAPair>\n`;
+
+  it('a tree of documents gives all pairs in path order; those without an answer are counted', async () => {
+    const tree = join(folder, 'tree');
+    mkdirSync(join(tree, '1_A'), { recursive: true });
+    mkdirSync(join(tree, '2_B'));
+    writeFileSync(join(tree, '2_B', '0.xml'), document('c', pair(1, 'third')));
+    writeFileSync(join(tree, '1_A', '10.xml'), document('b', pair(1, 'first')));
+    writeFileSync(join(tree, '1_A', '9.xml'), document('a', pair(1, '') + pair(2, ' a <![CDATA[<b> & c]]>\n')));
+    writeFileSync(join(tree, 'readme.txt'), 'not a document');
+    const file = await readRecords(tree);
+    expect(objects(file).map((row) => row.Answer)).toEqual(['first', ' a <b> & c\n', 'third']);
+    expect(objects(file)[0]).toEqual({
+      Question: 'What <1> ?',
+      Answer: 'first',
+      qtype: 'treatment',
+      qid: '1',
+      Focus: 'heart',
+      document: 'b',
+      source: 'GHR',
+      url: 'https://x/b?a=1&b=2',
+    });
+    expect(file.parsed.notes).toEqual(['1 question without an answer left out']);
+    const before = file.sha256;
+    writeFileSync(join(tree, '2_B', '0.xml'), document('c', pair(1, 'other')));
+    expect((await readRecords(tree)).sha256).not.toBe(before);
+  });
+
+  it('one document alone keeps its lines', async () => {
+    const file = await parse(document('a', pair(1, 'x') + pair(2, 'y')), 'a.xml');
+    expect([...file.parsed.records].map(({ line }) => line)).toEqual([5, 6]);
+  });
+
+  it.each([
+    ['<!DOCTYPE x [<!ENTITY a "b">]><Document/>', 'it declares a document type or entities', 1],
+    ['<Document>&a;</Document>', '"&a;" is no entity that is read here', 1],
+    ['<Document>&#xd800;</Document>', '"&#xd800;" is no entity', 1],
+    ['<Document>\n<a></b></Document>', '</b> closes <a>', 2],
+    ['<Document a=1/>', 'the value of a is not quoted', 1],
+    ['<Document a="1" a="2"/>', 'attribute a is there twice', 1],
+    ['<Document/><Document/>', 'there is a second root element', 1],
+    ['<Document/>text', 'there is text outside the root element', 1],
+    [`${'<a>'.repeat(101)}`, 'elements are nested too deeply', 1],
+  ])('refuses %s', async (content, message, line) => {
+    const error = await failure(() => parseXml(content, 'a.xml'));
+    expect(error.message).toStartWith('this is not well-formed XML: ');
+    expect(error.message).toContain(message);
+    expect(error.where).toEqual({ file: 'a.xml', line });
+  });
+
+  it('other roots, unclosed elements and empty trees are refused', async () => {
+    expect((await failure(() => parse('<?xml version="1.0"?><html/>', 'a.xml'))).message).toBe(
+      'the root element is html, not Document',
+    );
+    expect((await failure(() => parse('<Document>\n<a>', 'a.xml'))).message).toBe('<a> is never closed');
+    expect((await failure(() => readRecords(FIXTURES))).message).toBe(`${FIXTURES} is a folder, not a file`);
+  });
+
+  it('gives back any text that was escaped, and refuses any soup in one line', async () => {
+    const escaped = (s: string) => s.replace(/[&<>"']/g, (c) => `&#${c.codePointAt(0)};`);
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.string(), (text, attribute) => {
+        const root = parseXml(`<a x="${escaped(attribute)}"><!-- - -->${escaped(text)}</a>`, 'a.xml');
+        expect([root.text, root.attributes.get('x')]).toEqual([text, attribute]);
+      }),
+      { numRuns: 200 },
+    );
+    const soup = fc.array(fc.constantFrom('<', '>', '/', 'a', '"', '=', '&', ';', '!', '?', '[', ']', '-', ' ', '\n'));
+    fc.assert(
+      fc.property(soup, (parts) => {
+        try {
+          parseXml(parts.join(''), 'a.xml');
+        } catch (error) {
+          if (!(error instanceof MedreproError)) throw error;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
