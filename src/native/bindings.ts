@@ -72,6 +72,9 @@ const DEVICE_SYMBOLS = {
   mr_dequantize_4bit: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_quantize_8bit: { args: ['ptr', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_dequantize_8bit: { args: ['ptr', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_quantize_int8: { args: ['ptr', 'i64', 'i64', 'f32', 'i32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_dequantize_int8: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
+  mr_int8_linear: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
 } as const;
 
 const HOST_SYMBOLS = {
@@ -646,7 +649,47 @@ export class Ops {
     const code = this.symbols.mr_dequantize_8bit(this.stream, n, blocksize, offset, map, codes, absmax, y);
     if (code !== 0) this.fail(code, 'mr_dequantize_8bit');
   }
+
+  /**
+   * LLM.int8 (Dettmers et al. 2022): x, rounded to fp16, in 8 bits with one scale a row. codes [rows, cols] are
+   * int8; absmax[r] = the largest |x[r,:]| (below threshold); codes = round(x * (127 * (1 / absmax))), to even.
+   * outliers: NULL, or room for 1 + cols: how many columns hold an |x| >= threshold, then which, ascending; their
+   * codes are 0.
+   */
+  quantizeInt8(rows: number, cols: number, threshold: number, xDtype: number, x: Address, codes: Address, absmax: Address, outliers: Address): void {
+    i64(rows, 'mr_quantize_int8', 'rows');
+    i64(cols, 'mr_quantize_int8', 'cols');
+    i32(xDtype, 'mr_quantize_int8', 'xDtype');
+    const code = this.symbols.mr_quantize_int8(this.stream, rows, cols, threshold, xDtype, x, codes, absmax, outliers);
+    if (code !== 0) this.fail(code, 'mr_quantize_int8');
+  }
+
+  /**
+   * y[r,c] = codes[r,c] * (absmax[r] * (1/127))
+   */
+  dequantizeInt8(rows: number, cols: number, codes: Address, absmax: Address, yDtype: number, y: Address): void {
+    i64(rows, 'mr_dequantize_int8', 'rows');
+    i64(cols, 'mr_dequantize_int8', 'cols');
+    i32(yDtype, 'mr_dequantize_int8', 'yDtype');
+    const code = this.symbols.mr_dequantize_int8(this.stream, rows, cols, codes, absmax, yDtype, y);
+    if (code !== 0) this.fail(code, 'mr_dequantize_int8');
+  }
+
+  /**
+   * y[rows, outputs] = x w^T from codes of both: the exact integer product * (x_absmax * w_absmax) / 127^2, rounded
+   * to dtype, plus x[:, outliers] w[:, outliers]^T of x as it is and w restored and rounded to dtype, one fma per
+   * column in ascending order. x [rows, inputs] and y are of dtype; outliers as mr_quantize_int8 wrote them, or
+   * NULL; inputs <= 131072.
+   */
+  int8Linear(rows: number, outputs: number, inputs: number, xCodes: Address, xAbsmax: Address, outliers: Address, dtype: number, x: Address, wCodes: Address, wAbsmax: Address, y: Address): void {
+    i64(rows, 'mr_int8_linear', 'rows');
+    i64(outputs, 'mr_int8_linear', 'outputs');
+    i64(inputs, 'mr_int8_linear', 'inputs');
+    i32(dtype, 'mr_int8_linear', 'dtype');
+    const code = this.symbols.mr_int8_linear(this.stream, rows, outputs, inputs, xCodes, xAbsmax, outliers, dtype, x, wCodes, wAbsmax, y);
+    if (code !== 0) this.fail(code, 'mr_int8_linear');
+  }
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

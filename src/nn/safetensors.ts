@@ -83,10 +83,17 @@ export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
   }
 }
 
-/** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16). */
-export function storedF32({ dtype, address, bytes }: StoredTensor): Float32Array {
+/** A copy of a stored tensor's bytes. */
+export function storedBytes({ address, bytes }: StoredTensor): Uint8Array<ArrayBuffer> {
   // bun:ffi makes no buffer of no bytes
-  const buffer = bytes === 0 ? new ArrayBuffer(0) : (toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer);
+  if (bytes === 0) return new Uint8Array(0);
+  return new Uint8Array(toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer);
+}
+
+/** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16). */
+export function storedF32(stored: StoredTensor): Float32Array {
+  const { dtype } = stored;
+  const { buffer } = storedBytes(stored);
   if (dtype === 'f32') return new Float32Array(buffer);
   if (dtype === 'bf16') {
     const words = Uint32Array.from(new Uint16Array(buffer), (half) => (half << 16) >>> 0);

@@ -5,6 +5,7 @@ import { attentionCases } from './cases/attention';
 import { blockCases } from './cases/blocks';
 import { elementwiseCases } from './cases/elementwise';
 import { gemmCases } from './cases/gemm';
+import { int8Cases, int8TapeCases } from './cases/int8';
 import { lossCases } from './cases/losses';
 import { quantisationCases } from './cases/quantisation';
 import { reductionCases } from './cases/reductions';
@@ -22,6 +23,7 @@ export function allCases(): Case[] {
     ...lossCases(),
     ...reductionCases(),
     ...quantisationCases(),
+    ...int8Cases(),
   ];
-  return [...OPS.flatMap((op) => kernels.filter((test) => test.op === op)), ...tapeCases()];
+  return [...OPS.flatMap((op) => kernels.filter((test) => test.op === op)), ...tapeCases(), ...int8TapeCases()];
 }

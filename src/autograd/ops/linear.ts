@@ -24,6 +24,8 @@ export interface Weight {
   dense(tape: Tape): Tensor;
   /** The matrix itself when it is trained (fp32, with a gradient), null when it is frozen. */
   readonly parameter: Tensor | null;
+  /** y = x W^T where that is not the product with `dense` (LLM.int8 quantises x as well); the backward takes `dense`. */
+  multiply?(tape: Tape, compute: Compute, x: Tensor, y: Tensor): void;
 }
 
 /** A low-rank update of one linear. */
@@ -96,7 +98,8 @@ export function linear(
   dtype: 'f32' | 'bf16' = x.dtype as 'f32' | 'bf16',
 ): Tensor {
   const y = tape.device.empty([x.rows, weight.outFeatures], dtype);
-  matmul(tape, compute, x, false, weight.dense(tape), true, y);
+  if (weight.multiply !== undefined) weight.multiply(tape, compute, x, y);
+  else matmul(tape, compute, x, false, weight.dense(tape), true, y);
 
   let dropped = x;
   let hidden: Tensor | null = null;

@@ -11,7 +11,7 @@ import type { Tensor } from '../../native/tensor';
 import { makeTrainable } from '../../nn/model';
 import { DenseWeight, FourBitWeight, quantise4bit } from '../../nn/weights';
 import type { Loss } from '../../spec/types';
-import { type Case, type Expected, encode, type Output, type Placement } from '../case';
+import type { Case, Expected } from '../case';
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
 import { prefixSums } from '../reference/attention';
@@ -22,35 +22,7 @@ import { type Numbers, rounded, unitRoundoff } from '../reference/formats';
 import { linear as linearReference } from '../reference/gemm';
 import * as losses from '../reference/losses';
 import { dequantize4bit, quantize4bit } from '../reference/quantisation';
-
-interface TapeCase {
-  readonly op: string;
-  readonly shape: string;
-  readonly dtype: string;
-  readonly samePaths?: boolean;
-  /** Runs forward and backward; the tensors it names are what is compared. */
-  readonly run: (device: Device) => Readonly<Record<string, Tensor | number>>;
-  readonly expected: () => Readonly<Record<string, Expected>>;
-}
-
-/** A case that goes through the tape. Memory is poisoned first, so nothing may rely on it being zero. */
-function tapeCase({ op, shape, dtype, samePaths = true, run, expected }: TapeCase): Case {
-  const read = (device: Device, value: Tensor | number): Output => {
-    const after = typeof value === 'number' ? encode('f64', [value]) : device.readBytes(value);
-    return { dtype: typeof value === 'number' ? 'f64' : value.dtype, before: new Uint8Array(after.length), after };
-  };
-  const execute = (device: Device, { poison }: Placement) => {
-    device.scope(() => device.write(device.empty([POISONED], 'u8'), new Uint8Array(POISONED).fill(poison)));
-    return device.scope(() => {
-      const outputs = Object.entries(run(device)).map(([name, value]) => [name, read(device, value)] as const);
-      return { outputs: Object.fromEntries(outputs), trespasses: [] };
-    });
-  };
-  return { op: `tape.${op}`, shape, dtype, samePaths, execute, expected };
-}
-
-/** More bytes than any case here uses. */
-const POISONED = 2 ** 21;
+import { backward, tapeCase, tensor, variable } from '../tape-case';
 
 const F32 = unitRoundoff('f32');
 const BF16 = unitRoundoff('bf16');
@@ -67,28 +39,10 @@ function bound(values: Numbers, roundings: number, compute: Compute, norm?: numb
   };
 }
 
-const tensor = (device: Device, values: Numbers, shape: readonly number[], dtype: 'f32' | 'bf16'): Tensor => {
-  const made = device.empty(shape, dtype);
-  device.write(made, encode(dtype, values));
-  return made;
-};
 const parameter = (device: Device, values: Numbers, shape: readonly number[]): Tensor =>
   makeTrainable(device, tensor(device, values, shape, 'f32'));
 const indices = (device: Device, values: Numbers): Tensor =>
   device.fromArray(Int32Array.from(values), [values.length], 'i32');
-
-/** An input whose gradient is wanted. */
-function variable(device: Device, values: Numbers, shape: readonly number[], dtype: 'f32' | 'bf16'): Tensor {
-  const made = tensor(device, values, shape, dtype);
-  made.requiresGrad = true;
-  return made;
-}
-
-/** Runs the tape back from `y` with the gradient `dy`. */
-function backward(device: Device, tape: Tape, y: Tensor, dy: Numbers): void {
-  y.grad = tensor(device, dy, y.shape, y.dtype as 'f32' | 'bf16').retain();
-  tape.backward();
-}
 
 // ---- linear and LoRA ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,292 @@
+// int8.cpp: LLM.int8 (Dettmers et al. 2022) as bitsandbytes computes it: rows in 8 bits with one scale each, exact
+// integer products, and the columns that hold an outlier multiplied at full precision.
+//
+// Sums of products are integers, so no order matters to them; the outlier columns are added in ascending order with one
+// fma each. Every path and any number of threads therefore gives the same bits.
+#include "half.h"
+#include "op.h"
+
+namespace mr {
+namespace MR_PATH {
+
+// int32 sums of products of codes in [-127, 127] cannot overflow below this many columns.
+static constexpr int64_t MAX_COLS = 131072;
+// Output columns per tile: one vector. Rows per tile: what the accumulators on the stack hold.
+static constexpr int64_t TILE_COLS = LANES, TILE_ROWS = 32;
+// Outlier columns whose weights are made dense at a time.
+static constexpr int64_t OUTLIER_CHUNK = 64;
+// 1/127^2 as bitsandbytes writes it, and 1/127 in fp32
+static constexpr float PRODUCT_SCALE = 6.200124e-05f, CODE_SCALE = 7.874015718698502e-3f;
+
+// ---- rows to codes ---------------------------------------------------------------------------------------------------
+
+template <class T, class Lanes>
+MR_INLINE V16 load_rounded(const T* x, Lanes lanes) {
+  return half_to_float(float_to_half(load(x, lanes)));
+}
+
+// Columns a task of find_outliers owns.
+static constexpr int64_t COLUMN_BLOCK = 256;
+
+// Columns with any |x| >= threshold: columns[0] = how many, then their indices in ascending order.
+template <class T>
+static void find_outliers(mr_stream* s, int64_t rows, int64_t cols, float threshold, const T* x, int32_t* columns) {
+  // first a flag per column, where its index may come to stand: indices never overtake the flags still to be read
+  int32_t* flag = columns + 1;
+  parallel_chunks(s, cols, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
+    I16 most[COLUMN_BLOCK / LANES];
+    for (I16& m : most) m = isplat(0);
+    for (int64_t r = 0; r < rows; r++)
+      each_vector(begin, end, [&](int64_t c, auto lanes) {
+        I16 magnitude = bits(load_rounded(x + r * cols + c, lanes)) & isplat(0x7fffffff);
+        // NaN is no outlier: it spoils its row's absmax instead
+        magnitude = select(less(isplat(0x7f800000), magnitude), isplat(0), magnitude);
+        I16& m = most[(c - begin) / LANES];
+        m = select(less(m, magnitude), magnitude, m);
+      });
+    for (int64_t c = begin; c < end; c++) {
+      int32_t lane[LANES];
+      store_ints(lane, most[(c - begin) / LANES]);
+      flag[c] = from_bits((uint32_t)lane[(c - begin) % LANES]) >= threshold;
+    }
+  });
+  int32_t count = 0;
+  for (int64_t c = 0; c < cols; c++)
+    if (flag[c]) flag[count++] = (int32_t)c;
+  columns[0] = count;
+}
+
+template <class T>
+static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float threshold, const T* x, uint8_t* codes,
+                           float* absmax, int32_t* columns) {
+  if (columns) find_outliers(s, rows, cols, threshold, x, columns);
+  V16 below = splat(threshold), zero = splat(0.0f);
+  bool split = columns != nullptr;
+  parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+      const T* in = x + r * cols;
+      uint8_t* out = codes + r * cols;
+      // magnitudes compared as integers: a NaN is the largest and is not lost
+      I16 most = isplat(0);
+      each_vector(0, cols, [&](int64_t c, auto lanes) {
+        I16 magnitude = bits(load_rounded(in + c, lanes)) & isplat(0x7fffffff);
+        if (split) {
+          M16 outlier = less(bits(below) - isplat(1), magnitude);
+          magnitude = select(less(isplat(0x7f800000), magnitude), magnitude, select(outlier, isplat(0), magnitude));
+        }
+        most = select(less(most, magnitude), magnitude, most);
+      });
+      int32_t lane[LANES], largest = 0;
+      store_ints(lane, most);
+      for (int i = 0; i < LANES; i++) largest = lane[i] > largest ? lane[i] : largest;
+      absmax[r] = from_bits((uint32_t)largest);
+      // as torch divides a number by a tensor: the reciprocal, rounded, times the number
+      float reciprocal = 1.0f / absmax[r];
+      V16 factor = splat(127.0f * reciprocal);
+      each_vector(0, cols, [=](int64_t c, auto lanes) {
+        V16 v = load_rounded(in + c, lanes) * factor;
+        // a row of zeros is 0 * inf, an outlier lies beyond 127, and neither has a code; 1.5 * 2^23 rounds to even and
+        // leaves the integer in the low bits
+        V16 magnitude = floats(bits(v) & isplat(0x7fffffff));
+        I16 code = bits(select(less(magnitude, splat(127.5f)), v, zero) + splat(12582912.0f)) & isplat(0xff);
+        int64_t count = cols - c < LANES ? cols - c : LANES;
+        if (count == LANES) return store_bytes(out + c, code);
+        uint8_t tail[LANES];
+        store_bytes(tail, code);
+        for (int64_t i = 0; i < count; i++) out[c + i] = tail[i];
+      });
+      if (split)
+        for (int32_t i = 0; i < columns[0]; i++) out[columns[1 + i]] = 0;
+    }
+  });
+}
+
+int32_t quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x,
+                      uint8_t* codes, float* absmax, int32_t* outliers) {
+  MR_REQUIRE(is_activation(x_dtype), "quantize_int8: x dtype %d is neither f32 nor bf16", x_dtype);
+  MR_REQUIRE(rows >= 0 && cols >= 1, "quantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
+  MR_REQUIRE(outliers == nullptr || threshold > 0, "quantize_int8: outliers are looked for above %g", threshold);
+  MR_REQUIRE(rows == 0 || (x && codes && absmax), "quantize_int8: x, codes and absmax must not be NULL");
+  if (x_dtype == MR_F32)
+    quantize_typed(s, rows, cols, threshold, (const float*)x, codes, absmax, outliers);
+  else
+    quantize_typed(s, rows, cols, threshold, (const bf16*)x, codes, absmax, outliers);
+  return MR_OK;
+}
+
+// ---- codes to rows ---------------------------------------------------------------------------------------------------
+
+MR_INLINE I16 signed_bytes(const uint8_t* p) { return shift_right_signed<24>(shift_left<24>(load_bytes(p))); }
+
+template <class T>
+static void dequantize_typed(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,
+                             T* y) {
+  parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+      V16 scale = splat(absmax[r] * CODE_SCALE);
+      const uint8_t* in = codes + r * cols;
+      T* out = y + r * cols;
+      int64_t c = 0;
+      for (; c + LANES <= cols; c += LANES) store(out + c, to_float(signed_bytes(in + c)) * scale);
+      if (c == cols) continue;
+      uint8_t tail[LANES] = {0};
+      for (int64_t i = c; i < cols; i++) tail[i - c] = in[i];
+      store(out + c, to_float(signed_bytes(tail)) * scale, (int)(cols - c));
+    }
+  });
+}
+
+int32_t dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,
+                        int32_t y_dtype, void* y) {
+  MR_REQUIRE(is_activation(y_dtype), "dequantize_int8: y dtype %d is neither f32 nor bf16", y_dtype);
+  MR_REQUIRE(rows >= 0 && cols >= 1, "dequantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
+  MR_REQUIRE(rows == 0 || (codes && absmax && y), "dequantize_int8: codes, absmax and y must not be NULL");
+  if (y_dtype == MR_F32)
+    dequantize_typed(s, rows, cols, codes, absmax, (float*)y);
+  else
+    dequantize_typed(s, rows, cols, codes, absmax, (bf16*)y);
+  return MR_OK;
+}
+
+// ---- the product -----------------------------------------------------------------------------------------------------
+
+// Products are made BLOCK rows by BLOCK rows, STEP codes at a time.
+static constexpr int BLOCK = 4;
+
+#if defined(__AVX512BW__)
+typedef __m512i Sums;
+static constexpr int64_t STEP = 32;
+MR_INLINE Sums no_sums() { return _mm512_setzero_si512(); }
+MR_INLINE Sums widen(const uint8_t* p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)p)); }
+// two products of 16-bit numbers and their sum are exact in 32 bits
+MR_INLINE Sums multiply_add(Sums sum, Sums a, Sums b) { return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b)); }
+MR_INLINE int32_t total(Sums a) {
+  int32_t lane[16], sum = 0;
+  _mm512_storeu_si512(lane, a);
+  for (int i = 0; i < 16; i++) sum += lane[i];
+  return sum;
+}
+#elif defined(__AVX2__)
+typedef __m256i Sums;
+static constexpr int64_t STEP = 16;
+MR_INLINE Sums no_sums() { return _mm256_setzero_si256(); }
+MR_INLINE Sums widen(const uint8_t* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)p)); }
+MR_INLINE Sums multiply_add(Sums sum, Sums a, Sums b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
+MR_INLINE int32_t total(Sums a) {
+  int32_t lane[8], sum = 0;
+  _mm256_storeu_si256((__m256i*)lane, a);
+  for (int i = 0; i < 8; i++) sum += lane[i];
+  return sum;
+}
+#else
+typedef int32_t Sums;
+static constexpr int64_t STEP = 1;
+MR_INLINE Sums no_sums() { return 0; }
+MR_INLINE Sums widen(const uint8_t* p) { return (int8_t)*p; }
+MR_INLINE Sums multiply_add(Sums sum, Sums a, Sums b) { return sum + a * b; }
+MR_INLINE int32_t total(Sums a) { return a; }
+#endif
+
+// sums[i][j] = sum over k of a[i][k] * b[j][k] of rows of `cols` codes.
+MR_INLINE void dot_block(int64_t cols, const uint8_t* const* a, const uint8_t* const* b, int32_t (*sums)[BLOCK]) {
+  Sums sum[BLOCK][BLOCK];
+  for (int i = 0; i < BLOCK; i++)
+    for (int j = 0; j < BLOCK; j++) sum[i][j] = no_sums();
+  int64_t k = 0;
+  for (; k + STEP <= cols; k += STEP) {
+    Sums right[BLOCK];
+    for (int j = 0; j < BLOCK; j++) right[j] = widen(b[j] + k);
+    for (int i = 0; i < BLOCK; i++) {
+      Sums left = widen(a[i] + k);
+      for (int j = 0; j < BLOCK; j++) sum[i][j] = multiply_add(sum[i][j], left, right[j]);
+    }
+  }
+  for (int i = 0; i < BLOCK; i++)
+    for (int j = 0; j < BLOCK; j++) {
+      sums[i][j] = total(sum[i][j]);
+      for (int64_t rest = k; rest < cols; rest++) sums[i][j] += (int8_t)a[i][rest] * (int8_t)b[j][rest];
+    }
+}
+
+// One tile of the product: `rows` <= TILE_ROWS rows of x by `width` <= TILE_COLS rows of w.
+template <class T>
+static void product_tile(int64_t rows, int64_t width, int64_t out, int64_t in, const uint8_t* xc, const float* xs,
+                         const int32_t* outliers, const T* x, const uint8_t* wc, const float* ws, T* y) {
+  int32_t sums[TILE_ROWS][TILE_COLS] = {};
+  for (int64_t r = 0; r < rows; r += BLOCK)
+    for (int64_t o = 0; o < width; o += BLOCK) {
+      const uint8_t *a[BLOCK], *b[BLOCK];
+      // a block beyond the edge repeats the last row, and its sums are not stored
+      for (int i = 0; i < BLOCK; i++) {
+        a[i] = xc + (r + i < rows ? r + i : rows - 1) * in;
+        b[i] = wc + (o + i < width ? o + i : width - 1) * in;
+      }
+      int32_t block[BLOCK][BLOCK];
+      dot_block(in, a, b, block);
+      for (int i = 0; i < BLOCK && r + i < rows; i++)
+        for (int j = 0; j < BLOCK; j++) sums[r + i][o + j] = block[i][j];
+    }
+  float scales[LANES] = {0};
+  for (int64_t o = 0; o < width; o++) scales[o] = ws[o];
+  V16 column_scale = load(scales);
+  float sum[TILE_ROWS][TILE_COLS];
+  for (int64_t r = 0; r < rows; r++) {
+    V16 scaled = to_float(load_ints(sums[r])) * (splat(xs[r]) * column_scale) * splat(PRODUCT_SCALE);
+    store(sum[r], rounded(scaled, x));
+  }
+  int32_t count = outliers ? outliers[0] : 0;
+  for (int32_t first = 0; first < count; first += OUTLIER_CHUNK) {
+    int32_t n = count - first < OUTLIER_CHUNK ? count - first : (int32_t)OUTLIER_CHUNK;
+    const int32_t* columns = outliers + 1 + first;
+    float dense[OUTLIER_CHUNK][LANES] = {};
+    for (int32_t i = 0; i < n; i++) {
+      for (int64_t o = 0; o < width; o++) dense[i][o] = (float)(int8_t)wc[o * in + columns[i]];
+      store(dense[i], rounded(load(dense[i]) * column_scale * splat(CODE_SCALE), x));
+    }
+    for (int64_t r = 0; r < rows; r++) {
+      V16 t = load(sum[r]);
+      const T* row = x + r * in;
+      for (int32_t i = 0; i < n; i++) {
+        V16 value = load(row + columns[i], 1);
+        float first_lane[LANES];
+        store(first_lane, value);
+        t = fma(splat(first_lane[0]), load(dense[i]), t);
+      }
+      store(sum[r], t);
+    }
+  }
+  for (int64_t r = 0; r < rows; r++) store(y + r * out, load(sum[r]), (int)width);
+}
+
+template <class T>
+static void linear_typed(mr_stream* s, int64_t rows, int64_t out, int64_t in, const uint8_t* xc, const float* xs,
+                         const int32_t* outliers, const T* x, const uint8_t* wc, const float* ws, T* y) {
+  int64_t row_tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+  // neighbouring tasks share rows of w, which are many, and run over all rows of x, which are few
+  parallel(s, row_tiles * ((out + TILE_COLS - 1) / TILE_COLS), [=](int64_t task) {
+    int64_t r = task % row_tiles * TILE_ROWS, o = task / row_tiles * TILE_COLS;
+    int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS, width = out - o < TILE_COLS ? out - o : TILE_COLS;
+    product_tile(height, width, out, in, xc + r * in, xs + r, outliers, x + r * in, wc + o * in, ws + o,
+                 y + r * out + o);
+  });
+}
+
+int32_t int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
+                    const float* x_absmax, const int32_t* outliers, int32_t dtype, const void* x, const uint8_t* w_codes,
+                    const float* w_absmax, void* y) {
+  MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_COLS,
+             "int8_linear: rows %lld, outputs %lld, inputs %lld",
+             (long long)rows, (long long)outputs, (long long)inputs);
+  MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y),
+             "int8_linear: a pointer is NULL");
+  if (rows == 0) return MR_OK;
+  if (dtype == MR_F32)
+    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, outliers, (const float*)x, w_codes, w_absmax, (float*)y);
+  else
+    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, outliers, (const bf16*)x, w_codes, w_absmax, (bf16*)y);
+  return MR_OK;
+}
+
+}  // namespace MR_PATH
+}  // namespace mr
