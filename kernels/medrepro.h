@@ -167,6 +167,15 @@ MR_API int32_t mr_sum_squares(mr_stream* s, int64_t n, const float* x, double* o
 MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m, float* v, double lr, double beta1,
                         double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale);
 
+/* One step of Adafactor (Shazeer and Stern 2018) as transformers' Adafactor, on a parameter [rows, cols]: g =
+ * grad*grad_scale, update = g^2 + eps1 is averaged into row [rows] and column [cols] with beta2, and the update is
+ * g / sqrt(row/mean(row) * column). row NULL: not factored, column [rows*cols] is the moment of every element. The update
+ * is divided by max(1, rms(update)/clip) and multiplied by lr = step_size * max(eps2, rms(param)), or step_size where
+ * eps2 < 0. m (first moment with beta1) may be NULL. param -= weight_decay*lr*param, then param -= update. */
+MR_API int32_t mr_adafactor(mr_stream* s, int64_t rows, int64_t cols, float* param, const float* grad, float* m, float* row,
+                            float* column, double step_size, double beta1, double beta2, double eps1, double eps2,
+                            double clip, double weight_decay, double grad_scale);
+
 /* ---- quantisation (bitsandbytes' formats) --------------------------------------------------------------------------- */
 
 /* Blocks of blocksize along the flat x (n elements): absmax[b] fp32; packed[i/2], even element in the high nibble, as

@@ -16,6 +16,7 @@ import { configJson } from '../../src/nn/config-file';
 import { asBf16, initialise } from '../../src/nn/initialise';
 import { loadModel, type Model } from '../../src/nn/model';
 import { writeSafetensors } from '../../src/nn/safetensors';
+import { DEFAULT_TRAINING } from '../../src/spec/defaults';
 import type { Training } from '../../src/spec/types';
 import { causalLoss } from '../../src/train/evaluate';
 import type { Row } from '../../src/train/pass';
@@ -82,11 +83,12 @@ const trainingOf = (steps: number): Training => ({
   epochs: 1,
   batchSize: DOCUMENTS_PER_STEP,
   accumulation: 1,
+  ...DEFAULT_TRAINING,
   stepsPerEpoch: 'ceil',
   optimiser: { kind: 'adamw', learningRate: 3e-3, beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.05 },
   schedule: { kind: 'cosine', warmup: { steps: Math.ceil(steps / 20) } },
   clip: 1,
-  lossNormalisation: 'sum-over-tokens',
+  lossNormalisation: 'sum-over-tokens-shifted',
   precision: 'fp32',
   gradientCheckpointing: false,
   selection: 'last',

@@ -5,6 +5,7 @@ import { Device, hostLibrary } from '../native/device';
 import { type DecoderConfig, type DecoderSizes, decoderConfig } from '../nn/config';
 import { initialise } from '../nn/initialise';
 import { loadModel } from '../nn/model';
+import { DEFAULT_TRAINING } from '../spec/defaults';
 import type { Training } from '../spec/types';
 import type { Row } from '../train/pass';
 import { Trainer } from '../train/trainer';
@@ -99,11 +100,12 @@ export function benchTrainStep(
     epochs: warmup + steps,
     batchSize: batch,
     accumulation: 1,
+    ...DEFAULT_TRAINING,
     stepsPerEpoch: 'ceil',
     optimiser: { kind: 'adamw', learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
     schedule: { kind: 'constant', warmup: { steps: 0 } },
     clip: null,
-    lossNormalisation: 'sum-over-tokens',
+    lossNormalisation: 'sum-over-tokens-shifted',
     precision: compute,
     gradientCheckpointing: false,
     selection: 'last',

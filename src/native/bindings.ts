@@ -68,6 +68,7 @@ const DEVICE_SYMBOLS = {
   mr_sum: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_sum_squares: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_adamw: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
+  mr_adafactor: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_quantize_4bit: { args: ['ptr', 'i32', 'i64', 'i64', 'i32', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_dequantize_4bit: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_quantize_8bit: { args: ['ptr', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -608,6 +609,21 @@ export class Ops {
   }
 
   /**
+   * One step of Adafactor (Shazeer and Stern 2018) as transformers' Adafactor, on a parameter [rows, cols]: g =
+   * grad*grad_scale, update = g^2 + eps1 is averaged into row [rows] and column [cols] with beta2, and the update
+   * is g / sqrt(row/mean(row) * column). row NULL: not factored, column [rows*cols] is the moment of every element.
+   * The update is divided by max(1, rms(update)/clip) and multiplied by lr = step_size * max(eps2, rms(param)), or
+   * step_size where eps2 < 0. m (first moment with beta1) may be NULL. param -= weight_decay*lr*param, then param
+   * -= update.
+   */
+  adafactor(rows: number, cols: number, param: Address, grad: Address, m: Address, row: Address, column: Address, stepSize: number, beta1: number, beta2: number, eps1: number, eps2: number, clip: number, weightDecay: number, gradScale: number): void {
+    i64(rows, 'mr_adafactor', 'rows');
+    i64(cols, 'mr_adafactor', 'cols');
+    const code = this.symbols.mr_adafactor(this.stream, rows, cols, param, grad, m, row, column, stepSize, beta1, beta2, eps1, eps2, clip, weightDecay, gradScale);
+    if (code !== 0) this.fail(code, 'mr_adafactor');
+  }
+
+  /**
    * Blocks of blocksize along the flat x (n elements): absmax[b] fp32; packed[i/2], even element in the high
    * nibble, as bitsandbytes' CPU path packs it. kind: mr_kind4.
    */
@@ -692,4 +708,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

@@ -24,7 +24,8 @@ import {
   saveCheckpoint,
   writeWeights,
 } from '../train/checkpoint';
-import { predictClasses } from '../train/evaluate';
+import { classifierEvaluationLoss, predictClasses } from '../train/evaluate';
+import { judge, selectionMetric, type Verdict } from '../train/selection';
 import { evaluationOptions, type StepResult, Trainer } from '../train/trainer';
 import { type ExperimentResult, numericPath } from '../verify/result';
 import { RunDirectory } from './directory';
@@ -179,6 +180,7 @@ class Run {
     while (!trainer.finished) {
       device.checkCancelled();
       if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
+      if (this.stopsEarly()) return;
       const began = performance.now();
       const step = trainer.run();
       log.push(step);
@@ -220,24 +222,56 @@ class Run {
 
   /** Whether nothing is to be evaluated after `step` steps, or it has been done already (before an interruption). */
   private evaluatedAt(evaluations: readonly Evaluation[], step: number): boolean {
-    const due = this.inputs.data.splits.validation.length > 0 && this.trainer.atEpochEnd;
+    const { evaluateEvery } = this.experiment.training;
+    const due =
+      this.inputs.data.splits.validation.length > 0 &&
+      (evaluateEvery === 'epoch' ? this.trainer.atEpochEnd : step > 0 && step % evaluateEvery.steps === 0);
     return !due || evaluations.some((one) => one.step === step);
   }
 
-  /** Evaluates the validation rows at the end of an epoch; returns the best weights so far. */
+  /** Whether the evaluations so far end the training; says so. */
+  private stopsEarly(): boolean {
+    const { earlyStopping } = this.experiment.training;
+    if (earlyStopping === null || !this.verdict(this.evaluations).stop) return false;
+    const times =
+      earlyStopping.patience === 1 ? 'the last evaluation' : `${earlyStopping.patience} evaluations in a row`;
+    const message = `stopped after step ${this.trainer.step} of ${this.trainer.counts.steps}: no improvement in ${times}`;
+    this.context.emit({ kind: 'info', message });
+    return true;
+  }
+
+  /** Of the evaluations by the selection's metric. */
+  private verdict(evaluations: readonly Evaluation[]): Verdict {
+    const { training } = this.experiment;
+    const metric = selectionMetric(training);
+    if (metric === null) return { best: null, stop: false };
+    const values = evaluations.map(({ metrics }) => metrics[metric]!);
+    return judge(values, metric, training.earlyStopping);
+  }
+
+  /** Evaluates the validation rows; returns the best weights so far. */
   private validate(evaluations: Evaluation[], best: Best | null): Best | null {
     const { trainer, experiment, context } = this;
     const gold = trainingRows(this.inputs.data, 'validation').map((row) => row.label);
     const predicted = this.predict('validation');
     const scores = Object.entries(scoreClasses(experiment.metrics, gold, predicted));
     const metrics = Object.fromEntries(scores.map(([id, { value }]) => [id, value]));
+    const selected = selectionMetric(experiment.training);
+    if (selected !== null) metrics[selected] ??= this.selectionValue(selected, gold, predicted);
     evaluations.push({ step: trainer.step, metrics });
     context.emit({ kind: 'evaluation', split: 'validation', step: trainer.step, metrics });
-    if (experiment.training.selection !== 'best-macro-f1') return null;
-    const value = classMetricById('macro-f1').score(gold, predicted).value;
-    // the first of equals is kept, as the Trainer's "greater than" does
-    if (best !== null && value <= best.value) return best;
-    return { step: trainer.step, value, weights: readWeights(this.device, this.model.trainable) };
+    if (selected === null) return null;
+    if (this.verdict(evaluations).best !== evaluations.length - 1) return best;
+    return { step: trainer.step, value: metrics[selected]!, weights: readWeights(this.device, this.model.trainable) };
+  }
+
+  /** The selection's metric on the validation rows, where it is not among the experiment's own. */
+  private selectionValue(metric: string, gold: readonly number[], predicted: readonly number[]): number {
+    if (metric !== 'loss') return classMetricById(metric).score(gold, predicted).value;
+    const { training, loss } = this.experiment;
+    const rows = trainingRows(this.inputs.data, 'validation');
+    const options = evaluationOptions(training);
+    return classifierEvaluationLoss(this.device, this.model, rows, loss, training.evaluationBatchSize, options);
   }
 
   private predict(split: 'validation' | 'test'): number[] {

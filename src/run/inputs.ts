@@ -6,10 +6,12 @@ import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
 import { inputError, specError, unmeasuredError } from '../errors';
 import type { OnEvent } from '../events';
+import { classMetricById } from '../metrics/index';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
-import type { Experiment } from '../spec/types';
+import type { AdafactorSettings, Experiment } from '../spec/types';
 import type { Row } from '../train/pass';
+import { selectionMetric } from '../train/selection';
 import type { DataOverride, TargetRequest } from './request';
 
 /** The experiment as it will really run, and what of the command line changed its inputs. */
@@ -112,11 +114,22 @@ function refuseIgnored({ adapter, quantisation, training }: Experiment): void {
       remedy: 'give an adapter, or set quantisation: null',
     });
   }
-  if (training.selection === 'best-loss') {
-    throw specError('training.selection best-loss is not there for a classifier yet', {
-      remedy: 'use best-macro-f1 or last',
+  const metric = selectionMetric(training);
+  if (training.earlyStopping !== null && metric === null) {
+    throw specError('training.earlyStopping needs a metric', { remedy: 'set training.selection to best-<metric>' });
+  }
+  if (metric !== null && metric !== 'loss') classMetricById(metric);
+  if (training.optimiser.kind === 'adafactor') checkAdafactor(training.optimiser);
+}
+
+/** The combinations transformers' own class refuses, before it would. */
+function checkAdafactor({ learningRate, relativeStep, warmupInit }: AdafactorSettings): void {
+  if (relativeStep === (learningRate !== null)) {
+    throw specError('training.optimiser: Adafactor takes a learningRate exactly when relativeStep is false', {
+      remedy: relativeStep ? 'set learningRate: null' : 'give learningRate, or set relativeStep: true',
     });
   }
+  if (warmupInit && !relativeStep) throw specError('training.optimiser.warmupInit needs relativeStep: true');
 }
 
 /** The rows of a split, as the trainer takes them. */

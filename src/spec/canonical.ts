@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
+import { withoutDefaults } from './defaults';
 import type { Experiment } from './types';
 
 /** JSON with keys sorted by code unit at every depth, no white space; numbers as JavaScript prints them. */
@@ -18,10 +19,10 @@ export function sha256(input: string | Uint8Array): string {
   return createHash('sha256').update(input).digest('hex');
 }
 
-/** What of an experiment can change a result. */
+/** What of an experiment can change a result; settings that came later are left out while they have their default. */
 export function settingsOf(experiment: Experiment): Readonly<Record<string, unknown>> {
   const { title: _title, unmeasured: _unmeasured, marks: _marks, ...settings } = experiment;
-  return settings;
+  return withoutDefaults(settings);
 }
 
 /** The identity of an experiment with all its settings: paper, scale, model, data, seed and the rest. */

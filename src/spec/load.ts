@@ -7,6 +7,7 @@
 
 import { type } from 'arktype';
 import { usageError } from '../errors';
+import { withDefaults } from './defaults';
 import { checkNotes, type Layer, layOver } from './layers';
 import { type Problem, suggest, throwProblems } from './problems';
 import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, paperJsonSchema, Settings } from './schema';
@@ -199,7 +200,7 @@ function resolve(
   const layers = layersOf(file, described, scale, reading);
   if (layers === null) return null;
   const { settings: merged, origin, marks } = layOver(layers);
-  const settings = Settings({ unmeasured: null, ...merged });
+  const settings = Settings({ unmeasured: null, ...withDefaults(merged) });
   if (settings instanceof type.errors) {
     return problemsOf(settings, source, Settings.toJsonSchema(), (path) => {
       const dotted = path.join('.');

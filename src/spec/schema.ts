@@ -22,13 +22,35 @@ const adapter = {
   targets: "'all-linear' | string[]",
 } as const;
 
-const optimiser = {
+const adamw = {
   kind: "'adamw'",
   learningRate: 'number > 0',
   beta1: share,
   beta2: share,
   epsilon: 'number > 0',
   weightDecay: 'number >= 0',
+} as const;
+
+const adafactor = {
+  kind: "'adafactor'",
+  learningRate: 'number > 0 | null',
+  relativeStep: 'boolean',
+  scaleParameter: 'boolean',
+  warmupInit: 'boolean',
+  beta1: '0 <= number < 1 | null',
+  decayRate: 'number < 0',
+  epsilon: ['number > 0', 'number >= 0'],
+  clipThreshold: 'number > 0',
+  weightDecay: 'number >= 0',
+} as const;
+
+const labels = {
+  prompt: "'labelled' | 'masked' | 'response-template'",
+  responseTemplate: 'string >= 1 | null',
+  padding: "'left-out' | 'labelled'",
+  paddingAttention: "'masked' | 'full'",
+  padToken: 'string >= 1 | null',
+  eos: "'labelled' | 'masked' | 'as-pad'",
 } as const;
 
 const data = {
@@ -40,18 +62,36 @@ const data = {
   test: share,
   maxLength: count,
   template: 'string >= 1',
+  response: 'string >= 1 | null',
+  appendEos: 'boolean',
+  labels,
 } as const;
+
+const lossScaling = {
+  initial: 'number > 0',
+  growthFactor: 'number > 1',
+  backoffFactor: '0 < number < 1',
+  growthInterval: count,
+} as const;
+
+const evaluateEvery = type("'epoch'").or({ steps: count });
+const earlyStopping = type({ patience: count, threshold: 'number >= 0' }).or('null');
 
 const training = {
   epochs: count,
   batchSize: count,
   accumulation: count,
   stepsPerEpoch: "'ceil' | 'floor'",
+  lastAccumulation: "'step' | 'rescaled' | 'carried'",
   clip: 'number > 0 | null',
-  lossNormalisation: "'mean-of-means' | 'sum-over-tokens' | 'undivided'",
+  lossNormalisation: "'mean-of-means' | 'sum-over-tokens-unshifted' | 'sum-over-tokens-shifted' | 'undivided'",
   precision: "'fp32' | 'bf16'",
+  lossScaling,
   gradientCheckpointing: 'boolean',
-  selection: "'last' | 'best-macro-f1' | 'best-loss'",
+  selection: type("'last'").or(type(/^best-[a-z0-9-]+$/).as<`best-${string}`>()),
+  evaluationBatchSize: count,
+  evaluateEvery,
+  earlyStopping,
   seed: 'number.integer >= 0',
 } as const;
 
@@ -80,7 +120,7 @@ export const Settings = type({
   head,
   loss,
   data: type(data),
-  training: type({ ...training, optimiser: type(optimiser), schedule }),
+  training: type({ ...training, optimiser: type(adamw).or(adafactor), schedule }),
   metrics: 'string[] >= 1',
 }).onDeepUndeclaredKey('reject');
 export type Settings = typeof Settings.infer;
@@ -107,10 +147,18 @@ const Block = type({
     'smoothing?': 'number >= 0',
     'reduction?': "'example' | 'class'",
   },
-  'data?': optional({ ...data, columns: type(optional(data.columns)) }),
+  'data?': optional({ ...data, columns: type(optional(data.columns)), labels: type(optional(labels)) }),
   'training?': optional({
     ...training,
-    optimiser: type(optional(optimiser)),
+    lossScaling: type(optional(lossScaling)),
+    // flat for the same reason as the loss
+    optimiser: {
+      ...optional({ ...adafactor, epsilon: adamw.epsilon }),
+      'kind?': "'adamw' | 'adafactor'",
+      'epsilon?': type(adamw.epsilon).or(adafactor.epsilon),
+      'beta1?': adafactor.beta1,
+      'beta2?': adamw.beta2,
+    },
     schedule: type({
       'kind?': "'linear' | 'cosine' | 'constant'",
       'warmup?': type({ steps: 'number.integer >= 0' }).or({ ratio: share }),

@@ -53,7 +53,7 @@ export type Loss =
       readonly reduction: 'example' | 'class';
     };
 
-export interface Optimiser {
+export interface AdamWSettings {
   readonly kind: 'adamw';
   readonly learningRate: number;
   readonly beta1: number;
@@ -62,10 +62,57 @@ export interface Optimiser {
   readonly weightDecay: number;
 }
 
+/**
+ * Adafactor (Shazeer and Stern 2018) as in transformers. The Trainer's `optim="adafactor"` is `relativeStep: false,
+ * scaleParameter: false` with a learning rate; the class default is both true and no learning rate.
+ */
+export interface AdafactorSettings {
+  readonly kind: 'adafactor';
+  /** null exactly when `relativeStep` is true: the step size is then min(1e-2, 1/sqrt(t)). */
+  readonly learningRate: number | null;
+  readonly relativeStep: boolean;
+  /** Steps are multiples of the parameter's own root mean square. */
+  readonly scaleParameter: boolean;
+  /** With `relativeStep`: min(1e-6 t, 1/sqrt(t)). */
+  readonly warmupInit: boolean;
+  /** First moment; null keeps none. */
+  readonly beta1: number | null;
+  /** beta2 of step t is 1 - t^decayRate. */
+  readonly decayRate: number;
+  /** Added to squared gradients, and the least root mean square of a parameter. */
+  readonly epsilon: readonly [number, number];
+  /** Bound of an update's root mean square. */
+  readonly clipThreshold: number;
+  readonly weightDecay: number;
+}
+
+export type Optimiser = AdamWSettings | AdafactorSettings;
+
 export interface Schedule {
   readonly kind: 'linear' | 'cosine' | 'constant';
   /** Warm-up steps, or a share of all steps (rounded up, as the HF Trainer does). */
   readonly warmup: { readonly steps: number } | { readonly ratio: number };
+}
+
+/**
+ * What a step's gradient is divided by, which the HF Trainer changed twice:
+ * - `mean-of-means` (up to 4.45): the mean of each micro-batch, divided by the accumulation;
+ * - `sum-over-tokens-unshifted` (from 4.46): the sum over the step's tokens, divided by its labels other than -100, the
+ *   first one of a row included although nothing predicts it;
+ * - `sum-over-tokens-shifted` (from mid 2026): the same without the first label of each row;
+ * - `undivided`: the mean of each micro-batch, summed: a custom compute_loss, and classifiers, from 4.46 on.
+ *
+ * For a classifier, whose labels have no shift, both sums are the mean over the step's rows.
+ */
+export type LossNormalisation = 'mean-of-means' | 'sum-over-tokens-unshifted' | 'sum-over-tokens-shifted' | 'undivided';
+
+/** Dynamic loss scaling of fp16, as torch.amp.GradScaler. */
+export interface LossScaling {
+  readonly initial: number;
+  readonly growthFactor: number;
+  readonly backoffFactor: number;
+  /** Steps without an overflow before the scale grows. */
+  readonly growthInterval: number;
 }
 
 export interface Training {
@@ -75,17 +122,56 @@ export interface Training {
   /** Micro-batches per optimiser step. */
   readonly accumulation: number;
   readonly stepsPerEpoch: 'ceil' | 'floor';
+  /**
+   * Micro-batches left at the end of an epoch: `step` of their own, still divided by the accumulation (4.46 on);
+   * `rescaled`, divided by their number (5.x); `carried` into the next epoch's first step (up to 4.45).
+   */
+  readonly lastAccumulation: 'step' | 'rescaled' | 'carried';
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
   /** Global gradient norm bound; null switches clipping off. */
   readonly clip: number | null;
-  /** `mean-of-means`: mean per micro-batch, divided by the accumulation; `undivided`: a custom loss that is not. */
-  readonly lossNormalisation: 'mean-of-means' | 'sum-over-tokens' | 'undivided';
+  readonly lossNormalisation: LossNormalisation;
   readonly precision: 'fp32' | 'bf16';
+  /** Used by fp16 alone. */
+  readonly lossScaling: LossScaling;
   readonly gradientCheckpointing: boolean;
-  /** Which weights training returns: the last ones, or the best validation value of the selection metric. */
-  readonly selection: 'last' | 'best-macro-f1' | 'best-loss';
+  /**
+   * Which weights training returns: the last ones, or the best validation value of a metric (`best-loss`,
+   * `best-macro-f1`, ...). Losses and perplexities are best when low, everything else when high.
+   */
+  readonly selection: 'last' | `best-${string}`;
+  /** Rows of an evaluation batch: the HF Trainer's evaluation loss is a mean of batch means. */
+  readonly evaluationBatchSize: number;
+  /** When the validation rows are evaluated. */
+  readonly evaluateEvery: 'epoch' | { readonly steps: number };
+  /** Stops when `patience` evaluations in a row did not improve the selection's metric by more than `threshold`. */
+  readonly earlyStopping: { readonly patience: number; readonly threshold: number } | null;
   readonly seed: number;
+}
+
+/** Which tokens of a causal-LM row are labels; the others are -100. A classifier ignores all of it. */
+export interface LabelMask {
+  /**
+   * `labelled`; `masked`: as many tokens as the prompt alone has; `response-template`: everything up to and including the
+   * last occurrence of `responseTemplate` (TRL's completion-only collator), the whole row when it does not occur.
+   */
+  readonly prompt: 'labelled' | 'masked' | 'response-template';
+  readonly responseTemplate: string | null;
+  /**
+   * `left-out`: rows are not padded, or their padding is -100, which is the same; `labelled`: rows are padded to
+   * `maxLength` on the right and their padding is learnt.
+   */
+  readonly padding: 'left-out' | 'labelled';
+  /** Whether other padding is seen by padded positions: `full` when no attention_mask was passed. */
+  readonly paddingAttention: 'masked' | 'full';
+  /** The padding token; null is the tokeniser's own. */
+  readonly padToken: string | null;
+  /**
+   * `labelled`: like any token; `masked`: every end-of-text token is -100; `as-pad`: every token equal to the padding token
+   * is, as in DataCollatorForLanguageModeling, so eos is never learnt when it is also the padding.
+   */
+  readonly eos: 'labelled' | 'masked' | 'as-pad';
 }
 
 export interface DataSpec {
@@ -103,6 +189,11 @@ export interface DataSpec {
   readonly maxLength: number;
   /** Prompt template: `{text}` is the row's text. */
   readonly template: string;
+  /** What follows the prompt of a causal-LM row: `{label}` is the row's response. null for a classifier. */
+  readonly response: string | null;
+  /** Put an end-of-text token behind the response. */
+  readonly appendEos: boolean;
+  readonly labels: LabelMask;
 }
 
 /** One experiment, ready to run or to be reported as unmeasured. */

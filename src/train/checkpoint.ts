@@ -10,7 +10,7 @@ import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { restore } from '../nn/model';
 import { openSafetensors, type Safetensors, type TensorToWrite, writeSafetensors } from '../nn/safetensors';
-import type { StepResult, Trainer } from './trainer';
+import type { StepResult, Trainer, TrainerProgress } from './trainer';
 
 /** A trained tensor's values on the host, by name. */
 export type Weights = ReadonlyMap<string, Uint8Array>;
@@ -52,7 +52,8 @@ export function writeWeights(device: Device, tensors: ReadonlyMap<string, Tensor
 
 interface Metadata {
   identity: string;
-  step: number;
+  /** The trainer's progress besides weights and optimiser state. */
+  trainer: TrainerProgress;
   log: StepResult[];
   evaluations: Evaluation[];
   best: { step: number; value: number } | null;
@@ -64,17 +65,16 @@ export function saveCheckpoint(path: string, device: Device, trainer: Trainer, s
   const put = (prefix: string, name: string, shape: readonly number[], data: Uint8Array): void => {
     tensors.push({ name: `${prefix}/${name}`, dtype: 'f32', shape, data });
   };
-  for (const [name, { parameter, first, second }] of trainer.optimiser.slots) {
+  for (const [name, { parameter, state: kept }] of trainer.optimiser.slots) {
     put('weight', name, parameter.shape, device.readBytes(parameter));
-    put('first', name, first.shape, device.readBytes(first));
-    put('second', name, second.shape, device.readBytes(second));
+    for (const [kind, tensor] of Object.entries(kept)) put(kind, name, tensor.shape, device.readBytes(tensor));
     const best = state.best?.weights.get(name);
     if (best !== undefined) put('best', name, parameter.shape, best);
   }
   const { identity, log, evaluations, best } = state;
   const metadata: Metadata = {
     identity,
-    step: trainer.step,
+    trainer: trainer.progress,
     log: [...log],
     evaluations: [...evaluations],
     best: best === null ? null : { step: best.step, value: best.value },
@@ -105,13 +105,12 @@ export function loadCheckpoint(path: string, device: Device, trainer: Trainer, i
       return new Uint8Array(toArrayBuffer(stored.address as never, 0, stored.bytes).slice(0));
     };
     const best = new Map<string, Uint8Array>();
-    for (const [name, { parameter, first, second }] of trainer.optimiser.slots) {
+    for (const [name, { parameter, state }] of trainer.optimiser.slots) {
       restore(device, parameter, read('weight', name, parameter));
-      restore(device, first, read('first', name, first));
-      restore(device, second, read('second', name, second));
+      for (const [kind, tensor] of Object.entries(state)) restore(device, tensor, read(kind, name, tensor));
       if (metadata.best !== null) best.set(name, read('best', name, parameter));
     }
-    trainer.resumeAt(metadata.step);
+    trainer.resumeAt(metadata.trainer);
     return {
       identity,
       log: metadata.log,

@@ -1,11 +1,13 @@
 /** Predictions and losses without gradients, in packs of a bounded size. */
+import { classifierLoss } from '../autograd/ops/losses';
 import { Tape } from '../autograd/tape';
-import { packsOf } from '../data/batches';
+import { groupsOf, packsOf } from '../data/batches';
 import type { Device } from '../native/device';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
+import type { Loss } from '../spec/types';
 import { causalPass, classifierLogits, type Row } from './pass';
-import { TOKENS_PER_PASS } from './trainer';
+import { TOKENS_PER_PASS, tokensOf } from './trainer';
 
 /** The predicted class of every row; `onProgress` gets the rows done so far. */
 export function predictClasses(
@@ -29,6 +31,36 @@ export function predictClasses(
     onProgress(done);
   }
   return predicted;
+}
+
+/**
+ * Loss of a classifier as the Trainer's evaluation reports it: the mean over batches of `batchSize` rows, each weighted by its
+ * rows.
+ */
+export function classifierEvaluationLoss(
+  device: Device,
+  model: Model,
+  rows: readonly Row[],
+  loss: Loss,
+  batchSize: number,
+  options: ForwardOptions,
+): number {
+  model.decoder.prepare(longest(rows));
+  let sum = 0;
+  for (const pack of packsOf(groupsOf(rows, batchSize), tokensOf, TOKENS_PER_PASS)) {
+    device.scope(() => {
+      const tape = new Tape(device, false);
+      const logits = classifierLogits(tape, model, pack.flat(), options);
+      const labels = Int32Array.from(pack.flat(), (row) => row.label);
+      const ends = pack.map((_, index) => pack.slice(0, index + 1).flat().length);
+      const segments = pack.map((batch, i) => ({ begin: ends[i]! - batch.length, end: ends[i]!, weight: 1 }));
+      const losses = classifierLoss(tape, logits, device.fromArray(labels, [labels.length], 'i32'), loss, segments);
+      losses.forEach((value, index) => {
+        sum += value * pack[index]!.length;
+      });
+    });
+  }
+  return sum / rows.length;
 }
 
 /** Mean next-token loss over all labelled tokens (token-weighted). @throws RangeError when nothing is labelled. */

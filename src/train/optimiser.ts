@@ -1,37 +1,52 @@
-/** AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW, with the Trainer's clipping and decay groups. */
+/**
+ * Optimisers as the HF Trainer runs them: AdamW (torch.optim.AdamW) and Adafactor (transformers.optimization.Adafactor),
+ * with clipping and decay groups. Each keeps named state tensors per parameter, which a checkpoint stores by those names.
+ */
 import type { Device } from '../native/device';
 import { hostLibrary } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import type { Optimiser } from '../spec/types';
+import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../spec/types';
 
-interface Slot {
+/** One trained tensor with what the optimiser remembers of it. */
+export interface Slot {
   readonly parameter: Tensor;
-  readonly first: Tensor;
-  readonly second: Tensor;
+  /** State by name, fp32, zero before the first step. */
+  readonly state: Readonly<Record<string, Tensor>>;
   readonly decay: boolean;
 }
 
-/** transformers' `get_decay_parameter_names`: biases and norm weights do not decay. */
-export const decays = (name: string): boolean => !/(^|\.)bias$|norm/.test(name);
+/**
+ * The Trainer's `get_decay_parameter_names`: biases and norms do not decay, LoRA matrices and score heads do. Before 4.50 norms
+ * went by their layer's type, since then by these names; for the families and adapters here both give the same set.
+ */
+export const decays = (name: string): boolean =>
+  !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i.test(name);
 
-export class AdamW {
+export abstract class Optimiser {
   readonly slots: ReadonlyMap<string, Slot>;
   private readonly normParts: Tensor;
 
-  constructor(
-    private readonly device: Device,
+  protected constructor(
+    protected readonly device: Device,
     parameters: ReadonlyMap<string, Tensor>,
-    private readonly options: Optimiser,
+    state: (parameter: Tensor) => Record<string, Tensor>,
   ) {
-    const slots = new Map<string, Slot>();
-    for (const [name, parameter] of parameters) {
-      const first = device.zeros(parameter.shape, 'f32');
-      const second = device.zeros(parameter.shape, 'f32');
-      slots.set(name, { parameter, first, second, decay: decays(name) });
-    }
-    this.slots = slots;
-    this.normParts = device.empty([slots.size], 'f64');
+    this.slots = new Map(
+      [...parameters].map(([name, parameter]) => [name, { parameter, state: state(parameter), decay: decays(name) }]),
+    );
+    this.normParts = device.empty([this.slots.size], 'f64');
   }
+
+  /** The step size of update `step` (from 1), where the schedule says `scheduled`. */
+  learningRate(_step: number, scheduled: number): number {
+    return scheduled;
+  }
+
+  /**
+   * Changes every parameter by its gradient times `gradientScale` (clipping, loss scaling).
+   * @param step updates done with this one, from 1; skipped steps do not count
+   */
+  abstract update(step: number, learningRate: number, gradientScale: number): void;
 
   zeroGradients(): void {
     for (const { parameter } of this.slots.values()) {
@@ -40,7 +55,7 @@ export class AdamW {
     }
   }
 
-  /** Global L2 norm of all gradients: squares summed in double, in parameter order. */
+  /** Global L2 norm of all gradients: squares summed in double, in parameter order. Not finite when any gradient is not. */
   gradientNorm(): number {
     let index = 0;
     for (const { parameter } of this.slots.values()) {
@@ -49,24 +64,48 @@ export class AdamW {
     }
     return Math.sqrt(this.device.readF64(this.normParts).reduce((sum, part) => sum + part, 0));
   }
+}
 
-  /**
-   * One update. `step` counts from 1. Clipping is torch's `clip_grad_norm_`: gradients are scaled by
-   * min(1, clip / (norm + 1e-6)); it happens inside the update, without a pass of its own.
-   */
-  update(step: number, learningRate: number, norm: number, clip: number | null): void {
-    const { beta1, beta2, epsilon, weightDecay } = this.options;
+/** torch's `clip_grad_norm_`: min(1, clip / (norm + 1e-6)), 1 without clipping. */
+export const clipFactor = (norm: number, clip: number | null): number =>
+  clip === null ? 1 : Math.min(1, clip / (norm + 1e-6));
+
+/** The optimiser of a spec, with fresh state for `parameters`. */
+export function createOptimiser(
+  device: Device,
+  parameters: ReadonlyMap<string, Tensor>,
+  settings: OptimiserSettings,
+): Optimiser {
+  return settings.kind === 'adamw'
+    ? new AdamW(device, parameters, settings)
+    : new Adafactor(device, parameters, settings);
+}
+
+/** AdamW (Loshchilov and Hutter 2019). State: `first` and `second` moments. */
+class AdamW extends Optimiser {
+  constructor(
+    device: Device,
+    parameters: ReadonlyMap<string, Tensor>,
+    private readonly settings: AdamWSettings,
+  ) {
+    super(device, parameters, ({ shape }) => ({
+      first: device.zeros(shape, 'f32'),
+      second: device.zeros(shape, 'f32'),
+    }));
+  }
+
+  update(step: number, learningRate: number, gradientScale: number): void {
+    const { beta1, beta2, epsilon, weightDecay } = this.settings;
     const host = hostLibrary();
     const bias1 = 1 - host.pow(beta1, step);
     const bias2 = 1 - host.pow(beta2, step);
-    const scale = clip === null ? 1 : Math.min(1, clip / (norm + 1e-6));
-    for (const { parameter, first, second, decay } of this.slots.values()) {
+    for (const { parameter, state, decay } of this.slots.values()) {
       this.device.ops.adamw(
         parameter.size,
         parameter.address,
         parameter.grad!.address,
-        first.address,
-        second.address,
+        state.first!.address,
+        state.second!.address,
         learningRate,
         beta1,
         beta2,
@@ -74,7 +113,55 @@ export class AdamW {
         decay ? weightDecay : 0,
         bias1,
         bias2,
-        scale,
+        gradientScale,
+      );
+    }
+  }
+}
+
+/**
+ * Adafactor (Shazeer and Stern 2018). State: `row` and `column` means of squared gradients of a matrix, `second` moments of a
+ * vector, and `first` moments where beta1 is set.
+ */
+class Adafactor extends Optimiser {
+  constructor(
+    device: Device,
+    parameters: ReadonlyMap<string, Tensor>,
+    private readonly settings: AdafactorSettings,
+  ) {
+    const zeros = (...shape: number[]): Tensor => device.zeros(shape, 'f32');
+    super(device, parameters, ({ shape, rows, cols }) => ({
+      ...(shape.length >= 2 ? { row: zeros(rows), column: zeros(cols) } : { second: zeros(...shape) }),
+      ...(settings.beta1 === null ? {} : { first: zeros(...shape) }),
+    }));
+  }
+
+  override learningRate(step: number, scheduled: number): number {
+    const { relativeStep, warmupInit } = this.settings;
+    return relativeStep ? Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step)) : scheduled;
+  }
+
+  update(step: number, learningRate: number, gradientScale: number): void {
+    const { beta1, decayRate, epsilon, clipThreshold, scaleParameter, weightDecay } = this.settings;
+    const beta2 = 1 - hostLibrary().pow(step, decayRate);
+    for (const { parameter, state, decay } of this.slots.values()) {
+      const factored = state.row !== undefined;
+      this.device.ops.adafactor(
+        factored ? parameter.rows : 1,
+        factored ? parameter.cols : parameter.size,
+        parameter.address,
+        parameter.grad!.address,
+        state.first?.address ?? 0,
+        state.row?.address ?? 0,
+        (state.column ?? state.second)!.address,
+        learningRate,
+        beta1 ?? 0,
+        beta2,
+        epsilon[0],
+        scaleParameter ? epsilon[1] : -1,
+        clipThreshold,
+        decay ? weightDecay : 0,
+        gradientScale,
       );
     }
   }

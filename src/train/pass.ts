@@ -103,6 +103,13 @@ export function nextTokenTargets(rows: readonly Row[]): { indices: Int32Array; l
   return { indices: Int32Array.from(indices), labels: Int32Array.from(labels) };
 }
 
+/** Labels other than -100, the first of each row included although nothing predicts it. */
+export function countLabels(rows: readonly Row[]): number {
+  const count = ({ ids, labels }: Row): number =>
+    Array.from(labels ?? ids).filter((label) => label !== IGNORE_INDEX).length;
+  return rows.reduce((sum, row) => sum + count(row), 0);
+}
+
 /**
  * Sum of the next-token losses of `rows`. With `scale`, also adds the gradient of scale * that sum; null only measures. The
  * head sees labelled positions alone.

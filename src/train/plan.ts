@@ -52,7 +52,7 @@ function dryRun(
   );
   const heaviest = [...largestPass.keys()].sort((a, b) => largestPass[b]! - largestPass[a]!).slice(0, STEPS_TRIED);
   for (const step of heaviest) {
-    trainer.resumeAt(step);
+    trainer.resumeAt({ step, updates: step, scaler: null });
     trainer.run();
   }
   const packs = packsOf(evaluationRows, (row) => row.ids.length, TOKENS_PER_PASS);

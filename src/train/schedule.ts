@@ -7,11 +7,15 @@ export interface StepCounts {
   readonly stepsPerEpoch: number;
   readonly steps: number;
   readonly warmupSteps: number;
+  readonly accumulation: number;
+  /** Micro-batches left at the end of an epoch go into the next epoch's first step. */
+  readonly carried: boolean;
 }
 
 /**
- * Optimiser steps for `rows` training rows. An epoch always ends with a step, however few micro-batches are left; where the
- * Trainer rounds down, only the total is smaller, and the last epoch is cut short.
+ * Optimiser steps for `rows` training rows. With `lastAccumulation` other than `carried` an epoch always ends with a step,
+ * however few micro-batches are left; where the Trainer rounds down, only the total is smaller, and the last epoch is cut
+ * short.
  */
 export function countSteps(rows: number, training: Training): StepCounts {
   const microBatchesPerEpoch = Math.ceil(rows / training.batchSize);
@@ -19,7 +23,32 @@ export function countSteps(rows: number, training: Training): StepCounts {
   const stepsPerEpoch = Math.ceil(exact);
   const counted = training.stepsPerEpoch === 'ceil' ? stepsPerEpoch : Math.max(1, Math.floor(exact));
   const steps = counted * training.epochs;
-  return { microBatchesPerEpoch, stepsPerEpoch, steps, warmupSteps: warmupSteps(training.schedule, steps) };
+  return {
+    microBatchesPerEpoch,
+    stepsPerEpoch,
+    steps,
+    warmupSteps: warmupSteps(training.schedule, steps),
+    accumulation: training.accumulation,
+    // an epoch with fewer micro-batches than a step is a step in every version
+    carried: training.lastAccumulation === 'carried' && exact > 1,
+  };
+}
+
+/** The micro-batches of the step after `done` steps, counted through all epochs: [begin, end). */
+export function microBatchesOf(counts: StepCounts, done: number): { readonly begin: number; readonly end: number } {
+  const { microBatchesPerEpoch, stepsPerEpoch, accumulation, carried } = counts;
+  if (carried) return { begin: done * accumulation, end: (done + 1) * accumulation };
+  const epoch = Math.floor(done / stepsPerEpoch);
+  const begin = epoch * microBatchesPerEpoch + (done % stepsPerEpoch) * accumulation;
+  return { begin, end: Math.min(begin + accumulation, (epoch + 1) * microBatchesPerEpoch) };
+}
+
+/** Whether an epoch ends between step `done` and the next: with `carried`, the step before the one that crosses over. */
+export function endsEpoch(counts: StepCounts, done: number): boolean {
+  const { microBatchesPerEpoch, stepsPerEpoch, accumulation, carried } = counts;
+  if (!carried) return done % stepsPerEpoch === 0;
+  const epoch = Math.ceil((done * accumulation) / microBatchesPerEpoch);
+  return Math.floor((epoch * microBatchesPerEpoch) / accumulation) === done;
 }
 
 function warmupSteps({ warmup }: Schedule, steps: number): number {

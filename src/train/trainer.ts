@@ -9,10 +9,11 @@ import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
-import type { Loss, Training } from '../spec/types';
-import { AdamW } from './optimiser';
-import { causalPass, classifierPass, nextTokenTargets, type Row } from './pass';
-import { countSteps, learningRate, type StepCounts } from './schedule';
+import type { Loss, LossNormalisation, Training } from '../spec/types';
+import { clipFactor, createOptimiser, type Optimiser } from './optimiser';
+import { causalPass, classifierPass, countLabels, nextTokenTargets, type Row } from './pass';
+import { LossScaler, type ScalerState } from './scaler';
+import { countSteps, endsEpoch, learningRate, microBatchesOf, type StepCounts } from './schedule';
 
 /** Tokens one pass may hold. A constant, because the grouping of micro-batches decides the order of sums. */
 export const TOKENS_PER_PASS = 2048;
@@ -35,14 +36,30 @@ export interface StepResult {
   readonly tokens: number;
   /** Of the step's rows in order: where two runs first differ, their data do or the engine does. */
   readonly batchSha256: string;
+  /** fp16 only: what the loss was multiplied by. */
+  readonly lossScale?: number;
+  /** The gradients overflowed: weights, moments and schedule stayed as they were. */
+  readonly skipped?: true;
+}
+
+/** Where a trainer stands, besides weights and optimiser state. */
+export interface TrainerProgress {
+  /** Steps done, skipped ones included: what epochs and batches count. */
+  readonly step: number;
+  /** Updates done: what the optimiser and the schedule count. */
+  readonly updates: number;
+  /** Of fp16's loss scale; null in other precisions. */
+  readonly scaler: ScalerState | null;
 }
 
 export class Trainer {
   readonly counts: StepCounts;
-  readonly optimiser: AdamW;
+  readonly optimiser: Optimiser;
+  private readonly scaler: LossScaler | null;
   private done = 0;
-  private epoch = -1;
-  private microBatches: Row[][] = [];
+  private updates = 0;
+  /** Micro-batches of the epochs last asked for. */
+  private readonly epochs = new Map<number, Row[][]>();
 
   constructor(
     private readonly device: Device,
@@ -51,75 +68,107 @@ export class Trainer {
     private readonly options: TrainerOptions,
   ) {
     if (rows.length === 0) throw inputError('there are no training rows');
-    this.counts = countSteps(rows.length, options.training);
-    this.optimiser = new AdamW(device, model.trainable, options.training.optimiser);
+    const { training } = options;
+    this.counts = countSteps(rows.length, training);
+    this.optimiser = createOptimiser(device, model.trainable, training.optimiser);
+    this.scaler = needsLossScaling(training.precision) ? new LossScaler(training.lossScaling) : null;
     model.decoder.prepare(rows.reduce((longest, row) => Math.max(longest, row.ids.length), 1));
   }
 
-  /** Optimiser steps done. */
+  /** Optimiser steps done, skipped ones included. */
   get step(): number {
     return this.done;
   }
   get finished(): boolean {
     return this.done >= this.counts.steps;
   }
-  /** Whether the last step was the last of an epoch. */
+  /** Whether the last step was the last of an epoch, or of all. */
   get atEpochEnd(): boolean {
-    return this.done > 0 && this.done % this.counts.stepsPerEpoch === 0;
+    return this.done > 0 && (this.finished || endsEpoch(this.counts, this.done));
+  }
+  /** Steps whose gradients overflowed. */
+  get skipped(): number {
+    return this.done - this.updates;
+  }
+  get progress(): TrainerProgress {
+    return { step: this.done, updates: this.updates, scaler: this.scaler?.state ?? null };
   }
 
-  /** Continues after `step` steps; weights and moments must be those of that moment. */
-  resumeAt(step: number): void {
+  /** Continues from `progress`; weights and moments must be those of that moment. */
+  resumeAt({ step, updates, scaler }: TrainerProgress): void {
     this.done = step;
+    this.updates = updates;
+    if (scaler !== null) this.scaler?.restore(scaler);
   }
 
   /** The micro-batches of the step after `done` steps. */
   batchesOf(done: number): Row[][] {
-    const { stepsPerEpoch } = this.counts;
-    const epoch = Math.floor(done / stepsPerEpoch);
-    if (epoch !== this.epoch) {
-      const { batchSize } = this.options.training;
-      const order = Array.from(this.options.order(epoch), (index) => this.rows[index]!);
-      this.microBatches = groupsOf(order, batchSize);
-      this.epoch = epoch;
-    }
-    const { accumulation } = this.options.training;
-    const first = (done % stepsPerEpoch) * accumulation;
-    return this.microBatches.slice(first, first + accumulation);
+    const { microBatchesPerEpoch } = this.counts;
+    const { begin, end } = microBatchesOf(this.counts, done);
+    return Array.from({ length: end - begin }, (_, index) => {
+      const epoch = Math.floor((begin + index) / microBatchesPerEpoch);
+      return this.epochBatches(epoch)[(begin + index) % microBatchesPerEpoch]!;
+    });
+  }
+
+  private epochBatches(epoch: number): Row[][] {
+    const known = this.epochs.get(epoch);
+    if (known !== undefined) return known;
+    const order = Array.from(this.options.order(epoch), (index) => this.rows[index]!);
+    const batches = groupsOf(order, this.options.training.batchSize);
+    // a step may begin in one epoch and end in the next
+    for (const old of this.epochs.keys()) if (old !== epoch - 1) this.epochs.delete(old);
+    this.epochs.set(epoch, batches);
+    return batches;
   }
 
   /** Micro-batches of one step, grouped into what is computed at once. */
   passesOf(batches: readonly Row[][]): Row[][][] {
     const { task, training } = this.options;
     // a mean per micro-batch cannot share a pass: every micro-batch has its own divisor
-    const apart = task === 'causal-lm' && training.lossNormalisation !== 'sum-over-tokens';
+    const apart = task === 'causal-lm' && !sumsOverTokens(training.lossNormalisation);
     return apart ? batches.map((batch) => [batch]) : packsOf(batches, tokensOf, TOKENS_PER_PASS);
   }
 
   /** One optimiser step. An interruption leaves weights and moments as they were after the last whole step. */
   run(): StepResult {
-    const { training } = this.options;
+    const { schedule, optimiser, clip } = this.options.training;
     const batches = this.batchesOf(this.done);
+    const lossScale = this.scaler?.state.scale ?? 1;
     this.optimiser.zeroGradients();
-    const loss = this.gradients(batches);
-    const gradNorm = this.optimiser.gradientNorm();
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+    const loss = this.gradients(batches, lossScale);
+    const gradNorm = this.optimiser.gradientNorm() / lossScale;
+    const overflow = !Number.isFinite(gradNorm);
+    if (this.scaler === null && (overflow || !Number.isFinite(loss))) {
       throw inputError(`step ${this.done + 1}: the loss is ${loss} and the gradient norm ${gradNorm}`, {
         remedy: 'lower training.optimiser.learningRate or set training.clip in the spec',
       });
     }
-    const { schedule, optimiser, clip } = training;
     const { warmupSteps, steps } = this.counts;
-    const lr = learningRate(schedule.kind, optimiser.learningRate, this.done, warmupSteps, steps);
-    this.optimiser.update(this.done + 1, lr, gradNorm, clip);
+    const scheduled = learningRate(schedule.kind, optimiser.learningRate ?? 0, this.updates, warmupSteps, steps);
+    const lr = this.optimiser.learningRate(this.updates + 1, scheduled);
+    this.scaler?.update(overflow, this.done + 1);
+    if (!overflow) {
+      this.updates++;
+      this.optimiser.update(this.updates, lr, clipFactor(gradNorm, clip) / lossScale);
+    }
     this.done++;
-    const tokens = tokensOf(batches.flat());
-    const batchSha256 = batchHash(batches.flat());
-    return { step: this.done, loss, gradNorm, learningRate: lr, tokens, batchSha256 };
+    return {
+      step: this.done,
+      loss,
+      gradNorm,
+      learningRate: lr,
+      tokens: tokensOf(batches.flat()),
+      batchSha256: batchHash(batches.flat()),
+      ...(this.scaler === null ? {} : { lossScale }),
+      ...(overflow ? { skipped: true } : {}),
+    };
   }
 
-  /** Gradients of one step into the trainable tensors, and the step's loss as the Trainer would log it. */
-  private gradients(batches: readonly Row[][]): number {
+  /**
+   * Gradients of one step, times `lossScale`, into the trainable tensors, and the step's loss as the Trainer would log it.
+   */
+  private gradients(batches: readonly Row[][], lossScale: number): number {
     const passes = this.passesOf(batches);
     let tokens = 0;
     /** Options of the next pass, over `rows`. */
@@ -128,41 +177,41 @@ export class Trainer {
       tokens += tokensOf(rows);
       return options;
     };
-    const { lossNormalisation, accumulation } = this.options.training;
+    const { lossNormalisation, accumulation, lastAccumulation } = this.options.training;
+    const parts = lastAccumulation === 'rescaled' ? batches.length : accumulation;
+    const partWeight = lossNormalisation === 'undivided' ? 1 : 1 / parts;
     if (this.options.task === 'sequence-classification') {
       const rows = batches.flat().length;
       const weightOf = (batch: readonly Row[]): number =>
-        lossNormalisation === 'undivided'
-          ? 1
-          : lossNormalisation === 'mean-of-means'
-            ? 1 / accumulation
-            : batch.length / rows;
+        sumsOverTokens(lossNormalisation) ? batch.length / rows : partWeight;
       let loss = 0;
       for (const pass of passes) {
         const weights = pass.map(weightOf);
-        const losses = classifierPass(this.device, this.model, pass, weights, this.options.loss, next(pass.flat()));
+        const scaled = weights.map((weight) => weight * lossScale);
+        const losses = classifierPass(this.device, this.model, pass, scaled, this.options.loss, next(pass.flat()));
         losses.forEach((value, index) => {
           loss += value * weights[index]!;
         });
       }
       return loss;
     }
-    if (lossNormalisation === 'sum-over-tokens') {
-      const count = nextTokenTargets(batches.flat()).labels.length;
-      if (count === 0) throw nothingToLearn(this.done + 1);
+    if (sumsOverTokens(lossNormalisation)) {
+      const shifted = nextTokenTargets(batches.flat()).labels.length;
+      if (shifted === 0) throw nothingToLearn(this.done + 1);
+      const count = lossNormalisation === 'sum-over-tokens-shifted' ? shifted : countLabels(batches.flat());
       let sum = 0;
       for (const pass of passes) {
         const rows = pass.flat();
-        sum += causalPass(this.device, this.model, rows, 1 / count, next(rows)).sum;
+        sum += causalPass(this.device, this.model, rows, lossScale / count, next(rows)).sum;
       }
       return sum / count;
     }
-    const weight = lossNormalisation === 'undivided' ? 1 : 1 / accumulation;
     let loss = 0;
     for (const batch of passes.flat()) {
       const count = nextTokenTargets(batch).labels.length;
       if (count === 0) throw nothingToLearn(this.done + 1);
-      loss += (causalPass(this.device, this.model, batch, weight / count, next(batch)).sum / count) * weight;
+      const scale = (partWeight / count) * lossScale;
+      loss += (causalPass(this.device, this.model, batch, scale, next(batch)).sum / count) * partWeight;
     }
     return loss;
   }
@@ -188,6 +237,12 @@ export const evaluationOptions = (training: Training): ForwardOptions => ({
   checkpoint: false,
   dropoutSeed: null,
 });
+
+/** Whether a precision has so few exponents that gradients need a scaled loss. */
+const needsLossScaling = (precision: string): boolean => precision === 'fp16';
+
+const sumsOverTokens = (normalisation: LossNormalisation): boolean =>
+  normalisation === 'sum-over-tokens-shifted' || normalisation === 'sum-over-tokens-unshifted';
 
 function nothingToLearn(step: number): Error {
   return inputError(`step ${step}: every label is -100, so there is nothing to learn from`, {

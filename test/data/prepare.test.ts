@@ -8,6 +8,7 @@ import { sklearnStratifiedSplit, stratifiedSplit } from '../../src/data/splits';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import { MedreproError } from '../../src/errors';
+import { DEFAULT_DATA } from '../../src/spec/defaults';
 import type { DataSpec } from '../../src/spec/types';
 import { tinyTokenizer } from './tiny-tokenizer';
 
@@ -23,6 +24,7 @@ const SPEC: DataSpec = {
   splitSeed: 42,
   test: 0,
   maxLength: 1000,
+  ...DEFAULT_DATA,
   template: '{text}',
 };
 const tiny = new Tokenizer(tinyTokenizer());

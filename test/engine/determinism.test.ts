@@ -36,7 +36,7 @@ const SETUPS: readonly (Setup & { readonly name: string })[] = [
     name: 'causal, all parameters',
     task: 'causal-lm',
     model: FULL,
-    training: { lossNormalisation: 'sum-over-tokens' },
+    training: { lossNormalisation: 'sum-over-tokens-shifted' },
   },
   { name: 'causal, LoRA in bf16', task: 'causal-lm', model: { adapter: DROPOUT }, training: { precision: 'bf16' } },
 ];

@@ -6,6 +6,7 @@ import { initialise } from '../../src/nn/initialise';
 import type { LoraOptions } from '../../src/nn/lora';
 import type { Model, ModelOptions } from '../../src/nn/model';
 import { loadModel, openModelFolder } from '../../src/nn/model';
+import { DEFAULT_TRAINING } from '../../src/spec/defaults';
 import type { Loss, Training } from '../../src/spec/types';
 import type { Row } from '../../src/train/pass';
 import { type StepResult, Trainer, type TrainerOptions } from '../../src/train/trainer';
@@ -23,6 +24,7 @@ export const TRAINING: Training = {
   epochs: 2,
   batchSize: 2,
   accumulation: 2,
+  ...DEFAULT_TRAINING,
   stepsPerEpoch: 'ceil',
   optimiser: { kind: 'adamw', learningRate: 5e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
   schedule: { kind: 'cosine', warmup: { steps: 1 } },

@@ -117,7 +117,7 @@ describe('the plan', () => {
       name: 'causal, several chunks of the head',
       task: 'causal-lm',
       rows: sampleRows(40, 'causal-lm', 60),
-      training: { batchSize: 10, lossNormalisation: 'sum-over-tokens' },
+      training: { batchSize: 10, lossNormalisation: 'sum-over-tokens-shifted' },
     },
   ];
 

@@ -1,6 +1,7 @@
 /** Ten optimiser steps against torch (fixtures made by make_training.py): loss, gradient norm, rate, final weights. */
 import { expect, test } from 'bun:test';
 import type { LoraOptions } from '../../src/nn/lora';
+import { DEFAULT_TRAINING } from '../../src/spec/defaults';
 import type { Loss, Training } from '../../src/spec/types';
 import type { Row } from '../../src/train/pass';
 import { learningRate } from '../../src/train/schedule';
@@ -60,6 +61,7 @@ test.each([...CASES])('$name', ({ name, model: modelName, loss }) => {
     epochs: 1,
     batchSize: settings.micro_batch_rows,
     accumulation: settings.accumulation,
+    ...DEFAULT_TRAINING,
     stepsPerEpoch: 'ceil',
     optimiser: {
       kind: 'adamw',
@@ -71,7 +73,7 @@ test.each([...CASES])('$name', ({ name, model: modelName, loss }) => {
     },
     schedule: { kind: 'linear', warmup: { steps: settings.warmup_steps } },
     clip: settings.max_grad_norm,
-    lossNormalisation: classifier ? 'mean-of-means' : 'sum-over-tokens',
+    lossNormalisation: classifier ? 'mean-of-means' : 'sum-over-tokens-shifted',
     precision: 'fp32',
     gradientCheckpointing: false,
     selection: 'last',

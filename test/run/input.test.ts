@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { MedreproError } from '../../src/errors';
 import { runJob } from '../../src/job';
 import type { RunRequest } from '../../src/run/request';
-import type { Experiment } from '../../src/spec/types';
+import type { AdafactorSettings, Experiment } from '../../src/spec/types';
 import {
   CONFIG,
   directories,
@@ -147,6 +147,20 @@ test('LoRA on a linear the model does not have', async () => {
   expect(error.remedy).toContain('q_proj');
 });
 
+/** The Trainer's `optim="adafactor"`. */
+const ADAFACTOR: AdafactorSettings = {
+  kind: 'adafactor',
+  learningRate: 1e-3,
+  relativeStep: false,
+  scaleParameter: false,
+  warmupInit: false,
+  beta1: null,
+  decayRate: -0.8,
+  epsilon: [1e-30, 1e-3],
+  clipThreshold: 1,
+  weightDecay: 0,
+};
+
 describe('settings that would be ignored', () => {
   test('4-bit weights without an adapter', async () => {
     const base = experiment();
@@ -154,8 +168,20 @@ describe('settings that would be ignored', () => {
     expect((await failure({}, { ...base, adapter: null })).message).toContain('quantisation without an adapter');
   });
 
-  test('a selection by validation loss', async () => {
-    expect((await failure({}, experiment({ selection: 'best-loss' }))).message).toContain('best-loss');
+  test('a selection by a metric that does not exist', async () => {
+    expect((await failure({}, experiment({ selection: 'best-bleu' }))).message).toContain('"bleu"');
+  });
+
+  test('early stopping without a metric', async () => {
+    const training = { selection: 'last', earlyStopping: { patience: 1, threshold: 0 } } as const;
+    expect((await failure({}, experiment(training))).message).toContain('earlyStopping needs a metric');
+  });
+
+  test('Adafactor with a learning rate of its own and one of the spec', async () => {
+    const own: AdafactorSettings = { ...ADAFACTOR, relativeStep: true };
+    expect((await failure({}, experiment({ optimiser: own }))).remedy).toContain('learningRate: null');
+    const none: AdafactorSettings = { ...ADAFACTOR, learningRate: null };
+    expect((await failure({}, experiment({ optimiser: none }))).remedy).toContain('give learningRate');
   });
 
   test('a selection without validation rows is announced', async () => {

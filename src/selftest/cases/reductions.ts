@@ -1,4 +1,4 @@
-/** Sums and AdamW. */
+/** Sums, AdamW and Adafactor. */
 import { type Case, type Expected, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import * as reference from '../reference/reductions';
@@ -88,6 +88,86 @@ function adamwCase({ n, step, weightDecay, gradScale, beta1 = 0.9 }: AdamWCase):
   });
 }
 
+interface AdafactorCase {
+  readonly rows: number;
+  readonly cols: number;
+  readonly factored?: boolean;
+  readonly momentum?: boolean;
+  /** Steps scaled by the parameter's root mean square. */
+  readonly scaled?: boolean;
+  readonly weightDecay?: number;
+  readonly fresh?: boolean;
+}
+
+function adafactorCase({ rows, cols, ...rest }: AdafactorCase): Case {
+  const { factored = true, momentum = false, scaled = false, weightDecay = 0, fresh = false } = rest;
+  const words = [factored ? 'factored' : 'plain', momentum && 'momentum', scaled && 'scaled', fresh && 'first step'];
+  const name = `${rows}x${cols} ${words.filter((word) => word !== false).join(', ')}, decay ${weightDecay}`;
+  const draws = new Draws(`adafactor ${name}`);
+  const n = rows * cols;
+  const param = draws.values('f32', n);
+  const grad = draws.values('f32', n, 1e-2);
+  const squares = (count: number): Float64Array =>
+    fresh
+      ? new Float64Array(count)
+      : draws.values('f32', count, 1e-2).map((value) => Math.fround(value * value + 1e-5));
+  const row = squares(factored ? rows : 0);
+  const column = squares(factored ? cols : n);
+  const m = momentum ? draws.values('f32', n, 1e-3) : new Float64Array(0);
+  const options: reference.AdafactorOptions = {
+    rows,
+    cols,
+    factored,
+    stepSize: 0.01,
+    beta1: momentum ? 0.9 : 0,
+    beta2: fresh ? 0 : 0.9,
+    eps1: 1e-30,
+    eps2: scaled ? 1e-3 : -1,
+    clip: 1,
+    weightDecay,
+    gradScale: 0.37,
+  };
+  return kernelCase({
+    op: 'adafactor',
+    shape: name,
+    dtype: 'f32',
+    buffers: {
+      param: update('f32', param),
+      grad: input('f32', grad),
+      m: update('f32', m),
+      row: update('f32', row),
+      column: update('f32', column),
+    },
+    call: (ops, at) =>
+      ops.adafactor(
+        rows,
+        cols,
+        at.param,
+        at.grad,
+        momentum ? at.m : 0,
+        factored ? at.row : 0,
+        at.column,
+        options.stepSize,
+        options.beta1,
+        options.beta2,
+        options.eps1,
+        options.eps2,
+        options.clip,
+        weightDecay,
+        options.gradScale,
+      ),
+    expected: () => {
+      const after = reference.adafactor(param, grad, { param, m, row, column } as reference.AdafactorState, options);
+      return {
+        param: within(3, 'f32', after.param, 'decay, an update a hundredth of the parameter, a difference'),
+        m: within(14, 'f32', after.m, 'the scaled gradient, two roots and quotients, two products, an fma'),
+        row: within(5, 'f32', after.row, 'the scaled gradient twice, a mean, beta2, an fma'),
+        column: within(5, 'f32', after.column, 'the scaled gradient twice, a mean, beta2, an fma'),
+      };
+    },
+  });
+}
+
 /** The cases of this file. */
 export function reductionCases(): Case[] {
   return [
@@ -98,5 +178,12 @@ export function reductionCases(): Case[] {
     adamwCase({ n: 33, step: 7, weightDecay: 0.01, gradScale: 0.37 }),
     adamwCase({ n: 33, step: 3, weightDecay: 0, gradScale: 1, beta1: 0.4 }),
     adamwCase({ n: 16_401, step: 1000, weightDecay: 0.1, gradScale: 1 }),
+    adafactorCase({ rows: 1, cols: 1 }),
+    adafactorCase({ rows: 4, cols: 33, fresh: true }),
+    adafactorCase({ rows: 65, cols: 7, momentum: true, weightDecay: 0.1 }),
+    adafactorCase({ rows: 17, cols: 80, scaled: true }),
+    adafactorCase({ rows: 2, cols: 16_401, weightDecay: 0.01 }),
+    adafactorCase({ rows: 1, cols: 100, factored: false, scaled: true, fresh: true }),
+    adafactorCase({ rows: 1, cols: 20_003, factored: false, momentum: true }),
   ];
 }

@@ -34,6 +34,55 @@ export interface AdamWState {
   readonly v: Float64Array;
 }
 
+export interface AdafactorOptions {
+  readonly rows: number;
+  readonly cols: number;
+  readonly factored: boolean;
+  readonly stepSize: number;
+  /** 0 keeps no first moment. */
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps1: number;
+  /** Least root mean square of the parameter; negative: steps are not scaled by it. */
+  readonly eps2: number;
+  readonly clip: number;
+  readonly weightDecay: number;
+  readonly gradScale: number;
+}
+
+export interface AdafactorState {
+  readonly param: Float64Array;
+  readonly m: Float64Array;
+  readonly row: Float64Array;
+  /** Means of the columns, or the moment of every element. */
+  readonly column: Float64Array;
+}
+
+/** One step of Adafactor (Shazeer and Stern 2018) as transformers defines it. */
+export function adafactor(param: Numbers, grad: Numbers, before: AdafactorState, o: AdafactorOptions): AdafactorState {
+  const { rows, cols, factored, beta1, beta2, weightDecay } = o;
+  const g = Float64Array.from(grad, (value) => value * o.gradScale);
+  const squares = g.map((value) => value * value + o.eps1);
+  const rms = (x: Numbers): number => Math.sqrt(sumSquares(x) / x.length);
+  const mix = (old: number, value: number): number => beta2 * old + (1 - beta2) * value;
+  const rowOf = (r: number): Float64Array => squares.subarray(r * cols, (r + 1) * cols);
+  const row = factored ? before.row.map((old, r) => mix(old, sum(rowOf(r)) / cols)) : before.row;
+  const columnMean = (c: number): number => sum(squares.filter((_, i) => i % cols === c)) / rows;
+  const column = before.column.map((old, i) => mix(old, factored ? columnMean(i) : squares[i]!));
+  const mean = factored ? sum(row) / rows : 1;
+  const moment = (i: number): number =>
+    factored ? (row[Math.floor(i / cols)]! / mean) * column[i % cols]! : column[i]!;
+  const update = g.map((value, i) => value / Math.sqrt(moment(i)));
+  const lr = o.stepSize * (o.eps2 < 0 ? 1 : Math.max(o.eps2, rms(param)));
+  const divisor = Math.max(1, rms(update) / o.clip);
+  const m = before.m.map((old, i) => beta1 * old + ((1 - beta1) * update[i]! * lr) / divisor);
+  const next = Float64Array.from(param, (value, i) => {
+    const change = m.length > 0 ? m[i]! : (update[i]! * lr) / divisor;
+    return value - weightDecay * lr * value - change;
+  });
+  return { param: next, m, row, column };
+}
+
 /** One step of AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW defines it. */
 export function adamw(param: Numbers, grad: Numbers, m: Numbers, v: Numbers, options: AdamWOptions): AdamWState {
   const { lr, beta1, beta2, eps, weightDecay, step, gradScale } = options;
