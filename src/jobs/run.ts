@@ -26,7 +26,8 @@ export async function runJob(request: unknown, context: JobContext): Promise<Job
   const device = checkDevice(asked);
   if (device !== null) return device;
   const outcomes: Outcome[] = [];
-  for (const target of loadTargets(asked.targets, asked.all, asked.reading)) outcomes.push(await runTarget(target, asked, context));
+  for (const target of loadTargets(asked.targets, asked.all, asked.reading))
+    outcomes.push(await runTarget(target, asked, context));
   const comparisons = outcomes.map(({ comparison }) => comparison);
   const executed = outcomes.flatMap((outcome) => outcome.executed);
   const skipped = outcomes.flatMap((outcome) => outcome.skipped);

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { readAssetText } from '../../src/assets';
-import { canonicalJson, canonicalYaml, sha256, specSha256 } from '../../src/spec/canonical';
+import { canonicalJson, canonicalYaml, settingsOf, sha256, specSha256 } from '../../src/spec/canonical';
+import { withDefaults, withoutDefaults } from '../../src/spec/defaults';
 import { loadPaper, resolveExperiment } from '../../src/spec/load';
 import { withOverrides, withSeeds } from '../../src/spec/override';
 import { loadEmbedded } from '../../src/spec/target';
@@ -48,6 +49,23 @@ describe('the hash of an experiment', () => {
     ].map(specSha256);
     expect(new Set([own, ...changed]).size).toBe(changed.length + 1);
     expect(withOverrides(experiment, { seed: null, data: null })).toBe(experiment);
+  });
+
+  test('a setting that came later is left out while it has its default', () => {
+    const { training, data } = experiment;
+    expect(training.lastAccumulation).toBe('step');
+    const settings = settingsOf(experiment) as { training: object; data: object };
+    expect(settings.training).not.toHaveProperty('lastAccumulation');
+    expect(settings.data).not.toHaveProperty('labels');
+    const changed = [
+      { ...experiment, training: { ...training, lastAccumulation: 'carried' as const } },
+      { ...experiment, training: { ...training, lossScaling: { ...training.lossScaling, initial: 2 } } },
+      { ...experiment, data: { ...data, labels: { ...data.labels, eos: 'masked' as const } } },
+    ].map(specSha256);
+    expect(new Set([own, ...changed]).size).toBe(changed.length + 1);
+    expect(withDefaults(withoutDefaults({ training, data }))).toEqual({ training, data });
+    // published before any such setting was there
+    expect(own).toBe('41905306f7b0efd27a5053413d41dd476bb8fb1c65dc5e4ce727024f18f5ceca');
   });
 
   test('seeds count up from the first', () => {

@@ -80,7 +80,10 @@ describe('abjadmed', () => {
       for (const scale of ['full', 'mini'] as const) {
         const experiment = resolveExperiment(paper, id, scale);
         // what came after this paper's spec has a default, which needs no reason
-        const settings = { ...withoutDefaults({ ...experiment }), model: experiment.model.id } as Record<string, unknown>;
+        const settings = { ...withoutDefaults({ ...experiment }), model: experiment.model.id } as Record<
+          string,
+          unknown
+        >;
         const fields = Object.keys(Settings.toJsonSchema() as { properties?: object });
         expect(fields.length).toBeGreaterThan(0);
         const leaves = ['quantisation', 'adapter', 'head', 'loss', 'data', 'training', 'metrics', 'model'] as const;
@@ -176,7 +179,9 @@ describe('numbers', () => {
   });
 
   test('a quoted number is a string, and said to be one', () => {
-    expect(errorOf('learningRate: 2e-4', "learningRate: '2e-4'").message).toContain('must be a number or null (was a string)');
+    expect(errorOf('learningRate: 2e-4', "learningRate: '2e-4'").message).toContain(
+      'must be a number or null (was a string)',
+    );
   });
 });
 
