@@ -1,5 +1,6 @@
 /**
- * The files that travel inside the binary: paper specs with their miniature models and data, and golden files.
+ * The files that travel inside the binary: paper specs with their miniature models and data, golden files, and the data of
+ * METEOR's language tools.
  *
  * In the compiled binary they are embedded, zstd-compressed, under `assets/<name>.zst`; in a checkout they are read from
  * where they lie. Names are relative to the repository root, with forward slashes: `papers/abjadmed.yaml`.
@@ -10,7 +11,7 @@ import { join } from 'node:path';
 import { inputError, MedreproError } from './errors';
 
 /** The top-level folders that are assets; nothing else can be read through here. */
-export const ASSET_FOLDERS = ['papers', 'golden'] as const;
+export const ASSET_FOLDERS = ['papers', 'golden', 'language'] as const;
 
 /**
  * The bytes of an embedded file.
