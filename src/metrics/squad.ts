@@ -12,12 +12,16 @@ import { textMetric } from './text-metric';
 const PARTS = { lower: 'yes', punctuation: 'no', articles: 'no', average: 'rows', unit: 'percent' };
 const EQUALS = 'squad-v1.1';
 
-export const squadExactMatch = textMetric('exact-match', { parts: PARTS, equals: EQUALS }, (predictions, references) => {
-  const rows = Float64Array.from(predictions, (prediction, i) =>
-    normaliseAnswer(prediction) === normaliseAnswer(references[i]!) ? 1 : 0,
-  );
-  return { value: percentMean(rows), rows };
-});
+export const squadExactMatch = textMetric(
+  'exact-match',
+  { parts: PARTS, equals: EQUALS },
+  (predictions, references) => {
+    const rows = Float64Array.from(predictions, (prediction, i) =>
+      normaliseAnswer(prediction) === normaliseAnswer(references[i]!) ? 1 : 0,
+    );
+    return { value: percentMean(rows), rows };
+  },
+);
 
 export const squadF1 = textMetric('f1', { parts: PARTS, equals: EQUALS }, (predictions, references) => {
   const rows = Float64Array.from(predictions, (prediction, i) => tokenF1(prediction, references[i]!));
