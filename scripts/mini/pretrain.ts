@@ -1,8 +1,10 @@
 /**
  * Pre-trains the miniature bases from scratch with medrepro's own engine, on the corpus of `corpus.ts`:
  *
- *   bun scripts/mini/pretrain.ts base-small|base-large     writes papers/mini/<base>/{config.json,model.safetensors,pretraining.json}
- *   bun scripts/mini/pretrain.ts --check                   re-runs the first steps of both and compares every bit
+ *   bun scripts/mini/pretrain.ts BASE       writes papers/mini/<base>/{config.json,model.safetensors,pretraining.json}
+ *   bun scripts/mini/pretrain.ts --check    re-runs the first steps of every base and compares every bit
+ *
+ * BASE is a key of `RECIPES`.
  *
  * fp32, so that the same weights come out on every CPU path and for any number of threads; stored as bf16.
  */
@@ -11,7 +13,7 @@ import { join } from 'node:path';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import { Device } from '../../src/native/device';
-import { type DecoderConfig, decoderConfig } from '../../src/nn/config';
+import { type DecoderConfig, decoderConfig, type Family } from '../../src/nn/config';
 import { configJson } from '../../src/nn/config-file';
 import { asBf16, initialise } from '../../src/nn/initialise';
 import { loadModel, type Model } from '../../src/nn/model';
@@ -33,6 +35,9 @@ const DOCUMENTS_PER_STEP = 64;
 const CHECKED_STEPS = 3;
 
 interface Recipe {
+  readonly family: Family;
+  /** Languages of the corpus that it reads. */
+  readonly languages: 'both' | 'english';
   readonly hiddenSize: number;
   readonly layers: number;
   readonly heads: number;
@@ -42,8 +47,46 @@ interface Recipe {
 }
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
-  'base-large': { hiddenSize: 192, layers: 5, heads: 6, kvHeads: 2, intermediateSize: 512, steps: 1800 },
-  'base-small': { hiddenSize: 128, layers: 5, heads: 4, kvHeads: 2, intermediateSize: 384, steps: 1800 },
+  'base-large': {
+    family: 'qwen3',
+    languages: 'both',
+    hiddenSize: 192,
+    layers: 5,
+    heads: 6,
+    kvHeads: 2,
+    intermediateSize: 512,
+    steps: 1800,
+  },
+  'base-small': {
+    family: 'qwen3',
+    languages: 'both',
+    hiddenSize: 128,
+    layers: 5,
+    heads: 4,
+    kvHeads: 2,
+    intermediateSize: 384,
+    steps: 1800,
+  },
+  'base-llama': {
+    family: 'llama',
+    languages: 'english',
+    hiddenSize: 96,
+    layers: 3,
+    heads: 3,
+    kvHeads: 1,
+    intermediateSize: 256,
+    steps: 1500,
+  },
+  'base-qwen2': {
+    family: 'qwen2',
+    languages: 'english',
+    hiddenSize: 96,
+    layers: 3,
+    heads: 3,
+    kvHeads: 1,
+    intermediateSize: 256,
+    steps: 1500,
+  },
 };
 
 /** What was measured while pre-training; `losses` are fp64 sums, compared bit for bit by `--check`. */
@@ -58,10 +101,10 @@ interface PretrainingRecord {
 }
 
 function configOf(
-  { hiddenSize, layers, heads, kvHeads, intermediateSize }: Recipe,
+  { family, hiddenSize, layers, heads, kvHeads, intermediateSize }: Recipe,
   tokenizer: Tokenizer,
 ): DecoderConfig {
-  return decoderConfig('qwen3', {
+  return decoderConfig(family, {
     vocabSize: tokenizer.vocabSize,
     hiddenSize,
     layers,
@@ -95,13 +138,15 @@ const trainingOf = (steps: number): Training => ({
   seed: 1,
 });
 
+const ARABIC = /\p{Script=Arabic}/u;
+
 /** Tokenised documents, each closed by the end-of-text token; none is, word for word, a row of the test set. */
-function rowsOf(seed: number, count: number, tokenizer: Tokenizer): Row[] {
+function rowsOf(seed: number, count: number, languages: Recipe['languages'], tokenizer: Tokenizer): Row[] {
   const rows: Row[] = [];
   const held = new Set(miniAbjadMed().test.map((row) => row.text));
   for (const text of documents(seed)) {
     if (rows.length === count) break;
-    if (held.has(text)) continue;
+    if (held.has(text) || (languages === 'english' && ARABIC.test(text))) continue;
     const ids = Int32Array.from([...tokenizer.encode(text), tokenizer.padId!]);
     rows.push({ ids, label: -1, labels: ids });
   }
@@ -135,7 +180,7 @@ function begin(base: string, documentsNeeded: number): Session {
     seed: 7,
   });
   // the schedule is that of the whole run, also when only its first steps are wanted
-  const rows = rowsOf(CORPUS_SEED, documentsNeeded, tokenizer);
+  const rows = rowsOf(CORPUS_SEED, documentsNeeded, recipe.languages, tokenizer);
   const padded = Array.from({ length: recipe.steps * DOCUMENTS_PER_STEP }, (_, i) => rows[i % rows.length]!);
   const training = trainingOf(recipe.steps);
   const trainer = new Trainer(device, model, padded, {
@@ -162,7 +207,7 @@ async function pretrain(base: string): Promise<void> {
       process.stderr.write(`${step.step}/${steps} loss ${step.loss.toFixed(4)} ${rate.toFixed(0)} tokens/s\n`);
     }
   }
-  const heldOut = rowsOf(HELD_OUT_SEED, HELD_OUT_DOCUMENTS, tokenizer);
+  const heldOut = rowsOf(HELD_OUT_SEED, HELD_OUT_DOCUMENTS, RECIPES[base]!.languages, tokenizer);
   const record: PretrainingRecord = {
     corpusSeed: CORPUS_SEED,
     documentsPerStep: DOCUMENTS_PER_STEP,
