@@ -2,13 +2,9 @@
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../../package.json';
-import type { PreparedData } from '../data/prepare';
 import { inputError, interruptedError, MedreproError } from '../errors';
 import type { StepEvent } from '../events';
 import type { JobContext } from '../job';
-import { type ConfusionMatrix, confusionMatrix } from '../metrics/confusion';
-import { classMetricById, scoreClasses } from '../metrics/index';
-import { type PerClass, perClass } from '../metrics/per-class';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
 import { adapterConfigJson } from '../nn/lora';
@@ -24,14 +20,15 @@ import {
   saveCheckpoint,
   writeWeights,
 } from '../train/checkpoint';
-import { classifierEvaluationLoss, predictClasses } from '../train/evaluate';
 import { judge, selectionMetric, type Verdict } from '../train/selection';
-import { evaluationOptions, type StepResult, Trainer } from '../train/trainer';
+import { type StepResult, Trainer } from '../train/trainer';
 import { type ExperimentResult, numericPath } from '../verify/result';
+import { ClassifierTask } from './classifier';
 import { RunDirectory } from './directory';
-import { applyRequest, type Inputs, processor, type Requested, readInputs, trainingRows } from './inputs';
+import { applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
 import { prepareRun } from './prepare';
 import type { RunRequest } from './request';
+import type { ClassTables, Task, TestOutcome } from './task';
 
 /** Seconds between checkpoints. */
 const CHECKPOINT_SECONDS = 60;
@@ -84,6 +81,7 @@ class Run {
   private readonly device: Device;
   private readonly model: Model;
   private readonly trainer: Trainer;
+  private readonly task: Task;
   private readonly identity: string;
   private readonly resumed: boolean;
   private readonly plannedPeak: number;
@@ -116,6 +114,7 @@ class Run {
     });
     this.model = loadModel(this.device, files, model);
     this.trainer = new Trainer(this.device, this.model, rows, trainer);
+    this.task = new ClassifierTask(experiment, inputs, this.device, this.model, context.emit);
     const kernel = cpuLibrary();
     const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
     const settings = specSha256(experiment);
@@ -144,17 +143,12 @@ class Run {
       this.train();
       const { log, evaluations, best } = this;
       const selectedStep = best?.step ?? this.trainer.step;
-      const gold = trainingRows(this.inputs.data, 'test').map((row) => row.label);
-      this.context.emit({
-        kind: 'stage',
-        name: 'evaluate',
-        detail: `${gold.length} test rows, weights of step ${selectedStep}`,
-      });
-      const predicted = this.test();
-      const result = this.result(gold, predicted, evaluations, selectedStep);
-      const classTables = tablesOf(this.inputs.data, gold, predicted);
-      this.record(result, gold, predicted, classTables);
-      return { result, log, tables: classTables };
+      const detail = `${this.inputs.data.splits.test.length} test rows, weights of step ${selectedStep}`;
+      this.context.emit({ kind: 'stage', name: 'evaluate', detail });
+      const tested = this.test();
+      const result = this.result(tested, evaluations, selectedStep);
+      this.record(result, tested);
+      return { result, log, tables: tested.tables };
     } catch (error) {
       if (!(error instanceof MedreproError) || error.code !== 'interrupted') throw error;
       this.save();
@@ -204,16 +198,16 @@ class Run {
   }
 
   /**
-   * Predicted classes of the test rows, with the best weights where the spec keeps them. The last step's come back when this
-   * is interrupted: they belong to the moments in the checkpoint.
+   * Evaluates the test rows, with the best weights where the spec keeps them. The last step's come back when this is
+   * interrupted: they belong to the moments in the checkpoint.
    */
-  private test(): number[] {
-    const { device, model, best } = this;
-    if (best === null) return this.predict('test');
+  private test(): TestOutcome {
+    const { device, model, best, task } = this;
+    if (best === null) return task.test();
     const last = readWeights(device, model.trainable);
     writeWeights(device, model.trainable, best.weights);
     try {
-      return this.predict('test');
+      return task.test();
     } catch (error) {
       writeWeights(device, model.trainable, last);
       throw error;
@@ -252,12 +246,8 @@ class Run {
   /** Evaluates the validation rows; returns the best weights so far. */
   private validate(evaluations: Evaluation[], best: Best | null): Best | null {
     const { trainer, experiment, context } = this;
-    const gold = trainingRows(this.inputs.data, 'validation').map((row) => row.label);
-    const predicted = this.predict('validation');
-    const scores = Object.entries(scoreClasses(experiment.metrics, gold, predicted));
-    const metrics = Object.fromEntries(scores.map(([id, { value }]) => [id, value]));
     const selected = selectionMetric(experiment.training);
-    if (selected !== null) metrics[selected] ??= this.selectionValue(selected, gold, predicted);
+    const metrics = this.task.validate(selected);
     evaluations.push({ step: trainer.step, metrics });
     context.emit({ kind: 'evaluation', split: 'validation', step: trainer.step, metrics });
     if (selected === null) return null;
@@ -265,31 +255,10 @@ class Run {
     return { step: trainer.step, value: metrics[selected]!, weights: readWeights(this.device, this.model.trainable) };
   }
 
-  /** The selection's metric on the validation rows, where it is not among the experiment's own. */
-  private selectionValue(metric: string, gold: readonly number[], predicted: readonly number[]): number {
-    if (metric !== 'loss') return classMetricById(metric).score(gold, predicted).value;
-    const { training, loss } = this.experiment;
-    const rows = trainingRows(this.inputs.data, 'validation');
-    const options = evaluationOptions(training);
-    return classifierEvaluationLoss(this.device, this.model, rows, loss, training.evaluationBatchSize, options);
-  }
-
-  private predict(split: 'validation' | 'test'): number[] {
-    const rows = trainingRows(this.inputs.data, split);
-    const began = performance.now();
-    const options = evaluationOptions(this.experiment.training);
-    const predicted = predictClasses(this.device, this.model, rows, options, (done) => {
-      const rate = done / ((performance.now() - began) / 1e3);
-      const eta = (rows.length - done) / rate;
-      this.context.emit({ kind: 'progress', name: split, done, total: rows.length, unit: 'rows', rate, eta });
-    });
-    return [...predicted];
-  }
-
   // ---- recording ------------------------------------------------------------------------------------------------------
 
   private announce(rows: number): void {
-    const { experiment, trainer, model, inputs, device } = this;
+    const { experiment, trainer, model, device } = this;
     const trainable = [...model.trainable.values()].reduce((sum, tensor) => sum + tensor.size, 0);
     this.context.emit({
       kind: 'plan',
@@ -302,12 +271,7 @@ class Run {
       memory: this.plannedPeak,
       reasons: [`kernels: ${device.isa}, ${device.threads} threads`],
     });
-    const { classes, summary } = inputs.data;
-    const counts = summary.splits.train.classCounts.filter((count) => count > 0);
-    this.context.emit({
-      kind: 'info',
-      message: `${rows} training rows of ${classes.length} classes (${Math.min(...counts)} to ${Math.max(...counts)} a class), every row supervised by one label`,
-    });
+    this.context.emit({ kind: 'info', message: this.task.trainsOn(rows) });
   }
 
   private describe(
@@ -338,17 +302,11 @@ class Run {
   }
 
   private result(
-    gold: readonly number[],
-    predicted: readonly number[],
+    { metrics, classes, items }: TestOutcome,
     evaluations: readonly Evaluation[],
     selectedStep: number,
   ): ExperimentResult {
     const { experiment, trainer, inputs, device } = this;
-    const metrics: Record<string, { value: number; printed: string; signature: string }> = {};
-    if (gold.length > 0) {
-      const scores = Object.entries(scoreClasses(experiment.metrics, gold, predicted));
-      for (const [id, { value, printed, signature }] of scores) metrics[id] = { value, printed, signature };
-    }
     return {
       format: 'medrepro-result-1',
       paper: experiment.paper,
@@ -362,7 +320,8 @@ class Run {
       kernelPath: device.isa,
       overrides: this.manifest.overrides as string[],
       metrics,
-      test: { gold: [...gold], predicted: [...predicted], labels: [...inputs.data.classes] },
+      test: classes,
+      ...(items === null ? {} : { items }),
       validation: evaluations.map(({ step, metrics: values }) => ({
         step,
         epoch: step / trainer.counts.stepsPerEpoch,
@@ -374,24 +333,14 @@ class Run {
   }
 
   /** Everything but `metrics.json` first: that file says the run is complete. */
-  private record(
-    result: ExperimentResult,
-    gold: readonly number[],
-    predicted: readonly number[],
-    classTables: ClassTables | null,
-  ): void {
-    const { directory, inputs, device, experiment, log } = this;
-    const { data } = inputs;
-    directory.writeLines(
-      'predictions.jsonl',
-      trainingRows(data, 'test').map((_, index) => ({
-        index,
-        gold: data.classes[gold[index]!],
-        predicted: data.classes[predicted[index]!],
-      })),
-    );
+  private record(result: ExperimentResult, { predictions, files }: TestOutcome): void {
+    const { directory, device, experiment, log } = this;
+    directory.writeLines('predictions.jsonl', predictions);
+    for (const [name, content] of Object.entries(files)) {
+      if (typeof content === 'string') directory.write(name, content);
+      else directory.writeJson(name, content);
+    }
     if (experiment.adapter !== null) this.writeAdapter();
-    directory.writeJson('per-class.json', classTables);
     directory.writeJson('manifest.json', {
       ...this.manifest,
       status: 'finished',
@@ -428,33 +377,6 @@ class Run {
     }));
     writeSafetensors(directory.file('adapter', 'adapter_model.safetensors'), tensors);
   }
-}
-
-/** Per-class scores and the confusion matrix of the test rows; null where there are none. */
-export interface ClassTables {
-  readonly classes: readonly string[];
-  /** The fields of PerClass as plain lists: JSON has no typed arrays. */
-  readonly scores: {
-    readonly [Name in keyof PerClass]: PerClass[Name] extends Float64Array ? number[] : PerClass[Name];
-  };
-  readonly confusion: ConfusionMatrix;
-}
-
-function tablesOf(data: PreparedData, gold: readonly number[], predicted: readonly number[]): ClassTables | null {
-  if (gold.length === 0) return null;
-  const { labels, precision, recall, f1, support, signature } = perClass(gold, predicted);
-  return {
-    classes: data.classes,
-    scores: {
-      labels,
-      precision: [...precision],
-      recall: [...recall],
-      f1: [...f1],
-      support: [...support],
-      signature,
-    },
-    confusion: confusionMatrix(gold, predicted),
-  };
 }
 
 /** Rate and remaining time over the last steps. */
