@@ -324,7 +324,7 @@ class Run {
       ...(items === null ? {} : { items }),
       validation: evaluations.map(({ step, metrics: values }) => ({
         step,
-        epoch: step / trainer.counts.stepsPerEpoch,
+        epoch: trainer.epochAt(step),
         metrics: { ...values },
       })),
       selectedStep,

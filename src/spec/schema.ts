@@ -82,7 +82,7 @@ const training = {
   batchSize: count,
   accumulation: count,
   stepsPerEpoch: "'ceil' | 'floor'",
-  lastAccumulation: "'step' | 'rescaled' | 'carried'",
+  lastAccumulation: "'carried' | 'miscounted' | 'step' | 'rescaled'",
   clip: 'number > 0 | null',
   lossNormalisation: "'mean-of-means' | 'sum-over-tokens-unshifted' | 'sum-over-tokens-shifted' | 'undivided'",
   precision: "'fp32' | 'bf16'",

@@ -123,10 +123,14 @@ export interface Training {
   readonly accumulation: number;
   readonly stepsPerEpoch: 'ceil' | 'floor';
   /**
-   * Micro-batches left at the end of an epoch: `step` of their own, still divided by the accumulation (4.46 on);
-   * `rescaled`, divided by their number (5.x); `carried` into the next epoch's first step (up to 4.45).
+   * Micro-batches left at the end of an epoch, which every era of the HF Trainer treats in its own way:
+   * - `carried` (up to 4.45): they begin the next epoch's first step;
+   * - `miscounted` (4.46 to 4.51): rows modulo accumulation of them are taken; when that is all of them, they are a step;
+   *   else their gradients, normalised on their own, are added to the next epoch's first step and the others are left out;
+   * - `step` (up to 4.57): a step of their own, where means are still divided by the accumulation;
+   * - `rescaled` (5.x): a step of their own, where means are divided by their number.
    */
-  readonly lastAccumulation: 'step' | 'rescaled' | 'carried';
+  readonly lastAccumulation: 'carried' | 'miscounted' | 'step' | 'rescaled';
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
   /** Global gradient norm bound; null switches clipping off. */

@@ -8,39 +8,55 @@ export interface StepCounts {
   readonly steps: number;
   readonly warmupSteps: number;
   readonly accumulation: number;
-  /** Micro-batches left at the end of an epoch go into the next epoch's first step. */
+  /** Micro-batches left at the end of an epoch begin the next epoch's first step. */
   readonly carried: boolean;
+  /** Micro-batches left at the end of an epoch whose gradients are added to the next epoch's first step. */
+  readonly added: number;
 }
 
 /**
- * Optimiser steps for `rows` training rows. With `lastAccumulation` other than `carried` an epoch always ends with a step,
- * however few micro-batches are left; where the Trainer rounds down, only the total is smaller, and the last epoch is cut
- * short.
+ * Optimiser steps for `rows` training rows. What becomes of an epoch's last micro-batches is `training.lastAccumulation`'s to
+ * say; where the Trainer rounds down, only the total is smaller, and the last epoch may be cut short.
  */
 export function countSteps(rows: number, training: Training): StepCounts {
-  const microBatchesPerEpoch = Math.ceil(rows / training.batchSize);
-  const exact = microBatchesPerEpoch / training.accumulation;
-  const stepsPerEpoch = Math.ceil(exact);
-  const counted = training.stepsPerEpoch === 'ceil' ? stepsPerEpoch : Math.max(1, Math.floor(exact));
-  const steps = counted * training.epochs;
+  const { batchSize, accumulation, lastAccumulation, epochs } = training;
+  const microBatchesPerEpoch = Math.ceil(rows / batchSize);
+  const exact = microBatchesPerEpoch / accumulation;
+  const counted = training.stepsPerEpoch === 'ceil' ? Math.ceil(exact) : Math.max(1, Math.floor(exact));
+  const steps = counted * epochs;
+  // what 4.46 to 4.51 take for the number of micro-batches left is one of rows
+  const taken = rows % accumulation || accumulation;
+  const short = lastAccumulation === 'miscounted' && exact > 1 && taken < microBatchesPerEpoch % accumulation;
   return {
     microBatchesPerEpoch,
-    stepsPerEpoch,
+    stepsPerEpoch: short ? Math.floor(exact) : Math.ceil(exact),
     steps,
     warmupSteps: warmupSteps(training.schedule, steps),
-    accumulation: training.accumulation,
+    accumulation,
     // an epoch with fewer micro-batches than a step is a step in every version
-    carried: training.lastAccumulation === 'carried' && exact > 1,
+    carried: lastAccumulation === 'carried' && exact > 1,
+    added: short ? taken : 0,
   };
 }
 
-/** The micro-batches of the step after `done` steps, counted through all epochs: [begin, end). */
-export function microBatchesOf(counts: StepCounts, done: number): { readonly begin: number; readonly end: number } {
-  const { microBatchesPerEpoch, stepsPerEpoch, accumulation, carried } = counts;
-  if (carried) return { begin: done * accumulation, end: (done + 1) * accumulation };
+/** Micro-batches, counted through all epochs: [begin, end). */
+export interface Span {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The micro-batches of the step after `done` steps: one span, or several that are normalised each on its own. */
+export function microBatchesOf(counts: StepCounts, done: number): Span[] {
+  const { microBatchesPerEpoch, stepsPerEpoch, accumulation, carried, added } = counts;
+  if (carried) return [{ begin: done * accumulation, end: (done + 1) * accumulation }];
   const epoch = Math.floor(done / stepsPerEpoch);
-  const begin = epoch * microBatchesPerEpoch + (done % stepsPerEpoch) * accumulation;
-  return { begin, end: Math.min(begin + accumulation, (epoch + 1) * microBatchesPerEpoch) };
+  const index = done % stepsPerEpoch;
+  const first = epoch * microBatchesPerEpoch;
+  const begin = first + index * accumulation;
+  const own = { begin, end: Math.min(begin + accumulation, first + microBatchesPerEpoch) };
+  if (added === 0 || index > 0 || epoch === 0) return [own];
+  const left = first - microBatchesPerEpoch + stepsPerEpoch * accumulation;
+  return [{ begin: left, end: left + added }, own];
 }
 
 /** Whether an epoch ends between step `done` and the next: with `carried`, the step before the one that crosses over. */
@@ -49,6 +65,11 @@ export function endsEpoch(counts: StepCounts, done: number): boolean {
   if (!carried) return done % stepsPerEpoch === 0;
   const epoch = Math.ceil((done * accumulation) / microBatchesPerEpoch);
   return Math.floor((epoch * microBatchesPerEpoch) / accumulation) === done;
+}
+
+/** Epochs done after `done` steps, as the Trainer logs them: the micro-batch that the last step ended with. */
+export function epochOf(counts: StepCounts, done: number): number {
+  return done === 0 ? 0 : microBatchesOf(counts, done - 1).at(-1)!.end / counts.microBatchesPerEpoch;
 }
 
 function warmupSteps({ warmup }: Schedule, steps: number): number {

@@ -13,7 +13,7 @@ import type { Loss, LossNormalisation, Training } from '../spec/types';
 import { clipFactor, createOptimiser, type Optimiser } from './optimiser';
 import { causalPass, classifierPass, countLabels, nextTokenTargets, type Row } from './pass';
 import { LossScaler, type ScalerState } from './scaler';
-import { countSteps, endsEpoch, learningRate, microBatchesOf, type StepCounts } from './schedule';
+import { countSteps, endsEpoch, epochOf, learningRate, microBatchesOf, type StepCounts } from './schedule';
 
 /** Tokens one pass may hold. A constant, because the grouping of micro-batches decides the order of sums. */
 export const TOKENS_PER_PASS = 2048;
@@ -101,14 +101,25 @@ export class Trainer {
     if (scaler !== null) this.scaler?.restore(scaler);
   }
 
-  /** The micro-batches of the step after `done` steps. */
-  batchesOf(done: number): Row[][] {
+  /** Epochs done after `step` steps. */
+  epochAt(step: number): number {
+    return epochOf(this.counts, step);
+  }
+
+  /** The micro-batches of the step after `done` steps, in groups that are normalised each on its own; usually one. */
+  groupsAt(done: number): Row[][][] {
     const { microBatchesPerEpoch } = this.counts;
-    const { begin, end } = microBatchesOf(this.counts, done);
-    return Array.from({ length: end - begin }, (_, index) => {
-      const epoch = Math.floor((begin + index) / microBatchesPerEpoch);
-      return this.epochBatches(epoch)[(begin + index) % microBatchesPerEpoch]!;
-    });
+    return microBatchesOf(this.counts, done).map(({ begin, end }) =>
+      Array.from({ length: end - begin }, (_, index) => {
+        const epoch = Math.floor((begin + index) / microBatchesPerEpoch);
+        return this.epochBatches(epoch)[(begin + index) % microBatchesPerEpoch]!;
+      }),
+    );
+  }
+
+  /** All micro-batches of the step after `done` steps. */
+  batchesOf(done: number): Row[][] {
+    return this.groupsAt(done).flat();
   }
 
   private epochBatches(epoch: number): Row[][] {
@@ -133,10 +144,16 @@ export class Trainer {
   /** One optimiser step. An interruption leaves weights and moments as they were after the last whole step. */
   run(): StepResult {
     const { schedule, optimiser, clip } = this.options.training;
-    const batches = this.batchesOf(this.done);
+    const groups = this.groupsAt(this.done);
+    const rows = groups.flat(2);
     const lossScale = this.scaler?.state.scale ?? 1;
     this.optimiser.zeroGradients();
-    const loss = this.gradients(batches, lossScale);
+    let loss = 0;
+    let tokens = 0;
+    for (const group of groups) {
+      loss += this.gradients(group, lossScale, tokens);
+      tokens += tokensOf(group.flat());
+    }
     const gradNorm = this.optimiser.gradientNorm() / lossScale;
     const overflow = !Number.isFinite(gradNorm);
     if (this.scaler === null && (overflow || !Number.isFinite(loss))) {
@@ -158,19 +175,21 @@ export class Trainer {
       loss,
       gradNorm,
       learningRate: lr,
-      tokens: tokensOf(batches.flat()),
-      batchSha256: batchHash(batches.flat()),
+      tokens,
+      batchSha256: batchHash(rows),
       ...(this.scaler === null ? {} : { lossScale }),
       ...(overflow ? { skipped: true } : {}),
     };
   }
 
   /**
-   * Gradients of one step, times `lossScale`, into the trainable tensors, and the step's loss as the Trainer would log it.
+   * Adds the gradients of micro-batches that are normalised together, times `lossScale`, to those of the trainable tensors;
+   * returns their loss as the Trainer would log it.
+   * @param firstToken tokens of the step in earlier groups
    */
-  private gradients(batches: readonly Row[][], lossScale: number): number {
+  private gradients(batches: readonly Row[][], lossScale: number, firstToken: number): number {
     const passes = this.passesOf(batches);
-    let tokens = 0;
+    let tokens = firstToken;
     /** Options of the next pass, over `rows`. */
     const next = (rows: readonly Row[]): ForwardOptions => {
       const options = this.forwardOptions(this.done, tokens);
