@@ -90,6 +90,13 @@ MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t t
                        float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b,
                        int64_t ldb, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
+/* y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form. */
+MR_API int32_t mr_scale_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, const float* factors, float* y);
+/* dx[r,:] (+)= factors[r] * dy[r,:]; dfactors[r] (+)= sum of dy[r,:] * x[r,:]. */
+MR_API int32_t mr_scale_rows_backward(mr_stream* s, int64_t rows, int64_t cols, const float* dy, const float* x,
+                                      const float* factors, float* dx, int32_t accumulate_dx, float* dfactors,
+                                      int32_t accumulate_dfactors);
+
 /* ---- transformer blocks -------------------------------------------------------------------------------------- */
 
 /* y[t,:] = table[ids[t],:]; an id outside [0, vocab) is MR_ERR_ARGUMENT. */
@@ -175,6 +182,21 @@ MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad
 MR_API int32_t mr_adafactor(mr_stream* s, int64_t rows, int64_t cols, float* param, const float* grad, float* m, float* row,
                             float* column, double step_size, double beta1, double beta2, double eps1, double eps2,
                             double clip, double weight_decay, double grad_scale);
+
+/* ---- AdaLoRA's rank allocation (Zhang et al. 2023), as PEFT's RankAllocator ---------------------------------------- */
+
+/* x -= I, x [n, n]. */
+MR_API int32_t mr_subtract_identity(mr_stream* s, int64_t n, float* x);
+/* i = |param * grad*grad_scale|; sensitivity = beta1*sensitivity + (1-beta1)*i; uncertainty = beta2*uncertainty +
+ * (1-beta2)*|i - sensitivity|, the new one. */
+MR_API int32_t mr_adalora_importance(mr_stream* s, int64_t n, const float* param, const float* grad, double grad_scale,
+                                     double beta1, double beta2, float* sensitivity, float* uncertainty);
+/* scores[r] = score of e[r] + (mean score of a[r,:] + mean score of b[:,r]), score = sensitivity * uncertainty;
+ * a [rank, in_features], e [rank], b [out_features, rank]. Means in double. */
+MR_API int32_t mr_adalora_score(mr_stream* s, int64_t rank, int64_t in_features, int64_t out_features,
+                                const float* a_sensitivity, const float* a_uncertainty, const float* e_sensitivity,
+                                const float* e_uncertainty, const float* b_sensitivity, const float* b_uncertainty,
+                                float* scores);
 
 /* ---- quantisation (bitsandbytes' formats) --------------------------------------------------------------------------- */
 

@@ -50,6 +50,8 @@ const DEVICE_SYMBOLS = {
   mr_uniform: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
   mr_normal: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
   mr_gemm: { args: ['ptr', 'i32', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
+  mr_scale_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_scale_rows_backward: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
   mr_embedding_forward: { args: ['ptr', 'i64', 'i64', 'i64', 'i32', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_embedding_backward: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'i32', 'ptr', 'ptr'], returns: 'i32' },
   mr_rms_norm_forward: { args: ['ptr', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -69,6 +71,9 @@ const DEVICE_SYMBOLS = {
   mr_sum_squares: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_adamw: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_adafactor: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
+  mr_subtract_identity: { args: ['ptr', 'i64', 'ptr'], returns: 'i32' },
+  mr_adalora_importance: { args: ['ptr', 'i64', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'ptr', 'ptr'], returns: 'i32' },
+  mr_adalora_score: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_quantize_4bit: { args: ['ptr', 'i32', 'i64', 'i64', 'i32', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_dequantize_4bit: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_quantize_8bit: { args: ['ptr', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -381,6 +386,28 @@ export class Ops {
   }
 
   /**
+   * y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form.
+   */
+  scaleRows(rows: number, cols: number, x: Address, factors: Address, y: Address): void {
+    i64(rows, 'mr_scale_rows', 'rows');
+    i64(cols, 'mr_scale_rows', 'cols');
+    const code = this.symbols.mr_scale_rows(this.stream, rows, cols, x, factors, y);
+    if (code !== 0) this.fail(code, 'mr_scale_rows');
+  }
+
+  /**
+   * dx[r,:] (+)= factors[r] * dy[r,:]; dfactors[r] (+)= sum of dy[r,:] * x[r,:].
+   */
+  scaleRowsBackward(rows: number, cols: number, dy: Address, x: Address, factors: Address, dx: Address, accumulateDx: number, dfactors: Address, accumulateDfactors: number): void {
+    i64(rows, 'mr_scale_rows_backward', 'rows');
+    i64(cols, 'mr_scale_rows_backward', 'cols');
+    i32(accumulateDx, 'mr_scale_rows_backward', 'accumulateDx');
+    i32(accumulateDfactors, 'mr_scale_rows_backward', 'accumulateDfactors');
+    const code = this.symbols.mr_scale_rows_backward(this.stream, rows, cols, dy, x, factors, dx, accumulateDx, dfactors, accumulateDfactors);
+    if (code !== 0) this.fail(code, 'mr_scale_rows_backward');
+  }
+
+  /**
    * y[t,:] = table[ids[t],:]; an id outside [0, vocab) is MR_ERR_ARGUMENT.
    */
   embeddingForward(tokens: number, vocab: number, hidden: number, tableDtype: number, table: Address, ids: Address, yDtype: number, y: Address): void {
@@ -624,6 +651,37 @@ export class Ops {
   }
 
   /**
+   * x -= I, x [n, n].
+   */
+  subtractIdentity(n: number, x: Address): void {
+    i64(n, 'mr_subtract_identity', 'n');
+    const code = this.symbols.mr_subtract_identity(this.stream, n, x);
+    if (code !== 0) this.fail(code, 'mr_subtract_identity');
+  }
+
+  /**
+   * i = |param * grad*grad_scale|; sensitivity = beta1*sensitivity + (1-beta1)*i; uncertainty = beta2*uncertainty +
+   * (1-beta2)*|i - sensitivity|, the new one.
+   */
+  adaloraImportance(n: number, param: Address, grad: Address, gradScale: number, beta1: number, beta2: number, sensitivity: Address, uncertainty: Address): void {
+    i64(n, 'mr_adalora_importance', 'n');
+    const code = this.symbols.mr_adalora_importance(this.stream, n, param, grad, gradScale, beta1, beta2, sensitivity, uncertainty);
+    if (code !== 0) this.fail(code, 'mr_adalora_importance');
+  }
+
+  /**
+   * scores[r] = score of e[r] + (mean score of a[r,:] + mean score of b[:,r]), score = sensitivity * uncertainty; a
+   * [rank, in_features], e [rank], b [out_features, rank]. Means in double.
+   */
+  adaloraScore(rank: number, inFeatures: number, outFeatures: number, aSensitivity: Address, aUncertainty: Address, eSensitivity: Address, eUncertainty: Address, bSensitivity: Address, bUncertainty: Address, scores: Address): void {
+    i64(rank, 'mr_adalora_score', 'rank');
+    i64(inFeatures, 'mr_adalora_score', 'inFeatures');
+    i64(outFeatures, 'mr_adalora_score', 'outFeatures');
+    const code = this.symbols.mr_adalora_score(this.stream, rank, inFeatures, outFeatures, aSensitivity, aUncertainty, eSensitivity, eUncertainty, bSensitivity, bUncertainty, scores);
+    if (code !== 0) this.fail(code, 'mr_adalora_score');
+  }
+
+  /**
    * Blocks of blocksize along the flat x (n elements): absmax[b] fp32; packed[i/2], even element in the high
    * nibble, as bitsandbytes' CPU path packs it. kind: mr_kind4.
    */
@@ -708,4 +766,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

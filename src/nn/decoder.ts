@@ -20,7 +20,7 @@ import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { type DecoderConfig, type LayerKind, layerKind, type RopeOptions } from './config';
-import type { LoraModule } from './lora';
+import type { LowRankModule } from './lora';
 import { rotationTables } from './rope';
 
 /** The linears of a block, in the order they run. */
@@ -82,7 +82,7 @@ export interface Linear {
   /** [out] fp32; null without one. */
   readonly bias: Tensor | null;
   /** The low-rank update, when this linear is adapted. */
-  lora: LoraModule | null;
+  lora: LowRankModule | null;
 }
 
 export interface BlockNorms {
@@ -224,7 +224,7 @@ export class Decoder {
     const project = (input: Tensor, name: BlockLinear): Tensor => {
       const { weight, lora } = block.linears[name];
       const module = index * BLOCK_LINEARS.length + BLOCK_LINEARS.indexOf(name);
-      return linear(tape, compute, input, weight, lora?.operands(options.dropoutSeed, module) ?? null);
+      return linear(tape, compute, input, weight, lora?.operands(tape, options.dropoutSeed, module) ?? null);
     };
 
     const h = norm(x, block.inputNorm);

@@ -1,34 +1,66 @@
-/** LoRA (Hu et al. 2021) as PEFT does it: which linears, how A and B start, and the adapter file PEFT can load. */
+/** LoRA (Hu et al. 2021) as PEFT does it: which linears, and how A and B start. */
 import type { LowRank, Seed } from '../autograd/ops/linear';
+import type { Tape } from '../autograd/tape';
 import { specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
+import { isTarget, type ModuleSelection, patternValue, unmatchedTargets } from '../spec/targets';
 import type { Linear } from './decoder';
 
-export interface LoraOptions {
+export interface LoraOptions extends ModuleSelection {
+  readonly kind?: 'lora';
   readonly rank: number;
   readonly alpha: number;
   readonly dropout: number;
-  /** Last parts of the linears' names, or every linear of every block. */
-  readonly targets: 'all-linear' | readonly string[];
+  /** Rank-stabilised (Kalajdzievski 2023): alpha / sqrt(rank) instead of alpha / rank. */
+  readonly rslora?: boolean;
+  /** Ranks and alphas of single modules, by expressions for the end of their names. */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  readonly alphaPattern?: Readonly<Record<string, number>>;
 }
 
-/** The update of one linear. */
-export class LoraModule {
+/** The update of one linear, whatever the adapter makes it of. */
+export interface LowRankModule {
+  /** Trained tensors by the last part of their PEFT names, in order. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  /** The operands of one forward pass, recorded on `tape` where they are computed; `seedOf` is null in evaluation. */
+  operands(tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank;
+}
+
+export class LoraModule implements LowRankModule {
+  readonly parameters: Readonly<Record<string, Tensor>>;
+
   constructor(
     /** [rank, in] */
     readonly a: Tensor,
     /** [out, rank] */
     readonly b: Tensor,
-    private readonly options: LoraOptions,
-  ) {}
-
-  /** The operands of one forward pass; `seedOf` is null in evaluation. */
-  operands(seedOf: ((module: number) => Seed) | null, module: number): LowRank {
-    const { rank, alpha, dropout: p } = this.options;
-    const dropout = seedOf === null || p === 0 ? null : { p, seed: seedOf(module) };
-    return { a: this.a, b: this.b, scale: alpha / rank, dropout };
+    private readonly scale: number,
+    private readonly p: number,
+  ) {
+    this.parameters = { 'lora_A.weight': a, 'lora_B.weight': b };
   }
+
+  operands(_tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank {
+    const { a, b, scale, p } = this;
+    return { a, b, scale, dropout: dropoutOf(p, seedOf, module) };
+  }
+}
+
+/** Dropout of one module in one pass. */
+export function dropoutOf(
+  p: number,
+  seedOf: ((module: number) => Seed) | null,
+  module: number,
+): { readonly p: number; readonly seed: Seed } | null {
+  return seedOf === null || p === 0 ? null : { p, seed: seedOf(module) };
+}
+
+/** Rank and scale of one module. */
+export function loraShape(options: LoraOptions, name: string): { readonly rank: number; readonly scale: number } {
+  const rank = patternValue(options.rankPattern, name) ?? options.rank;
+  const alpha = patternValue(options.alphaPattern, name) ?? options.alpha;
+  return { rank, scale: options.rslora ? alpha / Math.sqrt(rank) : alpha / rank };
 }
 
 /** Random stream of the initial A matrices, apart from every training stream. */
@@ -45,58 +77,43 @@ export function addLora(
   options: LoraOptions,
   seed: number,
 ): Map<string, Tensor> {
-  const trainable = new Map<string, Tensor>();
-  const unmatched = new Set(options.targets === 'all-linear' ? [] : options.targets);
-  let module = 0;
-  for (const linear of linears) {
-    const target = linear.name.slice(linear.name.lastIndexOf('.') + 1);
-    const index = module++;
-    if (options.targets !== 'all-linear' && !options.targets.includes(target)) continue;
-    unmatched.delete(target);
-    const { inFeatures, outFeatures } = linear.weight;
-    const a = device.empty([options.rank, inFeatures], 'f32');
+  return addModules(linears, options, ({ name, weight: { inFeatures, outFeatures } }, index) => {
+    const { rank, scale } = loraShape(options, name);
+    const a = device.empty([rank, inFeatures], 'f32');
     const bound = 1 / Math.sqrt(inFeatures);
     device.ops.uniform(a.size, -bound, bound, seed >>> 0, (INIT_STREAM + index) >>> 0, a.address);
-    const b = device.zeros([outFeatures, options.rank], 'f32');
-    linear.lora = new LoraModule(a, b, options);
-    trainable.set(`base_model.model.${linear.name}.lora_A.weight`, a);
-    trainable.set(`base_model.model.${linear.name}.lora_B.weight`, b);
-  }
-  if (unmatched.size > 0 || trainable.size === 0) {
-    const named = [...unmatched].map((target) => JSON.stringify(target)).join(', ');
-    throw specError(named === '' ? 'LoRA has no targets' : `LoRA targets ${named} name no linear of this model`, {
+    const b = device.zeros([outFeatures, rank], 'f32');
+    return new LoraModule(a, b, scale, options.dropout);
+  });
+}
+
+/** Puts what `make` returns on every targeted linear, and lists its tensors by their PEFT names. */
+export function addModules(
+  linears: Iterable<Linear>,
+  options: ModuleSelection,
+  make: (linear: Linear, index: number) => LowRankModule,
+): Map<string, Tensor> {
+  const all = [...linears];
+  const trainable = new Map<string, Tensor>();
+  all.forEach((linear, index) => {
+    if (!isTarget(options, linear.name)) return;
+    const made = make(linear, index);
+    linear.lora = made;
+    for (const [name, tensor] of Object.entries(made.parameters)) {
+      trainable.set(`base_model.model.${linear.name}.${name}`, tensor);
+    }
+  });
+  const unmatched = unmatchedTargets(
+    options.targets,
+    all.map(({ name }) => name),
+  );
+  if (unmatched.length > 0 || trainable.size === 0) {
+    const named = unmatched.map((target) => JSON.stringify(target)).join(', ');
+    const problem =
+      named === '' ? 'the adapter has no targets' : `adapter targets ${named} name no linear of this model`;
+    throw specError(problem, {
       remedy: 'use q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj or all-linear',
     });
   }
   return trainable;
-}
-
-/** `adapter_config.json` for PEFT. */
-export function adapterConfigJson(
-  options: LoraOptions,
-  base: { readonly id: string; readonly revision: string | null },
-  task: 'SEQ_CLS' | 'CAUSAL_LM',
-  targets: readonly string[],
-): string {
-  const fields = {
-    alpha_pattern: {},
-    auto_mapping: null,
-    base_model_name_or_path: base.id,
-    bias: 'none',
-    fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
-    lora_alpha: options.alpha,
-    lora_dropout: options.dropout,
-    modules_to_save: task === 'SEQ_CLS' ? ['classifier', 'score'] : null,
-    peft_type: 'LORA',
-    r: options.rank,
-    rank_pattern: {},
-    revision: base.revision,
-    target_modules: [...targets].sort(),
-    task_type: task,
-    use_dora: false,
-    use_rslora: false,
-  };
-  return `${JSON.stringify(fields, null, 2)}\n`;
 }

@@ -5,9 +5,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import type { Compute, Weight } from '../autograd/ops/linear';
-import { inputError } from '../errors';
+import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, type Tensor } from '../native/tensor';
+import { isSaved } from '../spec/targets';
+import type { AdaLora } from './adalora';
+import { type AdapterOptions, addAdapter } from './adapter';
 import type { DecoderConfig } from './config';
 import { parseConfig } from './config-file';
 import {
@@ -20,7 +23,6 @@ import {
   type Linear,
   linearShapes,
 } from './decoder';
-import { addLora, type LoraOptions } from './lora';
 import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, storedF32 } from './safetensors';
 import { DenseWeight, type FourBitOptions, FourBitWeight, quantise4bit } from './weights';
 
@@ -41,7 +43,7 @@ export interface ModelOptions {
   readonly quantisation: FourBitOptions | null;
   /** Keep dequantised copies of 4-bit weights: same bits, more memory, no work per step. */
   readonly resident: boolean;
-  readonly adapter: LoraOptions | null;
+  readonly adapter: AdapterOptions | null;
   /** Train every parameter instead of an adapter. */
   readonly fullParameter: boolean;
   /** Seed of everything that starts random: adapters, a new score head. */
@@ -55,6 +57,10 @@ export interface Model {
   readonly head: Weight;
   /** What training changes, fp32 with gradients, by the names PEFT (or, for full training, transformers) gives them. */
   readonly trainable: ReadonlyMap<string, Tensor>;
+  /** What AdaLoRA does besides its products; null for every other adapter. */
+  readonly adalora: AdaLora | null;
+  /** The score head is the checkpoint's, not a new one. */
+  readonly headFromCheckpoint: boolean;
   /** Parameters of the base (tied embeddings once). */
   readonly baseParameters: number;
   /** Bytes of the base's matrices as stored: packed when quantised. */
@@ -82,6 +88,7 @@ export function openEmbeddedModel(id: string): ModelFiles {
   return { name: id, config, tensors: parseSafetensors(bytes, `${folder}/model.safetensors`), sha256 };
 }
 
+const EMBEDDING = 'model.embed_tokens.weight';
 /** Random stream of a new classification head. */
 const HEAD_STREAM = 0x53434f52;
 /** Standard deviation transformers gives new linears (initializer_range). */
@@ -91,21 +98,24 @@ const INITIALIZER_RANGE = 0.02;
 export function loadModel(device: Device, files: ModelFiles, options: ModelOptions): Model {
   const { config } = files;
   const loader = new Loader(device, files, options);
-  const embedTokens = loader.table('model.embed_tokens.weight', [config.vocabSize, config.hiddenSize]);
+  const embedTokens = loader.table(EMBEDDING, [config.vocabSize, config.hiddenSize]);
   const blocks = Array.from({ length: config.layers }, (_, index) => loader.block(index));
   const norm = loader.vector('model.norm.weight', config.hiddenSize);
   const decoder = new Decoder(device, config, embedTokens, blocks, norm);
   const trainable = loader.trainable;
+  let adalora: AdaLora | null = null;
   if (options.adapter !== null) {
-    for (const [name, tensor] of addLora(device, decoder.linears(), options.adapter, options.seed)) {
-      trainable.set(name, makeTrainable(device, tensor));
-    }
+    const adapted = addAdapter(device, decoder.linears(), options.adapter, options.seed);
+    for (const [name, tensor] of adapted.trainable) trainable.set(name, makeTrainable(device, tensor));
+    adalora = adapted.adalora;
   }
   const head =
     options.task === 'causal-lm' ? loader.languageHead(embedTokens) : loader.classificationHead(options.classes);
   loader.refuseUnusedBlockTensors();
   const { baseParameters, baseBytes } = loader;
-  return { config, decoder, head, trainable, baseParameters, baseBytes };
+  refuseUnmatched(options.adapter?.modulesToSave ?? [], trainable);
+  const headFromCheckpoint = files.tensors.tensors.has('score.weight');
+  return { config, decoder, head, trainable, adalora, headFromCheckpoint, baseParameters, baseBytes };
 }
 
 /** Gives an fp32 tensor a gradient of its own, zero, that outlives every step. */
@@ -116,6 +126,17 @@ export function makeTrainable(device: Device, tensor: Tensor): Tensor {
 }
 
 // --- internal ---
+
+/** PEFT always lists both names of a score head; anything else that names no module is a mistake. */
+function refuseUnmatched(modulesToSave: readonly string[], trainable: ReadonlyMap<string, Tensor>): void {
+  const modules = [...trainable.keys()].map((name) => name.replace(/\.(weight|bias)$/, ''));
+  for (const saved of modulesToSave) {
+    if (saved === 'classifier' || saved === 'score' || modules.some((name) => isSaved([saved], name))) continue;
+    throw specError(`modulesToSave ${JSON.stringify(saved)} names no module of this model`, {
+      remedy: 'use embed_tokens, lm_head, or the last parts of linears or norms',
+    });
+  }
+}
 
 class Loader {
   readonly trainable = new Map<string, Tensor>();
@@ -150,7 +171,8 @@ class Loader {
   matrix(name: string, shape: readonly [number, number]): Weight {
     const { quantisation, fullParameter, compute, resident } = this.options;
     const stored = this.find(name, shape);
-    if (quantisation === null || fullParameter) return new DenseWeight(this.parameterOrFrozen(name, stored));
+    if (quantisation === null || fullParameter || this.isSaved(name))
+      return new DenseWeight(this.parameterOrFrozen(name, stored));
     const dtype = compute === 'fp32' ? 'f32' : 'bf16';
     const parts = this.device.scope(() => {
       const made = quantise4bit(this.device, this.upload(stored), quantisation);
@@ -173,14 +195,21 @@ class Loader {
     const stored = this.find(name, [size]);
     this.baseBytes += stored.bytes;
     const tensor = this.device.fromArray(storedF32(stored), [size], 'f32');
-    return this.options.fullParameter ? this.train(name, tensor) : tensor;
+    return this.trains(name) ? this.train(name, tensor) : tensor;
   }
 
   languageHead(embedTokens: Tensor): Weight {
     const { config } = this.files;
-    if (config.tieWordEmbeddings) return new DenseWeight(embedTokens);
+    if (config.tieWordEmbeddings) return this.tiedHead(embedTokens);
     const shape = [config.vocabSize, config.hiddenSize] as const;
     return new DenseWeight(this.parameterOrFrozen('lm_head.weight', this.find('lm_head.weight', shape)));
+  }
+
+  /** The embedding itself, unless the adapter trains a copy of one of the two: PEFT unties them then. */
+  private tiedHead(embedTokens: Tensor): Weight {
+    if (!this.isSaved('lm_head.weight') && !this.isSaved(EMBEDDING)) return new DenseWeight(embedTokens);
+    const stored = this.files.tensors.tensors.get(EMBEDDING)!;
+    return new DenseWeight(this.parameterOrFrozen('lm_head.weight', stored));
   }
 
   /** `score` of the checkpoint when it has one, a new one otherwise; trained either way, as PEFT does for SEQ_CLS. */
@@ -201,8 +230,7 @@ class Loader {
     }
     const training = this.options.adapter !== null || this.options.fullParameter;
     if (!training) return new DenseWeight(tensor);
-    const name = this.options.fullParameter ? 'score.weight' : 'base_model.model.score.weight';
-    return new DenseWeight(this.train(name, tensor));
+    return new DenseWeight(this.train('score.weight', tensor));
   }
 
   /**
@@ -224,13 +252,24 @@ class Loader {
 
   private parameterOrFrozen(name: string, stored: StoredTensor): Tensor {
     this.baseBytes += stored.bytes;
-    if (!this.options.fullParameter) return this.upload(stored);
+    if (!this.trains(name)) return this.upload(stored);
     return this.train(name, this.device.fromArray(storedF32(stored), stored.shape, 'f32'));
   }
 
+  /** Trained by its own name, or by PEFT's when the adapter trains a copy of it. */
   private train(name: string, tensor: Tensor): Tensor {
-    this.trainable.set(name, makeTrainable(this.device, tensor));
+    const known = this.options.fullParameter ? name : `base_model.model.${name}`;
+    this.trainable.set(known, makeTrainable(this.device, tensor));
     return tensor;
+  }
+
+  private trains(name: string): boolean {
+    return this.options.fullParameter || this.isSaved(name);
+  }
+
+  /** Whether the adapter trains a full copy of this module (PEFT's modules_to_save). */
+  private isSaved(name: string): boolean {
+    return isSaved(this.options.adapter?.modulesToSave, name.replace(/\.(weight|bias)$/, ''));
   }
 
   private upload(stored: StoredTensor): Tensor {

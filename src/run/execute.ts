@@ -7,8 +7,9 @@ import type { StepEvent } from '../events';
 import type { JobContext } from '../job';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
-import { adapterConfigJson } from '../nn/lora';
+import type { AdapterOptions } from '../nn/adapter';
 import { loadModel, type Model } from '../nn/model';
+import { adapterConfigJson, adapterMetadata, adapterTensors } from '../nn/peft';
 import { writeSafetensors } from '../nn/safetensors';
 import { canonicalYaml, specSha256 } from '../spec/canonical';
 import type { Experiment } from '../spec/types';
@@ -80,6 +81,7 @@ class Run {
   private readonly experiment: Experiment;
   private readonly device: Device;
   private readonly model: Model;
+  private readonly adapter: AdapterOptions | null;
   private readonly trainer: Trainer;
   private readonly task: Task;
   private readonly identity: string;
@@ -113,6 +115,7 @@ class Run {
       ...(request.isa === null ? {} : { isa: request.isa }),
     });
     this.model = loadModel(this.device, files, model);
+    this.adapter = model.adapter;
     this.trainer = new Trainer(this.device, this.model, rows, trainer);
     this.task = new ClassifierTask(experiment, inputs, this.device, this.model, context.emit);
     const kernel = cpuLibrary();
@@ -334,13 +337,13 @@ class Run {
 
   /** Everything but `metrics.json` first: that file says the run is complete. */
   private record(result: ExperimentResult, { predictions, files }: TestOutcome): void {
-    const { directory, device, experiment, log } = this;
+    const { directory, device, log } = this;
     directory.writeLines('predictions.jsonl', predictions);
     for (const [name, content] of Object.entries(files)) {
       if (typeof content === 'string') directory.write(name, content);
       else directory.writeJson(name, content);
     }
-    if (experiment.adapter !== null) this.writeAdapter();
+    if (this.adapter !== null) this.writeAdapter(this.adapter);
     directory.writeJson('manifest.json', {
       ...this.manifest,
       status: 'finished',
@@ -358,24 +361,13 @@ class Run {
   }
 
   /** The trained adapter, as PEFT loads it. */
-  private writeAdapter(): void {
-    const { directory, experiment, device, model } = this;
-    const adapter = experiment.adapter!;
-    const targets = new Set<string>();
-    for (const linear of model.decoder.linears()) {
-      if (linear.lora !== null) targets.add(linear.name.slice(linear.name.lastIndexOf('.') + 1));
-    }
-    directory.write(
-      join('adapter', 'adapter_config.json'),
-      adapterConfigJson(adapter, experiment.model, 'SEQ_CLS', [...targets]),
-    );
-    const tensors = [...model.trainable].map(([name, tensor]) => ({
-      name,
-      dtype: 'f32' as const,
-      shape: tensor.shape,
-      data: device.readBytes(tensor),
-    }));
-    writeSafetensors(directory.file('adapter', 'adapter_model.safetensors'), tensors);
+  private writeAdapter(adapter: AdapterOptions): void {
+    const { directory, experiment, device, model, inputs } = this;
+    const task = experiment.task === 'causal-lm' ? 'CAUSAL_LM' : 'SEQ_CLS';
+    const config = adapterConfigJson(device, model, adapter, experiment.model, task);
+    directory.write(join('adapter', 'adapter_config.json'), config);
+    const path = directory.file('adapter', 'adapter_model.safetensors');
+    writeSafetensors(path, adapterTensors(device, model), adapterMetadata(inputs.files.sha256));
   }
 }
 

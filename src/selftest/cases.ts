@@ -1,6 +1,7 @@
 /** Every case of the self-test, by op in the order of medrepro.h. */
 import { OP_NAMES } from '../native/bindings';
 import type { Case } from './case';
+import { adaloraCases } from './cases/adalora';
 import { attentionCases } from './cases/attention';
 import { blockCases } from './cases/blocks';
 import { elementwiseCases } from './cases/elementwise';
@@ -22,6 +23,7 @@ export function allCases(): Case[] {
     ...attentionCases(),
     ...lossCases(),
     ...reductionCases(),
+    ...adaloraCases(),
     ...quantisationCases(),
     ...int8Cases(),
   ];

@@ -71,6 +71,7 @@ export function saveCheckpoint(path: string, device: Device, trainer: Trainer, s
     const best = state.best?.weights.get(name);
     if (best !== undefined) put('best', name, parameter.shape, best);
   }
+  for (const [name, tensor] of trainer.adapterState) put('adapter', name, tensor.shape, device.readBytes(tensor));
   const { identity, log, evaluations, best } = state;
   const metadata: Metadata = {
     identity,
@@ -110,6 +111,7 @@ export function loadCheckpoint(path: string, device: Device, trainer: Trainer, i
       for (const [kind, tensor] of Object.entries(state)) restore(device, tensor, read(kind, name, tensor));
       if (metadata.best !== null) best.set(name, read('best', name, parameter));
     }
+    for (const [name, tensor] of trainer.adapterState) restore(device, tensor, read('adapter', name, tensor));
     trainer.resumeAt(metadata.trainer);
     return {
       identity,

@@ -7,6 +7,7 @@ import { groupsOf, packsOf } from '../data/batches';
 import { batchHash } from '../data/hashes';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
+import type { Tensor } from '../native/tensor';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
 import type { Loss, LossNormalisation, Training } from '../spec/types';
@@ -40,6 +41,10 @@ export interface StepResult {
   readonly lossScale?: number;
   /** The gradients overflowed: weights, moments and schedule stayed as they were. */
   readonly skipped?: true;
+  /** AdaLoRA: its orthogonal loss, part of `loss` once per micro-batch. */
+  readonly orthogonalLoss?: number;
+  /** AdaLoRA: rank of each module, where this step changed one. */
+  readonly ranks?: Readonly<Record<string, number>>;
 }
 
 /** Where a trainer stands, besides weights and optimiser state. */
@@ -92,6 +97,11 @@ export class Trainer {
   }
   get progress(): TrainerProgress {
     return { step: this.done, updates: this.updates, scaler: this.scaler?.state ?? null };
+  }
+
+  /** What the adapter keeps besides weights, for checkpoints. */
+  get adapterState(): ReadonlyMap<string, Tensor> {
+    return this.model.adalora?.state ?? new Map();
   }
 
   /** Continues from `progress`; weights and moments must be those of that moment. */
@@ -148,7 +158,8 @@ export class Trainer {
     const rows = groups.flat(2);
     const lossScale = this.scaler?.state.scale ?? 1;
     this.optimiser.zeroGradients();
-    let loss = 0;
+    const orthogonal = this.orthogonalLoss(groups, lossScale);
+    let loss = orthogonal.total;
     let tokens = 0;
     for (const group of groups) {
       loss += this.gradients(group, lossScale, tokens);
@@ -165,10 +176,12 @@ export class Trainer {
     const scheduled = learningRate(schedule.kind, optimiser.learningRate ?? 0, this.updates, warmupSteps, steps);
     const lr = this.optimiser.learningRate(this.updates + 1, scheduled);
     this.scaler?.update(overflow, this.done + 1);
+    const gradientScale = clipFactor(gradNorm, clip) / lossScale;
     if (!overflow) {
       this.updates++;
-      this.optimiser.update(this.updates, lr, clipFactor(gradNorm, clip) / lossScale);
+      this.optimiser.update(this.updates, lr, gradientScale);
     }
+    const ranks = this.model.adalora?.afterStep(this.done, overflow ? null : gradientScale);
     this.done++;
     return {
       step: this.done,
@@ -179,7 +192,31 @@ export class Trainer {
       batchSha256: batchHash(rows),
       ...(this.scaler === null ? {} : { lossScale }),
       ...(overflow ? { skipped: true } : {}),
+      ...(orthogonal.value === null ? {} : { orthogonalLoss: orthogonal.value }),
+      ...(ranks ? { ranks } : {}),
     };
+  }
+
+  /** What the loss of a whole micro-batch is multiplied by: 1 where each loss is divided already, or not at all. */
+  private partWeight(microBatches: number): number {
+    const { lossNormalisation, accumulation, lastAccumulation } = this.options.training;
+    if (lossNormalisation !== 'mean-of-means') return 1;
+    return 1 / (lastAccumulation === 'rescaled' ? microBatches : accumulation);
+  }
+
+  /**
+   * AdaLoRA's own loss and its gradient: PEFT adds it to the loss of every micro-batch, before that is divided by whatever
+   * the Trainer divides it by.
+   */
+  private orthogonalLoss(
+    groups: readonly (readonly Row[][])[],
+    lossScale: number,
+  ): { readonly value: number | null; readonly total: number } {
+    const { adalora } = this.model;
+    if (adalora === null) return { value: null, total: 0 };
+    const times = groups.reduce((sum, { length }) => sum + length * this.partWeight(length), 0);
+    const value = adalora.orthogonalLoss(times * lossScale);
+    return { value, total: times * value };
   }
 
   /**
@@ -196,9 +233,8 @@ export class Trainer {
       tokens += tokensOf(rows);
       return options;
     };
-    const { lossNormalisation, accumulation, lastAccumulation } = this.options.training;
-    const parts = lastAccumulation === 'rescaled' ? batches.length : accumulation;
-    const partWeight = lossNormalisation === 'undivided' ? 1 : 1 / parts;
+    const { lossNormalisation } = this.options.training;
+    const partWeight = this.partWeight(batches.length);
     if (this.options.task === 'sequence-classification') {
       const rows = batches.flat().length;
       const weightOf = (batch: readonly Row[]): number =>

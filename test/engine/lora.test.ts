@@ -7,8 +7,9 @@ import { Tape } from '../../src/autograd/tape';
 import { MedreproError } from '../../src/errors';
 import type { Device } from '../../src/native/device';
 import { BLOCK_LINEARS } from '../../src/nn/decoder';
-import { adapterConfigJson, type LoraOptions } from '../../src/nn/lora';
+import type { LoraOptions } from '../../src/nn/lora';
 import { loadModel, type Model, openModelFolder } from '../../src/nn/model';
+import { adapterConfigJson } from '../../src/nn/peft';
 import { openSafetensors, storedF32, writeSafetensors } from '../../src/nn/safetensors';
 import { causalLogits, classifierLogits } from '../../src/train/pass';
 import { digest, LORA, type Setup, sampleRows, start, type Task, WIDE } from './fixture-training';
@@ -89,10 +90,14 @@ describe.each([...CASES])('$name', (one) => {
 
   test('adapter_config.json has keys PEFT knows, with its values', () => {
     const theirs = readJson<Record<string, unknown>>('qwen3', one.name, 'adapter', 'adapter_config.json');
-    const targets =
-      one.adapter.targets === 'all-linear' ? BLOCK_LINEARS.map((name) => name.split('.')[1]!) : one.adapter.targets;
     const base = { id: 'Qwen/Qwen3-8B', revision: 'abc' };
-    const ours = JSON.parse(adapterConfigJson(one.adapter, base, one.peftTask, targets)) as Record<string, unknown>;
+    const ours = onCpu(
+      (device) =>
+        JSON.parse(adapterConfigJson(device, load(device, one), one.adapter, base, one.peftTask)) as Record<
+          string,
+          unknown
+        >,
+    );
     expect(ours).toMatchObject({ base_model_name_or_path: base.id, revision: base.revision });
     for (const [key, value] of Object.entries(ours)) {
       expect(theirs, key).toHaveProperty(key);
@@ -165,7 +170,7 @@ describe('the start', () => {
 });
 
 describe('targets that are none', () => {
-  test.each([[['query']], [['q_proj', 'c_attn']], [['lm_head']], [['score']], [['']], [['self_attn.q_proj']]])(
+  test.each([[['query']], [['q_proj', 'c_attn']], [['lm_head']], [['score']], [['']], [['proj']], [['attn.q_proj']]])(
     '%j',
     (targets) => {
       onCpu((device) => {

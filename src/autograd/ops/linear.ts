@@ -30,11 +30,11 @@ export interface Weight {
 
 /** A low-rank update of one linear. */
 export interface LowRank {
-  /** [rank, in], fp32. */
+  /** [rank, in], fp32: a parameter, or computed from some (AdaLoRA's A * E). */
   readonly a: Tensor;
   /** [out, rank], fp32. */
   readonly b: Tensor;
-  /** alpha / rank. */
+  /** alpha / rank, or what the adapter has instead. */
   readonly scale: number;
   /** Dropout on the update's input; null in evaluation or when p is 0. */
   readonly dropout: { readonly p: number; readonly seed: Seed } | null;
@@ -123,6 +123,7 @@ export function linear(
     saved: [
       ...(parameter !== null || update !== null ? [x] : []),
       ...(hidden === null ? [] : [hidden]),
+      ...(update === null ? [] : [update.a]),
       ...(dropped === x ? [] : [dropped]),
     ],
     backward: (dy) => {

@@ -5,6 +5,7 @@ import { activationDtype, type Compute, type LowRank, linear, type Weight } from
 import { classifierLoss, nextTokenLoss } from '../../autograd/ops/losses';
 import { rmsNorm } from '../../autograd/ops/norm';
 import { type Rotation, rope } from '../../autograd/ops/rope';
+import { scaleRows } from '../../autograd/ops/scale-rows';
 import { Tape } from '../../autograd/tape';
 import type { Device } from '../../native/device';
 import type { Tensor } from '../../native/tensor';
@@ -14,6 +15,7 @@ import type { Loss } from '../../spec/types';
 import type { Case, Expected } from '../case';
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
+import { scaleRows as scaleRowsReference } from '../reference/adalora';
 import { prefixSums } from '../reference/attention';
 import { embedding as embeddingReference, gatherRows as gatherReference } from '../reference/blocks';
 import { BLOCK_PARAMETERS, type BlockParameters, type BlockShape, decoderBlock } from '../reference/decoder';
@@ -111,17 +113,20 @@ interface LoraShape extends LinearShape {
   readonly rank: number;
   readonly p: number;
   readonly base: 'dense' | 'nf4';
+  /** AdaLoRA's form: the rows of A are multiplied by singular values. */
+  readonly singular?: boolean;
 }
 
 function loraCase(shape: LoraShape): Case {
-  const { rows, inFeatures, outFeatures, compute, rank, p, base } = shape;
+  const { rows, inFeatures, outFeatures, compute, rank, p, base, singular = false } = shape;
   const dtype = activationDtype(compute);
-  const name = `${linearName(shape)}, rank ${rank}, dropout ${p}, ${base}`;
+  const name = `${linearName(shape)}, rank ${rank}, dropout ${p}, ${base}${singular ? ', singular values' : ''}`;
   const draws = new Draws(`tape lora ${name} ${compute}`);
   const x = draws.values(dtype, rows * inFeatures);
   const w = draws.values('bf16', outFeatures * inFeatures);
   const [a, b] = [draws.values('bf16', rank * inFeatures), draws.values('bf16', outFeatures * rank)];
   const dy = draws.values(dtype, rows * outFeatures);
+  const e = singular ? draws.values('bf16', rank) : new Float64Array(rank).fill(1);
   const scale = 2;
   const mask: DropoutMask = { p: Math.fround(p), seedLow: 11, seedHigh: 5, offset: 0 };
   const baseWeight = (device: Device): Weight => {
@@ -138,25 +143,27 @@ function loraCase(shape: LoraShape): Case {
     run: (device) => {
       const tape = new Tape(device, true);
       const xt = variable(device, x, [rows, inFeatures], dtype);
+      const [at, et] = [parameter(device, a, [rank, inFeatures]), parameter(device, e, [rank, 1])];
       const update: LowRank = {
-        a: parameter(device, a, [rank, inFeatures]),
+        a: singular ? scaleRows(tape, at, et) : at,
         b: parameter(device, b, [outFeatures, rank]),
         scale,
         dropout: p > 0 ? { p: mask.p, seed: { low: mask.seedLow, high: mask.seedHigh } } : null,
       };
       const y = linear(tape, compute, xt, baseWeight(device), update);
       backward(device, tape, y, dy);
-      return { y, dx: xt.grad!, da: update.a.grad!, db: update.b.grad! };
+      return { y, dx: xt.grad!, da: at.grad!, db: update.b.grad!, ...(singular ? { de: et.grad! } : {}) };
     },
     expected: () => {
       const { codes, absmax } = quantize4bit('nf4', w, 64);
       const weight = base === 'dense' ? w : dequantize4bit('nf4', w.length, codes, absmax, 64, dtype);
-      const forward = (at: Numbers, aAt: Numbers, bAt: Numbers): Float64Array => {
-        const low = linearReference(linearReference(dropout(at, mask), aAt, inFeatures), bAt, rank);
+      const forward = (at: Numbers, aAt: Numbers, bAt: Numbers, eAt: Numbers = e): Float64Array => {
+        const vectors = singular ? scaleRowsReference(aAt, eAt, inFeatures) : aAt;
+        const low = linearReference(linearReference(dropout(at, mask), vectors, inFeatures), bAt, rank);
         return linearReference(at, weight, inFeatures).map((value, i) => value + scale * low[i]!);
       };
       const roundings = compute === 'fp32' ? 8 + 2 * Math.sqrt(Math.max(rows, inFeatures, outFeatures)) : 4;
-      const loss = (...[at, aAt, bAt]: [Numbers, Numbers, Numbers]): number => project(forward(at, aAt, bAt), dy);
+      const loss = (...at: Parameters<typeof forward>): number => project(forward(...at), dy);
       return {
         y: bound(forward(x, a, b), roundings, compute),
         dx: bound(
@@ -174,6 +181,15 @@ function loraCase(shape: LoraShape): Case {
           roundings,
           compute,
         ),
+        ...(singular
+          ? {
+              de: bound(
+                gradient((at) => loss(x, a, b, at), e),
+                roundings,
+                compute,
+              ),
+            }
+          : {}),
       };
     },
   });
@@ -438,6 +454,7 @@ export function tapeCases(): Case[] {
     loraCase({ ...shape, compute: 'fp32', rank: 8, p: 0.1, base: 'dense' }),
     loraCase({ ...shape, compute: 'fp32', rank: 16, p: 0.5, base: 'nf4' }),
     loraCase({ ...shape, compute: 'bf16', rank: 8, p: 0.1, base: 'nf4' }),
+    loraCase({ ...shape, compute: 'fp32', rank: 6, p: 0.1, base: 'dense', singular: true }),
     blockCase('fp32', false),
     blockCase('fp32', true),
     blockCase('bf16', false),

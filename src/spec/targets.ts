@@ -1,0 +1,96 @@
+/**
+ * Which modules an adapter names, by PEFT's rules (0.21, tuners/tuners_utils.py: check_target_module_exists;
+ * utils/other.py: get_pattern_key, _set_trainable). Names are full: `model.layers.3.self_attn.q_proj`.
+ */
+import { specError } from '../errors';
+
+/** The part of an adapter's settings that chooses modules. */
+export interface ModuleSelection {
+  /** `all-linear`: every linear of every block. A list: full names or their last parts. Other text: a regular expression. */
+  readonly targets: string | readonly string[];
+  /** Names that stay as they are, by the same rules. */
+  readonly exclude?: string | readonly string[];
+  /** Blocks that are adapted, counted from 0; all by default. */
+  readonly layers?: readonly number[];
+  /** Modules that are trained as a full copy instead: these are never adapted. */
+  readonly modulesToSave?: readonly string[];
+}
+
+export const ALL_LINEAR = 'all-linear';
+
+/** Whether the linear `name` of a block is adapted. @throws MedreproError `spec` for a pattern that is no expression. */
+export function isTarget(selection: ModuleSelection, name: string): boolean {
+  const { targets, exclude, layers, modulesToSave = [] } = selection;
+  if (exclude !== undefined && matches(exclude, name)) return false;
+  if (modulesToSave.some((saved) => wholePattern(`(?:.*\\.)?${saved}(?:\\..*)?`).test(name))) return false;
+  if (isAllLinear(targets)) return inLayers(layers, name);
+  return matches(targets, name) && inLayers(layers, name);
+}
+
+/** Whether the module `name` is trained as a full copy: its name ends in one of the listed ones. */
+export const isSaved = (modulesToSave: readonly string[] | undefined, name: string): boolean =>
+  modulesToSave?.some((saved) => name.endsWith(saved)) ?? false;
+
+/** The entry of a rank or alpha pattern for `name`: keys are expressions for the end of the name, the first one that fits. */
+export function patternValue(patterns: Readonly<Record<string, number>> | undefined, name: string): number | undefined {
+  const key = Object.keys(patterns ?? {}).find((pattern) => wholePattern(`(?:.*\\.)?(?:${pattern})`).test(name));
+  return key === undefined ? undefined : patterns?.[key];
+}
+
+/** Entries of a list that name none of `names`; empty for `all-linear` and for an expression that fits something. */
+export function unmatchedTargets(targets: string | readonly string[], names: readonly string[]): string[] {
+  if (isAllLinear(targets)) return [];
+  const list = typeof targets === 'string' ? [targets] : targets;
+  return list.filter((target) => {
+    const one = typeof targets === 'string' ? target : [target];
+    return !names.some((name) => matches(one, name));
+  });
+}
+
+export const isAllLinear = (targets: string | readonly string[]): boolean =>
+  typeof targets === 'string' && targets.toLowerCase() === ALL_LINEAR;
+
+// --- internal ---
+
+/** A list holds full names or ends of names after a dot; text is an expression for the whole name. */
+function matches(selection: string | readonly string[], name: string): boolean {
+  if (typeof selection === 'string') return wholePattern(selection).test(name);
+  return selection.some((target) => name === target || name.endsWith(`.${target}`));
+}
+
+/** The first number after a dot-separated word is the block's. */
+function inLayers(layers: readonly number[] | undefined, name: string): boolean {
+  if (layers === undefined || layers.length === 0) return true;
+  const index = /^.*?\.[^.]*\.(\d+)\./.exec(name)?.[1];
+  return index !== undefined && layers.includes(Number(index));
+}
+
+const compiled = new Map<string, RegExp>();
+
+/**
+ * A Python expression as one that must fit the whole text. What the two languages write differently is refused: it would
+ * be taken for something else without a word.
+ */
+function wholePattern(pattern: string): RegExp {
+  const known = compiled.get(pattern);
+  if (known !== undefined) return known;
+  const foreign = /\\[AZa-z](?<!\\[bBdDsSwWnrtfv])|\(\?[aiLmsux-]+[:)]|\(\?P=|\(\?\(|[*+?}]\+/.exec(pattern);
+  if (foreign !== null) {
+    throw specError(
+      `the pattern ${JSON.stringify(pattern)} has ${JSON.stringify(foreign[0])}, which is not supported`,
+      {
+        remedy: 'write it with plain groups, classes and quantifiers, or list the names',
+      },
+    );
+  }
+  try {
+    const expression = new RegExp(`^(?:${pattern.replaceAll('(?P<', '(?<')})$`, 's');
+    compiled.set(pattern, expression);
+    return expression;
+  } catch (cause) {
+    throw specError(`${JSON.stringify(pattern)} is not a regular expression: ${(cause as Error).message}`, {
+      remedy: 'name modules by their last parts, such as q_proj, or as one expression for the whole name',
+      cause,
+    });
+  }
+}
