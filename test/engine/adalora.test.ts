@@ -54,12 +54,12 @@ const PATTERN = {
   dropout: 0,
   targets: String.raw`model\.layers\.\d+\.(self_attn\.[qv]_proj|mlp\.(up|down)_proj)`,
   rankPattern: { 'layers.0.self_attn.q_proj': 2, down_proj: 6 },
-  alphaPattern: { up_proj: 3, [String.raw`.*\.1\.self_attn\.v_proj`]: 20 },
+  alphaPattern: { up_proj: 3, '.*\\.1\\.self_attn\\.v_proj': 20 },
 };
 
 const CASES: readonly { readonly name: string; readonly adapter: AdapterOptions }[] = [
   { name: 'adalora-scheduled', adapter: ADALORA },
-  { name: 'adalora-never-updated', adapter: { ...ADALORA, budget: 'never-updated' } },
+  { name: 'adalora-never-updated', adapter: { ...ADALORA, budget: 'never-updated' as const } },
   { name: 'lora', adapter: LORA },
   { name: 'rslora', adapter: { ...LORA, rslora: true } },
   { name: 'lora-pattern', adapter: PATTERN },
