@@ -103,6 +103,12 @@ export interface InfoEvent {
   message: string;
 }
 
+/** A piece of the result that is shown as it comes, on stdout. */
+export interface TextEvent {
+  kind: 'text';
+  text: string;
+}
+
 /** The job ended as planned. */
 export interface DoneEvent {
   kind: 'done';
@@ -122,6 +128,7 @@ export type JobEvent =
   | CheckpointEvent
   | WarningEvent
   | InfoEvent
+  | TextEvent
   | DoneEvent;
 
 export type OnEvent = (event: JobEvent) => void;

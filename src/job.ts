@@ -33,6 +33,8 @@ export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
 export const jobs: JobRegistry = {
   bench: async () => (await import('./bench/job')).benchJob,
   data: async () => (await import('./jobs/data')).dataJob,
+  eval: async () => (await import('./jobs/eval')).evalJob,
+  generate: async () => (await import('./jobs/generate')).generateJob,
   list: async () => (await import('./jobs/list')).listJob,
   plan: async () => (await import('./jobs/plan')).planJob,
   run: async () => (await import('./jobs/run')).runJob,

@@ -43,4 +43,19 @@ export class Flags {
     }
     return value;
   }
+
+  /** A number within [min, max], or above `above`; null when the flag was not given. */
+  number(name: string, range: { min?: number; above?: number; max?: number }): number | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const { min, above, max } = range;
+    const value = Number(text);
+    const low = above === undefined ? value >= (min ?? Number.NEGATIVE_INFINITY) : value > above;
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) || !low || value > (max ?? Number.MAX_VALUE)) {
+      const lower = above === undefined ? (min === undefined ? [] : [`of at least ${min}`]) : [`above ${above}`];
+      const bounds = [...lower, ...(max === undefined ? [] : [`of at most ${max}`])].join(' and ');
+      throw usageError(`--${name} takes a number ${bounds}, not '${text}'`.replace('  ', ' '));
+    }
+    return value;
+  }
 }

@@ -11,6 +11,11 @@ export function print(text: string): void {
   writeTo(1, `${text}\n`);
 }
 
+/** Writes a piece of a result to stdout, as it is. */
+export function printPiece(text: string): void {
+  writeTo(1, text);
+}
+
 /** One JSON document on stdout: unrounded doubles, two spaces of indentation. */
 export function printJson(document: unknown): void {
   print(JSON.stringify(document, null, 2));

@@ -3,9 +3,18 @@
  */
 
 import { createConsola, LogLevels } from 'consola';
-import type { DataSummaryEvent, JobEvent, OnEvent, PlanEvent, ProgressEvent, StepEvent, WarningEvent } from '../events';
+import type {
+  DataSummaryEvent,
+  JobEvent,
+  OnEvent,
+  PlanEvent,
+  ProgressEvent,
+  StepEvent,
+  TextEvent,
+  WarningEvent,
+} from '../events';
 import { bytes, count, duration } from '../units';
-import { printError, wantsColour } from './output';
+import { printError, printPiece, wantsColour } from './output';
 
 export interface ProgressOptions {
   /** Warnings only. */
@@ -15,6 +24,8 @@ export interface ProgressOptions {
   columns: number;
   colour: boolean;
   write(text: string): void;
+  /** Where pieces of the result go. */
+  result(text: string): void;
   /** Milliseconds. */
   now(): number;
 }
@@ -37,6 +48,7 @@ export function stderrProgress(quiet: boolean): Progress {
     columns: process.stderr.columns || 80,
     colour: wantsColour(process.stderr),
     write: printError,
+    result: printPiece,
     now: () => performance.now(),
   });
 }
@@ -77,7 +89,10 @@ export function createProgress(options: ProgressOptions): Progress {
     if (event.kind === 'step') update(stepLine(event), event.step === 1 || event.step === event.total);
     else if (event.kind === 'progress') update(countLine(event), event.done === event.total);
     else if (event.kind === 'warning') log.warn(warningText(event));
-    else log.info(infoText(event));
+    else if (event.kind === 'text') {
+      clear();
+      options.result(event.text);
+    } else log.info(infoText(event));
   };
   return { onEvent, close: clear };
 }
@@ -104,7 +119,7 @@ function warningText({ message, remedy }: WarningEvent): string {
   return remedy === undefined ? message : `${message} (${remedy})`;
 }
 
-function infoText(event: Exclude<JobEvent, StepEvent | ProgressEvent | WarningEvent>): string {
+function infoText(event: Exclude<JobEvent, StepEvent | ProgressEvent | TextEvent | WarningEvent>): string {
   switch (event.kind) {
     case 'plan':
       return planText(event);

@@ -4,10 +4,23 @@ import type { Command } from '../cli/command';
 import { bench } from './bench';
 import { data } from './data';
 import { doctor } from './doctor';
+import { evaluate } from './eval';
+import { generate } from './generate';
 import { list } from './list';
 import { plan } from './plan';
 import { run } from './run';
 import { selftest } from './selftest';
 import { verify } from './verify';
 
-export const commands: readonly Command[] = [list, plan, data, run, verify, doctor, selftest, bench];
+export const commands: readonly Command[] = [
+  list,
+  plan,
+  data,
+  run,
+  verify,
+  generate,
+  evaluate,
+  doctor,
+  selftest,
+  bench,
+];

@@ -81,3 +81,57 @@ export interface BenchRequest {
   isa: Isa | null;
   only: string | null;
 }
+
+/** Flags `eval` and `generate` have in common: a model on disk and how it continues text. */
+export interface LocalModelRequest {
+  /** A folder with config.json and the weights. */
+  model: string;
+  /** A PEFT adapter's folder. */
+  adapter: string | null;
+  precision: 'fp32' | 'bf16';
+  /** How the blocks' linear layers are stored; null = as in the checkpoint. */
+  quantise: 'nf4' | 'fp4' | null;
+  device: 'auto' | 'cpu' | 'cuda';
+  threads: number | null;
+  isa: Isa | null;
+  maxNewTokens: number;
+  repetitionPenalty: number;
+  noRepeatNgramSize: number;
+  /** Tokens that end a continuation; null = those the checkpoint names. */
+  eos: number[] | null;
+}
+
+export interface EvalRequest extends LocalModelRequest {
+  /** A file of token ids: `{"ids": [[...], ...]}`. */
+  ids: string;
+  /** Continue the first n tokens of every row; null = the whole row. */
+  promptTokens: number | null;
+  train: EvalTraining | null;
+}
+
+/** `eval --train-steps` */
+export interface EvalTraining {
+  steps: number;
+  learningRate: number;
+  weightDecay: number;
+  /** `all`: torch.optim.AdamW over all parameters. `matrices`: biases and norms do not decay, as in the HF Trainer. */
+  decay: 'all' | 'matrices';
+  clip: number | null;
+  /** Train a fresh LoRA adapter instead of every parameter; null with an adapter of its own or full-parameter. */
+  lora: { rank: number; alpha: number; targets: string[] | 'all-linear' } | null;
+  /** Seed of the fresh adapter. */
+  seed: number;
+}
+
+export interface GenerateRequest extends LocalModelRequest {
+  prompts: { kind: 'text'; text: string } | { kind: 'file'; path: string } | { kind: 'ids'; path: string };
+  /** A tokeniser's folder; null = the model's. */
+  tokenizer: string | null;
+  /** Each prompt is a user's message in the model's chat template, after a system message where there is one. */
+  chat: boolean;
+  system: string | null;
+  /** null = greedy. */
+  sampling: { temperature: number; topK: number | null; topP: number | null; seed: number } | null;
+  /** Text is printed as it comes. */
+  stream: boolean;
+}

@@ -87,7 +87,15 @@ describe('progress', () => {
     const write = (text: string) => {
       written += text;
     };
-    const progress = createProgress({ terminal, quiet, columns: 60, colour: false, write, now: () => now });
+    const progress = createProgress({
+      terminal,
+      quiet,
+      columns: 60,
+      colour: false,
+      write,
+      result: write,
+      now: () => now,
+    });
     for (let at = 1; at <= 100; at++, now += 1000) progress.onEvent(step(at));
     progress.onEvent({ kind: 'warning', message: 'slow', remedy: '--threads 2' });
     progress.close();

@@ -1,0 +1,70 @@
+/** The flags `eval` and `generate` have in common, and how they become a `LocalModelRequest`. */
+
+import type { FlagDefs } from '../cli/command';
+import type { Flags } from '../cli/flags';
+import { usageError } from '../errors';
+import type { LocalModelRequest } from '../run/request';
+import { DEVICE_FLAGS, readDevice } from './targets';
+
+export const MODEL_FLAGS = {
+  model: { type: 'string', valueHint: 'dir', description: 'a folder with config.json and *.safetensors' },
+  adapter: { type: 'string', valueHint: 'dir', description: "a PEFT adapter's folder" },
+  precision: {
+    type: 'enum',
+    options: ['fp32', 'bf16'],
+    default: 'fp32',
+    description: 'what matrix products are computed in',
+  },
+  quantise: {
+    type: 'enum',
+    options: ['none', 'nf4', 'fp4'],
+    default: 'none',
+    description: "quantise the blocks' linear layers on loading, as bitsandbytes does (blocks of 64)",
+  },
+  ...DEVICE_FLAGS,
+} satisfies FlagDefs;
+
+export const CONTINUATION_FLAGS = {
+  'max-new-tokens': { type: 'string', valueHint: 'n', description: 'tokens of a continuation at most' },
+  'repetition-penalty': { type: 'string', valueHint: 'x', default: '1', description: 'as in transformers; 1 for none' },
+  'no-repeat-ngram-size': {
+    type: 'string',
+    valueHint: 'n',
+    default: '0',
+    description: 'as in transformers; 0 for none',
+  },
+  eos: {
+    type: 'string',
+    valueHint: 'ids',
+    description: 'token ids that end a continuation: 1,2 or none (generation_config.json, config.json)',
+  },
+} satisfies FlagDefs;
+
+const LARGEST = 2 ** 20;
+
+/** @throws MedreproError `usage` */
+export function readLocalModel(flags: Flags, maxNewTokens: number): LocalModelRequest {
+  const model = flags.text('model');
+  if (model === null) throw usageError('--model is needed', 'name a folder with config.json and *.safetensors');
+  const quantise = flags.choice('quantise', ['none', 'nf4', 'fp4']);
+  return {
+    model,
+    adapter: flags.text('adapter'),
+    precision: flags.choice('precision', ['fp32', 'bf16']) ?? 'fp32',
+    quantise: quantise === 'none' ? null : quantise,
+    ...readDevice(flags),
+    maxNewTokens: flags.integer('max-new-tokens', { min: 0, max: LARGEST }) ?? maxNewTokens,
+    repetitionPenalty: flags.number('repetition-penalty', { above: 0 }) ?? 1,
+    noRepeatNgramSize: flags.integer('no-repeat-ngram-size', { min: 0, max: LARGEST }) ?? 0,
+    eos: parseEos(flags.text('eos')),
+  };
+}
+
+// --- internal ---
+
+function parseEos(text: string | null): number[] | null {
+  if (text === null) return null;
+  if (text === 'none') return [];
+  if (!/^\d+(,\d+)*$/.test(text)) throw usageError(`--eos takes token ids such as 1,2 or none, not '${text}'`);
+  return text.split(',').map(Number);
+}

@@ -1,0 +1,222 @@
+/** `medrepro eval`: a model on disk measured on token ids, to be compared with any other implementation. */
+
+import { gatherRows } from '../autograd/ops/elementwise';
+import { linear } from '../autograd/ops/linear';
+import { nextTokenLoss } from '../autograd/ops/losses';
+import { Tape } from '../autograd/tape';
+import { EXIT, inputError, usageError } from '../errors';
+import { generate } from '../generate/generate';
+import { readIds } from '../generate/inputs';
+import { argmax } from '../generate/sampling';
+import type { JobContext, JobResult } from '../job';
+import type { ForwardOptions } from '../nn/decoder';
+import type { EvalRequest, EvalTraining } from '../run/request';
+import { table } from '../table';
+import { AdamW } from '../train/optimiser';
+import { causalPass, classifierLogits, nextTokenTargets, packRows, type Row } from '../train/pass';
+import { describeModel, generationOptions, type LocalModel, warnBeyond, withLocalModel } from './local-model';
+import { checkDevice } from './scale';
+
+/** What is printed of a row of a causal language model. */
+export interface EvalRow {
+  readonly row: number;
+  readonly tokens: number;
+  /** -log p of each token but the first, averaged; null for a single token. */
+  readonly meanNll: number | null;
+  /** [vocab] */
+  readonly lastLogits: number[];
+  readonly continuation: readonly number[];
+  readonly finish: 'eos' | 'length' | null;
+}
+
+export interface EvalStep {
+  readonly step: number;
+  /** Mean over all labelled tokens of all rows. */
+  readonly loss: number;
+  /** Of all gradients, before clipping. */
+  readonly gradNorm: number;
+}
+
+export async function evalJob(request: unknown, context: JobContext): Promise<JobResult> {
+  const asked = request as EvalRequest;
+  const unusable = checkDevice(asked);
+  if (unusable !== null) return unusable;
+  const { train } = asked;
+  const lora = train?.lora ?? null;
+  const trained = {
+    lora: lora === null ? null : { ...lora, dropout: 0 },
+    fullParameter: train !== null && lora === null && asked.adapter === null,
+    seed: train?.seed ?? 0,
+  };
+  if (trained.fullParameter && asked.quantise !== null) {
+    throw usageError(
+      '--quantise and --train-steps: a quantised matrix is frozen',
+      'add --lora-rank, or drop --quantise',
+    );
+  }
+  let rows: number[][] = [];
+  return withLocalModel(
+    asked,
+    context,
+    ({ config }) => {
+      rows = readIds(asked.ids, config, config.maxPositions);
+    },
+    (local) =>
+      local.task === 'causal-lm' ? evalCausal(local, rows, asked, context) : evalClassifier(local, rows, asked),
+    trained,
+  );
+}
+
+// --- internal ---
+
+const asRow = (ids: readonly number[]): Row => ({ ids, label: -1, labels: ids });
+
+const forwardOptions = ({ precision }: EvalRequest): ForwardOptions => ({
+  compute: precision,
+  checkpoint: false,
+  dropoutSeed: null,
+});
+
+function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequest, context: JobContext): JobResult {
+  const { device, model, files } = local;
+  model.decoder.prepare(ids.reduce((longest, row) => Math.max(longest, row.length), 1));
+  const measured = ids.map((row) => measure(local, row, forwardOptions(asked)));
+  const prompts = ids.map((row) => row.slice(0, asked.promptTokens ?? row.length));
+  const options = generationOptions(asked, files);
+  const longest = prompts.reduce((most, row) => Math.max(most, row.length), 0);
+  warnBeyond(longest + asked.maxNewTokens, files, context);
+  const continued = asked.maxNewTokens > 0 ? generate(device, model, prompts, { ...options, sampling: null }) : null;
+  const rows = measured.map(
+    ({ meanNll, lastLogits }, row): EvalRow => ({
+      row,
+      tokens: ids[row]!.length,
+      meanNll,
+      lastLogits: [...lastLogits],
+      continuation: continued?.[row]?.ids ?? [],
+      finish: continued?.[row]?.finish ?? null,
+    }),
+  );
+  const train = asked.train === null ? null : trainOn(local, ids, asked.train, asked, context);
+  return {
+    exitCode: EXIT.ok,
+    text: renderCausal(rows, train),
+    document: { ...describeModel(asked, local), eos: options.eosTokenIds, rows, train },
+  };
+}
+
+function evalClassifier(local: LocalModel, ids: readonly number[][], asked: EvalRequest): JobResult {
+  const { device, model } = local;
+  if (asked.train !== null) {
+    throw usageError('--train-steps trains causal language models, and this is a classifier', 'drop --train-steps');
+  }
+  model.decoder.prepare(ids.reduce((longest, row) => Math.max(longest, row.length), 1));
+  const rows = ids.map((row, index) => {
+    const logits = device.scope(() =>
+      device.readF32(classifierLogits(new Tape(device, false), model, [asRow(row)], forwardOptions(asked))),
+    );
+    return { row: index, tokens: row.length, logits: [...logits] };
+  });
+  const cells = rows.map(({ row, tokens, logits }) => [
+    String(row),
+    String(tokens),
+    String(argmax(logits)),
+    logits.map((value) => value.toPrecision(6)).join(' '),
+  ]);
+  return {
+    exitCode: EXIT.ok,
+    text: table(['row', 'tokens', 'class', 'logits'], cells),
+    document: { ...describeModel(asked, local), rows },
+  };
+}
+
+function measure(
+  { device, model }: LocalModel,
+  ids: readonly number[],
+  options: ForwardOptions,
+): { meanNll: number | null; lastLogits: Float32Array } {
+  return device.scope(() => {
+    const tape = new Tape(device, false);
+    const row = asRow(ids);
+    const hidden = model.decoder.forward(tape, packRows(device, [row]), null, options);
+    const { indices, labels } = nextTokenTargets([row]);
+    const i32 = (values: Int32Array) => device.fromArray(values, [values.length], 'i32');
+    const last = gatherRows(tape, hidden, i32(Int32Array.of(ids.length - 1)));
+    const lastLogits = device.readF32(linear(tape, options.compute, last, model.head, null, 'f32'));
+    if (indices.length === 0) return { meanNll: null, lastLogits };
+    const scored = gatherRows(tape, hidden, i32(indices));
+    const sum = nextTokenLoss(tape, options.compute, scored, model.head, i32(labels), 0);
+    return { meanNll: sum / indices.length, lastLogits };
+  });
+}
+
+/** AdamW with betas 0.9 and 0.999, epsilon 1e-8, a constant learning rate; all rows are one batch. */
+function trainOn(
+  { device, model }: LocalModel,
+  ids: readonly number[][],
+  train: EvalTraining,
+  asked: EvalRequest,
+  context: JobContext,
+): EvalStep[] {
+  const rows = ids.map(asRow);
+  const labels = nextTokenTargets(rows).labels.length;
+  if (labels === 0) {
+    throw inputError('there is nothing to train on: every row has one token', {
+      where: { file: asked.ids },
+      remedy: 'a token is predicted from those before it: give rows of two tokens or more',
+    });
+  }
+  // the optimiser tells by their names what does not decay
+  const parameters =
+    train.decay === 'matrices'
+      ? model.trainable
+      : new Map([...model.trainable.values()].map((tensor, i) => [`parameter.${i}`, tensor]));
+  const { learningRate, weightDecay, clip } = train;
+  const settings = { kind: 'adamw', learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+  const optimiser = new AdamW(device, parameters, settings);
+  const steps: EvalStep[] = [];
+  for (let step = 1; step <= train.steps; step++) {
+    const begin = performance.now();
+    optimiser.zeroGradients();
+    const { sum, count } = causalPass(device, model, rows, 1 / labels, forwardOptions(asked));
+    const gradNorm = optimiser.gradientNorm();
+    optimiser.update(step, learningRate, gradNorm, clip);
+    const loss = sum / count;
+    steps.push({ step, loss, gradNorm });
+    const seconds = (performance.now() - begin) / 1e3;
+    context.emit({
+      kind: 'step',
+      step,
+      total: train.steps,
+      loss,
+      lr: learningRate,
+      gradNorm,
+      tokens: step * count,
+      tokensPerSecond: count / seconds,
+      eta: seconds * (train.steps - step),
+    });
+  }
+  return steps;
+}
+
+/** Ids of a continuation the table shows. */
+const SHOWN = 12;
+
+function renderCausal(rows: readonly EvalRow[], train: readonly EvalStep[] | null): string {
+  const cells = rows.map(({ row, tokens, meanNll, lastLogits, continuation }) => {
+    const best = argmax(lastLogits);
+    const more = continuation.length > SHOWN ? ' ...' : '';
+    return [
+      String(row),
+      String(tokens),
+      meanNll === null ? '-' : meanNll.toFixed(6),
+      `${best} (${(lastLogits[best] ?? Number.NaN).toPrecision(6)})`,
+      continuation.slice(0, SHOWN).join(' ') + more,
+    ];
+  });
+  const blocks = [table(['row', 'tokens', 'mean NLL', 'best next token (logit)', 'greedy continuation'], cells)];
+  if (train !== null) {
+    const steps = train.map(({ step, loss, gradNorm }) => [String(step), loss.toFixed(6), gradNorm.toFixed(6)]);
+    blocks.push(table(['step', 'loss', 'gradient norm'], steps));
+  }
+  return blocks.join('\n\n');
+}

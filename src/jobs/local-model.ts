@@ -1,0 +1,105 @@
+/** A model on disk, as `eval` and `generate` load it. */
+import { inputError } from '../errors';
+import type { GenerationOptions } from '../generate/generate';
+import { readEosTokens } from '../generate/inputs';
+import type { JobContext } from '../job';
+import { Device } from '../native/device';
+import type { LoraOptions } from '../nn/lora';
+import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
+import type { LocalModelRequest } from '../run/request';
+
+export interface LocalModel {
+  readonly device: Device;
+  readonly model: Model;
+  readonly files: ModelFiles;
+  readonly task: 'causal-lm' | 'sequence-classification';
+}
+
+/** What of the model is trained. */
+export interface Trained {
+  readonly lora: LoraOptions | null;
+  readonly fullParameter: boolean;
+  readonly seed: number;
+}
+
+const NOTHING: Trained = { lora: null, fullParameter: false, seed: 0 };
+
+/**
+ * Loads the model asked for and runs `body` with it; everything is freed afterwards.
+ * @throws MedreproError `input` when the folder holds no model that can be run
+ */
+export function withLocalModel<Result>(
+  request: LocalModelRequest,
+  context: JobContext,
+  check: (files: ModelFiles) => void,
+  body: (local: LocalModel) => Result,
+  trained: Trained = NOTHING,
+): Result {
+  const files = openModelFolder(request.model);
+  try {
+    const task = files.config.labels > 0 ? 'sequence-classification' : 'causal-lm';
+    if (task === 'sequence-classification' && !files.tensors.tensors.has('score.weight')) {
+      throw inputError(`${request.model} is a classifier without a head: there is no score.weight`, {
+        remedy: 'name the folder of the whole model',
+      });
+    }
+    check(files);
+    const isa = request.isa === null ? {} : { isa: request.isa };
+    const device = Device.cpu({ threads: request.threads ?? 0, ...isa, cancelled: context.cancelled });
+    try {
+      const model = loadModel(device, files, {
+        task,
+        classes: files.config.labels,
+        compute: request.precision,
+        quantisation:
+          request.quantise === null ? null : { kind: request.quantise, doubleQuant: false, blockSize: FOUR_BIT_BLOCK },
+        resident: false,
+        adapter: trained.lora,
+        fullParameter: trained.fullParameter,
+        seed: trained.seed,
+      });
+      return body({ device, model, files, task });
+    } finally {
+      device.destroy();
+    }
+  } finally {
+    files.tensors.close();
+  }
+}
+
+/** What `generate` is told by the flags of both commands. */
+export function generationOptions(
+  request: LocalModelRequest,
+  { config }: ModelFiles,
+): Omit<GenerationOptions, 'sampling'> {
+  const { precision, maxNewTokens, repetitionPenalty, noRepeatNgramSize, eos } = request;
+  const eosTokenIds = eos ?? readEosTokens(request.model, config);
+  return { compute: precision, maxNewTokens, repetitionPenalty, noRepeatNgramSize, eosTokenIds };
+}
+
+/** Warns where generation leaves the positions the model was made for; transformers goes on there too. */
+export function warnBeyond(positions: number, { config }: ModelFiles, context: JobContext): void {
+  if (positions <= config.maxPositions) return;
+  const message = `prompt and continuation reach ${positions} tokens, and the model was made for ${config.maxPositions}`;
+  context.emit({ kind: 'warning', message, remedy: 'use a smaller --max-new-tokens' });
+}
+
+/** What the documents of both commands say about the model. */
+export function describeModel(request: LocalModelRequest, { device, model, files, task }: LocalModel) {
+  return {
+    model: request.model,
+    sha256: files.sha256,
+    adapter: request.adapter,
+    task,
+    parameters: model.baseParameters,
+    precision: request.precision,
+    quantise: request.quantise,
+    path: device.name,
+    threads: device.threads,
+  };
+}
+
+// --- internal ---
+
+/** bitsandbytes' default. */
+const FOUR_BIT_BLOCK = 64;
