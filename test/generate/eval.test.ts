@@ -1,0 +1,143 @@
+/** `eval` against torch, and what it refuses. */
+import { afterAll, describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
+import type { JobResult } from '../../src/job';
+import type { EvalRow, EvalStep } from '../../src/jobs/eval';
+import { evalJob } from '../../src/jobs/eval';
+import type { EvalRequest } from '../../src/run/request';
+import { box } from '../cli/box';
+import { FIXTURES, readJson, relativeError } from '../engine/support';
+
+interface Fixture {
+  readonly checkpoint: string;
+  readonly ids: readonly (readonly number[])[];
+  readonly rows: readonly {
+    readonly meanNll: number | null;
+    readonly lastLogits: number[];
+    readonly continuation: number[];
+  }[];
+  readonly settings: {
+    readonly steps: number;
+    readonly lr: number;
+    readonly weight_decay: number;
+    readonly clip: number;
+  };
+  readonly all: readonly EvalStep[];
+  readonly matrices?: readonly EvalStep[];
+}
+
+const folder = box();
+afterAll(() => folder.remove());
+const context = { emit: () => {}, cancelled: () => false };
+
+const run = (fixture: { checkpoint: string; ids: unknown }, more: Partial<EvalRequest>): Promise<JobResult> => {
+  const request: EvalRequest = {
+    model: join(FIXTURES, fixture.checkpoint),
+    adapter: null,
+    precision: 'fp32',
+    quantise: null,
+    device: 'cpu',
+    threads: 2,
+    isa: null,
+    maxNewTokens: 12,
+    repetitionPenalty: 1.3,
+    noRepeatNgramSize: 2,
+    eos: null,
+    ids: folder.write('ids.json', JSON.stringify({ ids: fixture.ids })),
+    promptTokens: 3,
+    train: null,
+    ...more,
+  };
+  return evalJob(request, context);
+};
+
+interface Document {
+  readonly rows: readonly EvalRow[];
+  readonly train: readonly EvalStep[] | null;
+}
+
+describe.each([
+  ['causal-untied', false],
+  ['causal-lora', true],
+])('%s', (name, adapted) => {
+  const fixture = readJson<Fixture>('eval', `${name}.json`);
+  const adapter = adapted ? join(FIXTURES, fixture.checkpoint, 'adapter') : null;
+  const { steps, lr, weight_decay: weightDecay, clip } = fixture.settings;
+  const train = { steps, learningRate: lr, weightDecay, clip, lora: null, seed: 0 };
+
+  test.each(['all', 'matrices'] as const)(
+    'NLL, logits, continuations and AdamW steps equal torch: %s decay',
+    async (decay) => {
+      const expected = decay === 'all' || adapted ? fixture.all : fixture.matrices!;
+      const { document } = await run(fixture, { adapter, train: { ...train, decay } });
+      const { rows, train: made } = document as Document;
+      rows.forEach(({ meanNll, lastLogits, continuation }, i) => {
+        const row = fixture.rows[i]!;
+        if (row.meanNll === null) expect(meanNll).toBeNull();
+        else expect(Math.abs(meanNll! / row.meanNll - 1)).toBeLessThan(1e-5);
+        expect(relativeError(lastLogits, row.lastLogits)).toBeLessThan(1e-5);
+        expect(continuation).toEqual(row.continuation);
+      });
+      expect(made!.length).toBe(steps);
+      made!.forEach(({ loss, gradNorm }, i) => {
+        expect(Math.abs(loss / expected[i]!.loss - 1)).toBeLessThan(1e-5);
+        expect(Math.abs(gradNorm / expected[i]!.gradNorm - 1)).toBeLessThan(1e-4);
+      });
+    },
+  );
+});
+
+test('a classifier gives the logits of its classes', async () => {
+  const fixture = readJson<{ checkpoint: string; ids: number[][]; rows: { logits: number[] }[] }>(
+    'eval',
+    'classifier-lora.json',
+  );
+  const { document } = await run(fixture, { adapter: join(FIXTURES, fixture.checkpoint, 'adapter') });
+  const { rows } = document as { rows: { logits: number[] }[] };
+  for (const [i, { logits }] of rows.entries()) {
+    expect(relativeError(logits, fixture.rows[i]!.logits)).toBeLessThan(1e-5);
+  }
+});
+
+describe('what eval refuses, in one line', () => {
+  const tiny = { checkpoint: 'qwen3/causal-tied', ids: [[1]] };
+  const refused = async (content: string, message: string): Promise<void> => {
+    const ids = folder.write('bad.json', content);
+    expect(run(tiny, { ids })).rejects.toThrow(message);
+  };
+  test.each([
+    ['', 'not JSON'],
+    ['[[1]]', 'there is no list "ids"'],
+    ['{"ids": 3}', 'there is no list "ids"'],
+    ['{"ids": []}', '"ids" is empty'],
+    ['{"ids": [[1], 2]}', 'row 1 is not a list of token ids'],
+    ['{"ids": [[1], []]}', 'row 1 is empty'],
+    ['{"ids": [[1, 2.5]]}', 'row 0, token 1 is 2.5, not a whole number'],
+    ['{"ids": [[1, "2"]]}', 'row 0, token 1 is "2", not a whole number'],
+    ['{"ids": [[1, null]]}', 'row 0, token 1 is null, not a whole number'],
+    ['{"ids": [[160]]}', "row 0, token 0 is 160, and the model's tokens are 0 to 159"],
+    ['{"ids": [[-1]]}', "row 0, token 0 is -1, and the model's tokens are 0 to 159"],
+    [JSON.stringify({ ids: [Array(65).fill(3)] }), 'row 0 has 65 tokens, and the model has 64 positions'],
+  ])('%p', refused);
+
+  test('nothing to train on, a frozen base to train, a missing file', async () => {
+    const train = { steps: 1, learningRate: 1, weightDecay: 0, decay: 'all', clip: null, lora: null, seed: 0 } as const;
+    expect(run(tiny, { train })).rejects.toThrow('every row has one token');
+    expect(run(tiny, { train, quantise: 'nf4' })).rejects.toThrow('a quantised matrix is frozen');
+    expect(run(tiny, { ids: folder.at('absent.json') })).rejects.toThrow('absent.json does not exist');
+  });
+});
+
+test('a fresh adapter leaves the first loss as it is, and trains', async () => {
+  const fixture = readJson<Fixture>('eval', 'causal-untied.json');
+  const lora = { rank: 4, alpha: 8, targets: ['q_proj', 'v_proj'] };
+  const train = { steps: 3, learningRate: 1e-2, weightDecay: 0, decay: 'all', clip: null, lora, seed: 3 } as const;
+  for (const quantise of [null, 'nf4'] as const) {
+    const { document } = await run(fixture, { quantise, train });
+    const { train: steps, rows } = document as Document;
+    const labels = fixture.ids.map((ids) => ids.length - 1);
+    const sum = rows.reduce((total, { meanNll }, i) => total + (meanNll ?? 0) * labels[i]!, 0);
+    expect(Math.abs(steps![0]!.loss / (sum / labels.reduce((a, b) => a + b)) - 1)).toBeLessThan(1e-6);
+    expect(steps![2]!.loss).toBeLessThan(steps![0]!.loss);
+  }
+});
