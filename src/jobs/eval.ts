@@ -12,7 +12,7 @@ import type { JobContext, JobResult } from '../job';
 import type { ForwardOptions } from '../nn/decoder';
 import type { EvalRequest, EvalTraining } from '../run/request';
 import { table } from '../table';
-import { AdamW } from '../train/optimiser';
+import { clipFactor, createOptimiser } from '../train/optimiser';
 import { causalPass, classifierLogits, nextTokenTargets, packRows, type Row } from '../train/pass';
 import { describeModel, generationOptions, type LocalModel, warnBeyond, withLocalModel } from './local-model';
 import { checkDevice } from './scale';
@@ -172,14 +172,14 @@ function trainOn(
       : new Map([...model.trainable.values()].map((tensor, i) => [`parameter.${i}`, tensor]));
   const { learningRate, weightDecay, clip } = train;
   const settings = { kind: 'adamw', learningRate, weightDecay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
-  const optimiser = new AdamW(device, parameters, settings);
+  const optimiser = createOptimiser(device, parameters, settings);
   const steps: EvalStep[] = [];
   for (let step = 1; step <= train.steps; step++) {
     const begin = performance.now();
     optimiser.zeroGradients();
     const { sum, count } = causalPass(device, model, rows, 1 / labels, forwardOptions(asked));
     const gradNorm = optimiser.gradientNorm();
-    optimiser.update(step, learningRate, gradNorm, clip);
+    optimiser.update(step, learningRate, clipFactor(gradNorm, clip));
     const loss = sum / count;
     steps.push({ step, loss, gradNorm });
     const seconds = (performance.now() - begin) / 1e3;

@@ -148,6 +148,7 @@ class Output {
   private readonly streams: readonly TextStream[];
   private readonly whole = new Map<number, string>();
   private next = 0;
+  private shown = false;
 
   constructor(
     private readonly prompts: readonly Prompt[],
@@ -162,7 +163,8 @@ class Output {
   token(row: number, id: number): void {
     if (this.context === null || this.prompts.length > 1) return;
     // without a tokeniser the ids are the text
-    const text = this.tokenizer === null ? `${id} ` : this.streams[row]!.push(id);
+    const text = this.tokenizer === null ? `${this.shown ? ' ' : ''}${id}` : this.streams[row]!.push(id);
+    this.shown = true;
     if (text !== '') this.show(text);
   }
 

@@ -35,6 +35,11 @@ export function withLocalModel<Result>(
   body: (local: LocalModel) => Result,
   trained: Trained = NOTHING,
 ): Result {
+  if (request.adapter !== null) {
+    throw inputError('--adapter cannot be read in this version', {
+      remedy: 'merge the adapter into its base with PEFT',
+    });
+  }
   const files = openModelFolder(request.model);
   try {
     const task = files.config.labels > 0 ? 'sequence-classification' : 'causal-lm';
