@@ -53,8 +53,8 @@ export class Flags {
     const low = above === undefined ? value >= (min ?? Number.NEGATIVE_INFINITY) : value > above;
     if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) || !low || value > (max ?? Number.MAX_VALUE)) {
       const lower = above === undefined ? (min === undefined ? [] : [`of at least ${min}`]) : [`above ${above}`];
-      const bounds = [...lower, ...(max === undefined ? [] : [`of at most ${max}`])].join(' and ');
-      throw usageError(`--${name} takes a number ${bounds}, not '${text}'`.replace('  ', ' '));
+      const bounds = [...lower, ...(max === undefined ? [] : [`at most ${max}`])].join(' and ');
+      throw usageError(`--${name} takes a number ${bounds}, not '${text}'`, 'write it as 0.1 or 1e-3');
     }
     return value;
   }

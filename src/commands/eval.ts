@@ -5,7 +5,7 @@ import type { Flags } from '../cli/flags';
 import { usageError } from '../errors';
 import type { EvalRequest, EvalTraining } from '../run/request';
 import { runAndShow } from './job';
-import { CONTINUATION_FLAGS, MODEL_FLAGS, readLocalModel } from './local-model';
+import { continuationFlags, MODEL_FLAGS, readLocalModel } from './local-model';
 import { JSON_FLAG } from './targets';
 
 /** What transformers' `generate` makes when it is not told. */
@@ -50,7 +50,7 @@ export const evaluate: Command = {
       valueHint: 'n',
       description: 'continue the first n tokens of each row (the whole row)',
     },
-    ...CONTINUATION_FLAGS,
+    ...continuationFlags(NEW_TOKENS),
     ...TRAIN_FLAGS,
     ...JSON_FLAG,
   },
@@ -63,7 +63,7 @@ export const evaluate: Command = {
     const ids = flags.text('ids');
     if (ids === null) throw usageError('--ids is needed', 'name a JSON file such as {"ids": [[1, 2, 3], [4, 5]]}');
     const request: EvalRequest = {
-      ...readLocalModel(flags, NEW_TOKENS),
+      ...readLocalModel(flags),
       ids,
       promptTokens: flags.integer('prompt-tokens', { min: 1 }),
       train: readTraining(flags),

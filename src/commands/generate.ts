@@ -5,7 +5,7 @@ import type { Flags } from '../cli/flags';
 import { usageError } from '../errors';
 import type { GenerateRequest } from '../run/request';
 import { runAndShow } from './job';
-import { CONTINUATION_FLAGS, MODEL_FLAGS, readLocalModel } from './local-model';
+import { continuationFlags, MODEL_FLAGS, readLocalModel } from './local-model';
 import { JSON_FLAG } from './targets';
 
 const NEW_TOKENS = 256;
@@ -36,7 +36,7 @@ export const generate: Command = {
     ids: { type: 'string', valueHint: 'file', description: 'token ids instead: {"ids": [[1, 2, 3], [4, 5]]}' },
     chat: { type: 'boolean', description: "prompts are a user's messages in the tokeniser's chat template" },
     system: { type: 'string', valueHint: 'text', description: 'a system message before them' },
-    ...CONTINUATION_FLAGS,
+    ...continuationFlags(NEW_TOKENS),
     ...SAMPLING_FLAGS,
     ...JSON_FLAG,
   },
@@ -48,7 +48,7 @@ export const generate: Command = {
   run: async (flags, globals) => {
     const json = flags.is('json');
     const request: GenerateRequest = {
-      ...readLocalModel(flags, NEW_TOKENS),
+      ...readLocalModel(flags),
       prompts: readPrompts(flags),
       tokenizer: flags.text('tokenizer'),
       chat: flags.is('chat'),

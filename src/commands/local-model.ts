@@ -24,26 +24,38 @@ export const MODEL_FLAGS = {
   ...DEVICE_FLAGS,
 } satisfies FlagDefs;
 
-export const CONTINUATION_FLAGS = {
-  'max-new-tokens': { type: 'string', valueHint: 'n', description: 'tokens of a continuation at most' },
-  'repetition-penalty': { type: 'string', valueHint: 'x', default: '1', description: 'as in transformers; 1 for none' },
-  'no-repeat-ngram-size': {
-    type: 'string',
-    valueHint: 'n',
-    default: '0',
-    description: 'as in transformers; 0 for none',
-  },
-  eos: {
-    type: 'string',
-    valueHint: 'ids',
-    description: 'token ids that end a continuation: 1,2 or none (generation_config.json, config.json)',
-  },
-} satisfies FlagDefs;
+/** How a continuation is made, of `maxNewTokens` tokens where no flag says otherwise. */
+export const continuationFlags = (maxNewTokens: number) =>
+  ({
+    'max-new-tokens': {
+      type: 'string',
+      valueHint: 'n',
+      default: String(maxNewTokens),
+      description: 'tokens of a continuation at most',
+    },
+    'repetition-penalty': {
+      type: 'string',
+      valueHint: 'x',
+      default: '1',
+      description: 'as in transformers; 1 for none',
+    },
+    'no-repeat-ngram-size': {
+      type: 'string',
+      valueHint: 'n',
+      default: '0',
+      description: 'as in transformers; 0 for none',
+    },
+    eos: {
+      type: 'string',
+      valueHint: 'ids',
+      description: 'token ids that end a continuation: 1,2 or none (generation_config.json, config.json)',
+    },
+  }) satisfies FlagDefs;
 
 const LARGEST = 2 ** 20;
 
 /** @throws MedreproError `usage` */
-export function readLocalModel(flags: Flags, maxNewTokens: number): LocalModelRequest {
+export function readLocalModel(flags: Flags): LocalModelRequest {
   const model = flags.text('model');
   if (model === null) throw usageError('--model is needed', 'name a folder with config.json and *.safetensors');
   const quantise = flags.choice('quantise', ['none', 'nf4', 'fp4']);
@@ -53,7 +65,7 @@ export function readLocalModel(flags: Flags, maxNewTokens: number): LocalModelRe
     precision: flags.choice('precision', ['fp32', 'bf16']) ?? 'fp32',
     quantise: quantise === 'none' ? null : quantise,
     ...readDevice(flags),
-    maxNewTokens: flags.integer('max-new-tokens', { min: 0, max: LARGEST }) ?? maxNewTokens,
+    maxNewTokens: flags.integer('max-new-tokens', { min: 0, max: LARGEST }) ?? 0,
     repetitionPenalty: flags.number('repetition-penalty', { above: 0 }) ?? 1,
     noRepeatNgramSize: flags.integer('no-repeat-ngram-size', { min: 0, max: LARGEST }) ?? 0,
     eos: parseEos(flags.text('eos')),
@@ -65,6 +77,7 @@ export function readLocalModel(flags: Flags, maxNewTokens: number): LocalModelRe
 function parseEos(text: string | null): number[] | null {
   if (text === null) return null;
   if (text === 'none') return [];
-  if (!/^\d+(,\d+)*$/.test(text)) throw usageError(`--eos takes token ids such as 1,2 or none, not '${text}'`);
+  if (!/^\d+(,\d+)*$/.test(text))
+    throw usageError(`--eos takes token ids, not '${text}'`, 'write --eos 1,2 or --eos none');
   return text.split(',').map(Number);
 }
