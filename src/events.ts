@@ -90,8 +90,17 @@ export interface CheckpointEvent {
   path: string;
 }
 
+/** What a run's record names: nothing that can make a result mean something else is ever silent. */
+export interface RunWarning {
+  /** Stays the same from version to version: `double-bos`, `padding-in-the-loss`, ... */
+  readonly id: string;
+  readonly message: string;
+}
+
 export interface WarningEvent {
   kind: 'warning';
+  /** Of a warning that the run's record keeps. */
+  id?: string;
   message: string;
   /** Names the flag to try next, where one helps. */
   remedy?: string;

@@ -37,6 +37,7 @@ export function renderReport(input: ReportInput): string {
   const name = `${result.paper}/${result.experiment}`;
   const sections = [
     warning(input),
+    doubts(input),
     numbers(input),
     claims(input),
     curve(input),
@@ -87,6 +88,13 @@ function miniature({ overrides }: ExperimentResult): string {
   const model = given('--model') ? 'the weights named with --model' : 'a tiny model';
   const rows = given('--data') ? 'the rows named with --data' : 'made-up rows';
   return `This run is of the mini scale: ${model}, trained on ${rows}.`;
+}
+
+/** The warnings of the run's record. */
+function doubts({ result: { warnings = [] } }: ReportInput): Markup {
+  if (warnings.length === 0) return html``;
+  const lines = warnings.map(({ id, message }) => html`<li dir="auto"><code>${id}</code> ${message}</li>`);
+  return html`<section><h2>Warnings</h2><ul>${lines}</ul></section>`;
 }
 
 function numbers({ result, published }: ReportInput): Markup {

@@ -3,7 +3,7 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../../package.json';
 import { inputError, interruptedError, MedreproError } from '../errors';
-import type { StepEvent } from '../events';
+import type { RunWarning, StepEvent } from '../events';
 import type { JobContext } from '../job';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
@@ -89,6 +89,7 @@ class Run {
   private readonly plannedPeak: number;
   private readonly manifest: Record<string, unknown>;
   private readonly log: StepResult[] = [];
+  private readonly warnings: RunWarning[];
   private readonly evaluations: Evaluation[] = [];
   private best: Best | null = null;
 
@@ -100,6 +101,7 @@ class Run {
   ) {
     const { experiment } = requested;
     this.experiment = experiment;
+    this.warnings = [...inputs.warnings];
     const { data, files } = inputs;
     const { rows, model, trainer, memory: plan } = prepareRun(experiment, inputs);
     if (plan.peakBytes > freemem()) {
@@ -144,6 +146,7 @@ class Run {
     directory.writeJson('manifest.json', { ...this.manifest, status: 'unfinished' });
     try {
       this.train();
+      this.sayWhatWasSkipped();
       const { log, evaluations, best } = this;
       const selectedStep = best?.step ?? this.trainer.step;
       const detail = `${this.inputs.data.splits.test.length} test rows, weights of step ${selectedStep}`;
@@ -189,6 +192,14 @@ class Run {
       }
     }
     if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
+  }
+
+  private sayWhatWasSkipped(): void {
+    const { trainer } = this;
+    if (trainer.skipped === 0) return;
+    const message = `${trainer.skipped} of ${trainer.step} steps overflowed in fp16 and changed nothing`;
+    this.warnings.push({ id: 'loss-scale-skips', message });
+    this.context.emit({ kind: 'warning', id: 'loss-scale-skips', message });
   }
 
   /** Writes the state after the last whole step, for `--resume`. */
@@ -330,6 +341,7 @@ class Run {
         epoch: trainer.epochAt(step),
         metrics: { ...values },
       })),
+      warnings: this.warnings,
       selectedStep,
       file: this.directory.file('metrics.json'),
     };
@@ -348,6 +360,8 @@ class Run {
       ...this.manifest,
       status: 'finished',
       steps: log.length,
+      skippedSteps: this.trainer.skipped,
+      warnings: this.warnings,
       signatures: Object.fromEntries(Object.entries(result.metrics).map(([id, { signature }]) => [id, signature])),
       memory: {
         ...(this.manifest.memory as object),

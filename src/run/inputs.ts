@@ -1,11 +1,12 @@
 /** What a run reads: the experiment with the command line's changes, its rows, its base model. */
 import { cpus } from 'node:os';
 import { hasAsset } from '../assets';
-import { type PreparedData, prepareClassification, rowsOf, type SplitName } from '../data/prepare';
+import { judgeLabels, summariseLabels } from '../data/label-summary';
+import { type PreparedData, prepareClassification, rowsOf, SPLITS, type SplitName } from '../data/prepare';
 import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
 import { inputError, specError, unmeasuredError } from '../errors';
-import type { OnEvent } from '../events';
+import type { OnEvent, RunWarning } from '../events';
 import { classMetricById } from '../metrics/index';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
@@ -61,6 +62,8 @@ export interface Inputs {
   readonly tokenizer: Tokenizer;
   readonly data: PreparedData;
   readonly files: ModelFiles;
+  /** What the run's record must name. */
+  readonly warnings: readonly RunWarning[];
 }
 
 /** Reads, splits and tokenises the rows. */
@@ -93,16 +96,21 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
       { remedy: 'name the tokeniser of that model with --tokenizer' },
     );
   }
-  for (const split of ['train', 'validation', 'test'] as const) {
-    const { rows, tokens, truncated, bosPerRow } = data.summary.splits[split];
-    onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: 0, bos: bosPerRow, eosLabelled: null });
+  for (const split of SPLITS) {
+    const { rows, tokens, truncated, bosPerRow: bos } = data.summary.splits[split];
+    const labels = summariseLabels(rowsOf(data, split), tokenizer.eosId);
+    const eosLabelled = labels && labels.eosLabelled > 0;
+    onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: labels?.ignored ?? 0, bos, eosLabelled });
   }
-  for (const message of data.summary.notes) onEvent({ kind: 'warning', message });
+  const warnings: RunWarning[] = data.summary.notes.map((message) => ({ id: 'data', message }));
+  const taught = summariseLabels(rowsOf(data, 'train'), tokenizer.eosId);
+  if (taught !== null) warnings.push(...judgeLabels(taught, experiment.data.labels));
   if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {
     const message = `there are no validation rows to select weights by (${experiment.training.selection}): the last are kept`;
-    onEvent({ kind: 'warning', message });
+    warnings.push({ id: 'no-validation-rows', message });
   }
-  return { tokenizer, data, files };
+  for (const warning of warnings) onEvent({ kind: 'warning', ...warning });
+  return { tokenizer, data, files, warnings };
 }
 
 const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');

@@ -54,6 +54,8 @@ export const ResultFile = type({
   },
   /** Evaluations on the validation split, in order. */
   validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
+  /** What can make the result mean something else than it seems: names that stay the same, and sentences. */
+  'warnings?': type({ id: 'string', message: 'string' }).array(),
   /** The step whose weights were evaluated on the test split. */
   selectedStep: 'number.integer',
 }).onDeepUndeclaredKey('reject');

@@ -47,6 +47,29 @@ const SETUPS: readonly (Setup & { readonly name: string })[] = [
     model: { adapter: null, fullParameter: true },
     training: { epochs: 3, lossNormalisation: 'sum-over-tokens-shifted' },
   },
+  {
+    name: 'causal, all parameters, Adafactor',
+    task: 'causal-lm',
+    model: { adapter: null, fullParameter: true },
+    training: {
+      epochs: 2,
+      accumulation: 3,
+      lossNormalisation: 'sum-over-tokens-unshifted',
+      lastAccumulation: 'miscounted',
+      optimiser: {
+        kind: 'adafactor',
+        learningRate: 1e-3,
+        relativeStep: false,
+        scaleParameter: false,
+        warmupInit: false,
+        beta1: 0.9,
+        decayRate: -0.8,
+        epsilon: [1e-30, 1e-3],
+        clipThreshold: 1,
+        weightDecay: 0.01,
+      },
+    },
+  },
 ];
 
 interface Finished {
