@@ -10,7 +10,7 @@
  *   s         the stream the work is queued on; no op synchronises it by itself
  *   T         packed tokens (the sum of all sequence lengths in a batch: there is no padding)
  *   layout    row-major; [T, C] means T rows of C contiguous elements unless a leading dimension is passed
- *   dtype     MR_F32 or MR_BF16 for activations; arithmetic inside an op is fp32 whatever the storage
+ *   dtype     MR_F32, MR_BF16 or MR_F16 for activations; arithmetic inside an op is fp32 whatever the storage
  *   accumulate  0: y = f(x), 1: y += f(x)
  *   sizes     int64_t; indices and labels int32_t arrays; NULL where a comment allows it
  *   bits      in fp32, a result depends on the arguments alone: not on threads, and not on the CPU path
@@ -83,8 +83,8 @@ MR_API int32_t mr_normal(mr_stream* s, int64_t n, float mean, float std, uint32_
 
 /* C[m,n] = alpha * op(A)[m,k] op(B)[k,n] (+ C when accumulate). op is the transpose when trans_* is 1: trans_a stores A as
  * [k,m], trans_b stores B as [n,k]; ld* are row strides in elements of the stored matrix. compute = MR_F32: products and
- * sums in fp32, one fma chain per output and K block, in K order; MR_BF16: operands rounded to bf16 while packing,
- * products summed in fp32. a, b, c may each be MR_F32 or MR_BF16. Rank-r (skinny) shapes take kernels of their own with
+ * sums in fp32, one fma chain per output and K block, in K order; MR_BF16, MR_F16: operands rounded to that type
+ * while packing, products summed in fp32. a, b, c may each be MR_F32, MR_BF16 or MR_F16. Rank-r (skinny) shapes take kernels of their own with
  * the same bits in fp32. */
 MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k,
                        float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b,

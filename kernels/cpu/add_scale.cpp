@@ -20,24 +20,22 @@ static void scale_typed(mr_stream* s, int64_t n, float alpha, const T* x, T* y, 
 }
 
 int32_t add(mr_stream* s, int32_t dtype, int64_t n, const void* a, const void* b, void* y) {
-  MR_REQUIRE(is_activation(dtype), "add: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "add: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "add: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (a && b && y), "add: a, b and y must not be NULL");
-  if (dtype == MR_F32)
-    add_typed(s, n, (const float*)a, (const float*)b, (float*)y);
-  else
-    add_typed(s, n, (const bf16*)a, (const bf16*)b, (bf16*)y);
+  with_storage(dtype, [=](auto* type) {
+    add_typed(s, n, as(type, a), as(type, b), as(type, y));
+  });
   return MR_OK;
 }
 
 int32_t scale(mr_stream* s, int32_t dtype, int64_t n, float alpha, const void* x, void* y, int32_t accumulate) {
-  MR_REQUIRE(is_activation(dtype), "scale: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "scale: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "scale: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (x && y), "scale: x and y must not be NULL");
-  if (dtype == MR_F32)
-    scale_typed(s, n, alpha, (const float*)x, (float*)y, accumulate != 0);
-  else
-    scale_typed(s, n, alpha, (const bf16*)x, (bf16*)y, accumulate != 0);
+  with_storage(dtype, [=](auto* type) {
+    scale_typed(s, n, alpha, as(type, x), as(type, y), accumulate != 0);
+  });
   return MR_OK;
 }
 

@@ -83,19 +83,16 @@ static inline void write_rows(int64_t rows, int64_t cols, const float* x, int64_
   for (int64_t r = 0; r < rows; r++) {
     V16 f = splat(factor ? factor[r] : 1.0f);
     const float* in = x + r * ldx;
-    if (dtype == MR_F32) {
-      float* out = (float*)y + r * ldy;
+    with_storage(dtype, [=](auto* type) {
+      auto* out = as(type, y) + r * ldy;
       each_vector(0, cols, [=](int64_t c, auto lanes) { store(out + c, load(in + c, lanes) * f, lanes); });
-    } else {
-      bf16* out = (bf16*)y + r * ldy;
-      each_vector(0, cols, [=](int64_t c, auto lanes) { store(out + c, load(in + c, lanes) * f, lanes); });
-    }
+    });
   }
 }
 
 static inline int32_t check_attention(const char* op, const Attention& a) {
-  MR_REQUIRE(a.compute == MR_F32 || a.compute == MR_BF16, "%s: compute %d is neither f32 nor bf16", op, a.compute);
-  MR_REQUIRE(is_activation(a.dtype), "%s: dtype %d is neither f32 nor bf16", op, a.dtype);
+  MR_REQUIRE(is_activation(a.compute), "%s: compute %d is not f32, bf16 or f16", op, a.compute);
+  MR_REQUIRE(is_activation(a.dtype), "%s: dtype %d is not f32, bf16 or f16", op, a.dtype);
   MR_REQUIRE(a.heads >= 1 && a.kv_heads >= 1 && a.heads % a.kv_heads == 0 && a.head_dim >= 1,
              "%s: %lld heads, %lld kv_heads, head_dim %lld", op, (long long)a.heads, (long long)a.kv_heads,
              (long long)a.head_dim);

@@ -123,10 +123,7 @@ static int32_t backward_task(const Attention& a, const Gradients& t, const Part&
       const void *q = at(t.q, dtype, from), *o = at(t.o, dtype, from), *d_o = at(t.d_o, dtype, from);
       float lse[QUERY_BLOCK], dots[QUERY_BLOCK];
       for (int64_t i = 0; i < rows; i++) lse[i] = t.lse[(row + i) * a.heads + head];
-      if (dtype == MR_F32)
-        row_dots(rows, d, (const float*)d_o, (const float*)o, a.q_width(), dots);
-      else
-        row_dots(rows, d, (const bf16*)d_o, (const bf16*)o, a.q_width(), dots);
+      with_storage(dtype, [&](auto* type) { row_dots(rows, d, as(type, d_o), as(type, o), a.q_width(), dots); });
 
       error = gemm_packed(compute, 0, rows, keys, d, a.scale, q, a.q_width(), dtype, block_keys, w.scores, w.ld, 0);
       if (error) return error;

@@ -26,16 +26,15 @@ static void dropout_typed(mr_stream* s, int64_t n, float p, const PhiloxKey& key
 
 int32_t dropout(mr_stream* s, int32_t dtype, int64_t n, float p, uint32_t seed_low, uint32_t seed_high, int64_t offset,
                 const void* x, void* y, int32_t accumulate) {
-  MR_REQUIRE(is_activation(dtype), "dropout: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "dropout: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "dropout: n is %lld", (long long)n);
   MR_REQUIRE(p >= 0 && p < 1, "dropout: p is %g, it must lie in [0, 1)", (double)p);
   MR_REQUIRE(offset >= 0 && offset % 4 == 0, "dropout: offset %lld is not a multiple of 4", (long long)offset);
   MR_REQUIRE(n == 0 || (x && y), "dropout: x and y must not be NULL");
   PhiloxKey key = philox_key(seed_low, seed_high);
-  if (dtype == MR_F32)
-    dropout_typed(s, n, p, key, offset, (const float*)x, (float*)y, accumulate != 0);
-  else
-    dropout_typed(s, n, p, key, offset, (const bf16*)x, (bf16*)y, accumulate != 0);
+  with_storage(dtype, [=](auto* type) {
+    dropout_typed(s, n, p, key, offset, as(type, x), as(type, y), accumulate != 0);
+  });
   return MR_OK;
 }
 

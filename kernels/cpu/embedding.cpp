@@ -41,36 +41,28 @@ static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const i
 
 int32_t embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int32_t table_dtype,
                           const void* table, const int32_t* ids, int32_t y_dtype, void* y) {
-  MR_REQUIRE(is_activation(table_dtype), "embedding_forward: table dtype %d is neither f32 nor bf16", table_dtype);
-  MR_REQUIRE(is_activation(y_dtype), "embedding_forward: y dtype %d is neither f32 nor bf16", y_dtype);
+  MR_REQUIRE(is_activation(table_dtype), "embedding_forward: table dtype %d is not f32, bf16 or f16", table_dtype);
+  MR_REQUIRE(is_activation(y_dtype), "embedding_forward: y dtype %d is not f32, bf16 or f16", y_dtype);
   MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_forward: tokens %lld, vocab %lld, hidden %lld",
              (long long)tokens, (long long)vocab, (long long)hidden);
   MR_REQUIRE(tokens == 0 || (table && ids && y), "embedding_forward: table, ids and y must not be NULL");
   int32_t error = check_ids("embedding_forward", tokens, vocab, ids);
   if (error) return error;
-  if (table_dtype == MR_F32 && y_dtype == MR_F32)
-    forward_typed(s, tokens, hidden, (const float*)table, ids, (float*)y);
-  else if (table_dtype == MR_F32)
-    forward_typed(s, tokens, hidden, (const float*)table, ids, (bf16*)y);
-  else if (y_dtype == MR_F32)
-    forward_typed(s, tokens, hidden, (const bf16*)table, ids, (float*)y);
-  else
-    forward_typed(s, tokens, hidden, (const bf16*)table, ids, (bf16*)y);
+  with_storage(table_dtype, [=](auto* from) {
+    with_storage(y_dtype, [=](auto* to) { forward_typed(s, tokens, hidden, as(from, table), ids, as(to, y)); });
+  });
   return MR_OK;
 }
 
 int32_t embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids,
                            int32_t dy_dtype, const void* dy, float* dtable) {
-  MR_REQUIRE(is_activation(dy_dtype), "embedding_backward: dy dtype %d is neither f32 nor bf16", dy_dtype);
+  MR_REQUIRE(is_activation(dy_dtype), "embedding_backward: dy dtype %d is not f32, bf16 or f16", dy_dtype);
   MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_backward: tokens %lld, vocab %lld, hidden %lld",
              (long long)tokens, (long long)vocab, (long long)hidden);
   MR_REQUIRE(tokens == 0 || (ids && dy && dtable), "embedding_backward: ids, dy and dtable must not be NULL");
   int32_t error = check_ids("embedding_backward", tokens, vocab, ids);
   if (error) return error;
-  if (dy_dtype == MR_F32)
-    backward_typed(s, tokens, hidden, ids, (const float*)dy, dtable);
-  else
-    backward_typed(s, tokens, hidden, ids, (const bf16*)dy, dtable);
+  with_storage(dy_dtype, [=](auto* type) { backward_typed(s, tokens, hidden, ids, as(type, dy), dtable); });
   return MR_OK;
 }
 

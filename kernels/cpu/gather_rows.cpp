@@ -33,7 +33,7 @@ static void scatter_typed(mr_stream* s, int64_t n, int64_t cols, const T* dy, co
 
 static int32_t check_rows(const char* op, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows,
                           const void* y) {
-  MR_REQUIRE(is_activation(dtype), "%s: dtype %d is neither f32 nor bf16", op, dtype);
+  MR_REQUIRE(is_activation(dtype), "%s: dtype %d is not f32, bf16 or f16", op, dtype);
   MR_REQUIRE(n >= 0 && cols >= 0, "%s: n %lld, cols %lld", op, (long long)n, (long long)cols);
   MR_REQUIRE(n == 0 || (x && rows && y), "%s: a pointer is NULL", op);
   for (int64_t i = 0; i < n; i++) MR_REQUIRE(rows[i] >= 0, "%s: rows[%lld] is %d", op, (long long)i, rows[i]);
@@ -43,10 +43,9 @@ static int32_t check_rows(const char* op, int32_t dtype, int64_t n, int64_t cols
 int32_t gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
   int32_t error = check_rows("gather_rows", dtype, n, cols, x, rows, y);
   if (error) return error;
-  if (dtype == MR_F32)
-    gather_typed(s, n, cols, (const float*)x, rows, (float*)y);
-  else
-    gather_typed(s, n, cols, (const bf16*)x, rows, (bf16*)y);
+  with_storage(dtype, [=](auto* type) {
+    gather_typed(s, n, cols, as(type, x), rows, as(type, y));
+  });
   return MR_OK;
 }
 
@@ -64,10 +63,9 @@ int32_t scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, c
                          void* dx) {
   int32_t error = check_rows("scatter_add_rows", dtype, n, cols, dy, rows, dx);
   if (error) return error;
-  if (dtype == MR_F32)
-    scatter_typed(s, n, cols, (const float*)dy, rows, (float*)dx);
-  else
-    scatter_typed(s, n, cols, (const bf16*)dy, rows, (bf16*)dx);
+  with_storage(dtype, [=](auto* type) {
+    scatter_typed(s, n, cols, as(type, dy), rows, as(type, dx));
+  });
   return MR_OK;
 }
 

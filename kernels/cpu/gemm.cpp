@@ -6,7 +6,7 @@
 // When K is so deep that the shared operand would not fit its budget, both phases repeat over slabs of K.
 //
 // Best is not to pack at all. An A that lies along k (activations) is read in place; when its words must be made first
-// (fp32 storage, bf16 compute) its rows are converted, not transposed. C with at most TALL_MR rows reads a B that lies
+// (fp32 storage, 16-bit compute) its rows are converted, not transposed. C with at most TALL_MR rows reads a B that lies
 // along n in place, since every element is used once or twice; C with few columns and A stored [k, m] is computed as
 // its transpose, which is that case.
 //
@@ -38,7 +38,7 @@ struct Product {
   float* shared;    // the shared operand's K blocks, one after another
   int64_t slab;     // K words in this pass: [slab0, slab0 + slab)
   int64_t slab0;
-  float* wide_c;  // bf16 C and several K blocks: fp32 sums [m, n] between blocks
+  float* wide_c;  // 16-bit C and several K blocks: fp32 sums [m, n] between blocks
 };
 
 // Output (row, col) for the K block that begins at word w.
@@ -230,7 +230,7 @@ static int32_t multiply(mr_stream* s, Product p) {
   int64_t lanes = shared_lanes(p);
   int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
   p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);
-  if (p.c_dtype == MR_BF16 && p.words > p.block) {
+  if (p.c_dtype != MR_F32 && p.words > p.block) {
     p.wide_c = (float*)shared_scratch(s, SCRATCH_PACK_C, p.m * p.n * 4);
     if (p.wide_c == nullptr) return fail(MR_ERR_MEMORY, "mr_gemm: no memory for the sums");
   }
@@ -244,7 +244,7 @@ static int32_t multiply(mr_stream* s, Product p) {
   return MR_OK;
 }
 
-static bool is_dtype(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16; }
+static bool is_dtype(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16 || dtype == MR_F16; }
 
 // A stored matrix of rows x cols with row stride ld is possible: no overflow of its size in bytes.
 static bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
@@ -256,7 +256,7 @@ int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, in
              float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
              int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
   if (!is_dtype(compute) || !is_dtype(a_dtype) || !is_dtype(b_dtype) || !is_dtype(c_dtype))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32 or bf16 (compute %d, a %d, b %d, c %d)",
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, b %d, c %d)",
                 compute, a_dtype, b_dtype, c_dtype);
   if (m < 0 || n < 0 || k < 0 || !is_matrix(trans_a ? k : m, trans_a ? m : k, lda) ||
       !is_matrix(trans_b ? n : k, trans_b ? k : n, ldb) || !is_matrix(m, n, ldc))

@@ -51,10 +51,11 @@ MR_INLINE void load_b(const char* b, int64_t b_row, V16 words[V]) {
 }
 
 MR_INLINE V16 load_c(const void* p, int32_t dtype, int64_t at, int lanes) {
-  return dtype == MR_BF16 ? load((const bf16*)p + at, lanes) : load((const float*)p + at, lanes);
+  if (dtype == MR_BF16) return load((const bf16*)p + at, lanes);
+  return dtype == MR_F16 ? load((const f16*)p + at, lanes) : load((const float*)p + at, lanes);
 }
 
-// The slow way out, for bf16, partial and transposed tiles: sums [rows, width] -> target.
+// The slow way out, for 16-bit, partial and transposed tiles: sums [rows, width] -> target.
 static __attribute__((noinline)) void finish(const float* sums, int rows, int width, int n, float alpha,
                                              const Target& t) {
   float turned[NR * TALL_MR];  // [n, rows]
@@ -72,6 +73,8 @@ static __attribute__((noinline)) void finish(const float* sums, int rows, int wi
         c = fma(splat(alpha), sum, load_c(t.previous, t.previous_dtype, i * t.previous_ld + j, lanes));
       if (t.out_dtype == MR_BF16) {
         store((bf16*)t.out + i * t.out_ld + j, c, lanes);
+      } else if (t.out_dtype == MR_F16) {
+        store((f16*)t.out + i * t.out_ld + j, c, lanes);
       } else {
         store((float*)t.out + i * t.out_ld + j, c, lanes);
       }

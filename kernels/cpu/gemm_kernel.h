@@ -9,10 +9,10 @@
 // with neighbouring k (the even one in the low half). VDPBF16PS takes a pair per lane: sum += odd*odd' then
 // even*even', denormals flushed. The other paths do bf16 compute on fp32 words that were rounded to bf16, one fma
 // each: the same definition as fp32, so portable, avx2 and avx512 agree bit for bit and avx512bf16 differs in the
-// last bits.
+// last bits. fp16 compute is words rounded to fp16, one fma each: the same bits on every path.
 #pragma once
 
-#include "vec.h"
+#include "half.h"
 
 namespace mr {
 namespace MR_PATH {
@@ -33,10 +33,12 @@ constexpr int NR = NV * LANES;
 enum Mode {
   MODE_F32,      // words are fp32 numbers
   MODE_ROUNDED,  // words are fp32 numbers rounded to bf16
+  MODE_HALF,     // words are fp32 numbers rounded to fp16
   MODE_PAIR,     // words are pairs of bf16
 };
 
 MR_INLINE Mode mode_of(int32_t compute) {
+  if (compute == MR_F16) return MODE_HALF;
 #if defined(__AVX512BF16__)
   return compute == MR_BF16 ? MODE_PAIR : MODE_F32;
 #else
@@ -73,14 +75,14 @@ MR_INLINE int64_t panel_width(int64_t n) { return min64(padded(n), NR); }
 struct Target {
   const void* previous;    // nullptr: nothing to add
   int64_t previous_ld;     // in elements
-  int32_t previous_dtype;  // MR_F32 or MR_BF16
+  int32_t previous_dtype;  // MR_F32, MR_BF16 or MR_F16
   int32_t out_dtype;
   void* out;
   int64_t out_ld;
   bool transposed;  // the product is stored transposed: element (row, col) at col * ld + row
 };
 
-MR_INLINE int64_t dtype_bytes(int32_t dtype) { return dtype == MR_BF16 ? 2 : 4; }
+MR_INLINE int64_t dtype_bytes(int32_t dtype) { return dtype == MR_F32 ? 4 : 2; }
 MR_INLINE int64_t place(const Target& t, int64_t ld, int64_t row, int64_t col) {
   return t.transposed ? col * ld + row : row * ld + col;
 }

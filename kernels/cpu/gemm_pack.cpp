@@ -7,26 +7,36 @@ namespace MR_PATH {
 
 // ---- any operand, word by word ------------------------------------------------------------------------------------
 
-template <bool Bf16>
+MR_INLINE float to_float(float x) { return x; }
+MR_INLINE float to_float(bf16 x) { return bf16_to_float(x); }
+MR_INLINE float first_lane(V16 a) {
+  float lanes[LANES];
+  store(lanes, a);
+  return lanes[0];
+}
+MR_INLINE float to_float(f16 x) { return first_lane(load(&x, 1)); }
+MR_INLINE float to_half_and_back(float x) { return first_lane(round_to_half(splat(x))); }
+
+template <class T>
 MR_INLINE float element(const Operand& x, int64_t lane, int64_t k) {
-  int64_t at = lane * x.lane_stride + k * x.k_stride;
-  return Bf16 ? bf16_to_float(((const bf16*)x.data)[at]) : ((const float*)x.data)[at];
+  return to_float(((const T*)x.data)[lane * x.lane_stride + k * x.k_stride]);
 }
 
-template <Mode M, bool Bf16>
+template <Mode M, class T>
 MR_INLINE float word(const Operand& x, int64_t lane, int64_t w) {
-  if (M == MODE_F32) return element<Bf16>(x, lane, w);
-  if (M == MODE_ROUNDED) return bf16_to_float(float_to_bf16(element<Bf16>(x, lane, w)));
-  uint32_t even = float_to_bf16(element<Bf16>(x, lane, 2 * w));
-  uint32_t odd = 2 * w + 1 < x.k ? float_to_bf16(element<Bf16>(x, lane, 2 * w + 1)) : 0;
+  if (M == MODE_F32) return element<T>(x, lane, w);
+  if (M == MODE_HALF) return to_half_and_back(element<T>(x, lane, w));
+  if (M == MODE_ROUNDED) return bf16_to_float(float_to_bf16(element<T>(x, lane, w)));
+  uint32_t even = float_to_bf16(element<T>(x, lane, 2 * w));
+  uint32_t odd = 2 * w + 1 < x.k ? float_to_bf16(element<T>(x, lane, 2 * w + 1)) : 0;
   return from_bits(odd << 16 | even);
 }
 
-template <Mode M, bool Bf16>
+template <Mode M, class T>
 static void pack_words(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                        float* dst) {
   for (int64_t w = 0; w < words; w++)
-    for (int64_t l = 0; l < width; l++) dst[w * width + l] = l < lanes ? word<M, Bf16>(x, lane0 + l, word0 + w) : 0.0f;
+    for (int64_t l = 0; l < width; l++) dst[w * width + l] = l < lanes ? word<M, T>(x, lane0 + l, word0 + w) : 0.0f;
 }
 
 #if defined(__AVX512F__)
@@ -36,42 +46,61 @@ static void pack_words(const Operand& x, int64_t lane0, int64_t lanes, int64_t w
 MR_INLINE __m512i widen_words(__m256i h) { return _mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16); }
 MR_INLINE __mmask32 first_halves(int64_t n) { return n >= 32 ? ~0u : (1u << n) - 1; }
 
+// Up to sixteen elements as fp32, the rest zero.
+MR_INLINE V16 load_masked(const float* p, __mmask16 mask) { return {_mm512_maskz_loadu_ps(mask, p)}; }
+MR_INLINE V16 load_masked(const bf16* p, __mmask16 mask) {
+  return {_mm512_castsi512_ps(widen_words(_mm256_maskz_loadu_epi16(mask, p)))};
+}
+MR_INLINE V16 load_masked(const f16* p, __mmask16 mask) { return half_to_float(_mm256_maskz_loadu_epi16(mask, p)); }
+
+template <class X, class Y>
+constexpr bool SAME = false;
+template <class X>
+constexpr bool SAME<X, X> = true;
+
+// Sixteen elements as the words of a mode that has an element to a word.
+template <Mode M, class T>
+MR_INLINE __m512i words_of_elements(const T* p, __mmask16 mask) {
+  V16 x = load_masked(p, mask);
+  if (M == MODE_ROUNDED && !SAME<T, bf16>) x = rounded(x, (const bf16*)nullptr);
+  if (M == MODE_HALF && !SAME<T, f16>) x = round_to_half(x);
+  return _mm512_castps_si512(x.v);
+}
+
+#if defined(__AVX512BF16__)
+MR_INLINE __m256i halves(const bf16* p, __mmask16 mask) { return _mm256_maskz_loadu_epi16(mask, p); }
+template <class T>
+MR_INLINE __m256i halves(const T* p, __mmask16 mask) {
+  return (__m256i)_mm512_cvtneps_pbh(load_masked(p, mask).v);
+}
+#endif
+
 // Sixteen words that follow one another along k; `elements` of them exist (twice as many for pairs), the rest are zero.
-template <Mode M, bool Bf16>
-MR_INLINE __m512i words_along_k(const void* p, int64_t elements) {
+template <Mode M, class T>
+MR_INLINE __m512i words_along_k(const void* data, int64_t elements) {
+  const T* p = (const T*)data;
   __mmask32 mask = first_halves(elements);
 #if defined(__AVX512BF16__)
-  if (M == MODE_PAIR && Bf16) return _mm512_maskz_loadu_epi16(mask, p);
+  if (M == MODE_PAIR && SAME<T, bf16>) return _mm512_maskz_loadu_epi16(mask, p);
   if (M == MODE_PAIR)
-    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps((__mmask16)(mask >> 16), (const float*)p + 16),
-                                        _mm512_maskz_loadu_ps((__mmask16)mask, p));
+    return (__m512i)_mm512_cvtne2ps_pbh(load_masked(p + 16, (__mmask16)(mask >> 16)).v,
+                                        load_masked(p, (__mmask16)mask).v);
 #endif
-  if (Bf16) return widen_words(_mm256_maskz_loadu_epi16((__mmask16)mask, p));
-  if (M == MODE_ROUNDED) return widen_words(to_bf16({_mm512_maskz_loadu_ps((__mmask16)mask, p)}));
-  return _mm512_maskz_loadu_epi32((__mmask16)mask, p);
+  return words_of_elements<M>(p, (__mmask16)mask);
 }
 
 // Sixteen neighbouring lanes at one word; for pairs the odd k may lie beyond the depth.
-template <Mode M, bool Bf16>
-MR_INLINE __m512i words_along_lanes(const void* p, int64_t k_stride, __mmask16 mask, bool odd_exists) {
+template <Mode M, class T>
+MR_INLINE __m512i words_along_lanes(const void* data, int64_t k_stride, __mmask16 mask, bool odd_exists) {
+  const T* p = (const T*)data;
 #if defined(__AVX512BF16__)
   if (M == MODE_PAIR) {
     __mmask16 odd_mask = odd_exists ? mask : (__mmask16)0;
-    __m512i even, odd;
-    if (Bf16) {
-      even = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, p));
-      odd = widen_words(_mm256_maskz_loadu_epi16(odd_mask, (const bf16*)p + k_stride));
-    } else {
-      even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, p)));
-      odd = widen_words((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(odd_mask, (const float*)p + k_stride)));
-    }
-    return _mm512_or_si512(even, odd);
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(halves(p, mask)), widen_words(halves(p + k_stride, odd_mask)));
   }
 #endif
   (void)k_stride, (void)odd_exists;
-  if (Bf16) return widen_words(_mm256_maskz_loadu_epi16(mask, p));
-  if (M == MODE_ROUNDED) return widen_words(to_bf16({_mm512_maskz_loadu_ps(mask, p)}));
-  return _mm512_maskz_loadu_epi32(mask, p);
+  return words_of_elements<M>(p, mask);
 }
 
 // Row i, word j  <->  row j, word i: interleave by 1, 2, 4 and 8 words.
@@ -114,11 +143,11 @@ MR_INLINE void store_words(float* dst, int64_t w, int64_t l, int64_t words, int6
   }
 }
 
-template <Mode M, bool Bf16>
+template <Mode M, class T>
 static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                  float* dst) {
-  constexpr int64_t SIZE = Bf16 ? 2 : 4, PER_WORD = M == MODE_PAIR ? 2 : 1;
-  if (width > LANES && width % LANES != 0) return pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
+  constexpr int64_t SIZE = sizeof(T), PER_WORD = M == MODE_PAIR ? 2 : 1;
+  if (width > LANES && width % LANES != 0) return pack_words<M, T>(x, lane0, lanes, word0, words, width, dst);
   const char* base = (const char*)x.data + (lane0 * x.lane_stride + word0 * PER_WORD * x.k_stride) * SIZE;
   int64_t depth = x.k - word0 * PER_WORD;  // elements from word0 to the end
   if (x.k_stride == 1) {
@@ -129,7 +158,7 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
         __m512i r[16];
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++)
-          r[i] = i < have ? words_along_k<M, Bf16>(base + ((l0 + i) * x.lane_stride + w * PER_WORD) * SIZE, elements)
+          r[i] = i < have ? words_along_k<M, T>(base + ((l0 + i) * x.lane_stride + w * PER_WORD) * SIZE, elements)
                           : _mm512_setzero_si512();
         transpose_16x16(r);
         if (count == LANES) {
@@ -151,35 +180,35 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
     // odd k may not exist
     int64_t last = words - 1, whole = min64(last, words + 1 - ceil_div(LANES, width));
     for (int64_t w = 0; w < whole; w++)
-      _mm512_storeu_si512(dst + w * width + l0, words_along_lanes<M, Bf16>(p + w * step, x.k_stride, mask, true));
+      _mm512_storeu_si512(dst + w * width + l0, words_along_lanes<M, T>(p + w * step, x.k_stride, mask, true));
     for (int64_t w = max64(0, whole); w < last; w++)
-      store_words(dst, w, l0, words, width, words_along_lanes<M, Bf16>(p + w * step, x.k_stride, mask, true));
+      store_words(dst, w, l0, words, width, words_along_lanes<M, T>(p + w * step, x.k_stride, mask, true));
     store_words(dst, last, l0, words, width,
-                words_along_lanes<M, Bf16>(p + last * step, x.k_stride, mask, last * PER_WORD + 1 < depth));
+                words_along_lanes<M, T>(p + last * step, x.k_stride, mask, last * PER_WORD + 1 < depth));
   }
 }
 
-template <Mode M, bool Bf16>
+template <Mode M, class T>
 static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
-  constexpr int64_t SIZE = Bf16 ? 2 : 4, PER_WORD = M == MODE_PAIR ? 2 : 1;
+  constexpr int64_t SIZE = sizeof(T), PER_WORD = M == MODE_PAIR ? 2 : 1;
   const char* p = (const char*)x.data + (lane * x.lane_stride + word0 * PER_WORD) * SIZE;
   int64_t depth = x.k - word0 * PER_WORD;
   for (int64_t w = 0; w < words; w += LANES)
     store_words(dst, w, 0, words, 1,
-                words_along_k<M, Bf16>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
+                words_along_k<M, T>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
 }
 
 #else
 
-template <Mode M, bool Bf16>
+template <Mode M, class T>
 static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                  float* dst) {
-  pack_words<M, Bf16>(x, lane0, lanes, word0, words, width, dst);
+  pack_words<M, T>(x, lane0, lanes, word0, words, width, dst);
 }
 
-template <Mode M, bool Bf16>
+template <Mode M, class T>
 static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
-  for (int64_t w = 0; w < words; w++) dst[w] = word<M, Bf16>(x, lane, word0 + w);
+  for (int64_t w = 0; w < words; w++) dst[w] = word<M, T>(x, lane, word0 + w);
 }
 
 #endif
@@ -188,30 +217,37 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
 
 bool readable_in_place(Mode mode, const Operand& x) {
   // a pair of bf16 along k is a word only while there are two of them
-  return x.dtype == MR_F32 ? mode == MODE_F32 : mode == MODE_PAIR && x.k % 2 == 0;
+  return x.dtype == MR_F32 ? mode == MODE_F32 : x.dtype == MR_BF16 && mode == MODE_PAIR && x.k % 2 == 0;
 }
 
-// The template that suits an operand. bf16 storage is rounded already.
+// f<mode, storage type>(...) for an operand `x`. What is stored in the mode's own type is rounded already.
 #if defined(__AVX512BF16__)
-#define MR_BY_MODE_(f, ...)                                                            \
-  if (x.dtype == MR_BF16 && mode == MODE_PAIR) return f<MODE_PAIR, true>(__VA_ARGS__); \
-  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);                       \
-  if (mode == MODE_PAIR) return f<MODE_PAIR, false>(__VA_ARGS__);                      \
-  return f<MODE_F32, false>(__VA_ARGS__)
+#define MR_BY_MODE_(f, T, ...)                                  \
+  if (mode == MODE_PAIR) return f<MODE_PAIR, T>(__VA_ARGS__);   \
+  if (mode == MODE_HALF) return f<MODE_HALF, T>(__VA_ARGS__);   \
+  return f<MODE_F32, T>(__VA_ARGS__)
 #else
-#define MR_BY_MODE_(f, ...)                                             \
-  if (x.dtype == MR_BF16) return f<MODE_F32, true>(__VA_ARGS__);        \
-  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, false>(__VA_ARGS__); \
-  return f<MODE_F32, false>(__VA_ARGS__)
+#define MR_BY_MODE_(f, T, ...)                                        \
+  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, T>(__VA_ARGS__);   \
+  if (mode == MODE_HALF) return f<MODE_HALF, T>(__VA_ARGS__);         \
+  return f<MODE_F32, T>(__VA_ARGS__)
 #endif
+#define MR_BY_STORAGE_(f, ...)                                                      \
+  if (x.dtype == MR_F32) {                                                          \
+    MR_BY_MODE_(f, float, __VA_ARGS__);                                             \
+  } else if (x.dtype == MR_BF16) {                                                  \
+    MR_BY_MODE_(f, bf16, __VA_ARGS__);                                              \
+  } else {                                                                          \
+    MR_BY_MODE_(f, f16, __VA_ARGS__);                                               \
+  }
 
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst) {
-  MR_BY_MODE_(pack, x, lane0, lanes, word0, words, width, dst);
+  MR_BY_STORAGE_(pack, x, lane0, lanes, word0, words, width, dst);
 }
 
 static void convert_row(Mode mode, const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
-  MR_BY_MODE_(convert, x, lane, word0, words, dst);
+  MR_BY_STORAGE_(convert, x, lane, word0, words, dst);
 }
 
 void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst) {

@@ -10,7 +10,7 @@ namespace MR_PATH {
 // data[lane * lane_stride + k * k_stride], and one of the strides is 1.
 struct Operand {
   const void* data;
-  int32_t dtype;  // MR_F32 or MR_BF16
+  int32_t dtype;  // MR_F32, MR_BF16 or MR_F16
   int64_t lane_stride;
   int64_t k_stride;
   int64_t lanes;

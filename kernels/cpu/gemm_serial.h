@@ -1,8 +1,8 @@
 // gemm_serial.h: matrix products on the calling thread, for ops that are parallel on the outside (attention: one task
 // per head and block of rows). The same definition and bits as mr_gemm (gemm_kernel.h).
 //
-// C fp32 [m, n] = alpha * op(A)[m, k] op(B)[k, n] (+ C when accumulate); trans_* and ld* as in mr_gemm; dtypes MR_F32
-// or MR_BF16; compute MR_F32 or MR_BF16. Uses the calling thread's SCRATCH_PACK_A and SCRATCH_PACK_B. Returns MR_OK
+// C fp32 [m, n] = alpha * op(A)[m, k] op(B)[k, n] (+ C when accumulate); trans_* and ld* as in mr_gemm; dtypes and
+// compute MR_F32, MR_BF16 or MR_F16. Uses the calling thread's SCRATCH_PACK_A and SCRATCH_PACK_B. Returns MR_OK
 // or MR_ERR_MEMORY (fail() has been called). Arguments are not checked.
 #pragma once
 

@@ -1,8 +1,8 @@
 // op.h: what every op file starts from: the stream, the vector type, argument checks and loops over vectors.
 #pragma once
 
+#include "half.h"
 #include "stream.h"
-#include "vec_int.h"
 
 // Refuses bad arguments with one line of text: MR_REQUIRE(n >= 0, "fill: n is %lld", (long long)n);
 #define MR_REQUIRE(condition, ...) \
@@ -14,7 +14,7 @@ namespace MR_PATH {
 // Elements per task of an elementwise op: 64 KB of fp32, enough work to be worth a hand-over to another thread.
 constexpr int64_t ELEMENTWISE_CHUNK = 16384;
 
-MR_INLINE bool is_activation(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16; }
+MR_INLINE bool is_activation(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16 || dtype == MR_F16; }
 
 // How many lanes of a vector a step works on: all of them, or the first n in the tail of an array. As types, so that
 // the body of a loop compiles to unmasked loads and stores everywhere but in the tail.
@@ -22,14 +22,22 @@ struct AllLanes {};
 struct FirstLanes {
   int n;
 };
-MR_INLINE V16 load(const float* p, AllLanes) { return load(p); }
-MR_INLINE V16 load(const bf16* p, AllLanes) { return load(p); }
-MR_INLINE V16 load(const float* p, FirstLanes lanes) { return load(p, lanes.n); }
-MR_INLINE V16 load(const bf16* p, FirstLanes lanes) { return load(p, lanes.n); }
-MR_INLINE void store(float* p, V16 a, AllLanes) { store(p, a); }
-MR_INLINE void store(bf16* p, V16 a, AllLanes) { store(p, a); }
-MR_INLINE void store(float* p, V16 a, FirstLanes lanes) { store(p, a, lanes.n); }
-MR_INLINE void store(bf16* p, V16 a, FirstLanes lanes) { store(p, a, lanes.n); }
+template <class T>
+MR_INLINE V16 load(const T* p, AllLanes) {
+  return load(p);
+}
+template <class T>
+MR_INLINE V16 load(const T* p, FirstLanes lanes) {
+  return load(p, lanes.n);
+}
+template <class T>
+MR_INLINE void store(T* p, V16 a, AllLanes) {
+  store(p, a);
+}
+template <class T>
+MR_INLINE void store(T* p, V16 a, FirstLanes lanes) {
+  store(p, a, lanes.n);
+}
 
 // body(i, lanes) for i = begin, begin + 16, ...
 template <class Body>
@@ -49,15 +57,6 @@ static inline void elementwise(mr_stream* s, int64_t n, Body body) {
 static inline int64_t rows_per_task(int64_t cols) {
   int64_t rows = ELEMENTWISE_CHUNK / (cols > 0 ? cols : 1);
   return rows > 1 ? rows : 1;
-}
-
-// Rounds a value to the storage type and back.
-MR_INLINE V16 rounded(V16 a, const float*) { return a; }
-MR_INLINE V16 rounded(V16 a, const bf16*) {
-  I16 u = bits(a);
-  I16 even = (u + isplat(0x7fff) + (shift_right<16>(u) & isplat(1))) & isplat((int32_t)0xffff0000);
-  I16 quiet = (u | isplat(0x400000)) & isplat((int32_t)0xffff0000);
-  return floats(select(less(isplat(0x7f800000), u & isplat(0x7fffffff)), quiet, even));
 }
 
 }  // namespace MR_PATH

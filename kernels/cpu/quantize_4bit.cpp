@@ -4,7 +4,6 @@
 // code book; a value exactly between two entries takes the lower one. Whole blocks are multiplied by the reciprocal of
 // absmax, a shorter last block is divided by it: the last bit differs, and so can a code. A block of zeros takes the
 // code of 0.
-#include "half.h"
 #include "op.h"
 
 namespace mr {
@@ -111,13 +110,6 @@ static void quantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int64_
   if (n % 2) packed[n / 2] |= book.order[7];
 }
 
-MR_INLINE void write16(float* y, V16 v) { store(y, v); }
-struct HalfBits {
-  uint16_t bits;
-};
-MR_INLINE void write16(bf16* y, V16 v) { store(y, v); }
-MR_INLINE void write16(HalfBits* y, V16 v) { store_halves(&y->bits, float_to_half(v)); }
-
 template <class T>
 static void dequantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int64_t blocksize, const uint8_t* packed,
                              const float* absmax, T* y) {
@@ -129,12 +121,12 @@ static void dequantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int6
       int64_t block = i / blocksize, block_end = (block + 1) * blocksize < end ? (block + 1) * blocksize : end;
       V16 scale = splat(absmax[block]);
       for (; i % 2 == 0 && i + LANES <= block_end; i += LANES)
-        write16(y + i, lookup(table, load_nibbles(packed + i / 2)) * scale);
+        store(y + i, lookup(table, load_nibbles(packed + i / 2)) * scale);
       // a block of odd size or length: element by element, through the same rounding
       for (; i < block_end; i++) {
         T out[LANES];
         uint8_t code = i % 2 == 0 ? (uint8_t)(packed[i / 2] >> 4) : (uint8_t)(packed[i / 2] & 15);
-        write16(out, lookup(table, isplat(code)) * scale);
+        store(out, lookup(table, isplat(code)) * scale);
         y[i] = out[0];
       }
     }
@@ -151,30 +143,22 @@ static int32_t check_blocks(const char* op, int32_t kind, int64_t n, int64_t blo
 
 int32_t quantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, int32_t x_dtype, const void* x,
                       uint8_t* packed, float* absmax) {
-  MR_REQUIRE(is_activation(x_dtype), "quantize_4bit: x dtype %d is neither f32 nor bf16", x_dtype);
+  MR_REQUIRE(is_activation(x_dtype), "quantize_4bit: x dtype %d is not f32, bf16 or f16", x_dtype);
   int32_t error = check_blocks("quantize_4bit", kind, n, blocksize, x, packed, absmax);
   if (error) return error;
   CodeBook book(kind);
-  if (x_dtype == MR_F32)
-    quantize_typed(s, book, n, blocksize, (const float*)x, packed, absmax);
-  else
-    quantize_typed(s, book, n, blocksize, (const bf16*)x, packed, absmax);
+  with_storage(x_dtype, [&](auto* type) { quantize_typed(s, book, n, blocksize, as(type, x), packed, absmax); });
   return MR_OK;
 }
 
 int32_t dequantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, const uint8_t* packed,
                         const float* absmax, int32_t y_dtype, void* y) {
-  MR_REQUIRE(is_activation(y_dtype) || y_dtype == MR_F16, "dequantize_4bit: y dtype %d is not f32, bf16 or f16",
+  MR_REQUIRE(is_activation(y_dtype), "dequantize_4bit: y dtype %d is not f32, bf16 or f16",
              y_dtype);
   int32_t error = check_blocks("dequantize_4bit", kind, n, blocksize, y, packed, absmax);
   if (error) return error;
   CodeBook book(kind);
-  if (y_dtype == MR_F32)
-    dequantize_typed(s, book, n, blocksize, packed, absmax, (float*)y);
-  else if (y_dtype == MR_BF16)
-    dequantize_typed(s, book, n, blocksize, packed, absmax, (bf16*)y);
-  else
-    dequantize_typed(s, book, n, blocksize, packed, absmax, (HalfBits*)y);
+  with_storage(y_dtype, [&](auto* type) { dequantize_typed(s, book, n, blocksize, packed, absmax, as(type, y)); });
   return MR_OK;
 }
 

@@ -88,29 +88,23 @@ static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* d
 
 int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, float eps, const void* x,
                          const float* w, void* y, float* rstd) {
-  MR_REQUIRE(is_activation(dtype), "rms_norm_forward: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "rms_norm_forward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_forward: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (x && w && y && rstd), "rms_norm_forward: x, w, y and rstd must not be NULL");
-  if (dtype == MR_F32)
-    forward_typed(s, rows, cols, eps, (const float*)x, w, (float*)y, rstd);
-  else
-    forward_typed(s, rows, cols, eps, (const bf16*)x, w, (bf16*)y, rstd);
+  with_storage(dtype, [=](auto* type) { forward_typed(s, rows, cols, eps, as(type, x), w, as(type, y), rstd); });
   return MR_OK;
 }
 
 int32_t rms_norm_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, const void* x,
                           const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw) {
-  MR_REQUIRE(is_activation(dtype), "rms_norm_backward: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "rms_norm_backward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_backward: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (dy && x && w && rstd && dx), "rms_norm_backward: dy, x, w, rstd and dx must not be NULL");
   // dw first: dx may be the buffer of dy
-  if (dtype == MR_F32) {
-    if (dw) weight_gradient(s, rows, cols, (const float*)dy, (const float*)x, rstd, dw);
-    input_gradient(s, rows, cols, (const float*)dy, (const float*)x, w, rstd, (float*)dx, accumulate != 0);
-  } else {
-    if (dw) weight_gradient(s, rows, cols, (const bf16*)dy, (const bf16*)x, rstd, dw);
-    input_gradient(s, rows, cols, (const bf16*)dy, (const bf16*)x, w, rstd, (bf16*)dx, accumulate != 0);
-  }
+  with_storage(dtype, [=](auto* type) {
+    if (dw) weight_gradient(s, rows, cols, as(type, dy), as(type, x), rstd, dw);
+    input_gradient(s, rows, cols, as(type, dy), as(type, x), w, rstd, as(type, dx), accumulate != 0);
+  });
   return MR_OK;
 }
 

@@ -31,25 +31,23 @@ static void backward_typed(mr_stream* s, int64_t n, const T* dy, const T* gate, 
 }
 
 int32_t swiglu_forward(mr_stream* s, int32_t dtype, int64_t n, const void* gate, const void* up, void* y) {
-  MR_REQUIRE(is_activation(dtype), "swiglu_forward: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "swiglu_forward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "swiglu_forward: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (gate && up && y), "swiglu_forward: gate, up and y must not be NULL");
-  if (dtype == MR_F32)
-    forward_typed(s, n, (const float*)gate, (const float*)up, (float*)y);
-  else
-    forward_typed(s, n, (const bf16*)gate, (const bf16*)up, (bf16*)y);
+  with_storage(dtype, [=](auto* type) {
+    forward_typed(s, n, as(type, gate), as(type, up), as(type, y));
+  });
   return MR_OK;
 }
 
 int32_t swiglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
                         void* dgate, void* dup) {
-  MR_REQUIRE(is_activation(dtype), "swiglu_backward: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "swiglu_backward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "swiglu_backward: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (dy && gate && up && dgate && dup), "swiglu_backward: a pointer is NULL");
-  if (dtype == MR_F32)
-    backward_typed(s, n, (const float*)dy, (const float*)gate, (const float*)up, (float*)dgate, (float*)dup);
-  else
-    backward_typed(s, n, (const bf16*)dy, (const bf16*)gate, (const bf16*)up, (bf16*)dgate, (bf16*)dup);
+  with_storage(dtype, [=](auto* type) {
+    backward_typed(s, n, as(type, dy), as(type, gate), as(type, up), as(type, dgate), as(type, dup));
+  });
   return MR_OK;
 }
 

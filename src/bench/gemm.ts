@@ -1,5 +1,5 @@
 /** Matrix products as a share of the multiply-add peak measured in the same run. */
-import { type Compute, matmul } from '../autograd/ops/linear';
+import { activationDtype, type Compute, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
 
@@ -40,7 +40,7 @@ export interface GemmResult extends GemmShape {
 /** Best of the rounds that fit into about a tenth of a second. */
 export function benchGemm(device: Device, shape: GemmShape, compute: Compute): GemmResult[] {
   const { m, n, k } = shape;
-  const dtype = compute === 'fp32' ? 'f32' : 'bf16';
+  const dtype = activationDtype(compute);
   return LAYOUTS.map((layout) => {
     const transA = layout === 'TN';
     const transB = layout === 'NT';

@@ -1,5 +1,4 @@
 /** `medrepro bench`: what this machine reaches, beside what it could reach. */
-import type { Compute } from '../autograd/ops/linear';
 import { EXIT } from '../errors';
 import type { JobContext, JobResult } from '../job';
 import { checkDevice } from '../jobs/scale';
@@ -18,7 +17,7 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
 
   const device = Device.cpu({ ...options, cancelled: context.cancelled });
   const { isa, threads } = device;
-  const computes: readonly Compute[] = isa === 'avx512bf16' ? ['fp32', 'bf16'] : ['fp32'];
+  const computes: readonly ('fp32' | 'bf16')[] = isa === 'avx512bf16' ? ['fp32', 'bf16'] : ['fp32'];
   const peaks = Object.fromEntries(computes.map((compute) => [compute, device.measurePeak(compute)]));
   const gemms: GemmResult[] = [];
   for (const shape of GEMM_SHAPES) {

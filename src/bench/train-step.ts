@@ -73,7 +73,7 @@ export interface TrainStepResult {
  */
 export function benchTrainStep(
   name: string,
-  compute: Compute,
+  compute: Training['precision'],
   options: { threads?: number; isa?: Isa; steps?: number; warmup?: number },
 ): TrainStepResult {
   const { config, sequence, batch } = TRAIN_SHAPES[name]!;

@@ -363,9 +363,9 @@ export class Ops {
   /**
    * C[m,n] = alpha * op(A)[m,k] op(B)[k,n] (+ C when accumulate). op is the transpose when trans_* is 1: trans_a
    * stores A as [k,m], trans_b stores B as [n,k]; ld* are row strides in elements of the stored matrix. compute =
-   * MR_F32: products and sums in fp32, one fma chain per output and K block, in K order; MR_BF16: operands rounded
-   * to bf16 while packing, products summed in fp32. a, b, c may each be MR_F32 or MR_BF16. Rank-r (skinny) shapes
-   * take kernels of their own with the same bits in fp32.
+   * MR_F32: products and sums in fp32, one fma chain per output and K block, in K order; MR_BF16, MR_F16: operands
+   * rounded to that type while packing, products summed in fp32. a, b, c may each be MR_F32, MR_BF16 or MR_F16.
+   * Rank-r (skinny) shapes take kernels of their own with the same bits in fp32.
    */
   gemm(compute: number, transA: number, transB: number, m: number, n: number, k: number, alpha: number, aDtype: number, a: Address, lda: number, bDtype: number, b: Address, ldb: number, cDtype: number, c: Address, ldc: number, accumulate: number): void {
     i32(compute, 'mr_gemm', 'compute');

@@ -24,7 +24,7 @@ import {
   Ops,
 } from './bindings';
 import { cpuLibrary } from './library';
-import { DTYPE_BYTES, type Dtype, elements, Tensor } from './tensor';
+import { DTYPE_BYTES, type Dtype, elements, type FloatDtype, Tensor } from './tensor';
 
 export type Isa = 'portable' | 'avx2' | 'avx512' | 'avx512bf16';
 
@@ -125,13 +125,13 @@ export class Device {
 
   /**
    * Multiply-adds per second with every operand in a register, in FLOP/s: the best of a few short rounds. 0 where the path
-   * has no such measurement.
+   * has no such measurement. fp16 operands are multiplied in fp32: their peak is that of fp32.
    */
-  measurePeak(compute: 'fp32' | 'bf16'): number {
+  measurePeak(compute: 'fp32' | 'bf16' | 'fp16'): number {
     let best = 0;
     for (let round = 0; round < 5; round++) {
       const start = performance.now();
-      const flops = hostLibrary().multiplyAdd(this.stream, compute === 'fp32' ? MR_F32 : MR_BF16, 500_000);
+      const flops = hostLibrary().multiplyAdd(this.stream, compute === 'bf16' ? MR_BF16 : MR_F32, 500_000);
       best = Math.max(best, flops / ((performance.now() - start) / 1e3));
     }
     return best;
@@ -160,7 +160,7 @@ export class Device {
     return tensor;
   }
 
-  zeros(shape: readonly number[], dtype: 'f32' | 'bf16'): Tensor {
+  zeros(shape: readonly number[], dtype: FloatDtype): Tensor {
     const tensor = this.empty(shape, dtype);
     this.ops.fill(tensor.code, tensor.size, 0, tensor.address);
     return tensor;

@@ -3,6 +3,8 @@ import type { Arena } from './arena';
 import { type Address, MR_BF16, MR_F16, MR_F32, MR_F64, MR_I32, MR_U8 } from './bindings';
 
 export type Dtype = 'f32' | 'bf16' | 'f16' | 'u8' | 'i32' | 'f64';
+/** What activations, their gradients and dense matrices are stored in. */
+export type FloatDtype = 'f32' | 'bf16' | 'f16';
 
 export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { f32: 4, bf16: 2, f16: 2, u8: 1, i32: 4, f64: 8 };
 export const DTYPE_CODE: Readonly<Record<Dtype, number>> = {

@@ -4,7 +4,7 @@ import { ptr } from 'bun:ffi';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
-import type { Compute, Weight } from '../autograd/ops/linear';
+import { activationDtype, type Compute, type Weight } from '../autograd/ops/linear';
 import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, type Tensor } from '../native/tensor';
@@ -173,7 +173,7 @@ class Loader {
     const stored = this.find(name, shape);
     if (quantisation === null || fullParameter || this.isSaved(name))
       return new DenseWeight(this.parameterOrFrozen(name, stored));
-    const dtype = compute === 'fp32' ? 'f32' : 'bf16';
+    const dtype = activationDtype(compute);
     const parts = this.device.scope(() => {
       const made = quantise4bit(this.device, this.upload(stored), quantisation);
       for (const kept of [made.packed, made.absmax, made.nested?.codes, made.nested?.absmax]) kept?.retain();

@@ -3,7 +3,7 @@ import type { Weight } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
 import { MR_FP4, MR_NF4 } from '../native/bindings';
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
+import type { FloatDtype, Tensor } from '../native/tensor';
 import { dynamicMap, torchMean } from './quantisation';
 
 /** A matrix kept as it is; trained when its tensor `requiresGrad`. */
@@ -93,7 +93,7 @@ export class FourBitWeight implements Weight {
     readonly inFeatures: number,
     private readonly parts: FourBitParts,
     private readonly options: FourBitOptions,
-    private readonly dtype: 'f32' | 'bf16',
+    private readonly dtype: FloatDtype,
     /** The dense copy, kept when memory allows: same bits, no work per step. */
     private resident: Tensor | null,
   ) {}

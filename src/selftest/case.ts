@@ -7,7 +7,7 @@
 import type { Address, Ops } from '../native/bindings';
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, type Dtype } from '../native/tensor';
-import { type Numbers, unitRoundoff } from './reference/formats';
+import { type FloatDtype, type Numbers, unitRoundoff } from './reference/formats';
 
 /** What one output should be. */
 export interface Expected {
@@ -92,13 +92,13 @@ export const exactly = (values: Numbers, reason: string, more: Partial<Expected>
 /** Within `units` roundings of fp32, and one more of the type the result is stored in. */
 export function within(
   units: number,
-  stored: 'f32' | 'bf16',
+  stored: FloatDtype,
   values: Numbers,
   reason: string,
   more: Partial<Expected> = {},
 ): Expected {
-  const storage = stored === 'bf16' ? unitRoundoff('bf16') : 0;
-  const why = `${reason}${stored === 'bf16' ? ' + 1 rounding to bf16' : ''}`;
+  const storage = stored === 'f32' ? 0 : unitRoundoff(stored);
+  const why = `${reason}${stored === 'f32' ? '' : ` + 1 rounding to ${stored}`}`;
   return { ...more, values, tolerance: units * unitRoundoff('f32') + storage, reason: why };
 }
 

@@ -1,8 +1,7 @@
 /** Causal grouped-query attention over a pack of sequences (exact, tiled; Dao et al. 2022). */
-import { MR_BF16, MR_F32 } from '../../native/bindings';
 import type { Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
-import type { Compute } from './linear';
+import { computeCode, type Compute } from './linear';
 
 export interface AttentionShape {
   readonly heads: number;

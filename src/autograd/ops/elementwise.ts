@@ -1,5 +1,5 @@
 /** Sums, gates, rows: the small ops between the matrix products. */
-import type { Tensor } from '../../native/tensor';
+import type { FloatDtype, Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
 
 /** y = a + b, same shapes. */
@@ -66,7 +66,7 @@ export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
 }
 
 /** table[ids] -> [T, hidden] in `dtype`. A trained table is fp32 with a gradient. */
-export function embedding(tape: Tape, table: Tensor, ids: Tensor, dtype: 'f32' | 'bf16'): Tensor {
+export function embedding(tape: Tape, table: Tensor, ids: Tensor, dtype: FloatDtype): Tensor {
   const [vocab, hidden] = [table.rows, table.cols];
   const y = tape.device.empty([ids.size, hidden], dtype);
   tape.ops.embeddingForward(ids.size, vocab, hidden, table.code, table.address, ids.address, y.code, y.address);

@@ -5,16 +5,19 @@
  *
  * x [T, in], W [out, in], A [rank, in], B [out, rank], y [T, out].
  */
-import { MR_BF16, MR_F32 } from '../../native/bindings';
-import type { Tensor } from '../../native/tensor';
+import { MR_BF16, MR_F16, MR_F32 } from '../../native/bindings';
+import type { FloatDtype, Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
 
-/** fp32 sums of fp32 products, or of products of operands rounded to bf16. */
-export type Compute = 'fp32' | 'bf16';
+/** fp32 sums of fp32 products, or of products of operands rounded to bf16 or fp16. */
+export type Compute = 'fp32' | 'bf16' | 'fp16';
 
 /** Storage dtype of activations under a compute mode. */
-export const activationDtype = (compute: Compute): 'f32' | 'bf16' => (compute === 'fp32' ? 'f32' : 'bf16');
-const computeCode = (compute: Compute): number => (compute === 'fp32' ? MR_F32 : MR_BF16);
+export const activationDtype = (compute: Compute): FloatDtype => ACTIVATIONS[compute];
+const ACTIVATIONS = { fp32: 'f32', bf16: 'bf16', fp16: 'f16' } as const;
+/** The compute mode as the C ABI writes it. */
+export const computeCode = (compute: Compute): number => CODES[compute];
+const CODES = { fp32: MR_F32, bf16: MR_BF16, fp16: MR_F16 } as const;
 
 /** Where a linear's matrix comes from; a quantised one is made dense for the duration of a scope. */
 export interface Weight {
@@ -95,7 +98,7 @@ export function linear(
   x: Tensor,
   weight: Weight,
   update: LowRank | null = null,
-  dtype: 'f32' | 'bf16' = x.dtype as 'f32' | 'bf16',
+  dtype: FloatDtype = x.dtype as FloatDtype,
 ): Tensor {
   const y = tape.device.empty([x.rows, weight.outFeatures], dtype);
   if (weight.multiply !== undefined) weight.multiply(tape, compute, x, y);

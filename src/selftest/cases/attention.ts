@@ -1,11 +1,10 @@
 /** Causal attention over packs: empty and one-token sequences, grouped heads, windows, tails of every block. */
-import { MR_BF16, MR_F32 } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, type Expected, input, kernelCase, output, within } from '../case';
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
 import { type AttentionCase, attention, prefixSums } from '../reference/attention';
-import { type Numbers, rounded, unitRoundoff } from '../reference/formats';
+import { type FloatDtype, type Numbers, rounded, unitRoundoff } from '../reference/formats';
 import { sample } from './sample';
 
 interface Shape {
@@ -18,8 +17,8 @@ interface Shape {
 
 /** What products are computed in and what activations are stored in. */
 interface Precision {
-  readonly compute: 'f32' | 'bf16';
-  readonly stored: 'f32' | 'bf16';
+  readonly compute: FloatDtype;
+  readonly stored: FloatDtype;
 }
 
 /** A block holds 64 queries, keys are aligned to 32 under a window, a task takes 256 queries. */
@@ -45,10 +44,11 @@ const PRECISIONS = [
   { compute: 'f32', stored: 'f32' },
   { compute: 'f32', stored: 'bf16' },
   { compute: 'bf16', stored: 'bf16' },
+  { compute: 'f16', stored: 'f16' },
 ] as const satisfies readonly Precision[];
 
-/** One rounding to bf16 in units of fp32 roundings. */
-const BF16_ROUNDING = unitRoundoff('bf16') / unitRoundoff('f32');
+/** One rounding to a type in units of fp32 roundings. */
+const rounding = (dtype: FloatDtype): number => unitRoundoff(dtype) / unitRoundoff('f32');
 
 interface Inputs {
   readonly name: string;
@@ -61,7 +61,7 @@ interface Inputs {
   readonly draws: Draws;
 }
 
-function inputsOf({ lengths, heads, kvHeads, headDim, window }: Shape, stored: 'f32' | 'bf16'): Inputs {
+function inputsOf({ lengths, heads, kvHeads, headDim, window }: Shape, stored: FloatDtype): Inputs {
   const cuSeqlens = prefixSums(lengths);
   const tokens = cuSeqlens.at(-1)!;
   const name = `[${lengths.join(' ')}] ${heads}/${kvHeads} heads of ${headDim}${window ? `, window ${window}` : ''}`;
@@ -78,8 +78,7 @@ function inputsOf({ lengths, heads, kvHeads, headDim, window }: Shape, stored: '
   };
 }
 
-const labelOf = ({ compute, stored }: Precision): string => (compute === 'bf16' ? `${stored} in bf16` : stored);
-const codeOf = ({ compute }: Precision): number => (compute === 'f32' ? MR_F32 : MR_BF16);
+const labelOf = ({ compute, stored }: Precision): string => (compute === 'f32' ? stored : `${stored} in ${compute}`);
 
 function forwardCase(spec: Shape, precision: Precision): Case {
   const { compute, stored } = precision;
@@ -89,7 +88,7 @@ function forwardCase(spec: Shape, precision: Precision): Case {
     op: 'attention_forward',
     shape: name,
     dtype: labelOf(precision),
-    samePaths: compute === 'f32',
+    samePaths: compute !== 'bf16',
     buffers: {
       cuSeqlens: input('i32', cuSeqlens),
       q: input(stored, q),
@@ -100,7 +99,7 @@ function forwardCase(spec: Shape, precision: Precision): Case {
     },
     call: (ops, at) =>
       ops.attentionForward(
-        codeOf(precision),
+        DTYPE_CODE[compute],
         DTYPE_CODE[stored],
         cuSeqlens.length - 1,
         at.cuSeqlens,
@@ -116,16 +115,16 @@ function forwardCase(spec: Shape, precision: Precision): Case {
         at.lse,
       ),
     expected: () => {
-      // bf16 products are of rounded operands
-      const operand = (x: Numbers): Numbers => (compute === 'bf16' ? rounded('bf16', x) : x);
+      // 16-bit products are of rounded operands
+      const operand = (x: Numbers): Numbers => rounded(compute, x);
       const { o, lse } = attention(operand(q), operand(k), operand(v), shape);
       const units = 8 + Math.sqrt(headDim) + Math.sqrt(longest);
       const sums = `products over ${headDim}, sums over up to ${longest} keys`;
       return {
         o:
-          compute === 'bf16'
-            ? within(units + BF16_ROUNDING, stored, o, `probabilities rounded to bf16, ${sums}`)
-            : within(units, stored, o, sums),
+          compute === 'f32'
+            ? within(units, stored, o, sums)
+            : within(units + rounding(compute), stored, o, `probabilities rounded to ${compute}, ${sums}`),
         lse: within(4 + Math.sqrt(headDim), 'f32', lse, sums),
       };
     },
@@ -208,7 +207,7 @@ function backwardCase(spec: Shape, precision: Precision): Case {
     op: 'attention_backward',
     shape: name,
     dtype: labelOf(precision),
-    samePaths: compute === 'f32',
+    samePaths: compute !== 'bf16',
     buffers: {
       cuSeqlens: input('i32', cuSeqlens),
       q: input(stored, q),
@@ -223,7 +222,7 @@ function backwardCase(spec: Shape, precision: Precision): Case {
     },
     call: (ops, at) =>
       ops.attentionBackward(
-        codeOf(precision),
+        DTYPE_CODE[compute],
         DTYPE_CODE[stored],
         cuSeqlens.length - 1,
         at.cuSeqlens,
@@ -246,11 +245,11 @@ function backwardCase(spec: Shape, precision: Precision): Case {
       const work = tokens * Math.min(longest, window || longest) * heads * headDim;
       const sums = `products over ${headDim}, sums over up to ${longest} tokens; finite differences`;
       const units = 12 + 2 * Math.sqrt(headDim) + 2 * Math.sqrt(longest);
-      // o is rounded to bf16 and its product with dO is what dP cancels against; bf16 products round P and dS too
+      // o is rounded to storage and its product with dO is what dP cancels against; 16-bit products round P and dS too
       const roundings = stored === 'f32' ? 0 : compute === 'f32' ? 2 : 3;
       const bound = (x: Numbers, of: (at: Float64Array) => number, more: Partial<Expected> = {}) => {
         const only = sample(draws, x.length, work, 1.5e7);
-        return within(units + roundings * BF16_ROUNDING, stored, gradient(of, x, only), sums, { ...more, only });
+        return within(units + roundings * rounding(stored), stored, gradient(of, x, only), sums, { ...more, only });
       };
       // a token that sees only itself gives q and k no gradient: terms of size 1 cancel, but for their roundings
       const alone = longest === 1 || window === 1;
@@ -268,12 +267,15 @@ function backwardCase(spec: Shape, precision: Precision): Case {
 export function attentionCases(): Case[] {
   const all = [
     ...SMALL.flatMap((shape) => PRECISIONS.map((precision) => [shape, precision] as const)),
-    ...LARGE.flatMap((shape) => [PRECISIONS[0], PRECISIONS[2]].map((precision) => [shape, precision] as const)),
+    ...LARGE.flatMap((shape) =>
+      [PRECISIONS[0], PRECISIONS[2], PRECISIONS[3]].map((precision) => [shape, precision] as const),
+    ),
   ];
   return [
     ...all.map(([shape, precision]) => forwardCase(shape, precision)),
     forwardCase(SMALL[1]!, { compute: 'bf16', stored: 'f32' }),
     ...all.flatMap(([shape, precision]) => [1, 7].map((fresh) => cachedCase(shape, precision, fresh))),
+    forwardCase(SMALL[1]!, { compute: 'f16', stored: 'f32' }),
     ...all.map(([shape, precision]) => backwardCase(shape, precision)),
   ];
 }

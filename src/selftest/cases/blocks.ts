@@ -5,13 +5,12 @@ import { type Case, exactly, input, kernelCase, output, update, within } from '.
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
 import * as reference from '../reference/blocks';
-import { rounded } from '../reference/formats';
+import { type FloatDtype, rounded } from '../reference/formats';
 import { sample } from './sample';
 
-type Stored = 'f32' | 'bf16';
-const STORED = ['f32', 'bf16'] as const;
+const STORED = ['f32', 'bf16', 'f16'] as const;
 
-function embeddingForwardCase(tokens: number, vocab: number, hidden: number, from: Stored, to: Stored): Case {
+function embeddingForwardCase(tokens: number, vocab: number, hidden: number, from: FloatDtype, to: FloatDtype): Case {
   const shape = `${tokens} of ${vocab}x${hidden}`;
   const draws = new Draws(`embedding ${shape}`);
   const table = draws.values(from, vocab * hidden);
@@ -29,7 +28,7 @@ function embeddingForwardCase(tokens: number, vocab: number, hidden: number, fro
   });
 }
 
-function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dtype: Stored): Case {
+function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dtype: FloatDtype): Case {
   const shape = `${tokens} of ${vocab}x${hidden}`;
   const draws = new Draws(`embedding backward ${shape} ${dtype}`);
   const ids = draws.integers(tokens, vocab);
@@ -57,7 +56,7 @@ function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dt
 
 const EPSILON = 1e-6;
 
-function rmsNormForwardCase(rows: number, cols: number, dtype: Stored, size = 1): Case {
+function rmsNormForwardCase(rows: number, cols: number, dtype: FloatDtype, size = 1): Case {
   const shape = `${rows}x${cols}${size === 1 ? '' : ` of size ${size}`}`;
   const draws = new Draws(`rms_norm ${shape} ${dtype}`);
   const x = draws.values(dtype, rows * cols, size);
@@ -76,7 +75,7 @@ function rmsNormForwardCase(rows: number, cols: number, dtype: Stored, size = 1)
       const reason = `sums over ${cols / 16} lanes' worth, a root, a division, two products`;
       const settled = dtype === 'f32' ? y : rounded(dtype, y);
       return {
-        // the value is rounded before the weight, so in bf16 a tie may fall the other way: one more rounding
+        // the value is rounded before the weight, so in 16 bits a tie may fall the other way: one more rounding
         y: within(units, dtype, settled, reason),
         rstd: within(units, 'f32', rstd, reason),
       };
@@ -93,7 +92,7 @@ interface NormBackward {
   readonly inPlace?: boolean;
 }
 
-function rmsNormBackwardCase(shape: NormBackward, dtype: Stored): Case {
+function rmsNormBackwardCase(shape: NormBackward, dtype: FloatDtype): Case {
   const { rows, cols, accumulate, frozen = false, inPlace = false } = shape;
   const name = `${rows}x${cols}${accumulate ? ' +=' : ''}${frozen ? ', w frozen' : ''}${inPlace ? ', in place' : ''}`;
   const draws = new Draws(`rms_norm backward ${name} ${dtype}`);
@@ -113,11 +112,10 @@ function rmsNormBackwardCase(shape: NormBackward, dtype: Stored): Case {
   };
   const expectedDw = () => {
     const d = gradient((at) => project(reference.rmsNorm(x, at, EPSILON), dy), w);
-    // in bf16 the normalised value was rounded on its way to the weight
-    const stored = dtype === 'bf16' ? 'bf16' : 'f32';
+    // in 16 bits the normalised value was rounded on its way to the weight
     return within(
       4 + Math.sqrt(rows),
-      stored,
+      dtype,
       d.map((value, i) => value + dw0[i]!),
       `sums over ${rows} rows`,
     );
@@ -159,7 +157,7 @@ interface RopeShape {
   readonly inPlace?: boolean;
 }
 
-function ropeCase({ tokens, heads, headDim, inverse, inPlace = false }: RopeShape, dtype: Stored): Case {
+function ropeCase({ tokens, heads, headDim, inverse, inPlace = false }: RopeShape, dtype: FloatDtype): Case {
   const name = `${tokens}x${heads}x${headDim}${inverse ? ' inverse' : ''}${inPlace ? ' in place' : ''}`;
   const draws = new Draws(`rope ${name} ${dtype}`);
   const positions = draws.integers(tokens, 50);
@@ -199,7 +197,7 @@ function ropeCase({ tokens, heads, headDim, inverse, inPlace = false }: RopeShap
   });
 }
 
-function gatherCase(n: number, rows: number, cols: number, dtype: Stored): Case {
+function gatherCase(n: number, rows: number, cols: number, dtype: FloatDtype): Case {
   const shape = `${n} of ${rows}x${cols}`;
   const draws = new Draws(`gather ${shape}`);
   const x = draws.values(dtype, rows * cols);
@@ -214,7 +212,7 @@ function gatherCase(n: number, rows: number, cols: number, dtype: Stored): Case 
   });
 }
 
-function putCase(n: number, rows: number, cols: number, dtype: Stored): Case {
+function putCase(n: number, rows: number, cols: number, dtype: FloatDtype): Case {
   const shape = `${n} of ${rows}x${cols}`;
   const draws = new Draws(`put ${shape}`);
   const chosen = draws.distinct(n, rows);
@@ -230,7 +228,7 @@ function putCase(n: number, rows: number, cols: number, dtype: Stored): Case {
   });
 }
 
-function scatterCase(n: number, rows: number, cols: number, dtype: Stored): Case {
+function scatterCase(n: number, rows: number, cols: number, dtype: FloatDtype): Case {
   const shape = `${n} of ${rows}x${cols}`;
   const draws = new Draws(`scatter ${shape} ${dtype}`);
   const chosen = draws.distinct(n, rows);

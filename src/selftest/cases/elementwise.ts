@@ -8,10 +8,7 @@ import { type FloatDtype, type Numbers, rounded, roundTo } from '../reference/fo
 
 /** One element, a tail, a whole vector, one more, and more than one task's worth (16,384) with a tail. */
 const SIZES = [1, 7, 16, 33, 16_401] as const;
-const ACTIVATIONS = ['f32', 'bf16'] as const;
 const FLOATS = ['f32', 'bf16', 'f16'] as const;
-
-type Activation = (typeof ACTIVATIONS)[number];
 
 /** Every combination of two lists. */
 const pairs = <A, B>(a: readonly A[], b: readonly B[]): [A, B][] => a.flatMap((x) => b.map((y): [A, B] => [x, y]));
@@ -65,7 +62,7 @@ function castCase(from: FloatDtype, to: FloatDtype, name: string, x: Numbers): C
   });
 }
 
-function addCase(n: number, dtype: Activation, inPlace: boolean): Case {
+function addCase(n: number, dtype: FloatDtype, inPlace: boolean): Case {
   const draws = new Draws(`add ${n} ${dtype} ${inPlace}`);
   const [a, b] = [draws.values(dtype, n), draws.values(dtype, n)];
   const sum = () =>
@@ -91,7 +88,7 @@ function addCase(n: number, dtype: Activation, inPlace: boolean): Case {
   });
 }
 
-function scaleCase(n: number, dtype: Activation, accumulate: 0 | 1): Case {
+function scaleCase(n: number, dtype: FloatDtype, accumulate: 0 | 1): Case {
   const draws = new Draws(`scale ${n} ${dtype} ${accumulate}`);
   const [x, before] = [draws.values(dtype, n), draws.values(dtype, n)];
   const alpha = Math.fround(-0.7371);
@@ -110,7 +107,7 @@ function scaleCase(n: number, dtype: Activation, accumulate: 0 | 1): Case {
 }
 
 /** Gates up to where e^-g overflows in fp32. */
-function gates(draws: Draws, n: number, dtype: Activation): Float64Array {
+function gates(draws: Draws, n: number, dtype: FloatDtype): Float64Array {
   const gate = draws.values(dtype, n, 3);
   [90, -90, 120, -120, 0].forEach((value, i) => {
     if (n > 16) gate[3 * i] = value;
@@ -118,7 +115,7 @@ function gates(draws: Draws, n: number, dtype: Activation): Float64Array {
   return gate;
 }
 
-function swigluForwardCase(n: number, dtype: Activation): Case {
+function swigluForwardCase(n: number, dtype: FloatDtype): Case {
   const draws = new Draws(`swiglu ${n} ${dtype}`);
   const [gate, up] = [gates(draws, n, dtype), draws.values(dtype, n)];
   return kernelCase({
@@ -133,7 +130,7 @@ function swigluForwardCase(n: number, dtype: Activation): Case {
   });
 }
 
-function swigluBackwardCase(n: number, dtype: Activation, inPlace: boolean): Case {
+function swigluBackwardCase(n: number, dtype: FloatDtype, inPlace: boolean): Case {
   const draws = new Draws(`swiglu backward ${n} ${dtype}`);
   const [gate, up, dy] = [gates(draws, n, dtype), draws.values(dtype, n), draws.values(dtype, n)];
   // elementwise: one perturbation of all elements at once differentiates every one of them
@@ -192,7 +189,7 @@ interface DropoutShape {
   readonly accumulate: 0 | 1;
 }
 
-function dropoutCase({ n, p, offset, accumulate }: DropoutShape, dtype: Activation): Case {
+function dropoutCase({ n, p, offset, accumulate }: DropoutShape, dtype: FloatDtype): Case {
   const draws = new Draws(`dropout ${n} ${p} ${dtype}`);
   const [x, before] = [draws.values(dtype, n), draws.values(dtype, n)];
   const mask = { p: Math.fround(p), seedLow: 0x89abcdef, seedHigh: 0xfedcba98, offset };
@@ -280,10 +277,10 @@ export function elementwiseCases(): Case[] {
     ...pairs(FLOATS, FLOATS).map(([from, to]) =>
       castCase(from, to, '16401', new Draws(`cast ${from}`).values(from, 16_401)),
     ),
-    ...pairs(SIZES, ACTIVATIONS).map(([n, dtype]) => addCase(n, dtype, n === 33)),
-    ...pairs(SIZES, ACTIVATIONS).flatMap(([n, dtype]) => [scaleCase(n, dtype, 0), scaleCase(n, dtype, 1)]),
-    ...pairs(SIZES, ACTIVATIONS).map(([n, dtype]) => swigluForwardCase(n, dtype)),
-    ...pairs(SIZES, ACTIVATIONS).map(([n, dtype]) => swigluBackwardCase(n, dtype, n === 33)),
+    ...pairs(SIZES, FLOATS).map(([n, dtype]) => addCase(n, dtype, n === 33)),
+    ...pairs(SIZES, FLOATS).flatMap(([n, dtype]) => [scaleCase(n, dtype, 0), scaleCase(n, dtype, 1)]),
+    ...pairs(SIZES, FLOATS).map(([n, dtype]) => swigluForwardCase(n, dtype)),
+    ...pairs(SIZES, FLOATS).map(([n, dtype]) => swigluBackwardCase(n, dtype, n === 33)),
     ...pairs(
       [
         { n: 1, p: 0.5, offset: 0, accumulate: 0 },
@@ -292,7 +289,7 @@ export function elementwiseCases(): Case[] {
         { n: 1003, p: 0.1, offset: 4 * 2 ** 32 - 500 * 4, accumulate: 1 },
         { n: 20_001, p: 0.9, offset: 8, accumulate: 0 },
       ] as const,
-      ACTIVATIONS,
+      FLOATS,
     ).map(([shape, dtype]) => dropoutCase(shape, dtype)),
     dropoutGradientCase(),
     uniformCase(1, 0, 1),

@@ -1,11 +1,9 @@
 /** Matrix products: every transpose and dtype, tails of every block, several K blocks, skinny shapes of rank r. */
-import { MR_BF16, MR_F32 } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
+import type { FloatDtype } from '../reference/formats';
 import { gemm } from '../reference/gemm';
-
-type Stored = 'f32' | 'bf16';
 
 interface GemmShape {
   readonly m: number;
@@ -13,10 +11,10 @@ interface GemmShape {
   readonly k: number;
   /** Which operands are stored transposed: NN, NT, TN or TT. */
   readonly layout: 'NN' | 'NT' | 'TN' | 'TT';
-  readonly compute: 'f32' | 'bf16';
-  readonly a: Stored;
-  readonly b: Stored;
-  readonly c: Stored;
+  readonly compute: FloatDtype;
+  readonly a: FloatDtype;
+  readonly b: FloatDtype;
+  readonly c: FloatDtype;
   readonly alpha: number;
   readonly accumulate: 0 | 1;
   /** Elements between the end of a row and the next one, in all three matrices. */
@@ -35,7 +33,7 @@ function gemmCase(shape: GemmShape): Case {
   const [bRows, bCols] = transB ? [n, k] : [k, n];
   const [lda, ldb, ldc] = [aCols + gap, bCols + gap, n + gap];
   const name = `${m}x${n}x${k} ${layout}${alpha === 1 ? '' : ` alpha ${alpha}`}${accumulate ? ' +=' : ''}${gap ? ' strided' : ''}`;
-  const dtype = `${a}*${b} to ${c}${compute === 'bf16' ? ' in bf16' : ''}`;
+  const dtype = `${a}*${b} to ${c}${compute === 'f32' ? '' : ` in ${compute}`}`;
   const draws = new Draws(`gemm ${name} ${dtype}`);
   const aValues = draws.values(a, strided(aRows, aCols, lda));
   const bValues = draws.values(b, strided(bRows, bCols, ldb));
@@ -44,7 +42,7 @@ function gemmCase(shape: GemmShape): Case {
     op: 'gemm',
     shape: name,
     dtype,
-    samePaths: compute === 'f32',
+    samePaths: compute !== 'bf16',
     buffers: {
       a: input(a, aValues),
       b: input(b, bValues),
@@ -52,7 +50,7 @@ function gemmCase(shape: GemmShape): Case {
     },
     call: (ops, at) =>
       ops.gemm(
-        compute === 'f32' ? MR_F32 : MR_BF16,
+        DTYPE_CODE[compute],
         transA ? 1 : 0,
         transB ? 1 : 0,
         m,
@@ -72,15 +70,7 @@ function gemmCase(shape: GemmShape): Case {
       ),
     expected: () => {
       const stored = { values: aValues, ld: lda, transposed: transA };
-      const product = gemm(
-        m,
-        n,
-        k,
-        alpha,
-        stored,
-        { values: bValues, ld: ldb, transposed: transB },
-        compute === 'bf16',
-      );
+      const product = gemm(m, n, k, alpha, stored, { values: bValues, ld: ldb, transposed: transB }, compute);
       const values = new Float64Array(before.length);
       const untouched: number[] = [];
       for (let i = 0; i < before.length; i++) {
@@ -134,6 +124,7 @@ export function gemmCases(): Case[] {
       cases.push({ ...PLAIN, m, n, k, layout, alpha: 2, accumulate: layout === 'NT' ? 1 : 0 });
     }
     cases.push({ ...PLAIN, m, n, k, compute: 'bf16', a: 'bf16', c: 'bf16', accumulate: 1 });
+    cases.push({ ...PLAIN, m, n, k, compute: 'f16', a: 'f16', c: 'f16', accumulate: 1 });
   }
   for (const [m, n, k] of [
     [29, 65, 385],
@@ -144,16 +135,19 @@ export function gemmCases(): Case[] {
       cases.push({ ...PLAIN, m, n, k, layout: 'NN', alpha: 0.5, accumulate, gap: 3 });
       cases.push({ ...PLAIN, m, n, k, layout: 'TN', accumulate, gap: 5 });
     }
-    for (const compute of ['f32', 'bf16'] as const) {
+    for (const compute of ['f32', 'bf16', 'f16'] as const) {
+      cases.push({ ...PLAIN, m, n, k, compute, a: 'f16' });
+      cases.push({ ...PLAIN, m, n, k, compute, layout: 'NN', a: 'f16', b: 'f16', c: 'f16', accumulate: 1, alpha: 0.5 });
       cases.push({ ...PLAIN, m, n, k, compute, a: 'bf16' });
       cases.push({ ...PLAIN, m, n, k, compute, b: 'bf16', layout: 'NN' });
       cases.push({ ...PLAIN, m, n, k, compute, a: 'bf16', b: 'bf16', c: 'bf16', accumulate: 1, alpha: 0.5 });
       cases.push({ ...PLAIN, m, n, k, compute, layout: 'TN', a: 'bf16', b: 'bf16', gap: 1 });
     }
   }
-  // operands that bf16 compute has to round itself, and an odd depth in every layout
+  // operands that 16-bit compute has to round itself, and an odd depth in every layout
   for (const layout of ['NN', 'NT', 'TN', 'TT'] as const) {
     cases.push({ ...PLAIN, m: 17, n: 34, k: 67, layout, compute: 'bf16' });
+    cases.push({ ...PLAIN, m: 17, n: 34, k: 67, layout, compute: 'f16' });
     cases.push({ ...PLAIN, m: 30, n: 50, k: 801, layout, compute: 'bf16', a: 'bf16', b: 'bf16', accumulate: 1 });
   }
   // more than one block of rows (512), of columns (256) and of depth, and several tasks

@@ -23,10 +23,11 @@ const SHAPES = [
 ] as const;
 
 /** Weights with a block of zeros, one of subnormal size, zeros of both signs, and blocks of very different scales. */
-function weights(draws: Draws, dtype: 'f32' | 'bf16', n: number, blocksize: number): Float64Array {
+function weights(draws: Draws, dtype: FloatDtype, n: number, blocksize: number): Float64Array {
   const x = draws.values('f32', n, 0.02);
+  const [tiny, huge] = dtype === 'f16' ? [2 ** -16, 2 ** 16] : [1e-38, 1e20];
   for (let block = 0; block * blocksize < n; block++) {
-    const factor = block % 5 === 1 ? 0 : block % 5 === 2 ? 1e-38 : block % 5 === 3 ? 1e20 : 1;
+    const factor = block % 5 === 1 ? 0 : block % 5 === 2 ? tiny : block % 5 === 3 ? huge : 1;
     for (let i = block * blocksize; i < Math.min(n, (block + 1) * blocksize); i++) x[i]! *= factor;
   }
   if (n > 10) x[9] = -0;
@@ -47,13 +48,7 @@ function ties(kind: reference.Kind4): Float64Array {
   return Float64Array.from([...block, ...block.slice(0, 46)]);
 }
 
-function quantize4Case(
-  kind: reference.Kind4,
-  dtype: 'f32' | 'bf16',
-  blocksize: number,
-  name: string,
-  x: Numbers,
-): Case {
+function quantize4Case(kind: reference.Kind4, dtype: FloatDtype, blocksize: number, name: string, x: Numbers): Case {
   const n = x.length;
   return kernelCase({
     op: 'quantize_4bit',
@@ -150,7 +145,7 @@ export function quantisationCases(): Case[] {
   for (const kind of KINDS) {
     for (const [n, blocksize] of SHAPES) {
       const name = `${n} in blocks of ${blocksize}`;
-      for (const dtype of ['f32', 'bf16'] as const) {
+      for (const dtype of ['f32', 'bf16', 'f16'] as const) {
         const draws = new Draws(`quantise ${name} ${dtype}`);
         cases.push(quantize4Case(kind, dtype, blocksize, name, weights(draws, dtype, n, blocksize)));
       }

@@ -20,18 +20,15 @@ import { prefixSums } from '../reference/attention';
 import { embedding as embeddingReference, gatherRows as gatherReference } from '../reference/blocks';
 import { BLOCK_PARAMETERS, type BlockParameters, type BlockShape, decoderBlock } from '../reference/decoder';
 import { type DropoutMask, dropout } from '../reference/elementwise';
-import { type Numbers, rounded, unitRoundoff } from '../reference/formats';
+import { type FloatDtype, type Numbers, rounded, unitRoundoff } from '../reference/formats';
 import { linear as linearReference } from '../reference/gemm';
 import * as losses from '../reference/losses';
 import { dequantize4bit, quantize4bit } from '../reference/quantisation';
 import { backward, tapeCase, tensor, variable } from '../tape-case';
 
-const F32 = unitRoundoff('f32');
-const BF16 = unitRoundoff('bf16');
-
 /** `roundings` of the activations' type along the longest way from input to gradient. */
 function bound(values: Numbers, roundings: number, compute: Compute, norm?: number): Expected {
-  const unit = compute === 'fp32' ? F32 : BF16;
+  const unit = unitRoundoff(activationDtype(compute));
   const scale = norm === undefined ? {} : { norm };
   return {
     ...scale,
@@ -70,7 +67,7 @@ function linearCase(shape: LinearShape): Case {
     op: 'linear',
     shape: linearName(shape),
     dtype: compute,
-    samePaths: compute === 'fp32',
+    samePaths: compute !== 'bf16',
     run: (device) => {
       const tape = new Tape(device, true);
       const xt = variable(device, x, [rows, inFeatures], dtype);
@@ -139,7 +136,7 @@ function loraCase(shape: LoraShape): Case {
     op: 'lora',
     shape: name,
     dtype: compute,
-    samePaths: compute === 'fp32',
+    samePaths: compute !== 'bf16',
     run: (device) => {
       const tape = new Tape(device, true);
       const xt = variable(device, x, [rows, inFeatures], dtype);
@@ -265,7 +262,7 @@ function blockCase(compute: Compute, checkpoint: boolean): Case {
     op: 'block',
     shape: `[${LENGTHS.join(' ')}]${checkpoint ? ' checkpointed' : ''}`,
     dtype: compute,
-    samePaths: compute === 'fp32',
+    samePaths: compute !== 'bf16',
     run: (device) => {
       const tape = new Tape(device, true);
       const xt = variable(device, x, [TOKENS, HIDDEN], dtype);
@@ -413,7 +410,7 @@ function nextTokenLossCase(rows: number, compute: Compute): Case {
     op: 'next_token_loss',
     shape: `${rows}x${width} to ${vocab}`,
     dtype: compute,
-    samePaths: compute === 'fp32',
+    samePaths: compute !== 'bf16',
     run: (device) => {
       const tape = new Tape(device, true);
       const h = variable(device, hidden, [rows, width], dtype);
@@ -450,15 +447,19 @@ export function tapeCases(): Case[] {
     linearCase({ rows: 1, inFeatures: 1, outFeatures: 1, compute: 'fp32' }),
     linearCase({ ...shape, compute: 'fp32' }),
     linearCase({ ...shape, compute: 'bf16' }),
+    linearCase({ ...shape, compute: 'fp16' }),
     loraCase({ ...shape, compute: 'fp32', rank: 4, p: 0, base: 'dense' }),
     loraCase({ ...shape, compute: 'fp32', rank: 8, p: 0.1, base: 'dense' }),
     loraCase({ ...shape, compute: 'fp32', rank: 16, p: 0.5, base: 'nf4' }),
     loraCase({ ...shape, compute: 'bf16', rank: 8, p: 0.1, base: 'nf4' }),
     loraCase({ ...shape, compute: 'fp32', rank: 6, p: 0.1, base: 'dense', singular: true }),
+    loraCase({ ...shape, compute: 'fp16', rank: 8, p: 0.1, base: 'nf4' }),
     blockCase('fp32', false),
     blockCase('fp32', true),
     blockCase('bf16', false),
     blockCase('bf16', true),
+    blockCase('fp16', false),
+    blockCase('fp16', true),
     embeddingCase(),
     classifierLossCase({ kind: 'cross-entropy' }, 'cross entropy'),
     classifierLossCase({ kind: 'focal', gamma: 2, alpha: 0.25 }, 'focal'),
@@ -467,5 +468,6 @@ export function tapeCases(): Case[] {
     nextTokenLossCase(1, 'fp32'),
     nextTokenLossCase(131, 'fp32'),
     nextTokenLossCase(131, 'bf16'),
+    nextTokenLossCase(131, 'fp16'),
   ];
 }

@@ -1,5 +1,5 @@
 /** The matrix product from its definition. */
-import { type Numbers, rounded } from './formats';
+import { type FloatDtype, type Numbers, rounded } from './formats';
 
 /** A stored matrix; `ld` is its row stride in elements. */
 export interface Stored {
@@ -14,16 +14,24 @@ const at = ({ values, ld, transposed }: Stored, row: number, col: number): numbe
 /** A matrix whose rows follow each other, as it is or transposed. */
 export const dense = (values: Numbers, ld: number, transposed = false): Stored => ({ values, ld, transposed });
 
-/** alpha * op(A) op(B): [m, n], dense. `bf16` rounds the operands first, as bf16 compute does; sums are exact either way. */
-export function gemm(m: number, n: number, k: number, alpha: number, a: Stored, b: Stored, bf16 = false): Float64Array {
-  if (bf16) {
+/** alpha * op(A) op(B): [m, n], dense. The operands are rounded to `compute` first; sums are exact. */
+export function gemm(
+  m: number,
+  n: number,
+  k: number,
+  alpha: number,
+  a: Stored,
+  b: Stored,
+  compute: FloatDtype = 'f32',
+): Float64Array {
+  if (compute !== 'f32') {
     return gemm(
       m,
       n,
       k,
       alpha,
-      { ...a, values: rounded('bf16', a.values) },
-      { ...b, values: rounded('bf16', b.values) },
+      { ...a, values: rounded(compute, a.values) },
+      { ...b, values: rounded(compute, b.values) },
     );
   }
   const c = new Float64Array(m * n);
