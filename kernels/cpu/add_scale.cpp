@@ -23,9 +23,7 @@ int32_t add(mr_stream* s, int32_t dtype, int64_t n, const void* a, const void* b
   MR_REQUIRE(is_activation(dtype), "add: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "add: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (a && b && y), "add: a, b and y must not be NULL");
-  with_storage(dtype, [=](auto* type) {
-    add_typed(s, n, as(type, a), as(type, b), as(type, y));
-  });
+  with_storage(dtype, [=](auto* type) { add_typed(s, n, as(type, a), as(type, b), as(type, y)); });
   return MR_OK;
 }
 
@@ -33,9 +31,7 @@ int32_t scale(mr_stream* s, int32_t dtype, int64_t n, float alpha, const void* x
   MR_REQUIRE(is_activation(dtype), "scale: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "scale: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (x && y), "scale: x and y must not be NULL");
-  with_storage(dtype, [=](auto* type) {
-    scale_typed(s, n, alpha, as(type, x), as(type, y), accumulate != 0);
-  });
+  with_storage(dtype, [=](auto* type) { scale_typed(s, n, alpha, as(type, x), as(type, y), accumulate != 0); });
   return MR_OK;
 }
 

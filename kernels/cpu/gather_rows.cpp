@@ -43,19 +43,14 @@ static int32_t check_rows(const char* op, int32_t dtype, int64_t n, int64_t cols
 int32_t gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
   int32_t error = check_rows("gather_rows", dtype, n, cols, x, rows, y);
   if (error) return error;
-  with_storage(dtype, [=](auto* type) {
-    gather_typed(s, n, cols, as(type, x), rows, as(type, y));
-  });
+  with_storage(dtype, [=](auto* type) { gather_typed(s, n, cols, as(type, x), rows, as(type, y)); });
   return MR_OK;
 }
 
 int32_t scatter_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
   int32_t error = check_rows("scatter_rows", dtype, n, cols, x, rows, y);
   if (error) return error;
-  if (dtype == MR_F32)
-    put_typed(s, n, cols, (const float*)x, rows, (float*)y);
-  else
-    put_typed(s, n, cols, (const bf16*)x, rows, (bf16*)y);
+  with_storage(dtype, [=](auto* type) { put_typed(s, n, cols, as(type, x), rows, as(type, y)); });
   return MR_OK;
 }
 
@@ -63,9 +58,7 @@ int32_t scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, c
                          void* dx) {
   int32_t error = check_rows("scatter_add_rows", dtype, n, cols, dy, rows, dx);
   if (error) return error;
-  with_storage(dtype, [=](auto* type) {
-    scatter_typed(s, n, cols, as(type, dy), rows, as(type, dx));
-  });
+  with_storage(dtype, [=](auto* type) { scatter_typed(s, n, cols, as(type, dy), rows, as(type, dx)); });
   return MR_OK;
 }
 

@@ -34,9 +34,7 @@ int32_t swiglu_forward(mr_stream* s, int32_t dtype, int64_t n, const void* gate,
   MR_REQUIRE(is_activation(dtype), "swiglu_forward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "swiglu_forward: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (gate && up && y), "swiglu_forward: gate, up and y must not be NULL");
-  with_storage(dtype, [=](auto* type) {
-    forward_typed(s, n, as(type, gate), as(type, up), as(type, y));
-  });
+  with_storage(dtype, [=](auto* type) { forward_typed(s, n, as(type, gate), as(type, up), as(type, y)); });
   return MR_OK;
 }
 

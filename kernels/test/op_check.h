@@ -31,6 +31,45 @@ inline uint16_t float_to_bf16(float f) {
   return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+// fp16 from its definition: sign, five bits of exponent, ten of fraction.
+inline double half_value(uint16_t h) {
+  int exponent = h >> 10 & 31, fraction = h & 1023;
+  double sign = h >> 15 ? -1 : 1;
+  if (exponent == 31) return fraction ? NAN : sign * INFINITY;
+  return sign * (exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24));
+}
+inline float half_to_float(uint16_t h) {
+  static const Floats values = [] {
+    Floats all;
+    for (int i = 0; i < 65536; i++) all.push_back((float)half_value((uint16_t)i));
+    return all;
+  }();
+  return values[h];
+}
+// Nearest even: in double, adding and taking away 1.5 * 2^52 spacings of fp16 rounds to a multiple of the spacing.
+inline uint16_t half_bits(float f) {
+  uint16_t sign = signbit(f) ? 0x8000 : 0;
+  if (f != f) return (uint16_t)(sign | 0x7e00);
+  double a = fabs((double)f);
+  if (a >= 65520) return (uint16_t)(sign | 0x7c00);
+  uint64_t u;
+  memcpy(&u, &a, 8);
+  int e = (int)(u >> 52) - 1023, spacing = e - 10 < -24 ? -24 : e - 10;
+  u = (uint64_t)(1023 + 52 + spacing) << 52 | (uint64_t)1 << 51;
+  double shift;
+  memcpy(&shift, &u, 8);
+  double rounded = (a + shift) - shift;
+  if (rounded < 0x1p-14) return (uint16_t)(sign | (int)(rounded * 0x1p24));
+  memcpy(&u, &rounded, 8);
+  return (uint16_t)(sign | ((u >> 42) - ((uint64_t)(1023 - 15) << 10)));
+}
+
+// A 16-bit type to and from fp32.
+inline float narrow_to_float(int32_t dtype, uint16_t h) {
+  return dtype == MR_F16 ? half_to_float(h) : bf16_to_float(h);
+}
+inline uint16_t float_to_narrow(int32_t dtype, float f) { return dtype == MR_F16 ? half_bits(f) : float_to_bf16(f); }
+
 // n numbers in [-scale, scale).
 inline Floats numbers(int64_t n, uint64_t seed, float scale = 1) {
   check::Random random{seed};
@@ -39,18 +78,18 @@ inline Floats numbers(int64_t n, uint64_t seed, float scale = 1) {
   return x;
 }
 
-// A buffer of MR_F32 or MR_BF16, exactly as long as its elements, so that the address sanitizer sees any step beyond
+// A buffer of MR_F32, MR_BF16 or MR_F16, exactly as long as its elements, so that the address sanitizer sees any step beyond
 // it.
 class Buffer {
  public:
   Buffer(int32_t dtype, const Floats& x) : dtype_(dtype), count_((int64_t)x.size()), bytes_(x.size() * width()) {
     for (size_t i = 0; i < x.size(); i++) {
       uint8_t* p = bytes_.data() + i * width();
-      uint16_t h = float_to_bf16(x[i]);
-      if (dtype == MR_BF16)
-        memcpy(p, &h, sizeof h);
-      else
+      uint16_t h = float_to_narrow(dtype, x[i]);
+      if (dtype == MR_F32)
         memcpy(p, &x[i], sizeof x[i]);
+      else
+        memcpy(p, &h, sizeof h);
     }
   }
   explicit Buffer(const Floats& x) : Buffer(MR_F32, x) {}
@@ -71,8 +110,9 @@ class Buffer {
     }
     uint16_t h;
     memcpy(&h, p, 2);
-    return bf16_to_float(h);
+    return narrow_to_float(dtype_, h);
   }
+  int32_t dtype() const { return dtype_; }
   int64_t size() const { return count_; }
   bool operator==(const Buffer& other) const { return bytes_ == other.bytes_; }
 
@@ -118,20 +158,25 @@ inline Buffers same_bits(const std::string& what, const Buffers& outputs,
   return first;
 }
 
+// What rounding to storage costs: half the spacing as a share of the value, and below fp16's normal numbers as a
+// number.
+inline double storage_error(int32_t dtype) { return dtype == MR_BF16 ? 0x1p-8 : dtype == MR_F16 ? 0x1p-11 : 0; }
+inline double storage_floor(int32_t dtype) { return dtype == MR_F16 ? 0x1p-25 : 0; }
+inline const char* dtype_name(int32_t dtype) { return dtype == MR_F32 ? "fp32" : dtype == MR_BF16 ? "bf16" : "fp16"; }
+
 // |actual - expected| <= relative * |expected| + absolute, element by element.
 inline void near(const std::string& what, const Buffer& actual, const Doubles& expected, double relative,
                  double absolute) {
   CHECK_MSG(actual.size() == (int64_t)expected.size(), "%s: %lld elements", what.c_str(), (long long)actual.size());
   for (int64_t i = 0; i < actual.size(); i++) {
-    double e = expected[(size_t)i], bound = relative * fabs(e) + absolute;
+    double e = expected[(size_t)i], bound = relative * fabs(e) + absolute + storage_floor(actual.dtype());
     CHECK_MSG(fabs((double)actual[i] - e) <= bound, "%s[%lld]: %.9g, expected %.9g", what.c_str(), (long long)i,
               (double)actual[i], e);
   }
 }
 
-// Half the spacing of bf16, as a share of the value: what rounding to storage costs.
-inline double storage_error(int32_t dtype) { return dtype == MR_BF16 ? 0.00390625 : 0; }
-inline const char* dtype_name(int32_t dtype) { return dtype == MR_BF16 ? "bf16" : "fp32"; }
+// Storage types of activations.
+constexpr int32_t STORAGE[] = {MR_F32, MR_BF16, MR_F16};
 
 // A call that must be refused, with a line of text that names the op.
 inline void refused(int32_t error, const char* op) {

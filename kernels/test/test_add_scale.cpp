@@ -5,7 +5,7 @@ using namespace op_check;
 
 TEST(add) {
   for (int64_t n : awkward_sizes())
-    for (int32_t dtype : {MR_F32, MR_BF16}) {
+    for (int32_t dtype : STORAGE) {
       Buffer a(dtype, numbers(n, 1)), b(dtype, numbers(n, 2));
       Doubles expected;
       for (int64_t i = 0; i < n; i++) expected.push_back((double)a[i] + b[i]);
@@ -23,7 +23,7 @@ TEST(add) {
 
 TEST(scale) {
   for (int64_t n : awkward_sizes())
-    for (int32_t dtype : {MR_F32, MR_BF16})
+    for (int32_t dtype : STORAGE)
       for (int accumulate : {0, 1}) {
         Buffer x(dtype, numbers(n, 3)), before(dtype, numbers(n, 4));
         Doubles expected;
@@ -39,7 +39,7 @@ TEST(scale) {
 TEST(add_scale_refuse) {
   Stream s;
   float x[4] = {};
-  refused(mr_add(s, MR_F16, 4, x, x, x), "add");
+  refused(mr_add(s, MR_F64, 4, x, x, x), "add");
   refused(mr_add(s, MR_F32, -4, x, x, x), "add");
   refused(mr_add(s, MR_F32, 4, nullptr, x, x), "add");
   refused(mr_scale(s, MR_F64, 4, 1, x, x, 0), "scale");

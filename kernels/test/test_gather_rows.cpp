@@ -6,7 +6,7 @@ using namespace op_check;
 TEST(gather_and_scatter_rows) {
   const std::vector<int32_t> rows = {4, 0, 9, 3};
   for (int64_t cols : {1, 16, 37, 5000})
-    for (int32_t dtype : {MR_F32, MR_BF16}) {
+    for (int32_t dtype : STORAGE) {
       Buffer x(dtype, numbers(10 * cols, 1));
       Floats expected;
       for (int32_t r : rows)
@@ -42,7 +42,7 @@ TEST(gather_rows_refuse) {
   float x[4] = {};
   int32_t rows[] = {0, -1};
   refused(mr_gather_rows(s, MR_F32, 2, 1, x, rows, x), "gather_rows");
-  refused(mr_gather_rows(s, MR_F16, 1, 1, x, rows, x), "gather_rows");
+  refused(mr_gather_rows(s, MR_F64, 1, 1, x, rows, x), "gather_rows");
   refused(mr_gather_rows(s, MR_F32, 1, 1, x, nullptr, x), "gather_rows");
   refused(mr_scatter_rows(s, MR_F32, 2, 1, x, rows, x), "scatter_rows");
   refused(mr_scatter_rows(s, MR_F32, 1, 1, x, rows, nullptr), "scatter_rows");

@@ -85,7 +85,7 @@ TEST(quantize_4bit) {
   for (int32_t kind : {MR_NF4, MR_FP4})
     for (int64_t blocksize : {64, 1, 7, 4096})
       for (int64_t n : {0, 1, 2, 63, 64, 65, 1000, 40003})
-        for (int32_t dtype : {MR_F32, MR_BF16}) {
+        for (int32_t dtype : STORAGE) {
           Floats values = numbers(n, 1, 0.05f);
           for (int64_t i = 128; i < n && i < 192; i++) values[(size_t)i] = 0;  // a block of zeros
           Buffer x(dtype, values);
@@ -134,7 +134,7 @@ TEST(dequantize_4bit) {
           uint8_t byte = bytes[(size_t)i / 2];
           expected.push_back(code_of(kind)[i % 2 ? byte & 15 : byte >> 4] * absmax[(size_t)(i / blocksize)]);
         }
-        for (int32_t dtype : {MR_F32, MR_BF16}) {
+        for (int32_t dtype : STORAGE) {
           Buffers y = same_bits("dequantize_4bit", {Buffer::unset(dtype, n)}, [&](mr_stream* s, Buffers& out) {
             return mr_dequantize_4bit(s, kind, n, blocksize, bytes.data(), absmax.data(), dtype, out[0].data());
           });
@@ -156,7 +156,7 @@ TEST(quantize_4bit_refuse) {
   uint8_t packed[2];
   refused(mr_quantize_4bit(s, 2, 4, 64, MR_F32, x, packed, &absmax), "quantize_4bit");
   refused(mr_quantize_4bit(s, MR_NF4, 4, 0, MR_F32, x, packed, &absmax), "quantize_4bit");
-  refused(mr_quantize_4bit(s, MR_NF4, 4, 64, MR_F16, x, packed, &absmax), "quantize_4bit");
+  refused(mr_quantize_4bit(s, MR_NF4, 4, 64, MR_F64, x, packed, &absmax), "quantize_4bit");
   refused(mr_quantize_4bit(s, MR_NF4, 4, 64, MR_F32, nullptr, packed, &absmax), "quantize_4bit");
   refused(mr_dequantize_4bit(s, MR_NF4, -4, 64, packed, &absmax, MR_F32, x), "dequantize_4bit");
   refused(mr_dequantize_4bit(s, MR_NF4, 4, 64, packed, nullptr, MR_F32, x), "dequantize_4bit");

@@ -42,7 +42,7 @@ TEST(philox_known_answer) {
 TEST(dropout) {
   const float p = 0.1f;
   for (int64_t n : awkward_sizes())
-    for (int32_t dtype : {MR_F32, MR_BF16})
+    for (int32_t dtype : STORAGE)
       for (int accumulate : {0, 1})
         for (int64_t offset : {(int64_t)0, (int64_t)4 * 12345, (int64_t)1 << 36}) {
           Buffer x(dtype, numbers(n, 21)), before(dtype, numbers(n, 22));

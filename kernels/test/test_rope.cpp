@@ -8,7 +8,7 @@ TEST(rope) {
   for (int64_t tokens : {0, 1, 9})
     for (int64_t heads : {1, 3})
       for (int64_t head_dim : {2, 6, 32, 64, 80, 128})
-        for (int32_t dtype : {MR_F32, MR_BF16})
+        for (int32_t dtype : STORAGE)
           for (int inverse : {0, 1}) {
             int64_t half = head_dim / 2, width = heads * head_dim;
             check::Random random{1};
@@ -49,6 +49,6 @@ TEST(rope_refuse) {
   int32_t positions[] = {0, -3};
   refused(mr_rope(s, MR_F32, 1, 1, 3, x, x, x, positions, 0, x), "rope");
   refused(mr_rope(s, MR_F32, 2, 1, 2, x, x, x, positions, 0, x), "rope");
-  refused(mr_rope(s, MR_F16, 1, 1, 2, x, x, x, positions, 0, x), "rope");
+  refused(mr_rope(s, MR_F64, 1, 1, 2, x, x, x, positions, 0, x), "rope");
   refused(mr_rope(s, MR_F32, 1, 1, 2, x, x, x, nullptr, 0, x), "rope");
 }

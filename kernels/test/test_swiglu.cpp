@@ -16,7 +16,7 @@ Floats gates(int64_t n) {
 
 TEST(swiglu_forward) {
   for (int64_t n : awkward_sizes())
-    for (int32_t dtype : {MR_F32, MR_BF16}) {
+    for (int32_t dtype : STORAGE) {
       Buffer g(dtype, gates(n)), u(dtype, numbers(n, 12, 3));
       Doubles expected;
       for (int64_t i = 0; i < n; i++) expected.push_back(g[i] * sigmoid(g[i]) * u[i]);
@@ -29,7 +29,7 @@ TEST(swiglu_forward) {
 
 TEST(swiglu_backward) {
   for (int64_t n : awkward_sizes())
-    for (int32_t dtype : {MR_F32, MR_BF16}) {
+    for (int32_t dtype : STORAGE) {
       Buffer d(dtype, numbers(n, 13)), g(dtype, gates(n)), u(dtype, numbers(n, 12, 3));
       Doubles dgate, dup;
       for (int64_t i = 0; i < n; i++) {
@@ -59,7 +59,7 @@ TEST(swiglu_backward) {
 TEST(swiglu_refuse) {
   Stream s;
   float x[4] = {};
-  refused(mr_swiglu_forward(s, MR_F16, 4, x, x, x), "swiglu_forward");
+  refused(mr_swiglu_forward(s, MR_F64, 4, x, x, x), "swiglu_forward");
   refused(mr_swiglu_forward(s, MR_F32, 4, x, nullptr, x), "swiglu_forward");
   refused(mr_swiglu_backward(s, MR_F32, -1, x, x, x, x, x), "swiglu_backward");
   refused(mr_swiglu_backward(s, MR_F32, 4, x, x, x, x, nullptr), "swiglu_backward");

@@ -172,7 +172,7 @@ function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
     },
     call: (ops, at) =>
       ops.attentionCached(
-        codeOf(precision),
+        DTYPE_CODE[compute],
         DTYPE_CODE[stored],
         past.length,
         at.cuSeqlens,
@@ -191,7 +191,7 @@ function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
     expected: () => {
       const operand = (x: Numbers): Numbers => (compute === 'bf16' ? rounded('bf16', x) : x);
       const o = chosen(attention(operand(q), operand(k), operand(v), shape).o);
-      const units = 8 + Math.sqrt(headDim) + Math.sqrt(longest) + (compute === 'bf16' ? BF16_ROUNDING : 0);
+      const units = 8 + Math.sqrt(headDim) + Math.sqrt(longest) + (compute === 'bf16' ? rounding(compute) : 0);
       return { o: within(units, stored, o, `products over ${headDim}, sums over up to ${longest} keys`) };
     },
   });
