@@ -18,7 +18,7 @@ import { type Rotation, rope } from '../autograd/ops/rope';
 import type { Tape } from '../autograd/tape';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
+import type { FloatDtype, Tensor } from '../native/tensor';
 import { type DecoderConfig, type LayerKind, layerKind, type RopeOptions } from './config';
 import type { LowRankModule } from './lora';
 import { rotationTables } from './rope';
@@ -246,8 +246,9 @@ export class Decoder {
 // --- internal ---
 
 /** A number as a dtype holds it. */
-function roundedTo(dtype: 'f32' | 'bf16', value: number): number {
+function roundedTo(dtype: FloatDtype, value: number): number {
   if (dtype === 'f32') return Math.fround(value);
+  if (dtype === 'f16') return Math.f16round(value);
   const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
   const even = bits + 0x7fff + ((bits >>> 16) & 1);
   return new Float32Array(Uint32Array.of(even & 0xffff0000).buffer)[0]!;

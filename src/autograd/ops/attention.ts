@@ -1,7 +1,7 @@
 /** Causal grouped-query attention over a pack of sequences (exact, tiled; Dao et al. 2022). */
 import type { Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
-import { computeCode, type Compute } from './linear';
+import { type Compute, computeCode } from './linear';
 
 export interface AttentionShape {
   readonly heads: number;
@@ -12,8 +12,6 @@ export interface AttentionShape {
   /** Keys at this distance or further back are masked; 0 = no window. */
   readonly window: number;
 }
-
-const computeCode = (compute: Compute): number => (compute === 'fp32' ? MR_F32 : MR_BF16);
 
 /** q [T, heads*head_dim], k and v [T, kv_heads*head_dim], cuSeqlens [sequences+1] i32 -> [T, heads*head_dim]. */
 export function attention(

@@ -160,7 +160,7 @@ function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
     op: 'attention_cached',
     shape: `${name}, ${fresh} new`,
     dtype: labelOf(precision),
-    samePaths: compute === 'f32',
+    samePaths: compute !== 'bf16',
     buffers: {
       cuSeqlens: input('i32', prefixSums(newTokens)),
       cacheRows: input('i32', cacheRows),
@@ -189,7 +189,7 @@ function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
         at.o,
       ),
     expected: () => {
-      const operand = (x: Numbers): Numbers => (compute === 'bf16' ? rounded('bf16', x) : x);
+      const operand = (x: Numbers): Numbers => rounded(compute, x);
       const o = chosen(attention(operand(q), operand(k), operand(v), shape).o);
       const units = 8 + Math.sqrt(headDim) + Math.sqrt(longest) + (compute === 'bf16' ? rounding(compute) : 0);
       return { o: within(units, stored, o, `products over ${headDim}, sums over up to ${longest} keys`) };
