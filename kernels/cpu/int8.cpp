@@ -3,7 +3,6 @@
 //
 // Sums of products are integers, so no order matters to them; the outlier columns are added in ascending order with one
 // fma each. Every path and any number of threads therefore gives the same bits.
-#include "half.h"
 #include "op.h"
 
 namespace mr {
@@ -22,7 +21,7 @@ static constexpr float PRODUCT_SCALE = 6.200124e-05f, CODE_SCALE = 7.87401571869
 
 template <class T, class Lanes>
 MR_INLINE V16 load_rounded(const T* x, Lanes lanes) {
-  return half_to_float(float_to_half(load(x, lanes)));
+  return round_to_half(load(x, lanes));
 }
 
 // Columns a task of find_outliers owns.
@@ -103,14 +102,13 @@ static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float thres
 
 int32_t quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x,
                       uint8_t* codes, float* absmax, int32_t* outliers) {
-  MR_REQUIRE(is_activation(x_dtype), "quantize_int8: x dtype %d is neither f32 nor bf16", x_dtype);
+  MR_REQUIRE(is_activation(x_dtype), "quantize_int8: x dtype %d is not f32, bf16 or f16", x_dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "quantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(outliers == nullptr || threshold > 0, "quantize_int8: outliers are looked for above %g", threshold);
   MR_REQUIRE(rows == 0 || (x && codes && absmax), "quantize_int8: x, codes and absmax must not be NULL");
-  if (x_dtype == MR_F32)
-    quantize_typed(s, rows, cols, threshold, (const float*)x, codes, absmax, outliers);
-  else
-    quantize_typed(s, rows, cols, threshold, (const bf16*)x, codes, absmax, outliers);
+  with_storage(x_dtype, [=](auto* type) {
+    quantize_typed(s, rows, cols, threshold, as(type, x), codes, absmax, outliers);
+  });
   return MR_OK;
 }
 
@@ -138,13 +136,10 @@ static void dequantize_typed(mr_stream* s, int64_t rows, int64_t cols, const uin
 
 int32_t dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,
                         int32_t y_dtype, void* y) {
-  MR_REQUIRE(is_activation(y_dtype), "dequantize_int8: y dtype %d is neither f32 nor bf16", y_dtype);
+  MR_REQUIRE(is_activation(y_dtype), "dequantize_int8: y dtype %d is not f32, bf16 or f16", y_dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "dequantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (codes && absmax && y), "dequantize_int8: codes, absmax and y must not be NULL");
-  if (y_dtype == MR_F32)
-    dequantize_typed(s, rows, cols, codes, absmax, (float*)y);
-  else
-    dequantize_typed(s, rows, cols, codes, absmax, (bf16*)y);
+  with_storage(y_dtype, [=](auto* type) { dequantize_typed(s, rows, cols, codes, absmax, as(type, y)); });
   return MR_OK;
 }
 
@@ -274,17 +269,16 @@ static void linear_typed(mr_stream* s, int64_t rows, int64_t out, int64_t in, co
 int32_t int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
                     const float* x_absmax, const int32_t* outliers, int32_t dtype, const void* x, const uint8_t* w_codes,
                     const float* w_absmax, void* y) {
-  MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is neither f32 nor bf16", dtype);
+  MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_COLS,
              "int8_linear: rows %lld, outputs %lld, inputs %lld",
              (long long)rows, (long long)outputs, (long long)inputs);
   MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y),
              "int8_linear: a pointer is NULL");
   if (rows == 0) return MR_OK;
-  if (dtype == MR_F32)
-    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, outliers, (const float*)x, w_codes, w_absmax, (float*)y);
-  else
-    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, outliers, (const bf16*)x, w_codes, w_absmax, (bf16*)y);
+  with_storage(dtype, [=](auto* type) {
+    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, outliers, as(type, x), w_codes, w_absmax, as(type, y));
+  });
   return MR_OK;
 }
 

@@ -16,7 +16,9 @@ float half(float x) {
   double rounded = nearbyint(x / spacing) * spacing;
   return fabs(rounded) >= 65520 ? (float)copysign(INFINITY, x) : (float)rounded;
 }
-float store(int32_t dtype, float x) { return dtype == MR_BF16 ? bf16_to_float(float_to_bf16(x)) : x; }
+float store(int32_t dtype, float x) {
+  return dtype == MR_F32 ? x : narrow_to_float(dtype, float_to_narrow(dtype, x));
+}
 
 struct Rows {
   std::vector<int8_t> codes;
@@ -111,7 +113,7 @@ void check_product(int32_t dtype, int64_t rows, int64_t out, int64_t in, float t
 }  // namespace
 
 TEST(int8_linear) {
-  for (int32_t dtype : {MR_F32, MR_BF16})
+  for (int32_t dtype : STORAGE)
     for (float threshold : {0.0f, 6.0f, 0.5f}) {
       check_product(dtype, 1, 1, 1, threshold);
       check_product(dtype, 5, 17, 33, threshold);

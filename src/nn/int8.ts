@@ -6,7 +6,7 @@
 import type { Compute, Weight } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
+import type { FloatDtype, Tensor } from '../native/tensor';
 
 /** How a matrix is stored in eight bits (bitsandbytes' `BitsAndBytesConfig` with `load_in_8bit`). */
 export interface Int8Options {
@@ -49,7 +49,7 @@ export class Int8Weight implements Weight {
   constructor(
     private readonly parts: Int8Parts,
     private readonly options: Int8Options,
-    private readonly dtype: 'f32' | 'bf16',
+    private readonly dtype: FloatDtype,
   ) {
     this.outFeatures = parts.codes.rows;
     this.inFeatures = parts.codes.cols;

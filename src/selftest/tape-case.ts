@@ -1,7 +1,7 @@
 /** Cases that go through the tape: how they run, and the tensors they start from. */
 import type { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
+import type { FloatDtype, Tensor } from '../native/tensor';
 import { type Case, type Expected, encode, type Output, type Placement } from './case';
 import type { Numbers } from './reference/formats';
 
@@ -34,14 +34,14 @@ export function tapeCase({ op, shape, dtype, samePaths = true, run, expected }: 
 /** More bytes than any case here uses. */
 const POISONED = 2 ** 21;
 
-export const tensor = (device: Device, values: Numbers, shape: readonly number[], dtype: 'f32' | 'bf16'): Tensor => {
+export const tensor = (device: Device, values: Numbers, shape: readonly number[], dtype: FloatDtype): Tensor => {
   const made = device.empty(shape, dtype);
   device.write(made, encode(dtype, values));
   return made;
 };
 
 /** An input whose gradient is wanted. */
-export function variable(device: Device, values: Numbers, shape: readonly number[], dtype: 'f32' | 'bf16'): Tensor {
+export function variable(device: Device, values: Numbers, shape: readonly number[], dtype: FloatDtype): Tensor {
   const made = tensor(device, values, shape, dtype);
   made.requiresGrad = true;
   return made;
@@ -49,6 +49,6 @@ export function variable(device: Device, values: Numbers, shape: readonly number
 
 /** Runs the tape back from `y` with the gradient `dy`. */
 export function backward(device: Device, tape: Tape, y: Tensor, dy: Numbers): void {
-  y.grad = tensor(device, dy, y.shape, y.dtype as 'f32' | 'bf16').retain();
+  y.grad = tensor(device, dy, y.shape, y.dtype as FloatDtype).retain();
   tape.backward();
 }

@@ -5,6 +5,7 @@ import { DTYPE_CODE } from '../../native/tensor';
 import { Int8Weight, quantiseInt8 } from '../../nn/int8';
 import { type Case, exactly, input, kernelCase, output, within } from '../case';
 import { Draws } from '../draws';
+import { type FloatDtype, rounded } from '../reference/formats';
 import { linear as linearReference } from '../reference/gemm';
 import { dequantizeInt8, type Int8Rows, int8Linear, quantizeInt8 } from '../reference/int8';
 import { backward, tapeCase, tensor, variable } from '../tape-case';
@@ -21,20 +22,20 @@ const SHAPES = [
 ] as const;
 
 /** A row of zeros, a tiny one, and an outlier in up to two columns, one of them exactly at the threshold. */
-function activations(draws: Draws, dtype: 'f32' | 'bf16', rows: number, cols: number): Float64Array {
+function activations(draws: Draws, dtype: FloatDtype, rows: number, cols: number): Float64Array {
   const x = draws.values(dtype, rows * cols);
   if (rows > 2) for (let c = 0; c < cols; c++) x[cols + c]! *= 0;
   if (rows > 3) for (let c = 0; c < cols; c++) x[2 * cols + c]! *= 2 ** -17;
   x[Math.floor(cols / 2)] = 40;
   x[x.length - 1] = -THRESHOLD;
-  return x;
+  return rounded(dtype, x);
 }
 
 const bytes = (codes: Int8Array): Uint8Array => new Uint8Array(codes.buffer);
 /** The list as the kernel writes it, and which of its elements mean something. */
 const listed = ({ outliers }: Int8Rows): number[] => [outliers.length, ...outliers];
 
-function quantizeCase(dtype: 'f32' | 'bf16', threshold: number, rows: number, cols: number): Case {
+function quantizeCase(dtype: FloatDtype, threshold: number, rows: number, cols: number): Case {
   const x = activations(new Draws(`int8 rows ${rows} ${cols} ${dtype}`), dtype, rows, cols);
   const outliers = output('i32', threshold > 0 ? 1 + cols : 0);
   return kernelCase({
@@ -61,7 +62,7 @@ function quantizeCase(dtype: 'f32' | 'bf16', threshold: number, rows: number, co
   });
 }
 
-function dequantizeCase(dtype: 'f32' | 'bf16', rows: number, cols: number): Case {
+function dequantizeCase(dtype: FloatDtype, rows: number, cols: number): Case {
   const draws = new Draws(`int8 back ${rows} ${cols}`);
   const codes = Int8Array.from(draws.integers(rows * cols, 255), (value) => value - 127);
   const absmax = draws.values('f32', rows).map(Math.abs);
@@ -77,7 +78,7 @@ function dequantizeCase(dtype: 'f32' | 'bf16', rows: number, cols: number): Case
   });
 }
 
-function linearCase(dtype: 'f32' | 'bf16', threshold: number, [rows, outputs, inputs]: (typeof SHAPES)[number]): Case {
+function linearCase(dtype: FloatDtype, threshold: number, [rows, outputs, inputs]: (typeof SHAPES)[number]): Case {
   const draws = new Draws(`int8 linear ${rows} ${outputs} ${inputs} ${dtype}`);
   const x = activations(draws, dtype, rows, inputs);
   const w = quantizeInt8(draws.values('bf16', outputs * inputs, 0.1), inputs, 0);
@@ -153,7 +154,7 @@ function tapeLinearCase(threshold: number): Case {
 /** The cases of the kernels. */
 export function int8Cases(): Case[] {
   const cases: Case[] = [];
-  for (const dtype of ['f32', 'bf16'] as const) {
+  for (const dtype of ['f32', 'bf16', 'f16'] as const) {
     for (const shape of SHAPES) {
       for (const threshold of [0, THRESHOLD]) {
         cases.push(quantizeCase(dtype, threshold, shape[0], shape[2]), linearCase(dtype, threshold, shape));

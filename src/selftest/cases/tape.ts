@@ -20,7 +20,7 @@ import { prefixSums } from '../reference/attention';
 import { embedding as embeddingReference, gatherRows as gatherReference } from '../reference/blocks';
 import { BLOCK_PARAMETERS, type BlockParameters, type BlockShape, decoderBlock } from '../reference/decoder';
 import { type DropoutMask, dropout } from '../reference/elementwise';
-import { type FloatDtype, type Numbers, rounded, unitRoundoff } from '../reference/formats';
+import { type Numbers, rounded, unitRoundoff } from '../reference/formats';
 import { linear as linearReference } from '../reference/gemm';
 import * as losses from '../reference/losses';
 import { dequantize4bit, quantize4bit } from '../reference/quantisation';
