@@ -157,6 +157,9 @@ function trainOn(
   asked: EvalRequest,
   context: JobContext,
 ): EvalStep[] {
+  if (model.adalora !== null) {
+    throw usageError('--train-steps: AdaLoRA trains by a schedule of its own', 'train it from a spec: medrepro run');
+  }
   const rows = ids.map(asRow);
   const labels = nextTokenTargets(rows).labels.length;
   if (labels === 0) {

@@ -25,8 +25,8 @@ export async function generateJob(request: unknown, context: JobContext): Promis
   return withLocalModel(
     asked,
     context,
-    ({ config }) => {
-      if (config.labels > 0) {
+    ({ config }, task) => {
+      if (task !== 'causal-lm') {
         throw inputError(`${asked.model} is a classifier, and writes no text`, { remedy: 'see medrepro eval --help' });
       }
       prompts = readAllPrompts(asked, tokenizer, config, context);

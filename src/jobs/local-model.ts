@@ -6,6 +6,7 @@ import type { JobContext } from '../job';
 import { Device } from '../native/device';
 import type { LoraOptions } from '../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
+import { loadAdapter, openAdapterFolder } from '../nn/peft';
 import type { LocalModelRequest } from '../run/request';
 
 export interface LocalModel {
@@ -31,43 +32,45 @@ const NOTHING: Trained = { lora: null, fullParameter: false, seed: 0 };
 export function withLocalModel<Result>(
   request: LocalModelRequest,
   context: JobContext,
-  check: (files: ModelFiles) => void,
+  check: (files: ModelFiles, task: LocalModel['task']) => void,
   body: (local: LocalModel) => Result,
   trained: Trained = NOTHING,
 ): Result {
-  if (request.adapter !== null) {
-    throw inputError('--adapter cannot be read in this version', {
-      remedy: 'merge the adapter into its base with PEFT',
-    });
-  }
   const files = openModelFolder(request.model);
+  const adapter = request.adapter === null ? null : openAdapterFolder(request.adapter);
   try {
-    const task = files.config.labels > 0 ? 'sequence-classification' : 'causal-lm';
-    if (task === 'sequence-classification' && !files.tensors.tensors.has('score.weight')) {
+    const classes = adapter?.classes ?? files.config.labels;
+    const task = adapter?.task === 'SEQ_CLS' || classes > 0 ? 'sequence-classification' : 'causal-lm';
+    if (task === 'sequence-classification' && adapter === null && !files.tensors.tensors.has('score.weight')) {
       throw inputError(`${request.model} is a classifier without a head: there is no score.weight`, {
-        remedy: 'name the folder of the whole model',
+        remedy: 'name the folder of the whole model, or an --adapter that holds its head',
       });
     }
-    check(files);
+    check(files, task);
     const isa = request.isa === null ? {} : { isa: request.isa };
     const device = Device.cpu({ threads: request.threads ?? 0, ...isa, cancelled: context.cancelled });
     try {
       const model = loadModel(device, files, {
         task,
-        classes: files.config.labels,
+        classes,
         compute: request.precision,
         quantisation:
           request.quantise === null ? null : { kind: request.quantise, doubleQuant: false, blockSize: FOUR_BIT_BLOCK },
         resident: false,
-        adapter: trained.lora,
+        adapter: adapter?.options ?? trained.lora,
         fullParameter: trained.fullParameter,
         seed: trained.seed,
       });
+      if (adapter !== null) {
+        const warnings = loadAdapter(device, model, adapter, { name: request.model, sha256: files.sha256 });
+        for (const message of warnings) context.emit({ kind: 'warning', message });
+      }
       return body({ device, model, files, task });
     } finally {
       device.destroy();
     }
   } finally {
+    adapter?.tensors.close();
     files.tensors.close();
   }
 }

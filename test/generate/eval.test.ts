@@ -56,7 +56,10 @@ interface Document {
   readonly train: readonly EvalStep[] | null;
 }
 
-describe.each([['causal-untied', false]])('%s', (name, adapted) => {
+describe.each([
+  ['causal-untied', false],
+  ['causal-lora', true],
+])('%s', (name, adapted) => {
   const fixture = readJson<Fixture>('eval', `${name}.json`);
   const adapter = adapted ? join(FIXTURES, fixture.checkpoint, 'adapter') : null;
   const { steps, lr, weight_decay: weightDecay, clip } = fixture.settings;
@@ -82,6 +85,18 @@ describe.each([['causal-untied', false]])('%s', (name, adapted) => {
       });
     },
   );
+});
+
+test('a classifier gives the logits of its classes', async () => {
+  const fixture = readJson<{ checkpoint: string; ids: number[][]; rows: { logits: number[] }[] }>(
+    'eval',
+    'classifier-lora.json',
+  );
+  const { document } = await run(fixture, { adapter: join(FIXTURES, fixture.checkpoint, 'adapter') });
+  const { rows } = document as { rows: { logits: number[] }[] };
+  for (const [i, { logits }] of rows.entries()) {
+    expect(relativeError(logits, fixture.rows[i]!.logits)).toBeLessThan(1e-5);
+  }
 });
 
 describe('what eval refuses, in one line', () => {
