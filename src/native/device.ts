@@ -231,7 +231,8 @@ export class Device {
   }
 
   private read(tensor: Tensor): ArrayBuffer {
-    if (this.planned) return new ArrayBuffer(tensor.bytes);
+    // bun:ffi makes no buffer of no bytes
+    if (this.planned || tensor.bytes === 0) return new ArrayBuffer(tensor.bytes);
     return toArrayBuffer(tensor.address as never, 0, tensor.bytes).slice(0) as ArrayBuffer;
   }
 }

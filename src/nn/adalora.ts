@@ -63,7 +63,8 @@ export class AdaLoraModule implements LowRankModule {
     this.parameters = { lora_A: a, lora_B: b, lora_E: e };
   }
 
-  operands(tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank {
+  operands(tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank | null {
+    if (this.e.size === 0) return null;
     return {
       a: scaleRows(tape, this.a, this.e),
       b: this.b,

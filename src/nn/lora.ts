@@ -23,8 +23,11 @@ export interface LoraOptions extends ModuleSelection {
 export interface LowRankModule {
   /** Trained tensors by the last part of their PEFT names, in order. */
   readonly parameters: Readonly<Record<string, Tensor>>;
-  /** The operands of one forward pass, recorded on `tape` where they are computed; `seedOf` is null in evaluation. */
-  operands(tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank;
+  /**
+   * The operands of one forward pass, recorded on `tape` where they are computed; `seedOf` is null in evaluation. null where
+   * nothing is left of the update.
+   */
+  operands(tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank | null;
 }
 
 export class LoraModule implements LowRankModule {
