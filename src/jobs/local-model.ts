@@ -6,7 +6,7 @@ import type { JobContext } from '../job';
 import { Device } from '../native/device';
 import type { LoraOptions } from '../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
-import { loadAdapter, openAdapterFolder } from '../nn/peft';
+import { type AdapterFiles, loadAdapter, openAdapterFolder } from '../nn/peft';
 import type { LocalModelRequest } from '../run/request';
 
 export interface LocalModel {
@@ -39,8 +39,7 @@ export function withLocalModel<Result>(
   const files = openModelFolder(request.model);
   const adapter = request.adapter === null ? null : openAdapterFolder(request.adapter);
   try {
-    const classes = adapter?.classes ?? files.config.labels;
-    const task = adapter?.task === 'SEQ_CLS' || classes > 0 ? 'sequence-classification' : 'causal-lm';
+    const { task, classes } = taskOf(files, adapter);
     if (task === 'sequence-classification' && adapter === null && !files.tensors.tensors.has('score.weight')) {
       throw inputError(`${request.model} is a classifier without a head: there is no score.weight`, {
         remedy: 'name the folder of the whole model, or an --adapter that holds its head',
@@ -57,12 +56,12 @@ export function withLocalModel<Result>(
         quantisation:
           request.quantise === null ? null : { kind: request.quantise, doubleQuant: false, blockSize: FOUR_BIT_BLOCK },
         resident: false,
-        adapter: adapter?.options ?? trained.lora,
+        adapter: trained.lora ?? adapter?.options ?? null,
         fullParameter: trained.fullParameter,
         seed: trained.seed,
       });
       if (adapter !== null) {
-        const warnings = loadAdapter(device, model, adapter, { name: request.model, sha256: files.sha256 });
+        const warnings = loadAdapter(device, model, adapter, files);
         for (const message of warnings) context.emit({ kind: 'warning', message });
       }
       return body({ device, model, files, task });
@@ -73,6 +72,17 @@ export function withLocalModel<Result>(
     adapter?.tensors.close();
     files.tensors.close();
   }
+}
+
+/** What a model with its adapter is for: the adapter decides, where it says. */
+export function taskOf(
+  files: ModelFiles,
+  adapter: AdapterFiles | null,
+): Pick<LocalModel, 'task'> & { classes: number } {
+  const { labels } = files.config;
+  const task = adapter?.task ?? ((adapter?.classes ?? labels) > 0 ? 'SEQ_CLS' : 'CAUSAL_LM');
+  if (task === 'CAUSAL_LM') return { task: 'causal-lm', classes: 0 };
+  return { task: 'sequence-classification', classes: adapter?.classes ?? labels };
 }
 
 /** What `generate` is told by the flags of both commands. */

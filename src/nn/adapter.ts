@@ -1,11 +1,21 @@
 /** Adapters of any kind: what a model is given to train instead of its own weights. */
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
+import type { Adapter, StepCount } from '../spec/types';
 import { type AdaLora, type AdaLoraOptions, addAdaLora } from './adalora';
 import type { Linear } from './decoder';
 import { addLora, type LoraOptions } from './lora';
 
 export type AdapterOptions = LoraOptions | AdaLoraOptions;
+
+/** A spec's adapter for a run of `steps` optimiser steps. */
+export function adapterOptions(adapter: Adapter, steps: number): AdapterOptions {
+  if (adapter.kind === 'lora') return adapter;
+  const { warmup, final, totalSteps = steps, ...rest } = adapter;
+  // int(share * steps), as scripts write it
+  const of = (count: StepCount): number => ('steps' in count ? count.steps : Math.floor(count.ratio * totalSteps));
+  return { ...rest, totalSteps, warmupSteps: of(warmup), finalSteps: of(final) };
+}
 
 /** Adapts the linears; `adalora` is what a training loop has to run besides (see its class). */
 export function addAdapter(

@@ -5,7 +5,8 @@
  */
 
 import type { Architecture } from '../spec/schema';
-import type { Experiment } from '../spec/types';
+import { isSaved, isTarget, patternValue } from '../spec/targets';
+import type { Adapter, Experiment } from '../spec/types';
 
 /** One linear layer of a decoder block. */
 export interface LinearShape {
@@ -49,11 +50,8 @@ export function countParameters(a: Architecture, experiment: Experiment, classes
   const norms = a.layers * (blockNorms + headNorms) + a.hiddenSize;
   const embedding = a.vocabulary * a.hiddenSize;
   const total = linear + biases + norms + embedding * (a.tiedEmbeddings ? 1 : 2);
-  const { adapter } = experiment;
-  const targeted = linears.filter(({ name }) => adapter?.targets === 'all-linear' || adapter?.targets.includes(name));
-  const perRank = a.layers * sum(targeted.map(({ inputs, outputs }) => inputs + outputs));
   const head = experiment.head.kind === 'classification' ? (classes ?? 0) * a.hiddenSize : 0;
-  return { total, linear, embedding, adapter: (adapter?.rank ?? 0) * perRank, head };
+  return { total, linear, embedding, adapter: adapterParameters(a, experiment.adapter), head };
 }
 
 export interface Steps {
@@ -128,6 +126,31 @@ export function estimateMemory(a: Architecture, experiment: Experiment, paramete
 }
 
 // --- internal ---
+
+/** What an adapter trains besides a score head: its matrices, and full copies of saved matrices (not of norms or biases). */
+function adapterParameters(a: Architecture, adapter: Adapter | null): number {
+  if (adapter === null) return 0;
+  const blocks = Array.from({ length: a.layers }, (_, layer) =>
+    blockLinears(a).map(({ name, inputs, outputs }) => ({ name: fullName(layer, name), inputs, outputs })),
+  ).flat();
+  const adapted = blocks.filter(({ name }) => isTarget(adapter, name));
+  const low = adapted.map(({ name, inputs, outputs }) =>
+    adapter.kind === 'adalora'
+      ? adapter.initialRank * (inputs + outputs + 1)
+      : (patternValue(adapter.rankPattern, name) ?? adapter.rank) * (inputs + outputs),
+  );
+  const embeddings = ['model.embed_tokens', 'lm_head'].map((name) => ({
+    name,
+    inputs: a.vocabulary,
+    outputs: a.hiddenSize,
+  }));
+  const saved = [...blocks, ...embeddings].filter(({ name }) => isSaved(adapter.modulesToSave, name));
+  return sum(low) + sum(saved.map(({ inputs, outputs }) => inputs * outputs));
+}
+
+/** As transformers names the linear of a block. */
+const fullName = (layer: number, name: string): string =>
+  `model.layers.${layer}.${/^[qkvo]_proj$/.test(name) ? 'self_attn' : 'mlp'}.${name}`;
 
 /** Per block of weights: one fp32, or one byte and a 256th of an fp32. */
 function absmaxBytes(doubleQuant: boolean): number {

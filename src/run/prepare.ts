@@ -2,10 +2,12 @@
 import { freemem } from 'node:os';
 import { epochOrder } from '../data/batches';
 import { inputError } from '../errors';
+import { adapterOptions } from '../nn/adapter';
 import type { ModelOptions } from '../nn/model';
 import type { Experiment } from '../spec/types';
 import type { Row } from '../train/pass';
 import { type MemoryPlan, planMemory } from '../train/plan';
+import { countSteps } from '../train/schedule';
 import type { TrainerOptions } from '../train/trainer';
 import { type Inputs, trainingRows } from './inputs';
 
@@ -27,16 +29,17 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
   if (data.splits.train.length === 0) {
     throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
   }
+  const rows = trainingRows(data, 'train');
+  const { adapter, training } = experiment;
   const model: Omit<ModelOptions, 'resident'> = {
     task: experiment.task,
     classes: data.classes.length,
     compute: experiment.training.precision,
     quantisation: experiment.quantisation,
-    adapter: experiment.adapter,
-    fullParameter: experiment.adapter === null,
+    adapter: adapter && adapterOptions(adapter, countSteps(rows.length, training).steps),
+    fullParameter: adapter === null,
     seed: experiment.training.seed,
   };
-  const rows = trainingRows(data, 'train');
   const trainer: TrainerOptions = {
     task: experiment.task,
     training: experiment.training,

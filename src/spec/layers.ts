@@ -100,9 +100,9 @@ function lay(
   for (const leaf of leafPaths(value, path)) origin.set(leaf, layer);
 }
 
-/** `warmup` has no `kind`: steps and ratio exclude each other. */
+/** `warmup` and `final` have no `kind`: steps and ratio exclude each other. */
 function replaces(key: string, value: Record<string, unknown>, below: Record<string, unknown>): boolean {
-  return key === 'warmup' || (value.kind !== undefined && value.kind !== below.kind);
+  return key === 'warmup' || key === 'final' || (value.kind !== undefined && value.kind !== below.kind);
 }
 
 /** The note of `block` with the longest path that covers `path`. */

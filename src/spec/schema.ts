@@ -14,12 +14,42 @@ const share = '0 <= number < 1';
 
 const quantisation = { kind: "'nf4' | 'fp4'", doubleQuant: 'boolean', blockSize: count } as const;
 
-const adapter = {
+const steps = type({ steps: 'number.integer >= 0' }).or({ ratio: share });
+
+/** Which modules an adapter changes; what is not named is PEFT's default. */
+const modules = {
+  targets: 'string >= 1 | string[]',
+  'exclude?': 'string >= 1 | string[]',
+  'layers?': '(number.integer >= 0)[]',
+  'modulesToSave?': 'string[]',
+} as const;
+
+const lora = {
   kind: "'lora'",
   rank: count,
   alpha: 'number > 0',
   dropout: share,
-  targets: "'all-linear' | string[]",
+  ...modules,
+  'rslora?': 'boolean',
+  'rankPattern?': `Record<string, ${count}>`,
+  'alphaPattern?': 'Record<string, number > 0>',
+} as const;
+
+const adalora = {
+  kind: "'adalora'",
+  initialRank: count,
+  targetRank: count,
+  alpha: 'number > 0',
+  dropout: share,
+  ...modules,
+  warmup: steps,
+  final: steps,
+  interval: count,
+  'totalSteps?': count,
+  beta1: '0 < number < 1',
+  beta2: '0 < number < 1',
+  orthogonalWeight: 'number >= 0',
+  budget: "'scheduled' | 'never-updated'",
 } as const;
 
 const adamw = {
@@ -97,7 +127,7 @@ const training = {
 
 const schedule = type({
   kind: "'linear' | 'cosine' | 'constant'",
-  warmup: type({ steps: 'number.integer >= 0' }).or({ ratio: share }),
+  warmup: steps,
 });
 
 const head = type({ kind: "'classification'", pooling: "'last-token'" }).or({ kind: "'causal'" });
@@ -116,7 +146,7 @@ export const Settings = type({
   unmeasured: 'string >= 1 | null',
   model: 'string >= 1',
   quantisation: type(quantisation).or('null'),
-  adapter: type(adapter).or('null'),
+  adapter: type(lora).or(adalora).or('null'),
   head,
   loss,
   data: type(data),
@@ -134,7 +164,8 @@ const Block = type({
   'unmeasured?': 'string >= 1',
   'model?': 'string >= 1',
   'quantisation?': type(optional(quantisation)).or('null'),
-  'adapter?': type(optional(adapter)).or('null'),
+  // flat for the reason given for the loss
+  'adapter?': type({ ...optional(adalora), ...optional(lora), 'kind?': "'lora' | 'adalora'" }).or('null'),
   'head?': head,
   // one flat object rather than a union: a block may change one number of the loss below it
   'loss?': {
@@ -161,7 +192,7 @@ const Block = type({
     },
     schedule: type({
       'kind?': "'linear' | 'cosine' | 'constant'",
-      'warmup?': type({ steps: 'number.integer >= 0' }).or({ ratio: share }),
+      'warmup?': steps,
     }),
   }),
   'metrics?': 'string[] >= 1',
@@ -250,9 +281,10 @@ export function paperJsonSchema(): object {
 
 // --- internal ---
 
-type Optional<D> = { [K in keyof D & string as `${K}?`]: D[K] };
+type Optional<D> = { [K in keyof D & string as K extends `${string}?` ? K : `${K}?`]: D[K] };
 
 /** Every field of an object definition optional, for blocks. */
 function optional<const D extends Record<string, unknown>>(definition: D): Optional<D> {
-  return Object.fromEntries(Object.entries(definition).map(([key, value]) => [`${key}?`, value])) as Optional<D>;
+  const entries = Object.entries(definition).map(([key, value]) => [key.endsWith('?') ? key : `${key}?`, value]);
+  return Object.fromEntries(entries) as Optional<D>;
 }

@@ -3,6 +3,8 @@
  * `load.ts` makes these from YAML; nothing after `spec/` reads YAML, and nothing here has a default left to fill.
  */
 
+import type { ModuleSelection } from './targets';
+
 /** Where a value comes from: the paper's text, its released code, or our own choice with a reason. */
 export type Mark = 'as-written' | 'as-released' | 'assumed';
 
@@ -27,14 +29,49 @@ export interface Quantisation {
   readonly blockSize: number;
 }
 
-export interface LoraAdapter {
+export interface LoraAdapter extends ModuleSelection {
   readonly kind: 'lora';
   readonly rank: number;
   readonly alpha: number;
   readonly dropout: number;
-  /** Linear names without prefix (`q_proj`), or every linear but the output embedding. */
-  readonly targets: 'all-linear' | readonly string[];
+  /** alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023). */
+  readonly rslora?: boolean;
+  /** Ranks and alphas of single modules, by expressions for the end of their names (PEFT's rank_pattern, alpha_pattern). */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  readonly alphaPattern?: Readonly<Record<string, number>>;
 }
+
+/** A number of steps, or a share of all of them. */
+export type StepCount = { readonly steps: number } | { readonly ratio: number };
+
+/** AdaLoRA (Zhang et al. 2023) with PEFT's settings; shares of steps are rounded down. */
+export interface AdaLoraAdapter extends ModuleSelection {
+  readonly kind: 'adalora';
+  readonly initialRank: number;
+  /** Mean rank of a module at the end. */
+  readonly targetRank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  /** Steps with the whole budget at the start (PEFT: tinit). */
+  readonly warmup: StepCount;
+  /** Steps at the end during which the ranks stay as they are (PEFT: tfinal). */
+  readonly final: StepCount;
+  /** Steps between two allocations (PEFT: deltaT). */
+  readonly interval: number;
+  /** Steps the schedule is laid out for (PEFT: total_step); the run's own where absent. */
+  readonly totalSteps?: number;
+  /** Averaging of importance and of its uncertainty. */
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly orthogonalWeight: number;
+  /**
+   * `scheduled`: the allocator runs after every step; `never-updated`: nothing calls it, as under the HF Trainer without a
+   * callback, so that every module keeps the initial rank.
+   */
+  readonly budget: 'scheduled' | 'never-updated';
+}
+
+export type Adapter = LoraAdapter | AdaLoraAdapter;
 
 export type Head =
   /** Classes come from the data; no bias; the hidden state of the last real token is scored. */
@@ -211,7 +248,7 @@ export interface Experiment {
   readonly task: 'sequence-classification' | 'causal-lm';
   readonly model: ModelSource;
   readonly quantisation: Quantisation | null;
-  readonly adapter: LoraAdapter | null;
+  readonly adapter: Adapter | null;
   readonly head: Head;
   readonly loss: Loss;
   readonly data: DataSpec;

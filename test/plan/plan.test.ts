@@ -8,6 +8,7 @@ import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
 import { renderList, renderPlans } from '../../src/plan/text';
 import { resolveExperiment } from '../../src/spec/load';
 import { loadEmbedded } from '../../src/spec/target';
+import type { Adapter } from '../../src/spec/types';
 import { bytes, count } from '../../src/units';
 
 const paper = loadEmbedded('abjadmed');
@@ -38,6 +39,57 @@ describe('parameters', () => {
     } as const;
     const { architecture } = paper.models['hub:Qwen/Qwen3-8B']!;
     expect(countParameters(architecture, { ...experiment, adapter }, 82).adapter).toBe(226_492_416);
+  });
+
+  describe('AdaLoRA and the optional fields of LoRA', () => {
+    const experiment = resolveExperiment(paper, 'all-linear', 'full');
+    const llama = {
+      family: 'llama',
+      hiddenSize: 4096,
+      layers: 32,
+      heads: 32,
+      kvHeads: 8,
+      headDim: 128,
+      intermediateSize: 14336,
+      vocabulary: 128_256,
+      tiedEmbeddings: false,
+    } as const;
+    const adapterOf = (adapter: Adapter): number => countParameters(llama, { ...experiment, adapter }, 82).adapter;
+    const lora = { kind: 'lora', rank: 64, alpha: 16, dropout: 0, targets: 'all-linear' } as const;
+
+    test('Llama-3-8B at rank 64: 167.77 M with LoRA, 167.79 M with AdaLoRA, as published', () => {
+      expect(adapterOf(lora)).toBe(167_772_160);
+      const adalora = {
+        kind: 'adalora',
+        initialRank: 64,
+        targetRank: 8,
+        alpha: 16,
+        dropout: 0,
+        targets: 'all-linear',
+        warmup: { ratio: 0.1 },
+        final: { ratio: 0.3 },
+        interval: 1,
+        beta1: 0.85,
+        beta2: 0.85,
+        orthogonalWeight: 0.5,
+        budget: 'scheduled',
+      } as const;
+      expect(adapterOf(adalora)).toBe(167_772_160 + 64 * 7 * 32);
+    });
+    test('targets by expression, layers, exclusion, patterns, saved modules', () => {
+      const q = 2 * 64 * 4096;
+      expect(adapterOf({ ...lora, targets: String.raw`.*\.[0-3]\.self_attn\.q_proj` })).toBe(4 * q);
+      expect(adapterOf({ ...lora, targets: ['q_proj', 'o_proj'], exclude: ['o_proj'], layers: [0, 31] })).toBe(2 * q);
+      expect(adapterOf({ ...lora, targets: ['q_proj'], rankPattern: { 'layers.5.self_attn.q_proj': 32 } })).toBe(
+        31.5 * q,
+      );
+      const saved = adapterOf({
+        ...lora,
+        targets: ['q_proj'],
+        modulesToSave: ['lm_head', 'layers.0.self_attn.q_proj'],
+      });
+      expect(saved).toBe(31 * q + 128_256 * 4096 + 4096 ** 2);
+    });
   });
 
   test('the quantised weights of Qwen3-8B are its 252 linear layers', () => {
