@@ -13,7 +13,7 @@ import type { ForwardOptions } from '../nn/decoder';
 import type { EvalRequest, EvalTraining } from '../run/request';
 import { table } from '../table';
 import { clipFactor, createOptimiser } from '../train/optimiser';
-import { causalPass, classifierLogits, nextTokenTargets, packRows, type Row } from '../train/pass';
+import { causalPass, classifierLogits, nextTokenTargets, packRows, type Row, sumOf } from '../train/pass';
 import { describeModel, generationOptions, type LocalModel, warnBeyond, withLocalModel } from './local-model';
 import { checkDevice } from './scale';
 
@@ -144,8 +144,8 @@ function measure(
     const lastLogits = device.readF32(linear(tape, options.compute, last, model.head, null, 'f32'));
     if (indices.length === 0) return { meanNll: null, lastLogits };
     const scored = gatherRows(tape, hidden, i32(indices));
-    const sum = nextTokenLoss(tape, options.compute, scored, model.head, i32(labels), 0);
-    return { meanNll: sum / indices.length, lastLogits };
+    const losses = nextTokenLoss(tape, options.compute, scored, model.head, i32(labels), 0);
+    return { meanNll: sumOf(losses) / indices.length, lastLogits };
   });
 }
 

@@ -10,14 +10,8 @@
  */
 
 import { inputError } from '../errors';
+import type { TokenLoss } from '../train/evaluate';
 import { type Score, signatureOf } from './metric';
-
-/** Losses of one row or batch, in nats. */
-export interface TokenLoss {
-  /** Summed over the scored tokens. */
-  readonly sum: number;
-  readonly tokens: number;
-}
 
 /** The same, with the padding that a pipeline without a mask scores too. */
 export interface PaddedLoss extends TokenLoss {

@@ -6,7 +6,7 @@ import type { Device } from '../native/device';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
 import type { Loss } from '../spec/types';
-import { causalPass, classifierLogits, type Row } from './pass';
+import { causalPass, classifierLogits, nextTokenTargets, type Row, sumOf } from './pass';
 import { TOKENS_PER_PASS, tokensOf } from './trainer';
 
 /** The predicted class of every row; `onProgress` gets the rows done so far. */
@@ -63,18 +63,42 @@ export function classifierEvaluationLoss(
   return sum / rows.length;
 }
 
+/** Losses of one row. */
+export interface TokenLoss {
+  /** Summed over the labelled tokens, nats. */
+  readonly sum: number;
+  readonly tokens: number;
+}
+
+/** Summed next-token loss of each row over its labelled tokens, and their number. */
+export function causalRowLosses(
+  device: Device,
+  model: Model,
+  rows: readonly Row[],
+  options: ForwardOptions,
+  onProgress: (done: number) => void = () => {},
+): TokenLoss[] {
+  model.decoder.prepare(longest(rows));
+  const perRow: TokenLoss[] = [];
+  for (const pack of packsOf(rows, (row) => row.ids.length, TOKENS_PER_PASS)) {
+    const { losses } = causalPass(device, model, pack, null, options);
+    let begin = 0;
+    for (const row of pack) {
+      const tokens = nextTokenTargets([row]).labels.length;
+      perRow.push({ sum: sumOf(losses.subarray(begin, begin + tokens)), tokens });
+      begin += tokens;
+    }
+    onProgress(perRow.length);
+  }
+  return perRow;
+}
+
 /** Mean next-token loss over all labelled tokens (token-weighted). @throws RangeError when nothing is labelled. */
 export function causalLoss(device: Device, model: Model, rows: readonly Row[], options: ForwardOptions): number {
-  model.decoder.prepare(longest(rows));
-  let sum = 0;
-  let count = 0;
-  for (const pack of packsOf(rows, (row) => row.ids.length, TOKENS_PER_PASS)) {
-    const part = causalPass(device, model, pack, null, options);
-    sum += part.sum;
-    count += part.count;
-  }
-  if (count === 0) throw new RangeError('no row has a label');
-  return sum / count;
+  const perRow = causalRowLosses(device, model, rows, options);
+  const tokens = perRow.reduce((sum, row) => sum + row.tokens, 0);
+  if (tokens === 0) throw new RangeError('no row has a label');
+  return perRow.reduce((sum, row) => sum + row.sum, 0) / tokens;
 }
 
 const longest = (rows: readonly Row[]): number => rows.reduce((most, row) => Math.max(most, row.ids.length), 1);

@@ -110,9 +110,12 @@ export function countLabels(rows: readonly Row[]): number {
   return rows.reduce((sum, row) => sum + count(row), 0);
 }
 
+/** Sum of per-token losses in fp64, in their order: the one way they are added up. */
+export const sumOf = (losses: Float32Array): number => losses.reduce((sum, loss) => sum + loss, 0);
+
 /**
- * Sum of the next-token losses of `rows`. With `scale`, also adds the gradient of scale * that sum; null only measures. The
- * head sees labelled positions alone.
+ * Next-token losses of `rows`, one per label in order, and their sum. With `scale`, also adds the gradient of scale * that sum;
+ * null only measures. The head sees labelled positions alone.
  */
 export function causalPass(
   device: Device,
@@ -120,16 +123,16 @@ export function causalPass(
   rows: readonly Row[],
   scale: number | null,
   options: ForwardOptions,
-): { sum: number; count: number } {
+): { sum: number; count: number; losses: Float32Array } {
   return device.scope(() => {
     const { indices, labels } = nextTokenTargets(rows);
-    if (indices.length === 0) return { sum: 0, count: 0 };
+    if (indices.length === 0) return { sum: 0, count: 0, losses: new Float32Array(0) };
     const tape = new Tape(device, scale !== null);
     const at = device.fromArray(indices, [indices.length], 'i32');
     const hidden = model.decoder.forward(tape, packRows(device, rows), at, options);
     const targets = device.fromArray(labels, [labels.length], 'i32');
-    const sum = nextTokenLoss(tape, options.compute, hidden, model.head, targets, scale ?? 0);
+    const losses = nextTokenLoss(tape, options.compute, hidden, model.head, targets, scale ?? 0);
     tape.backward();
-    return { sum, count: indices.length };
+    return { sum: sumOf(losses), count: indices.length, losses };
   });
 }

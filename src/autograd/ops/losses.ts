@@ -100,7 +100,7 @@ const HEAD_CHUNK = 128;
 /**
  * Cross-entropy of a language-model head, without the logits of a whole batch ever existing: hidden [n, width] holds only
  * the positions that have a label, and they pass through the head in chunks. `scale` multiplies the gradient (one over the
- * number of labels that the step is normalised by). Returns the *sum* of the labelled positions' losses.
+ * number of labels that the step is normalised by). Returns the loss of each position [n].
  */
 export function nextTokenLoss(
   tape: Tape,
@@ -109,7 +109,7 @@ export function nextTokenLoss(
   head: Weight,
   labels: Tensor,
   scale: number,
-): number {
+): Float32Array {
   const { device, ops } = tape;
   const n = hidden.rows;
   const parameter = head.parameter;
@@ -145,5 +145,5 @@ export function nextTokenLoss(
       });
     }
   });
-  return device.readF32(losses).reduce((sum, value) => sum + value, 0);
+  return device.readF32(losses);
 }

@@ -415,7 +415,8 @@ function nextTokenLossCase(rows: number, compute: Compute): Case {
       const tape = new Tape(device, true);
       const h = variable(device, hidden, [rows, width], dtype);
       const w = parameter(device, head, [vocab, width]);
-      const loss = nextTokenLoss(tape, compute, h, new DenseWeight(w), indices(device, labels), scale);
+      const each = nextTokenLoss(tape, compute, h, new DenseWeight(w), indices(device, labels), scale);
+      const loss = each.reduce((sum, value) => sum + value, 0);
       return { loss, dhidden: h.grad!, dhead: w.grad! };
     },
     expected: () => {
