@@ -43,43 +43,27 @@ export function sample(
   index: number,
   exp: (x: number) => number,
 ): number {
-  const { ids, probabilities } = distribution(scores, options, exp);
-  const u = uniform(options.seed, row, index);
+  const { total, ranked } = candidates(scores, options, exp);
+  const bound = uniform(options.seed, row, index) * total;
   let sum = 0;
-  for (let i = 0; i < ids.length; i++) {
-    sum += probabilities[i]!;
-    if (sum > u) return ids[i]!;
+  let last = -1;
+  for (const { id, weight } of ranked) {
+    last = id;
+    sum += weight;
+    if (sum > bound) break; // if never, the last one: the sum of all is `total` but for roundings
   }
-  return ids.at(-1)!; // the sum of all is 1 but for roundings
+  return last;
 }
 
 /** Tokens that may be drawn, the most probable first, and their probabilities. */
 export function distribution(
   scores: Float32Array,
-  { temperature, topK, topP }: Sampling,
+  options: Sampling,
   exp: (x: number) => number,
 ): { ids: number[]; probabilities: number[] } {
-  const scaled = scores.map((score) => score / temperature);
-  const best = scaled[argmax(scaled)]!;
-  let ids: number[] = [];
-  for (let id = 0; id < scaled.length; id++) if (scaled[id]! >= best - NEGLIGIBLE) ids.push(id);
-  ids.sort((a, b) => scaled[b]! - scaled[a]! || a - b);
-  if (topK !== null && topK < ids.length) {
-    const last = scaled[ids[topK - 1]!]!;
-    ids = ids.filter((id) => scaled[id]! >= last);
-  }
-  let weights = ids.map((id) => exp(scaled[id]! - best));
-  if (topP !== null && topP < 1) {
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    // a token goes when those before it already reach topP
-    let before = 0;
-    let kept = 0;
-    while (kept < ids.length && (kept === 0 || before < topP * total)) before += weights[kept++]!;
-    ids = ids.slice(0, kept);
-    weights = weights.slice(0, kept);
-  }
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return { ids, probabilities: weights.map((weight) => weight / total) };
+  const { total, ranked } = candidates(scores, options, exp);
+  const all = [...ranked];
+  return { ids: all.map(({ id }) => id), probabilities: all.map(({ weight }) => weight / total) };
 }
 
 /** 53 random bits as a number in [0, 1). */
@@ -90,6 +74,67 @@ export function uniform(seed: number, row: number, index: number): number {
 }
 
 // --- internal ---
+
+interface Candidate {
+  readonly id: number;
+  /** e^(score - best score): the probability times a constant. */
+  readonly weight: number;
+}
+
+/** What may be drawn, the most probable first, and the sum of the weights. */
+function candidates(
+  scores: Float32Array,
+  { temperature, topK, topP }: Sampling,
+  exp: (x: number) => number,
+): { total: number; ranked: Iterable<Candidate> } {
+  const scaled = scores.map((score) => score / temperature);
+  const best = scaled[argmax(scaled)]!;
+  const weightOf = (id: number): number => exp(scaled[id]! - best);
+  let ranked: Iterable<Candidate> = rank(scaled, best, weightOf);
+  let total = 0;
+  if (topK !== null) {
+    const kept: Candidate[] = [];
+    for (const candidate of ranked) {
+      if (kept.length >= topK && scaled[candidate.id]! < scaled[kept.at(-1)!.id]!) break;
+      kept.push(candidate);
+    }
+    ranked = kept;
+    total = sumOf(kept);
+  } else {
+    for (let id = 0; id < scaled.length; id++) if (scaled[id]! >= best - NEGLIGIBLE) total += weightOf(id);
+  }
+  if (topP === null || topP >= 1) return { total, ranked };
+  // a token goes when those before it already reach topP
+  const kept: Candidate[] = [];
+  let before = 0;
+  for (const candidate of ranked) {
+    if (kept.length > 0 && before >= topP * total) break;
+    kept.push(candidate);
+    before += candidate.weight;
+  }
+  return { total: sumOf(kept), ranked: kept };
+}
+
+/**
+ * Every token that is not negligible, by falling score, then by id. A vocabulary has 150,000 tokens and a draw mostly looks at
+ * a few: so they are sorted band by band, as far as somebody looks.
+ */
+function* rank(scaled: Float32Array, best: number, weightOf: (id: number) => number): Generator<Candidate> {
+  for (let depth = 0; depth < NEGLIGIBLE; depth += BAND) {
+    const above = depth === 0 ? Number.POSITIVE_INFINITY : best - depth;
+    const ids: number[] = [];
+    for (let id = 0; id < scaled.length; id++) {
+      if (scaled[id]! < above && scaled[id]! >= best - (depth + BAND)) ids.push(id);
+    }
+    ids.sort((a, b) => scaled[b]! - scaled[a]! || a - b);
+    for (const id of ids) yield { id, weight: weightOf(id) };
+  }
+}
+
+const sumOf = (kept: readonly Candidate[]): number => kept.reduce((sum, { weight }) => sum + weight, 0);
+
+/** Width of a band of scores. */
+const BAND = 4;
 
 /** Keeps these draws apart from the bootstrap's. */
 const STREAM = 0x67656e;
