@@ -11,9 +11,9 @@ export const MODEL_FLAGS = {
   adapter: { type: 'string', valueHint: 'dir', description: "a PEFT adapter's folder" },
   precision: {
     type: 'enum',
-    options: ['fp32', 'bf16'],
+    options: ['fp32', 'bf16', 'fp16'],
     default: 'fp32',
-    description: 'what matrix products are computed in',
+    description: 'of activations and matrix products',
   },
   quantise: {
     type: 'enum',
@@ -62,7 +62,7 @@ export function readLocalModel(flags: Flags): LocalModelRequest {
   return {
     model,
     adapter: flags.text('adapter'),
-    precision: flags.choice('precision', ['fp32', 'bf16']) ?? 'fp32',
+    precision: flags.choice('precision', ['fp32', 'bf16', 'fp16']) ?? 'fp32',
     quantise: quantise === 'none' ? null : quantise,
     ...readDevice(flags),
     maxNewTokens: flags.integer('max-new-tokens', { min: 0, max: LARGEST }) ?? 0,

@@ -42,11 +42,6 @@ export class KvCache {
     this.v = Array.from({ length: layers }, make);
   }
 
-  /** Bytes of such a cache. */
-  static bytes({ layers, kvHeads, headDim }: DecoderConfig, compute: Compute, tokens: number): number {
-    return 2 * layers * tokens * kvHeads * headDim * (compute === 'fp32' ? 4 : 2);
-  }
-
   /** Forgets a slot's sequence. */
   clear(slot: number): void {
     this.lengths[slot] = 0;

@@ -54,6 +54,12 @@ export async function evalJob(request: unknown, context: JobContext): Promise<Jo
       'add --lora-rank, or drop --quantise',
     );
   }
+  if (train !== null && asked.precision === 'fp16') {
+    throw usageError(
+      '--train-steps in fp16 needs loss scaling, which eval does not do',
+      'say --precision bf16 or fp32',
+    );
+  }
   let rows: number[][] = [];
   return withLocalModel(
     asked,
@@ -184,6 +190,11 @@ function trainOn(
     const gradNorm = optimiser.gradientNorm();
     optimiser.update(step, learningRate, clipFactor(gradNorm, clip));
     const loss = sum / count;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+      throw inputError(`step ${step}: the loss is ${loss} and the norm of the gradients ${gradNorm}`, {
+        remedy: 'use a smaller --lr, or --clip',
+      });
+    }
     steps.push({ step, loss, gradNorm });
     const seconds = (performance.now() - begin) / 1e3;
     context.emit({

@@ -88,7 +88,7 @@ export interface LocalModelRequest {
   model: string;
   /** A PEFT adapter's folder. */
   adapter: string | null;
-  precision: 'fp32' | 'bf16';
+  precision: 'fp32' | 'bf16' | 'fp16';
   /** How the blocks' linear layers are stored; null = as in the checkpoint. */
   quantise: 'nf4' | 'fp4' | null;
   device: 'auto' | 'cpu' | 'cuda';

@@ -123,6 +123,7 @@ describe('what eval refuses, in one line', () => {
   test('nothing to train on, a frozen base to train, a missing file', async () => {
     const train = { steps: 1, learningRate: 1, weightDecay: 0, decay: 'all', clip: null, lora: null, seed: 0 } as const;
     expect(run(tiny, { train })).rejects.toThrow('every row has one token');
+    expect(run(tiny, { train, precision: 'fp16' })).rejects.toThrow('needs loss scaling');
     expect(run(tiny, { train, quantise: 'nf4' })).rejects.toThrow('a quantised matrix is frozen');
     expect(run(tiny, { ids: folder.at('absent.json') })).rejects.toThrow('absent.json does not exist');
   });

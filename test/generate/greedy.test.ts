@@ -80,6 +80,7 @@ describe.each([...fixtures])('$checkpoint', ({ checkpoint, prompts, runs }) => {
     ['fp32', 'portable'],
     ['fp32', undefined],
     ['bf16', undefined],
+    ['fp16', undefined],
   ] as [GenerationOptions['compute'], Isa | undefined][])(
     'cached logits have the bits of the whole row: %p %p',
     (compute, isa) => {
