@@ -115,6 +115,17 @@ TEST(memory) {
   mr_stream_destroy(s);
 }
 
+TEST(map_scratch) {
+  float* x = (float*)mr_map_scratch("/tmp", 4 * 5000);
+  CHECK(x != nullptr && x[0] == 0 && x[4999] == 0);
+  if (x) {
+    x[4999] = 3;
+    CHECK(x[4999] == 3 && mr_unmap_file(x, 4 * 5000) == MR_OK);
+  }
+  CHECK(mr_map_scratch("/no such folder", 4) == nullptr && strstr(mr_last_error(), "no such folder") != nullptr);
+  CHECK(mr_map_scratch("/tmp", 0) == nullptr && mr_map_scratch(nullptr, 4) == nullptr);
+}
+
 TEST(map_file) {
   char path[] = "/tmp/medrepro_test_XXXXXX";
   int file = mkstemp(path);

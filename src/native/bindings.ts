@@ -91,6 +91,7 @@ const HOST_SYMBOLS = {
   mr_stream_threads: { args: ['ptr'], returns: 'i32' },
   mr_map_file: { args: ['ptr', 'ptr'], returns: 'ptr' },
   mr_unmap_file: { args: ['ptr', 'i64'], returns: 'i32' },
+  mr_map_scratch: { args: ['ptr', 'i64'], returns: 'ptr' },
   mr_peak_memory: { args: [], returns: 'f64' },
   mr_multiply_add: { args: ['ptr', 'i32', 'i64'], returns: 'f64' },
   mr_exp: { args: ['f64'], returns: 'f64' },
@@ -212,6 +213,15 @@ export class HostLibrary {
   unmapFile(address: Address, bytes: number): number {
     i64(bytes, 'mr_unmap_file', 'bytes');
     return this.symbols.mr_unmap_file(address, bytes);
+  }
+  /**
+   * Maps `bytes` zeros of a new file without a name in `folder`, to read and write: pages the system may write out
+   * when memory is short. Its blocks are reserved at once, so a full disk is NULL here (mr_last_error) and no
+   * signal later. Freed by mr_unmap_file.
+   */
+  mapScratch(folder: Address, bytes: number): Address {
+    i64(bytes, 'mr_map_scratch', 'bytes');
+    return address(this.symbols.mr_map_scratch(folder, bytes));
   }
   /**
    * Peak resident set of this process in bytes (VmHWM).

@@ -6,7 +6,7 @@
  * that the very code that trains can be run dry to learn its peak memory.
  */
 import { ptr, toArrayBuffer } from 'bun:ffi';
-import { interruptedError, type MedreproError, nativeError, unmeasuredError } from '../errors';
+import { inputError, interruptedError, type MedreproError, nativeError, unmeasuredError } from '../errors';
 import { Arena } from './arena';
 import {
   type Address,
@@ -53,6 +53,7 @@ const DEFAULT_CAPACITY = 2 ** 40;
 export class Device {
   private readonly arena: Arena;
   private scopes: Tensor[][] = [[]];
+  private readonly mapped: { readonly address: Address; readonly bytes: number }[] = [];
 
   private constructor(
     readonly ops: Ops,
@@ -115,6 +116,7 @@ export class Device {
 
   /** Frees everything; the device must not be used afterwards. */
   destroy(): void {
+    for (const { address, bytes } of this.mapped) hostLibrary().unmapFile(address, bytes);
     this.close();
   }
 
@@ -158,6 +160,28 @@ export class Device {
     const tensor = new Tensor(this.arena, offset, this.base + offset, shape, dtype);
     this.scopes.at(-1)!.push(tensor);
     return tensor;
+  }
+
+  /**
+   * fp32 zeros in a file without a name in `folder`: memory that the system may write out when it is short. They live until
+   * the device is destroyed and count as no memory of it.
+   * @throws MedreproError `input` when the disk has no room.
+   */
+  zerosOnDisk(folder: string, shape: readonly number[]): Tensor {
+    const bytes = elements(shape) * DTYPE_BYTES.f32;
+    if (this.planned || bytes === 0) return new Tensor(null, 0, this.base, shape, 'f32');
+    const host = hostLibrary();
+    const address = host.mapScratch(ptr(Buffer.from(`${folder}\0`)), bytes);
+    if (address === 0) {
+      throw inputError(
+        `the optimiser's state does not fit on the disk: ${DeviceLibrary.open(cpuLibrary().path).lastError()}`,
+        {
+          remedy: 'free space there, or choose another folder with --out',
+        },
+      );
+    }
+    this.mapped.push({ address, bytes });
+    return new Tensor(null, 0, address, shape, 'f32');
   }
 
   zeros(shape: readonly number[], dtype: FloatDtype): Tensor {

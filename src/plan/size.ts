@@ -118,7 +118,7 @@ export function estimateMemory(a: Architecture, experiment: Experiment, paramete
   const base = parameters.linear * weight + parameters.embedding * 4;
   const trainable = (parameters.adapter + parameters.head) * 16;
   const tokens = training.batchSize * data.maxLength;
-  const bytes = training.precision === 'bf16' ? 2 : 4;
+  const bytes = training.precision === 'fp32' ? 4 : 2;
   const block = tokens * (8 * a.hiddenSize + 2 * a.heads * a.headDim + 4 * a.intermediateSize) * bytes;
   const kept = training.gradientCheckpointing ? tokens * a.hiddenSize * 4 * a.layers : block * (a.layers - 1);
   const activations = kept + block;

@@ -1,4 +1,6 @@
 /** One experiment with one seed: data, plan, train, evaluate, record. */
+
+import { mkdirSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../../package.json';
@@ -21,6 +23,7 @@ import {
   saveCheckpoint,
   writeWeights,
 } from '../train/checkpoint';
+import type { MemoryPlan } from '../train/plan';
 import { judge, selectionMetric, type Verdict } from '../train/selection';
 import { type StepResult, Trainer } from '../train/trainer';
 import { type ExperimentResult, numericPath } from '../verify/result';
@@ -118,7 +121,15 @@ class Run {
     });
     this.model = loadModel(this.device, files, model);
     this.adapter = model.adapter;
-    this.trainer = new Trainer(this.device, this.model, rows, trainer);
+    if (plan.offloaded) mkdirSync(request.out, { recursive: true });
+    this.trainer = new Trainer(this.device, this.model, rows, {
+      ...trainer,
+      offload: plan.offloaded ? request.out : null,
+    });
+    if (plan.offloaded) {
+      const message = `memory is short: the optimiser's state lies in files of ${request.out}; the result is the same`;
+      context.emit({ kind: 'info', message });
+    }
     this.task = new ClassifierTask(experiment, inputs, this.device, this.model, context.emit);
     const kernel = cpuLibrary();
     const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
@@ -129,7 +140,7 @@ class Run {
       : null;
     this.resumed = unfinished !== null;
     this.directory = unfinished ?? RunDirectory.create(request.out, experiment.paper, experiment.id, settings);
-    this.manifest = this.describe(requested, settings, kernel.sha256, path, plan.resident);
+    this.manifest = this.describe(requested, settings, kernel.sha256, path, plan);
     this.announce(rows.length);
     if (request.resume && !this.resumed) {
       context.emit({ kind: 'info', message: 'there is no unfinished run of these settings: starting a new one' });
@@ -293,7 +304,7 @@ class Run {
     settings: string,
     kernelSha256: string,
     path: string,
-    resident: boolean,
+    plan: MemoryPlan,
   ): Record<string, unknown> {
     const { experiment, inputs, device } = this;
     const { data, files, tokenizer } = inputs;
@@ -311,7 +322,11 @@ class Run {
       model: { id: experiment.model.id, sha256: files.sha256 },
       tokenizer: { sha256: tokenizer.sha256 },
       data: { sha256: data.sha256, files: data.files, hashes: data.hashes },
-      memory: { plannedPeakBytes: this.plannedPeak, denseCopiesResident: resident },
+      memory: {
+        plannedPeakBytes: this.plannedPeak,
+        denseCopiesResident: plan.resident,
+        optimiserState: plan.offloaded ? 'files' : 'memory',
+      },
     };
   }
 

@@ -47,6 +47,9 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
     order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
   };
   const evaluated = [...trainingRows(data, 'validation'), ...trainingRows(data, 'test')];
-  const memory = planMemory(files, model, rows, evaluated, trainer, freemem() * RESIDENT_SHARE);
+  const memory = planMemory(files, model, rows, evaluated, trainer, {
+    resident: freemem() * RESIDENT_SHARE,
+    total: freemem(),
+  });
   return { rows, model: { ...model, resident: memory.resident }, trainer, memory };
 }

@@ -115,7 +115,7 @@ const training = {
   lastAccumulation: "'carried' | 'miscounted' | 'step' | 'rescaled'",
   clip: 'number > 0 | null',
   lossNormalisation: "'mean-of-means' | 'sum-over-tokens-unshifted' | 'sum-over-tokens-shifted' | 'undivided'",
-  precision: "'fp32' | 'bf16'",
+  precision: "'fp32' | 'bf16' | 'fp16'",
   lossScaling,
   gradientCheckpointing: 'boolean',
   selection: type("'last'").or(type(/^best-[a-z0-9-]+$/).as<`best-${string}`>()),

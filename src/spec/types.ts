@@ -173,7 +173,7 @@ export interface Training {
   /** Global gradient norm bound; null switches clipping off. */
   readonly clip: number | null;
   readonly lossNormalisation: LossNormalisation;
-  readonly precision: 'fp32' | 'bf16';
+  readonly precision: 'fp32' | 'bf16' | 'fp16';
   /** Used by fp16 alone. */
   readonly lossScaling: LossScaling;
   readonly gradientCheckpointing: boolean;

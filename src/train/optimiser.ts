@@ -70,15 +70,23 @@ export abstract class Optimiser {
 export const clipFactor = (norm: number, clip: number | null): number =>
   clip === null ? 1 : Math.min(1, clip / (norm + 1e-6));
 
-/** The optimiser of a spec, with fresh state for `parameters`. */
+/** Makes a state tensor of zeros. */
+type Zeros = (shape: readonly number[]) => Tensor;
+
+/**
+ * The optimiser of a spec, with fresh state for `parameters`. With `offload`, a folder, the state lies in files there, and the
+ * system writes out what memory has no room for; the bits are the same.
+ */
 export function createOptimiser(
   device: Device,
   parameters: ReadonlyMap<string, Tensor>,
   settings: OptimiserSettings,
+  offload: string | null = null,
 ): Optimiser {
+  const zeros: Zeros = (shape) => (offload === null ? device.zeros(shape, 'f32') : device.zerosOnDisk(offload, shape));
   return settings.kind === 'adamw'
-    ? new AdamW(device, parameters, settings)
-    : new Adafactor(device, parameters, settings);
+    ? new AdamW(device, parameters, settings, zeros)
+    : new Adafactor(device, parameters, settings, zeros);
 }
 
 /** AdamW (Loshchilov and Hutter 2019). State: `first` and `second` moments. */
@@ -87,11 +95,9 @@ class AdamW extends Optimiser {
     device: Device,
     parameters: ReadonlyMap<string, Tensor>,
     private readonly settings: AdamWSettings,
+    zeros: Zeros,
   ) {
-    super(device, parameters, ({ shape }) => ({
-      first: device.zeros(shape, 'f32'),
-      second: device.zeros(shape, 'f32'),
-    }));
+    super(device, parameters, ({ shape }) => ({ first: zeros(shape), second: zeros(shape) }));
   }
 
   update(step: number, learningRate: number, gradientScale: number): void {
@@ -128,11 +134,11 @@ class Adafactor extends Optimiser {
     device: Device,
     parameters: ReadonlyMap<string, Tensor>,
     private readonly settings: AdafactorSettings,
+    zeros: Zeros,
   ) {
-    const zeros = (...shape: number[]): Tensor => device.zeros(shape, 'f32');
     super(device, parameters, ({ shape, rows, cols }) => ({
-      ...(shape.length >= 2 ? { row: zeros(rows), column: zeros(cols) } : { second: zeros(...shape) }),
-      ...(settings.beta1 === null ? {} : { first: zeros(...shape) }),
+      ...(shape.length >= 2 ? { row: zeros([rows]), column: zeros([cols]) } : { second: zeros(shape) }),
+      ...(settings.beta1 === null ? {} : { first: zeros(shape) }),
     }));
   }
 

@@ -14,14 +14,24 @@ export interface MemoryPlan {
   readonly peakBytes: number;
   /** The dense copies of 4-bit weights stay in memory. */
   readonly resident: boolean;
+  /** The optimiser's state lies in files. */
+  readonly offloaded: boolean;
 }
 
 /** Steps that are run dry: those whose largest pass has the most tokens, over all epochs. */
 const STEPS_TRIED = 8;
 
+/** Bytes that may be used. */
+export interface Budget {
+  /** Above this, dense copies of 4-bit weights are not kept. */
+  readonly resident: number;
+  /** Above this, the optimiser's state is kept in files. */
+  readonly total: number;
+}
+
 /**
- * The peak of training on `rows` and of evaluating `evaluationRows`. With `budgetBytes`, dense copies of 4-bit weights are
- * kept only when they fit.
+ * The peak of training on `rows` and of evaluating `evaluationRows`, with what of the choices fits into the budget. None of
+ * them changes a bit of the result.
  */
 export function planMemory(
   files: ModelFiles,
@@ -29,11 +39,16 @@ export function planMemory(
   rows: readonly Row[],
   evaluationRows: readonly Row[],
   options: TrainerOptions,
-  budgetBytes: number,
+  budget: Budget,
 ): MemoryPlan {
-  const resident = dryRun(files, { ...model, resident: true }, rows, evaluationRows, options);
-  if (model.quantisation === null || resident.peakBytes <= budgetBytes) return resident;
-  return dryRun(files, { ...model, resident: false }, rows, evaluationRows, options);
+  const plan = (resident: boolean, offload: string | null): MemoryPlan =>
+    dryRun(files, { ...model, resident }, rows, evaluationRows, { ...options, offload });
+  const roomy = plan(true, null);
+  if (roomy.peakBytes <= (model.quantisation === null ? budget.total : budget.resident)) return roomy;
+  const packed = model.quantisation === null ? roomy : plan(false, null);
+  if (packed.peakBytes <= budget.total) return packed;
+  const offloaded = plan(model.quantisation === null, 'files');
+  return offloaded.peakBytes < packed.peakBytes ? offloaded : packed;
 }
 
 function dryRun(
@@ -60,5 +75,10 @@ function dryRun(
   if (options.task === 'sequence-classification' && largest.length > 0) {
     predictClasses(device, model, largest, evaluationOptions(options.training));
   }
-  return { persistentBytes, peakBytes: device.peakBytes, resident: modelOptions.resident };
+  return {
+    persistentBytes,
+    peakBytes: device.peakBytes,
+    resident: modelOptions.resident,
+    offloaded: (options.offload ?? null) !== null,
+  };
 }

@@ -25,6 +25,8 @@ export interface TrainerOptions {
   readonly loss: Loss;
   /** Row order of an epoch: a permutation of the training rows, a function of seed and epoch alone. */
   readonly order: (epoch: number) => ArrayLike<number>;
+  /** A folder that holds the optimiser's state instead of memory; null or absent keeps it in memory. */
+  readonly offload?: string | null;
 }
 
 export interface StepResult {
@@ -75,7 +77,7 @@ export class Trainer {
     if (rows.length === 0) throw inputError('there are no training rows');
     const { training } = options;
     this.counts = countSteps(rows.length, training);
-    this.optimiser = createOptimiser(device, model.trainable, training.optimiser);
+    this.optimiser = createOptimiser(device, model.trainable, training.optimiser, options.offload ?? null);
     this.scaler = needsLossScaling(training.precision) ? new LossScaler(training.lossScaling) : null;
     model.decoder.prepare(rows.reduce((longest, row) => Math.max(longest, row.ids.length), 1));
   }

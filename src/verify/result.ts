@@ -33,7 +33,7 @@ export const ResultFile = type({
   specSha256: Sha256,
   /** Hash of the rows, in order, that the run trained and was evaluated on. */
   dataSha256: Sha256,
-  precision: "'fp32' | 'bf16'",
+  precision: "'fp32' | 'bf16' | 'fp16'",
   kernelPath: "'portable' | 'avx2' | 'avx512' | 'avx512bf16' | 'cuda'",
   /** What made it, such as version and kernel hash: a result of another build is not reused. */
   'build?': 'string',

@@ -1,5 +1,6 @@
 /** Memory: the arena against a naive model, the plan against what a run really used, and nothing that stays behind. */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { tmpdir } from 'node:os';
 import fc from 'fast-check';
 import { Arena, aligned } from '../../src/native/arena';
 import { Device } from '../../src/native/device';
@@ -126,12 +127,19 @@ describe('the plan', () => {
     const held = sampleRows(30, setup.task, 62);
     const options = trainerOptions(setup, rows.length);
     const files = openModelFolder(`${FIXTURES}/qwen3/${folderOf(setup.task)}`);
-    for (const budget of [0, Number.POSITIVE_INFINITY]) {
+    const everything = Number.POSITIVE_INFINITY;
+    const budgets = [
+      { resident: 0, total: everything },
+      { resident: everything, total: everything },
+      { resident: 0, total: 0 },
+    ];
+    for (const budget of budgets) {
       const plan = planMemory(files, modelOptions(setup), rows, held, options, budget);
-      expect(plan.resident).toBe(setup.model?.quantisation === undefined || budget > 0);
+      expect(plan.resident).toBe(setup.model?.quantisation === undefined || budget.resident > 0);
+      expect(plan.offloaded).toBe(budget.total === 0);
       const measured = onCpu((device) => {
         const model = loadModel(device, files, { ...modelOptions(setup), resident: plan.resident });
-        const trainer = new Trainer(device, model, rows, options);
+        const trainer = new Trainer(device, model, rows, { ...options, offload: plan.offloaded ? tmpdir() : null });
         const persistent = device.bytesInUse;
         while (!trainer.finished) {
           trainer.run();

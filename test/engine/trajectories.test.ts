@@ -3,6 +3,7 @@
  * final weights and optimiser state.
  */
 import { describe, expect, test } from 'bun:test';
+import { tmpdir } from 'node:os';
 import { epochOrder } from '../../src/data/batches';
 import { DEFAULT_TRAINING } from '../../src/spec/defaults';
 import type { LossNormalisation, Optimiser, Training } from '../../src/spec/types';
@@ -131,6 +132,32 @@ test.each([
     // every state tensor of the peer has its counterpart
     expect([...final.keys()].sort()).toEqual([...compared].sort());
   });
+});
+
+test('state that lies in files gives the same bits', () => {
+  const { settings } = readJson<Trajectory>('trajectories', 'adamw-cosine.json');
+  const runs = [null, tmpdir()].map((offload) =>
+    onCpu((device) => {
+      const adapter = { rank: 4, alpha: 16, dropout: 0, targets: ['q_proj', 'v_proj'] };
+      const model = loadCase(device, settings.model, { task: 'causal-lm', adapter });
+      const trainer = new Trainer(device, model, ROWS, {
+        task: 'causal-lm',
+        training: trainingOf(settings),
+        loss: { kind: 'cross-entropy' },
+        order: (epoch) => epochOrder(ROWS.length, settings.seed, epoch),
+        offload,
+      });
+      const bytes = device.bytesInUse;
+      const log = Array.from({ length: 5 }, () => trainer.run());
+      const slots = [...trainer.optimiser.slots.values()];
+      const tensors = slots.flatMap(({ parameter, state }) => [parameter, ...Object.values(state)]);
+      return { bytes, log, values: tensors.map((tensor) => device.readBytes(tensor).toBase64()) };
+    }),
+  );
+  const [inMemory, inFiles] = runs as [(typeof runs)[0], (typeof runs)[0]];
+  expect(inFiles.log).toEqual(inMemory.log);
+  expect(inFiles.values).toEqual(inMemory.values);
+  expect(inFiles.bytes).toBeLessThan(inMemory.bytes);
 });
 
 describe('selection', () => {

@@ -152,6 +152,29 @@ MR_API int32_t mr_unmap_file(void* address, int64_t bytes) {
   return MR_OK;
 }
 
+MR_API void* mr_map_scratch(const char* folder, int64_t bytes) {
+  if (folder == nullptr) return fail(MR_ERR_ARGUMENT, "mr_map_scratch: folder is NULL"), nullptr;
+  if (bytes <= 0 || bytes > mr::LARGEST)
+    return fail(MR_ERR_ARGUMENT, "mr_map_scratch: cannot map %lld bytes", (long long)bytes), nullptr;
+  int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (file < 0) {  // a file system without nameless files
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/.medrepro-XXXXXX", folder);
+    if (length > 0 && length < (int)sizeof path) file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0) unlink(path);
+  }
+  if (file < 0) return fail(MR_ERR_IO, "%s: %s", folder, strerror(errno)), nullptr;
+  void* address = nullptr;
+  int error = posix_fallocate(file, 0, (off_t)bytes);
+  if (error == 0) {
+    address = mmap(nullptr, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (address == MAP_FAILED) error = errno, address = nullptr;
+  }
+  if (error != 0) fail(MR_ERR_IO, "%s: no %lld bytes: %s", folder, (long long)bytes, strerror(error));
+  close(file);
+  return address;
+}
+
 MR_API double mr_peak_memory(void) {
   FILE* status = fopen("/proc/self/status", "re");
   if (status == nullptr) return 0;
