@@ -37,6 +37,7 @@ export const jobs: JobRegistry = {
   generate: async () => (await import('./jobs/generate')).generateJob,
   list: async () => (await import('./jobs/list')).listJob,
   plan: async () => (await import('./jobs/plan')).planJob,
+  score: async () => (await import('./jobs/score')).scoreJob,
   run: async () => (await import('./jobs/run')).runJob,
   verify: async () => (await import('./jobs/verify')).verifyJob,
   selftest: async () => (await import('./selftest/job')).selftestJob,

@@ -9,6 +9,7 @@ import { generate } from './generate';
 import { list } from './list';
 import { plan } from './plan';
 import { run } from './run';
+import { score } from './score';
 import { selftest } from './selftest';
 import { verify } from './verify';
 
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   data,
   run,
   verify,
+  score,
   generate,
   evaluate,
   doctor,

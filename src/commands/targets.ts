@@ -117,10 +117,8 @@ export function parseData(text: string): DataOverride {
   return splits;
 }
 
-// --- internal ---
-
-/** `a=x,b=y`; a comma inside a value is part of it unless `name=` follows. */
-function parsePairs(flag: string, text: string): [string, string][] {
+/** `a=x,b=y`; a comma inside a value is part of it unless `name=` follows. @throws MedreproError `usage` */
+export function parsePairs(flag: string, text: string): [string, string][] {
   return text.split(/,(?=[A-Za-z_][\w-]*=)/).map((pair) => {
     const [, name, value] = /^([A-Za-z_][\w-]*)=(.+)$/s.exec(pair) ?? [];
     if (name === undefined || value === undefined) {

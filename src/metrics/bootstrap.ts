@@ -14,11 +14,6 @@ export interface HfBootstrap {
   readonly low: number;
   readonly mid: number;
   readonly high: number;
-  /**
-   * Standard deviation of `mid` over seeds, from theory: sqrt(pi / 2 / samples) times the standard deviation of a
-   * resampled mean (the variance of the median of a normal sample).
-   */
-  readonly spread: number;
 }
 
 /**
@@ -30,12 +25,15 @@ export function hfBootstrap(rows: Float64Array, seed: number, samples: number = 
   const means = resampledMeans(rows, seed, samples).sort();
   const delta = (1 - CONFIDENCE) / 2;
   const at = (share: number): number => percentile(means, 100 * share);
-  return {
-    low: at(delta),
-    mid: at(0.5),
-    high: at(1 - delta),
-    spread: Math.sqrt(Math.PI / 2 / samples) * standardError(rows),
-  };
+  return { low: at(delta), mid: at(0.5), high: at(1 - delta) };
+}
+
+/**
+ * Standard deviation over seeds of {@link hfBootstrap}'s `mid`, from theory: sqrt(pi / 2 / samples) times the standard
+ * deviation of a resampled mean (the variance of the median of a normal sample).
+ */
+export function medianSpread(rows: Float64Array, samples: number = SAMPLES): number {
+  return Math.sqrt(Math.PI / 2 / samples) * standardError(rows);
 }
 
 export interface Interval {

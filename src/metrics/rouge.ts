@@ -10,7 +10,7 @@
  * The mode `+bootstrap` is that number for seed 0, with the standard deviation it has over seeds.
  */
 
-import { hfBootstrap } from './bootstrap';
+import { hfBootstrap, medianSpread } from './bootstrap';
 import { lcsLength, unionLcs } from './lcs';
 import { mean } from './mean';
 import { porterStem } from './porter';
@@ -47,11 +47,12 @@ export function rougeMetric(type: RougeType, options: RougeOptions = {}): TextMe
     const details = {
       precision: mean(rows.map((row) => row.precision)),
       recall: mean(rows.map((row) => row.recall)),
+      hf_bootstrap_sd: medianSpread(f),
     };
     const warnings = scriptWarnings(predictions, references);
     if (aggregate === 'mean') return { value: mean(f), rows: f, details, warnings };
-    const { low, mid, high, spread } = hfBootstrap(f, BOOTSTRAP_SEED);
-    return { value: mid, rows: f, details: { ...details, low, high, spread, mean: mean(f) }, warnings };
+    const { low, mid, high } = hfBootstrap(f, BOOTSTRAP_SEED);
+    return { value: mid, rows: f, details: { ...details, low, high, mean: mean(f) }, warnings };
   });
 }
 

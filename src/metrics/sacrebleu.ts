@@ -14,8 +14,14 @@ export const sacrebleu = textMetric(
   'bleu',
   { parts: { case: 'mixed', eff: 'no', tok: '13a', smooth: 'exp' }, equals: 'sacrebleu-2.6' },
   (predictions, references) => {
-    const total = emptyCounts();
-    for (const [i, prediction] of predictions.entries()) addCounts(total, bleuCounts(prediction, references[i]!));
+    const counts = predictions.map((prediction, i) => bleuCounts(prediction, references[i]!));
+    const sum = (rows: Iterable<BleuCounts>): BleuCounts => {
+      const all = emptyCounts();
+      for (const row of rows) addCounts(all, row);
+      return all;
+    };
+    const total = sum(counts);
+    const resampled = (drawn: Uint32Array): number => bleuFromCounts(sum(Array.from(drawn, (i) => counts[i]!))).score;
     const { score, precisions, brevityPenalty } = bleuFromCounts(total);
     const details = {
       precisions,
@@ -25,7 +31,7 @@ export const sacrebleu = textMetric(
       counts: total.correct,
       totals: total.total,
     };
-    return { value: score, rows: null, details };
+    return { value: score, rows: null, resampled, details };
   },
 );
 

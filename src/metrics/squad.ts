@@ -19,13 +19,13 @@ export const squadExactMatch = textMetric(
     const rows = Float64Array.from(predictions, (prediction, i) =>
       normaliseAnswer(prediction) === normaliseAnswer(references[i]!) ? 1 : 0,
     );
-    return { value: percentMean(rows), rows };
+    return { value: percentMean(rows), rows: rows.map((row) => 100 * row) };
   },
 );
 
 export const squadF1 = textMetric('f1', { parts: PARTS, equals: EQUALS }, (predictions, references) => {
   const rows = Float64Array.from(predictions, (prediction, i) => tokenF1(prediction, references[i]!));
-  return { value: percentMean(rows), rows };
+  return { value: percentMean(rows), rows: rows.map((row) => 100 * row) };
 });
 
 /** A text as SQuAD compares it: words in lower case, single spaces between them. */

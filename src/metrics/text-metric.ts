@@ -1,21 +1,27 @@
 /** Metrics over generated texts: one prediction and one reference a row. */
 
 import { inputError } from '../errors';
+import { bootstrapInterval, type Interval } from './bootstrap';
 import { type Score, signatureOf } from './metric';
 
 /** What a text metric computes. */
 export interface TextValue {
   /** Unrounded. */
   readonly value: number;
-  /** (rows,) the metric of each row, whose mean it is (up to the unit); null when it is no mean of rows (BLEU). */
+  /** (rows,) the metric of each row, in the unit of the value; null when the value is no mean of rows (BLEU). */
   readonly rows: Float64Array | null;
+  /** The metric of rows drawn by index, with repetitions; absent where it is the mean of `rows`. */
+  readonly resampled?: (drawn: Uint32Array) => number;
   /** Numbers the value is made of, for those who check it: precisions, lengths. */
   readonly details?: Readonly<Record<string, number | readonly number[]>>;
   /** What makes the value doubtful, one line each: a stemmer on Arabic. */
   readonly warnings?: readonly string[];
 }
 
-export interface TextScore extends Score, TextValue {}
+export interface TextScore extends Score, TextValue {
+  /** Rows scored. */
+  readonly count: number;
+}
 
 /** A metric over texts: `predictions[i]` is what the model wrote for row i, `references[i]` what it should have. */
 export interface TextMetric {
@@ -46,7 +52,17 @@ export function textMetric(
       }
       if (predictions.length === 0) throw inputError('there are no rows to score');
       const computed = compute(predictions, references);
-      return { ...computed, metric: id, printed: computed.value.toFixed(4), signature };
+      return { ...computed, count: predictions.length, metric: id, printed: computed.value.toFixed(4), signature };
     },
   };
+}
+
+/** The 95% bootstrap interval of a score over its rows. */
+export function scoreInterval({ rows, resampled, count }: TextScore): Interval {
+  if (resampled !== undefined) return bootstrapInterval(count, resampled);
+  return bootstrapInterval(count, (drawn) => {
+    let sum = 0;
+    for (const row of drawn) sum += rows![row]!;
+    return sum / drawn.length;
+  });
 }

@@ -67,6 +67,21 @@ export interface DataRequest extends TargetRequest {
   limit: number | null;
 }
 
+export interface ScoreRequest {
+  /** `paper/experiment` or `spec.yaml/experiment`; null = metrics alone. */
+  target: string | null;
+  predictions: string;
+  references: string;
+  /** Training rows, for their overlap with the references. */
+  train: string | null;
+  /** Metric ids; null = the experiment's. */
+  metrics: string[] | null;
+  /** Column names by role: prediction, reference, question, id. */
+  map: Readonly<Record<string, string>>;
+  reading: Reading | null;
+  golden: string | null;
+}
+
 export interface SelftestRequest {
   device: 'auto' | 'cpu' | 'cuda';
   threads: number | null;

@@ -205,3 +205,19 @@ describe('--golden', () => {
 test('nothing above left a run', () => {
   expect(runDirectories(files.at('out'))).toEqual([]);
 });
+
+describe('score', () => {
+  const score = (...flags: string[]): Promise<Outcome> => medrepro(['score', '--quiet', ...flags]);
+
+  test('files that are missing, a metric and a target that do not exist', async () => {
+    const file = files.write('pairs.csv', 'prediction,answer\na,a\n');
+    expectFailure(await score('--references', file), 'no predictions were named');
+    const both = ['--predictions', file, '--references', file];
+    expectFailure(await score(...both, '--metrics', 'f2'), 'there is no metric "f2"');
+    expectFailure(await score('abjadmed', ...both), 'score compares predictions with one experiment');
+    expectFailure(
+      await score(...both, '--map', 'label=a'),
+      "--map knows prediction, reference, question, id, not 'label'",
+    );
+  });
+});

@@ -27,6 +27,24 @@ describe('--json', () => {
     for (const key of keys) expect(document).toHaveProperty(key);
   });
 
+  test('score: classes against a printed value; text metrics without a paper', async () => {
+    const said = files.write('said.csv', 'id,prediction\n1,heart\n2,skin\n3,skin\n');
+    const gold = files.write('gold.csv', 'id,answer\n1,heart\n2,skin\n3,heart\n');
+    const pairs = ['--predictions', said, '--references', gold, '--json'];
+    const scored = await medrepro(['score', 'abjadmed/attention-only', ...pairs]);
+    expect(scored.exitCode).toBe(1);
+    const { metrics } = JSON.parse(scored.stdout) as {
+      metrics: { metric: string; value: number; published: object[] }[];
+    };
+    const f1 = metrics.find(({ metric }) => metric === 'macro-f1')!;
+    expect(f1.value).toBeCloseTo(2 / 3, 15);
+    expect(f1.published).toMatchObject([{ value: '0.404', verdict: 'DEVIATES' }]);
+    const alone = await medrepro(['score', ...pairs, '--metrics', 'f1,meteor']);
+    expect(alone.exitCode).toBe(0);
+    const text = JSON.parse(alone.stdout) as { target: null; metrics: { value: number; signature: string }[] };
+    expect(text.metrics.map(({ value }) => value)).toEqual([expect.closeTo(200 / 3, 10), expect.closeTo(1 / 3, 10)]);
+  });
+
   test('run: the document agrees with the files it wrote; verify: claims, and JUnit', async () => {
     const out = files.at('out');
     const data = files.write('data.csv', table());
