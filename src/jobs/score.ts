@@ -4,7 +4,7 @@ import { EXIT, usageError } from '../errors';
 import type { JobResult } from '../job';
 import type { ScoreRequest } from '../run/request';
 import { readPairs, readTraining } from '../score/pairs';
-import { DEFAULT_METRICS, deviates, scorePairs } from '../score/score';
+import { DEFAULT_METRICS, differs, scorePairs } from '../score/score';
 import { renderScore } from '../score/text';
 import { type Paper, resolveExperiment } from '../spec/load';
 import { loadTarget } from '../spec/target';
@@ -19,13 +19,12 @@ export async function scoreJob(request: unknown): Promise<JobResult> {
   const experiment = target?.experiment ?? null;
   const result = scorePairs(pairs, { metrics, golden: target?.golden ?? null, experiment, training });
   const files = [...pairs.files, ...(training === null ? [] : [training.file])];
-  const differs = result.metrics.some(deviates);
   const notes: string[] = [];
   if (target !== null && result.metrics.every(({ published }) => published.length === 0)) {
     notes.push(`no printed value of ${target.name} is known, so nothing was compared`);
   }
   if (target?.golden?.tampered) notes.push(`${target.golden.file}: ${target.golden.tampered}`);
-  const exitCode = differs || target?.golden?.tampered ? EXIT.differs : EXIT.ok;
+  const exitCode = result.metrics.some(differs) || target?.golden?.tampered ? EXIT.differs : EXIT.ok;
   const about = { target: target?.name ?? null, files, disclaimers: target?.paper.disclaimers ?? [], notes };
   return {
     exitCode,

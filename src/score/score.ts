@@ -9,7 +9,7 @@ import type { Score } from '../metrics/metric';
 import { scoreInterval, type TextScore } from '../metrics/text-metric';
 import { type Accepted, acceptedAt, type Golden } from '../verify/golden';
 import { checkPrinted, halfUnit, printedValue } from '../verify/tolerance';
-import type { Verdict } from '../verify/verdict';
+import { isImprovement, type Verdict } from '../verify/verdict';
 import { echoFinding, type Finding, findCutOff, findEcho, findOverlap, findThinking } from './findings';
 import type { Pairs, QuestionAnswers } from './pairs';
 
@@ -42,6 +42,8 @@ export interface ScoredMetric {
   readonly toolNoise: number | null;
   readonly details: Readonly<Record<string, number | readonly number[]>>;
   readonly published: readonly PublishedVerdict[];
+  /** The worst verdict of all printed values; null where none is known. */
+  readonly verdict: Verdict | null;
   /** What the golden file accepts for a claim about this value at this level. */
   readonly accepted: Accepted | null;
 }
@@ -104,9 +106,11 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   };
 }
 
-/** Whether a re-scored value deviates from print in a way that nobody has accepted. */
-export function deviates({ published, accepted }: ScoredMetric): boolean {
-  return published.some(({ verdict }) => verdict === 'DEVIATES') && accepted?.verdict !== 'DEVIATES';
+/** Whether the verdict is another than the accepted one, and no better; without an accepted one, whether it deviates. */
+export function differs({ verdict, accepted }: ScoredMetric): boolean {
+  if (verdict === null) return false;
+  if (accepted === null) return verdict === 'DEVIATES';
+  return verdict !== accepted.verdict && !isImprovement(accepted.verdict, verdict);
 }
 
 // --- internal ---
@@ -134,10 +138,11 @@ function judged(id: string, score: Score | TextScore | null, options: ScoreOptio
     const reason = `${id} needs the model's losses: predictions do not hold them`;
     const published = printed.map((one) => ({ ...one, verdict: 'UNMEASURED' as const, arithmetic: reason }));
     const nothing = { value: null, signature: null, interval: null, toolNoise: null, details: {} };
-    return { metric: id, reason, published, accepted, ...nothing };
+    return { metric: id, reason, published, verdict: worst(published), accepted, ...nothing };
   }
   const details = 'details' in score ? (score.details ?? {}) : {};
   const noise = typeof details.hf_bootstrap_sd === 'number' ? details.hf_bootstrap_sd : null;
+  const published = printed.map(({ value, where }) => ({ value, where, ...verdictOn(score.value, value, noise) }));
   return {
     metric: id,
     value: score.value,
@@ -146,7 +151,8 @@ function judged(id: string, score: Score | TextScore | null, options: ScoreOptio
     interval: 'rows' in score ? scoreInterval(score) : null,
     toolNoise: noise,
     details,
-    published: printed.map(({ value, where }) => ({ value, where, ...verdictOn(score.value, value, noise) })),
+    published,
+    verdict: worst(published),
     accepted,
   };
 }
@@ -180,4 +186,11 @@ function acceptedFor(metric: string, { golden, experiment }: ScoreOptions): Acce
     }
   }
   return null;
+}
+
+/** From worst to best. */
+const RANKS: readonly Verdict[] = ['DEVIATES', 'UNMEASURED', 'WITHIN', 'REPRODUCED'];
+
+function worst(published: readonly PublishedVerdict[]): Verdict | null {
+  return RANKS.find((rank) => published.some(({ verdict }) => verdict === rank)) ?? null;
 }

@@ -2,8 +2,9 @@
 
 import { table } from '../table';
 import { count } from '../units';
+import { OUTCOME_WORDS } from '../verify/verdict';
 import type { SourceFile } from './pairs';
-import type { ScoredMetric, ScoreResult } from './score';
+import { differs, type ScoredMetric, type ScoreResult } from './score';
 
 export interface ScoreText {
   /** `qwen3-medquad/baseline`; null without a paper. */
@@ -44,17 +45,24 @@ export function renderScore(result: ScoreResult, { target, files, disclaimers, n
 const DIGITS = 6;
 
 function valueTable(metrics: readonly ScoredMetric[]): string {
-  const rows = metrics.flatMap(({ metric, value, reason, interval, toolNoise, published }) => {
+  const rows = metrics.flatMap((scored) => {
+    const { metric, value, reason, interval, toolNoise, published } = scored;
     const noise = toolNoise === null ? '' : ` (evaluate's bootstrap: sd ${toolNoise.toFixed(DIGITS)})`;
     const shown = value === null ? '-' : `${value.toFixed(DIGITS)}${noise}`;
     const range = interval === null ? '-' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`;
-    if (published.length === 0) return [[metric, shown, range, '-', reason ?? '-']];
+    if (published.length === 0) return [[metric, shown, range, '-', reason ?? '-', '-']];
     return published.map(({ value: printed, where, verdict }, i) => {
       const own = i === 0 ? [metric, shown, range] : ['', '', ''];
-      return [...own, `${printed} (${where})`, verdict];
+      return [...own, `${printed} (${where})`, verdict, i === 0 ? acceptance(scored) : ''];
     });
   });
-  return table(['metric', 'value', '95% interval', 'printed', 'verdict'], rows);
+  return table(['metric', 'value', '95% interval', 'printed', 'verdict', 'golden'], rows);
+}
+
+function acceptance(scored: ScoredMetric): string {
+  if (scored.accepted === null) return OUTCOME_WORDS['no-golden'];
+  if (differs(scored)) return `${OUTCOME_WORDS.differs}: ${scored.accepted.verdict} is accepted`;
+  return OUTCOME_WORDS[scored.verdict === scored.accepted.verdict ? 'equal' : 'improved'];
 }
 
 function echoTable({ metrics, withoutEcho, echoAlone }: ScoreResult): string {

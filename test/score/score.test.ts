@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCutOff, findEcho, findOverlap, findThinking } from '../../src/score/findings';
 import { type Pairs, readPairs, readTraining } from '../../src/score/pairs';
-import { deviates, scorePairs } from '../../src/score/score';
+import { differs, scorePairs } from '../../src/score/score';
 import type { Golden } from '../../src/verify/golden';
 import type { Verdict } from '../../src/verify/verdict';
 
@@ -46,7 +46,7 @@ function goldenOf(published: Record<string, string>, acceptedDeviation: string |
 function verdicts(published: Record<string, string>, predictions: readonly string[], accepted: string | null = null) {
   const options = { metrics: Object.keys(published), experiment: 'baseline', training: null };
   const { metrics } = scorePairs(pairsOf(predictions), { ...options, golden: goldenOf(published, accepted) });
-  return metrics.map((metric) => ({ verdict: metric.published[0]!.verdict, deviates: deviates(metric) }));
+  return metrics.map((metric) => ({ verdict: metric.published[0]!.verdict, differs: differs(metric) }));
 }
 
 describe('verdict on a printed value', () => {
@@ -58,7 +58,7 @@ describe('verdict on a printed value', () => {
     ['50.1', 'DEVIATES'],
     ['49', 'DEVIATES'],
   ])('exact match 50 printed as %s: %s', (printed, verdict) => {
-    expect(verdicts({ 'exact-match': printed }, HALF)).toEqual([{ verdict, deviates: verdict === 'DEVIATES' }]);
+    expect(verdicts({ 'exact-match': printed }, HALF)).toEqual([{ verdict, differs: verdict === 'DEVIATES' }]);
   });
 
   it('a value that is cut off instead of rounded is within, and says so', () => {
@@ -83,17 +83,30 @@ describe('verdict on a printed value', () => {
     expect(toolNoise).toBeGreaterThan(0);
     const near = (value! + toolNoise!).toFixed(6);
     const far = (value! + 4 * toolNoise!).toFixed(6);
-    expect(verdicts({ rougeL: near }, HALF)).toEqual([{ verdict: 'WITHIN', deviates: false }]);
-    expect(verdicts({ rougeL: far }, HALF)).toEqual([{ verdict: 'DEVIATES', deviates: true }]);
-    expect(verdicts({ 'exact-match': '50.02' }, HALF)).toEqual([{ verdict: 'DEVIATES', deviates: true }]);
+    expect(verdicts({ rougeL: near }, HALF)).toEqual([{ verdict: 'WITHIN', differs: false }]);
+    expect(verdicts({ rougeL: far }, HALF)).toEqual([{ verdict: 'DEVIATES', differs: true }]);
+    expect(verdicts({ 'exact-match': '50.02' }, HALF)).toEqual([{ verdict: 'DEVIATES', differs: true }]);
   });
 
-  it('an accepted deviation is none', () => {
-    expect(verdicts({ f1: '12.3' }, HALF, 'f1')).toEqual([{ verdict: 'DEVIATES', deviates: false }]);
+  it('an accepted deviation is none, and a better verdict than the accepted one neither', () => {
+    expect(verdicts({ f1: '12.3' }, HALF, 'f1')).toEqual([{ verdict: 'DEVIATES', differs: false }]);
+    expect(verdicts({ 'exact-match': '50' }, HALF, 'exact-match')).toEqual([{ verdict: 'REPRODUCED', differs: false }]);
+  });
+
+  it('the worst of several printed values counts', () => {
+    const golden = goldenOf({});
+    golden.published.baseline!['exact-match'] = [
+      { value: '~50', where: 'table 1' },
+      { value: '50.3', where: 'log' },
+    ];
+    const options = { metrics: ['exact-match'], golden, experiment: 'baseline', training: null };
+    const [metric] = scorePairs(pairsOf(HALF), options).metrics;
+    expect(metric!.published.map(({ verdict }) => verdict)).toEqual(['REPRODUCED', 'DEVIATES']);
+    expect([metric!.verdict, differs(metric!)]).toEqual(['DEVIATES', true]);
   });
 
   it('what needs the model is unmeasured', () => {
-    expect(verdicts({ perplexity: '49.48' }, HALF)).toEqual([{ verdict: 'UNMEASURED', deviates: false }]);
+    expect(verdicts({ perplexity: '49.48' }, HALF)).toEqual([{ verdict: 'UNMEASURED', differs: false }]);
   });
 
   it('an unknown metric is an error', () => {
