@@ -36,6 +36,7 @@ export const jobs: JobRegistry = {
   eval: async () => (await import('./jobs/eval')).evalJob,
   generate: async () => (await import('./jobs/generate')).generateJob,
   list: async () => (await import('./jobs/list')).listJob,
+  merge: async () => (await import('./jobs/merge')).mergeJob,
   plan: async () => (await import('./jobs/plan')).planJob,
   score: async () => (await import('./jobs/score')).scoreJob,
   run: async () => (await import('./jobs/run')).runJob,

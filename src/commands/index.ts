@@ -7,6 +7,7 @@ import { doctor } from './doctor';
 import { evaluate } from './eval';
 import { generate } from './generate';
 import { list } from './list';
+import { merge } from './merge';
 import { plan } from './plan';
 import { run } from './run';
 import { score } from './score';
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   score,
   generate,
   evaluate,
+  merge,
   doctor,
   selftest,
   bench,

@@ -7,7 +7,7 @@
 
 import { ptr, toArrayBuffer } from 'bun:ffi';
 import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { inputError } from '../errors';
+import { inputError, MedreproError } from '../errors';
 import { hostLibrary } from '../native/device';
 import { DTYPE_BYTES, type Dtype, elements } from '../native/tensor';
 
@@ -112,38 +112,34 @@ export interface TensorToWrite {
   readonly data: Uint8Array;
 }
 
+/** A tensor whose bytes are made when they are written, one tensor after the other. */
+export interface LazyTensor extends Omit<TensorToWrite, 'data'> {
+  readonly data: Uint8Array | (() => Uint8Array);
+}
+
 /** The file's bytes: tensors in the given order, metadata `format: pt` as transformers and PEFT expect. */
 export function encodeSafetensors(
   tensors: readonly TensorToWrite[],
   metadata: Record<string, string> = {},
 ): Uint8Array[] {
-  let offset = 0;
-  const header: [string, unknown][] = [['__metadata__', { format: 'pt', ...metadata }]];
-  for (const { name, dtype, shape, data } of tensors) {
-    header.push([name, { dtype: NAMES[dtype], shape, data_offsets: [offset, offset + data.length] }]);
-    offset += data.length;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
-  // the data start on an 8-byte boundary: the header is padded with spaces
-  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(32);
-  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
-  padded.set(json, 8);
-  return [padded, ...tensors.map((tensor) => tensor.data)];
+  return [encodeHeader(tensors, metadata), ...tensors.map((tensor) => tensor.data)];
 }
 
 /** Writes atomically: a full disk or a crash leaves the old file or none, never half of the new one. */
 export function writeSafetensors(
   path: string,
-  tensors: readonly TensorToWrite[],
+  tensors: readonly LazyTensor[],
   metadata: Record<string, string> = {},
 ): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     const file = openSync(temporary, 'w', 0o644);
     try {
-      for (const part of encodeSafetensors(tensors, metadata)) {
+      const write = (part: Uint8Array): void => {
         for (let done = 0; done < part.length; ) done += writeSync(file, part, done, part.length - done);
-      }
+      };
+      write(encodeHeader(tensors, metadata));
+      for (const { data } of tensors) write(typeof data === 'function' ? data() : data);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -153,6 +149,8 @@ export function writeSafetensors(
     try {
       unlinkSync(temporary);
     } catch {}
+    // an interruption while a tensor was made
+    if (error instanceof MedreproError) throw error;
     throw inputError(`cannot write ${path}: ${(error as Error).message}`, {
       remedy: 'free disk space or choose --out',
     });
@@ -160,6 +158,23 @@ export function writeSafetensors(
 }
 
 // --- internal ---
+
+/** Length, JSON header, padding. */
+function encodeHeader(tensors: readonly LazyTensor[], metadata: Record<string, string>): Uint8Array {
+  let offset = 0;
+  const header: [string, unknown][] = [['__metadata__', { format: 'pt', ...metadata }]];
+  for (const { name, dtype, shape } of tensors) {
+    const bytes = elements(shape) * DTYPE_BYTES[dtype];
+    header.push([name, { dtype: NAMES[dtype], shape, data_offsets: [offset, offset + bytes] }]);
+    offset += bytes;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  // the data start on an 8-byte boundary: the header is padded with spaces
+  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(32);
+  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
+  padded.set(json, 8);
+  return padded;
+}
 
 function parse(address: number, size: number, file: string, close: () => void): Safetensors {
   if (size < 8) throw broken(file, `${size} bytes are too few for a header`);

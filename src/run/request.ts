@@ -116,6 +116,17 @@ export interface LocalModelRequest {
   eos: number[] | null;
 }
 
+export type MergeRequest = Pick<
+  LocalModelRequest,
+  'model' | 'precision' | 'quantise' | 'device' | 'threads' | 'isa'
+> & {
+  adapter: string;
+  /** The folder of the merged checkpoint. */
+  out: string;
+  /** A file of token ids to compare on; null = fixed ones. */
+  ids: string | null;
+};
+
 export interface EvalRequest extends LocalModelRequest {
   /** A file of token ids: `{"ids": [[...], ...]}`. */
   ids: string;

@@ -1,0 +1,111 @@
+/** `merge` against PEFT's merge_and_unload, through the job a user runs. */
+import { afterAll, describe, expect, test } from 'bun:test';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tape } from '../../src/autograd/tape';
+import type { MergeDifference } from '../../src/jobs/merge';
+import { mergeJob } from '../../src/jobs/merge';
+import { loadModel, openModelFolder } from '../../src/nn/model';
+import { storedF32, writeSafetensors } from '../../src/nn/safetensors';
+import type { MergeRequest } from '../../src/run/request';
+import { causalLogits, classifierLogits } from '../../src/train/pass';
+import { box } from '../cli/box';
+import { FIXTURES, forwardOptions, onCpu, PLAIN, readJson, readTensors, relativeError } from '../engine/support';
+
+const folder = box();
+afterAll(() => folder.remove());
+const context = { emit: () => {}, cancelled: () => false };
+
+interface Document {
+  readonly linears: number;
+  readonly difference: MergeDifference;
+}
+
+const merge = async (adapter: string, base: string, more: Partial<MergeRequest> = {}) => {
+  const out = join(folder.path, `${adapter}-${more.quantise ?? 'dense'}`);
+  const request: MergeRequest = {
+    model: join(FIXTURES, 'qwen3', base),
+    adapter: join(FIXTURES, 'adapters', adapter),
+    out,
+    ids: null,
+    precision: 'fp32',
+    quantise: null,
+    device: 'cpu',
+    threads: 2,
+    isa: null,
+    ...more,
+  };
+  const { document, exitCode, text } = await mergeJob(request, context);
+  return { out, exitCode, text, document: document as Document };
+};
+
+/** Logits of a merged folder on the fixture's rows. */
+function logits(out: string): Float32Array {
+  return onCpu((device) => {
+    const files = openModelFolder(out);
+    const classifier = files.config.labels > 0;
+    const task = classifier ? 'sequence-classification' : 'causal-lm';
+    const model = loadModel(device, files, { ...PLAIN, task, classes: files.config.labels });
+    model.decoder.prepare(32);
+    const rows = readJson<number[][]>('adapters', 'rows.json').map((ids) => ({ ids, label: 0, labels: null }));
+    const forward = classifier ? classifierLogits : causalLogits;
+    return device.scope(() => device.readF32(forward(new Tape(device, false), model, rows, forwardOptions())));
+  });
+}
+
+describe.each([
+  ['peft-adalora', 'causal-tied', 11],
+  ['peft-rslora', 'causal-tied', 4],
+  ['peft-lora-pattern', 'causal-tied', 8],
+  ['peft-modules-to-save', 'causal-tied', 4],
+  ['peft-adalora-classifier', 'classifier-lora', 14],
+])('%s', (adapter, base, linears) => {
+  test('the merged checkpoint has PEFT\u2019s merged logits, and its distance is measured', async () => {
+    const { out, exitCode, document, text } = await merge(adapter, base);
+    expect(exitCode).toBe(0);
+    expect(document.linears).toBe(linears);
+    const { difference } = document;
+    expect(difference).toMatchObject({ rows: 4, tokens: 128, sameArgmax: 1 });
+    // both are fp32 roundings of one model
+    expect(difference.relative).toBeLessThan(2e-6);
+    expect(difference.maxAbs).toBeGreaterThan(0);
+    expect(text).toContain('linears changed');
+    const peft = readTensors('adapters', adapter, 'logits.safetensors').get('merged_logits')!;
+    expect(relativeError(logits(out), peft)).toBeLessThan(2e-6);
+  });
+});
+
+test('an output head that was trained apart from its embedding is written as its own', async () => {
+  const { out } = await merge('peft-modules-to-save', 'causal-tied', { out: join(folder.path, 'untied') });
+  const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Record<string, unknown>;
+  expect(config.tie_word_embeddings).toBe(false);
+});
+
+test('into a quantised base: what it computes with, adapter included, is made dense', async () => {
+  const { out, document } = await merge('peft-rslora', 'causal-tied', { quantise: 'nf4' });
+  expect(document.difference.relative).toBeGreaterThan(0);
+  expect(document.difference.relative).toBeLessThan(2e-6);
+  // and is not the adapter on the dense base
+  const dense = readTensors('adapters', 'peft-rslora', 'logits.safetensors').get('merged_logits')!;
+  expect(relativeError(logits(out), dense)).toBeGreaterThan(1e-2);
+});
+
+test('a base in bf16 rounds the sum: the difference is larger, and measured', async () => {
+  const base = folder.path;
+  const files = openModelFolder(join(FIXTURES, 'qwen3', 'causal-tied'));
+  const rounded = [...files.tensors.tensors].map(([name, stored]) => {
+    const data = Uint16Array.from(new Uint32Array(storedF32(stored).buffer), (word) => (word + 0x8000) >>> 16);
+    return { name, dtype: 'bf16' as const, shape: stored.shape, data: new Uint8Array(data.buffer) };
+  });
+  writeSafetensors(join(base, 'model.safetensors'), rounded);
+  copyFileSync(join(FIXTURES, 'qwen3', 'causal-tied', 'config.json'), join(base, 'config.json'));
+  const { document } = await merge('peft-rslora', 'causal-tied', { model: base, out: join(base, 'bf16') });
+  expect(document.difference.relative).toBeGreaterThan(1e-4);
+  expect(document.difference.relative).toBeLessThan(2e-2);
+});
+
+test('a folder with something in it is left alone', async () => {
+  const { out } = await merge('peft-rslora', 'causal-tied', { out: join(folder.path, 'taken') });
+  const again = merge('peft-rslora', 'causal-tied', { out });
+  expect(again).rejects.toThrow('not empty');
+});
