@@ -10,7 +10,7 @@ import { type } from 'arktype';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { isAllLinear, unmatchedTargets } from '../spec/targets';
+import { unmatchedTargets } from '../spec/targets';
 import type { AdaLora, AdaLoraOptions } from './adalora';
 import type { AdapterOptions } from './adapter';
 import type { LoraOptions } from './lora';
@@ -214,7 +214,7 @@ export function adapterConfigJson(
     lora_dropout: options.dropout,
     modules_to_save: saved.length === 0 ? null : [...new Set(saved)],
     revision: base.revision,
-    target_modules: targetModules(model, options),
+    target_modules: targetModules(model),
     task_type: task,
     use_dora: false,
     use_rslora: false,
@@ -420,9 +420,11 @@ function adaLoraFields(device: Device, adalora: AdaLora, options: AdaLoraOptions
   };
 }
 
-/** Expressions as they are; otherwise last parts of names where they mean exactly the adapted linears, full names elsewhere. */
-function targetModules({ decoder }: Pick<Model, 'decoder'>, options: AdapterOptions): string | string[] {
-  if (typeof options.targets === 'string' && !isAllLinear(options.targets) && !options.layers) return options.targets;
+/**
+ * Last parts of names where they mean exactly the adapted linears, full names elsewhere. Never an expression: PEFT holds it
+ * against every module, activations and whole blocks among them.
+ */
+function targetModules({ decoder }: Pick<Model, 'decoder'>): string[] {
   const all = [...decoder.linears()];
   const adapted = all.filter(({ lora }) => lora !== null).map(({ name }) => name);
   const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1);

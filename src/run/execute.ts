@@ -364,7 +364,7 @@ class Run {
 
   /** Everything but `metrics.json` first: that file says the run is complete. */
   private record(result: ExperimentResult, { predictions, files }: TestOutcome): void {
-    const { directory, device, log } = this;
+    const { directory, device, model, log } = this;
     directory.writeLines('predictions.jsonl', predictions);
     for (const [name, content] of Object.entries(files)) {
       if (typeof content === 'string') directory.write(name, content);
@@ -375,6 +375,7 @@ class Run {
       ...this.manifest,
       status: 'finished',
       steps: log.length,
+      ...(model.adalora === null ? {} : { ranks: model.adalora.ranks() }),
       skippedSteps: this.trainer.skipped,
       warnings: this.warnings,
       signatures: Object.fromEntries(Object.entries(result.metrics).map(([id, { signature }]) => [id, signature])),

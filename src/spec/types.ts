@@ -63,6 +63,10 @@ export interface AdaLoraAdapter extends ModuleSelection {
   /** Averaging of importance and of its uncertainty. */
   readonly beta1: number;
   readonly beta2: number;
+  /**
+   * Weight of the orthogonal loss, which PEFT adds to the model's own loss in every forward pass; 0 for a script that takes
+   * the logits and computes its own.
+   */
   readonly orthogonalWeight: number;
   /**
    * `scheduled`: the allocator runs after every step; `never-updated`: nothing calls it, as under the HF Trainer without a
