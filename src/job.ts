@@ -33,6 +33,7 @@ export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
 export const jobs: JobRegistry = {
   bench: async () => (await import('./bench/job')).benchJob,
   data: async () => (await import('./jobs/data')).dataJob,
+  encode: async () => (await import('./data/encode')).encodeJob,
   eval: async () => (await import('./jobs/eval')).evalJob,
   generate: async () => (await import('./jobs/generate')).generateJob,
   list: async () => (await import('./jobs/list')).listJob,

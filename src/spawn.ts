@@ -24,7 +24,6 @@ export interface SpawnOptions {
  */
 export async function spawnJob(kind: string, request: unknown, options: SpawnOptions): Promise<JobResult> {
   const cancel = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker((options.worker ?? new URL('./worker.ts', import.meta.url)).href);
   const restoreSignals = onStopSignal(
     () => {
       Atomics.store(cancel, 0, 1);
@@ -33,23 +32,35 @@ export async function spawnJob(kind: string, request: unknown, options: SpawnOpt
     () => killNow(),
   );
   try {
+    return await runInWorker({ kind, request, cancel }, options.onEvent, options.worker);
+  } finally {
+    restoreSignals();
+  }
+}
+
+/** A part of another job, in a Worker of its own: it has no events and ends with the process. */
+export function jobInWorker(kind: string, request: unknown): Promise<JobResult> {
+  return runInWorker({ kind, request, cancel: new Int32Array(new SharedArrayBuffer(4)) }, () => {});
+}
+
+// --- internal ---
+
+async function runInWorker(start: StartMessage, onEvent: OnEvent, file?: URL): Promise<JobResult> {
+  const worker = new Worker((file ?? new URL('./worker.ts', import.meta.url)).href);
+  try {
     return await new Promise<JobResult>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
-        if ('event' in data) options.onEvent(data.event);
+        if ('event' in data) onEvent(data.event);
         else if ('result' in data) resolve(data.result);
         else reject(MedreproError.fromPlain(data.error));
       };
       worker.onerror = (event) => reject(new MedreproError('internal', `the worker stopped: ${event.message}`));
-      const start: StartMessage = { kind, request, cancel };
       worker.postMessage(start);
     });
   } finally {
-    restoreSignals();
     worker.terminate();
   }
 }
-
-// --- internal ---
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -7,26 +7,31 @@
 
 /** sha256 (hex) of one split, in the split's order. */
 export interface RungHashes {
-  /** `["text","class name"]` a row. */
+  /** The texts of a row as a list: `["text","class name"]`, or the cells that a causal LM's templates use. */
   readonly examples: string;
-  /** The text after the template was applied. */
+  /** The text that is tokenised. */
   readonly prompts: string;
-  /** Number of tokens, token ids, class id. */
+  /** Number of tokens, token ids, then the class id or one label a token. */
   readonly tokenIds: string;
 }
 
-export interface HashedRow {
-  readonly text: string;
+export interface HashedRow extends HashedTokens {
+  readonly example: readonly string[];
   readonly prompt: string;
-  readonly ids: Uint32Array;
+}
+
+export interface HashedTokens {
+  readonly ids: ArrayLike<number>;
   readonly label: number;
+  /** (n,) labels of a causal LM; null or absent for a classifier. */
+  readonly labels?: ArrayLike<number> | null;
 }
 
 /** Hashes of the rows of a split. */
-export function rungHashes(rows: readonly HashedRow[], classes: readonly string[]): RungHashes {
+export function rungHashes(rows: readonly HashedRow[]): RungHashes {
   const [examples, prompts, tokenIds] = [hasher(), hasher(), hasher()];
   for (const row of rows) {
-    examples.update(`${JSON.stringify([row.text, classes[row.label]])}\n`);
+    examples.update(`${JSON.stringify(row.example)}\n`);
     prompts.update(`${JSON.stringify(row.prompt)}\n`);
     tokenIds.update(numbersOf(row));
   }
@@ -42,7 +47,7 @@ export function combinedHash(splits: readonly RungHashes[]): string {
 }
 
 /** sha256 (hex) of the rows of one batch or step, in order: what the model saw, whatever the packing. */
-export function batchHash(rows: readonly { readonly ids: ArrayLike<number>; readonly label: number }[]): string {
+export function batchHash(rows: readonly HashedTokens[]): string {
   const hash = hasher();
   for (const row of rows) hash.update(numbersOf(row));
   return hash.digest('hex');
@@ -50,12 +55,13 @@ export function batchHash(rows: readonly { readonly ids: ArrayLike<number>; read
 
 // --- internal ---
 
-/** Number of tokens, token ids, class id: (n+2,). */
-function numbersOf(row: { readonly ids: ArrayLike<number>; readonly label: number }): Int32Array {
-  const numbers = new Int32Array(row.ids.length + 2);
-  numbers[0] = row.ids.length;
-  numbers.set(row.ids, 1);
-  numbers[row.ids.length + 1] = row.label;
+/** Number of tokens, token ids, class id: (n+2,); or number, ids, labels: (2n+1,). */
+function numbersOf({ ids, label, labels }: HashedTokens): Int32Array {
+  const rest = labels ?? [label];
+  const numbers = new Int32Array(1 + ids.length + rest.length);
+  numbers[0] = ids.length;
+  numbers.set(ids, 1);
+  numbers.set(rest, 1 + ids.length);
   return numbers;
 }
 

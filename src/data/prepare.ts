@@ -1,34 +1,41 @@
 /**
- * The data stage: files -> labelled examples -> splits -> prompts -> token ids, with a hash at every rung and a summary of
- * what the model will really see.
+ * The data stage: files -> examples -> splits -> prompts -> token ids, with a hash at every rung and a summary of what the
+ * model will really see.
  */
 
 import { inputError, specError } from '../errors';
 import type { DataSpec } from '../spec/types';
+import { type CausalText, causalRow, causalTexts, padTokenOf } from './causal';
+import { encodeAll } from './encode';
 import { combinedHash, type RungHashes, rungHashes } from './hashes';
 import { classNames, lookAlikes } from './labels';
 import { type DataFiles, readSources, type SourceFile, type SourceRow } from './sources';
-import { stratifiedSplit } from './splits';
+import { checkSplitSpec, quote, SPLITS, type SplitName, type Splitting, splitRows } from './splitting';
 import { type DataSummary, overlap, type SplitSummary, summariseSplit } from './summary';
+import { compileTemplate } from './template';
 import type { Tokenizer } from './tokenizer';
 
-export const SPLITS = ['train', 'validation', 'test'] as const;
-export type SplitName = (typeof SPLITS)[number];
+export { SPLITS, type SplitName };
 
 /** A tokenised example. */
 export interface PreparedRow {
+  /** What the hash of the examples covers: the cells in the order of the spec's columns; a classifier's text and class. */
+  readonly example: readonly string[];
+  /** What two rows share when one is a leak of the other: a classifier's text, a causal LM's prompt. */
   readonly text: string;
-  /** The text after the template was applied. */
+  /** The text that was tokenised: after the template was applied, with the response behind it. */
   readonly prompt: string;
-  /** (n,) token ids, special tokens included, at most `maxLength`. */
+  /** (n,) token ids, special tokens and padding included, at most `maxLength`. */
   readonly ids: Uint32Array;
+  /** Tokens that are not padding: the attention mask is 1 for these, 0 behind them. */
+  readonly attended: number;
   /** Tokens before truncation. */
   readonly fullLength: number;
-  /** Class id. */
+  /** Class id; 0 for a causal LM. */
   readonly label: number;
-  /** A classifier has no label per token. */
-  readonly labels: null;
-  /** Index into `PreparedData.files`, and the line there. */
+  /** (n,) labels of a causal LM, -100 where there is none; null for a classifier. */
+  readonly labels: Int32Array | null;
+  /** Index into `PreparedData.files`, and the line there (null in formats without lines). */
   readonly file: number;
   readonly line: number | null;
 }
@@ -42,7 +49,7 @@ export interface PreparedFile {
 }
 
 export interface PreparedData {
-  /** Class names by class id. */
+  /** Class names by class id; none for a causal LM. */
   readonly classes: readonly string[];
   /** Every row of every file, in the order they were read. */
   readonly rows: readonly PreparedRow[];
@@ -50,7 +57,7 @@ export interface PreparedData {
   readonly splits: Readonly<Record<SplitName, Uint32Array>>;
   readonly files: readonly PreparedFile[];
   readonly hashes: Readonly<Record<SplitName, RungHashes>>;
-  /** One hash (hex) over all of `hashes`: two runs with the same one saw the same rows, tokens and classes in order. */
+  /** One hash (hex) over all of `hashes`: two runs with the same one saw the same rows, tokens and labels in order. */
   readonly sha256: string;
   readonly summary: DataSummary;
 }
@@ -62,20 +69,17 @@ export interface PrepareOptions {
   readonly source?: string;
   /** Class names in a fixed order (those of an adapter); absent = the labels of the data, sorted by code point. */
   readonly classes?: readonly string[];
+  /** Threads that may tokenise; null or absent = all cores. The ids are the same on any number. */
+  readonly threads?: number | null;
   /** Called now and then while rows are tokenised. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**
- * Everything a classification experiment trains and evaluates on.
+ * Everything a classification experiment trains and evaluates on. How rows are split: `splitting.ts`.
  *
- * Splits, in this order: rows of the role `all` are split into training and test rows by the spec's test share; extra rows
- * join the training rows; the validation share is held out of those. Both splits are stratified, seeded by `splitSeed`,
- * and equal to scikit-learn's (see splits.ts). Splits that files give keep the file's order; a split that is made has the
- * order scikit-learn returns.
- *
- * @throws MedreproError `input`: unreadable files, fewer than two classes, labels that do not fit; `spec`: a template
- *   without `{text}`.
+ * @throws MedreproError `input`: unreadable files, fewer than two classes, labels that do not fit; `spec`: columns without
+ *   `text` and `label`, a template that names no column.
  */
 export async function prepareClassification(
   experiment: { readonly data: DataSpec },
@@ -84,37 +88,81 @@ export async function prepareClassification(
 ): Promise<PreparedData> {
   const spec = experiment.data;
   checkSpec(spec);
-  const files = await readSources(spec, options.files ?? null, options.source);
-  const notes = files.flatMap((file) => file.notes.map((note) => `${file.name}: ${note}`));
-  const extraLeftOut = files.some((file) => file.role === 'extra') ? [] : [...spec.extraTrain];
-  if (extraLeftOut.length > 0) {
-    notes.push(`the spec adds training rows (${extraLeftOut.join(', ')}) that --data does not name: they are left out`);
+  for (const role of ['text', 'label'] as const) {
+    if (spec.columns[role] === undefined) throw specError(`data.columns has no ${role}, which a classifier needs`);
   }
+  const fill = compileTemplate(spec.template, ['text'], 'data.template');
+  const { files, notes, extraLeftOut } = await readFiles(spec, options);
   const classes = options.classes ?? classesOf(files, notes);
   const labels = labelIds(files, classes);
-  const { splits, notSplit } = splitRows(files, labels, spec, classes, notes);
-  if (splits.train.length > 0) checkTrainable(files, labels, splits.train);
-  const rows = tokenise(files, labels, spec, tokenizer, options.onProgress);
-  const perSplit = <T>(of: (rows: PreparedRow[]) => T): Record<SplitName, T> => {
-    const part = (split: SplitName): T => of(Array.from(splits[split], (index) => rows[index]!));
-    return { train: part('train'), validation: part('validation'), test: part('test') };
-  };
-  const summaries: Record<SplitName, SplitSummary> = perSplit((part) => summariseSplit(part, classes, tokenizer.bosId));
-  const testTextsInTrain = overlap(rows, splits.train, splits.test);
-  if (testTextsInTrain > 0) notes.push(`${testTextsInTrain} test rows have a text that is also a training row's`);
-  const doubleBos = SPLITS.reduce((sum, split) => sum + summaries[split].doubleBos, 0);
-  if (doubleBos > 0)
-    notes.push(`${doubleBos} rows begin with the begin-of-text token twice: the template holds one too`);
-  const hashes = perSplit((part) => rungHashes(part, classes));
-  return {
-    classes,
-    rows,
-    splits,
-    files: files.map(({ role, name, sha256, rows: own }) => ({ role, name, sha256, rows: own.length })),
-    hashes,
-    sha256: combinedHash(SPLITS.map((split) => hashes[split])),
-    summary: { splits: summaries, notSplit, testTextsInTrain, extraLeftOut, notes },
-  };
+  const splitting = splitRows(files, spec, notes);
+  const { train } = splitting.splits;
+  if (train.length > 0) checkTrainable(files, labels, train);
+  const all = files.flatMap((file) => file.rows);
+  const prompts = all.map(({ cells }) => fill(cells));
+  const encoded = await encodeAll(tokenizer, prompts, true, options);
+  const rows = all.map((row, i): PreparedRow => {
+    const { ids, fullLength } = tokenizer.truncate(encoded[i]!, spec.maxLength);
+    if (ids.length === 0) throw noToken(files, row);
+    const text = row.cells.text!;
+    const label = labels[i]!;
+    const example = [text, classes[label]!];
+    const { file, line } = row;
+    return {
+      example,
+      text,
+      prompt: prompts[i]!,
+      ids,
+      attended: ids.length,
+      fullLength,
+      label,
+      labels: null,
+      file,
+      line,
+    };
+  });
+  return assemble({ files, rows, classes, splitting, notes, extraLeftOut }, tokenizer);
+}
+
+/**
+ * Everything a causal-LM experiment trains and evaluates on: prompt and response from the columns, labels as the spec's
+ * mask says (`causal.ts`).
+ *
+ * @throws MedreproError `input`: unreadable files; `spec`: no response, templates that name no column.
+ */
+export async function prepareCausal(
+  experiment: { readonly data: DataSpec },
+  options: PrepareOptions,
+  tokenizer: Tokenizer,
+): Promise<PreparedData> {
+  const spec = experiment.data;
+  checkSpec(spec);
+  const padToken = padTokenOf(spec, tokenizer);
+  const fill = causalTexts(spec, tokenizer);
+  const { files, notes, extraLeftOut } = await readFiles(spec, options);
+  const splitting = splitRows(files, spec, notes);
+  const all = files.flatMap((file) => file.rows);
+  const texts = all.map(({ cells }): CausalText => fill(cells));
+  const encoded = await encodeAll(
+    tokenizer,
+    texts.flatMap(({ prompt, whole }) => [prompt, whole]),
+    true,
+    options,
+  );
+  const unfound: number[] = [];
+  const rows = all.map((row, i): PreparedRow => {
+    const [prompt, whole] = [encoded[2 * i]!, encoded[2 * i + 1]!];
+    const { found, ...tokens } = causalRow(prompt, whole, spec, tokenizer, padToken);
+    if (tokens.attended === 0) throw noToken(files, row);
+    if (!found) unfound.push(i);
+    const example = Object.keys(spec.columns).map((column) => row.cells[column]!);
+    const { file, line } = row;
+    return { example, text: texts[i]!.prompt, prompt: texts[i]!.whole, ...tokens, label: 0, file, line };
+  });
+  if (unfound.length > 0) {
+    notes.push(`the response template does not occur in ${unfound.length} of ${rows.length} rows: they have no label`);
+  }
+  return assemble({ files, rows, classes: [], splitting, notes, extraLeftOut }, tokenizer);
 }
 
 /** The rows of a split, in its order. */
@@ -127,8 +175,8 @@ export interface DataRow {
   /** Position in the split, from 0. */
   readonly index: number;
   readonly input_ids: number[];
-  /** Class id. */
-  readonly labels: number;
+  /** Class id, or one label a token. */
+  readonly labels: number | number[];
   readonly attention_mask: number[];
 }
 
@@ -137,23 +185,78 @@ export function* dataRows(data: PreparedData, split: SplitName, limit: number | 
   const order = data.splits[split];
   const count = limit === null ? order.length : Math.min(limit, order.length);
   for (let index = 0; index < count; index++) {
-    const { ids, label } = data.rows[order[index]!]!;
-    yield { index, input_ids: [...ids], labels: label, attention_mask: new Array<number>(ids.length).fill(1) };
+    const { ids, label, labels, attended } = data.rows[order[index]!]!;
+    yield {
+      index,
+      input_ids: [...ids],
+      labels: labels === null ? label : [...labels],
+      attention_mask: Array.from(ids, (_, t) => (t < attended ? 1 : 0)),
+    };
   }
 }
 
 // --- internal ---
 
-const PLACE = '{text}';
-
 function checkSpec(spec: DataSpec): void {
-  if (!spec.template.includes(PLACE)) throw specError(`data.template does not contain ${PLACE}`);
-  if (!Number.isSafeInteger(spec.maxLength) || spec.maxLength < 1) {
-    throw specError(`data.maxLength is ${spec.maxLength}, not a number of tokens from 1`);
+  checkSplitSpec(spec);
+  const { maxLength } = spec;
+  if (!Number.isSafeInteger(maxLength) || maxLength < 1) {
+    throw specError(`data.maxLength is ${maxLength}, not a number of tokens from 1`);
   }
-  for (const share of ['test', 'validation'] as const) {
-    if (!(spec[share] >= 0 && spec[share] < 1)) throw specError(`data.${share} is ${spec[share]}, not a share below 1`);
+}
+
+interface Read {
+  readonly files: readonly SourceFile[];
+  readonly notes: string[];
+  readonly extraLeftOut: readonly string[];
+}
+
+async function readFiles(spec: DataSpec, options: PrepareOptions): Promise<Read> {
+  const files = await readSources(spec, options.files ?? null, options.source);
+  const notes = files.flatMap((file) => file.notes.map((note) => `${file.name}: ${note}`));
+  const extraLeftOut = files.some((file) => file.role === 'extra') ? [] : [...spec.extraTrain];
+  if (extraLeftOut.length > 0) {
+    notes.push(`the spec adds training rows (${extraLeftOut.join(', ')}) that --data does not name: they are left out`);
   }
+  return { files, notes, extraLeftOut };
+}
+
+interface Parts extends Read {
+  readonly rows: readonly PreparedRow[];
+  readonly classes: readonly string[];
+  readonly splitting: Splitting;
+}
+
+/** Hashes and counts what was prepared. */
+function assemble({ files, rows, classes, splitting, notes, extraLeftOut }: Parts, tokenizer: Tokenizer): PreparedData {
+  const { splits, notSplit } = splitting;
+  const perSplit = <T>(of: (rows: PreparedRow[]) => T): Record<SplitName, T> => {
+    const part = (split: SplitName): T => of(Array.from(splits[split], (index) => rows[index]!));
+    return { train: part('train'), validation: part('validation'), test: part('test') };
+  };
+  const summaries: Record<SplitName, SplitSummary> = perSplit((part) => summariseSplit(part, classes, tokenizer.bosId));
+  const testTextsInTrain = overlap(rows, splits.train, splits.test);
+  if (testTextsInTrain > 0) notes.push(`${testTextsInTrain} test rows have a text that is also a training row's`);
+  const doubleBos = SPLITS.reduce((sum, split) => sum + summaries[split].doubleBos, 0);
+  if (doubleBos > 0)
+    notes.push(`${doubleBos} rows begin with the begin-of-text token twice: the template holds one too`);
+  const hashes = perSplit(rungHashes);
+  return {
+    classes,
+    rows,
+    splits,
+    files: files.map(({ role, name, sha256, rows: own }) => ({ role, name, sha256, rows: own.length })),
+    hashes,
+    sha256: combinedHash(SPLITS.map((split) => hashes[split])),
+    summary: { splits: summaries, notSplit, testTextsInTrain, extraLeftOut, notes },
+  };
+}
+
+function noToken(files: readonly SourceFile[], row: SourceRow) {
+  return inputError('the row becomes no token at all', {
+    where: placeOf(files[row.file]!, row),
+    remedy: 'drop it, or keep more of it in data.template',
+  });
 }
 
 const isTrain = (role: SourceFile['role']) => role === 'train' || role === 'extra' || role === 'all';
@@ -200,63 +303,6 @@ function labelIds(files: readonly SourceFile[], classes: readonly string[]): Int
   return Int32Array.from(labels);
 }
 
-function splitRows(
-  files: readonly SourceFile[],
-  labels: Int32Array,
-  spec: DataSpec,
-  classes: readonly string[],
-  notes: string[],
-): { splits: Record<SplitName, Uint32Array>; notSplit: string[] } {
-  const notSplit = new Set<number>();
-  /** Holds `share` of `rows` out; the classes that could not be split are collected. */
-  const holdOut = (rows: Uint32Array, share: number, what: string): [Uint32Array, Uint32Array] => {
-    if (share === 0 || rows.length === 0) return [rows, new Uint32Array(0)];
-    const own = Array.from(rows, (row) => labels[row]!);
-    const { train, test, kept, sparse } = stratifiedSplit(own, share, spec.splitSeed);
-    for (const label of kept) notSplit.add(label);
-    if (sparse) notes.push(`the ${what} split has fewer rows than classes on one side: not every class is on both`);
-    const pick = (positions: Uint32Array): Uint32Array => positions.map((position) => rows[position]!);
-    return [pick(train), pick(test)];
-  };
-  const byRole = rowsByRole(files);
-  const [kept, heldOut] = holdOut(byRole.all, spec.test, 'test');
-  const trainable = concat(kept, byRole.train, byRole.extra);
-  const given = byRole.validation.length > 0;
-  const [train, validation] = given
-    ? [trainable, byRole.validation]
-    : holdOut(trainable, spec.validation, 'validation');
-  const splits = { train, validation, test: concat(heldOut, byRole.test) };
-  const names = [...notSplit].sort((a, b) => a - b).map((label) => classes[label]!);
-  if (names.length > 0) notes.push(`too small to split, kept in training: ${names.map(quote).join(', ')}`);
-  if (splits.test.length === 0) notes.push('there are no test rows: --data names none and the spec holds none out');
-  return { splits, notSplit: names };
-}
-
-/** Global row indices by role, in file order. */
-function rowsByRole(files: readonly SourceFile[]): Record<SourceFile['role'], Uint32Array> {
-  const rows: Record<SourceFile['role'], number[]> = { all: [], train: [], extra: [], validation: [], test: [] };
-  let index = 0;
-  for (const file of files) for (const _ of file.rows) rows[file.role].push(index++);
-  const typed = (role: SourceFile['role']) => Uint32Array.from(rows[role]);
-  return {
-    all: typed('all'),
-    train: typed('train'),
-    extra: typed('extra'),
-    validation: typed('validation'),
-    test: typed('test'),
-  };
-}
-
-function concat(...parts: readonly Uint32Array[]): Uint32Array {
-  const whole = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 function checkTrainable(files: readonly SourceFile[], labels: Int32Array, train: Uint32Array): void {
   if (train.some((row) => labels[row] !== labels[train[0]!])) return;
   const file = files.find((candidate) => isTrain(candidate.role))!;
@@ -269,51 +315,7 @@ function checkTrainable(files: readonly SourceFile[], labels: Int32Array, train:
   );
 }
 
-function tokenise(
-  files: readonly SourceFile[],
-  labels: Int32Array,
-  spec: DataSpec,
-  tokenizer: Tokenizer,
-  onProgress: PrepareOptions['onProgress'],
-): PreparedRow[] {
-  const pieces = spec.template.split(PLACE);
-  const rows: PreparedRow[] = [];
-  const prepare = (row: SourceRow): PreparedRow => {
-    const text = row.cells.text!;
-    const prompt = pieces.join(text);
-    const { ids, fullLength } = tokenizer.encodeTruncated(prompt, spec.maxLength);
-    if (ids.length === 0) {
-      throw inputError('the row becomes no token at all', {
-        where: placeOf(files[row.file]!, row),
-        remedy: 'drop it, or keep more of it in data.template',
-      });
-    }
-    return {
-      text,
-      prompt,
-      ids,
-      fullLength,
-      label: labels[rows.length]!,
-      labels: null,
-      file: row.file,
-      line: row.line,
-    };
-  };
-  for (const file of files) {
-    for (const row of file.rows) {
-      rows.push(prepare(row));
-      if (rows.length % 512 === 0) onProgress?.(rows.length, labels.length);
-    }
-  }
-  onProgress?.(rows.length, labels.length);
-  return rows;
-}
-
 /** Where a row stands, for messages. */
 function placeOf({ name }: SourceFile, { line }: SourceRow): { file: string; line?: number } {
   return line === null ? { file: name } : { file: name, line };
-}
-
-function quote(label: string): string {
-  return JSON.stringify(label.length > 60 ? `${label.slice(0, 60)}…` : label);
 }

@@ -75,7 +75,7 @@ export async function readSources(
   if (files === null || (files.train === null && name !== undefined)) {
     if (name === undefined) throw notEmbedded(source);
     const folder = `papers/mini/${name}`;
-    const columns = EMBEDDED_COLUMNS;
+    const columns = embeddedColumns(spec.columns);
     const test = `${folder}/test.csv`;
     const train = `${folder}/train.csv`;
     if (!hasAsset(train)) throw unknownSource(source);
@@ -93,8 +93,13 @@ export async function readSources(
 
 // --- internal ---
 
-/** The miniatures' own columns, whatever the spec calls those of the real files; `--map` speaks of files of the user. */
-const EMBEDDED_COLUMNS: Columns = { text: 'text', label: 'category' };
+/**
+ * The miniatures' own columns, whatever the spec calls those of the real files (`--map` speaks of files of the user): each
+ * has the spec's name, but for the classes, which are categories.
+ */
+function embeddedColumns(columns: Columns): Columns {
+  return Object.fromEntries(Object.keys(columns).map((role) => [role, role === 'label' ? 'category' : role]));
+}
 
 function notEmbedded(source: string): MedreproError {
   return inputError(`the rows of ${source} are not part of medrepro`, {

@@ -51,7 +51,11 @@ export class Tokenizer {
   private readonly plain: PlainTokenizer;
   private readonly words: WordEncoder | null;
 
-  constructor(files: TokenizerFiles, options: TokenizerOptions = {}) {
+  /** @param files what it is made of, kept so that a Worker can make another. */
+  constructor(
+    readonly files: TokenizerFiles,
+    options: TokenizerOptions = {},
+  ) {
     const { file, config } = parseTokenizerFiles(files);
     this.sha256 = new Bun.CryptoHasher('sha256').update(files.tokenizer).digest('hex');
     try {
@@ -88,7 +92,11 @@ export class Tokenizer {
    * tokens around it stay.
    */
   encodeTruncated(text: string, maxLength: number): Encoded {
-    const ids = this.encode(text);
+    return this.truncate(this.encode(text), maxLength);
+  }
+
+  /** {@link encodeTruncated} of ids that are there already, with the special tokens around them. */
+  truncate(ids: Uint32Array, maxLength: number): Encoded {
     if (ids.length <= maxLength) return { ids, fullLength: ids.length };
     const cut = new Uint32Array(maxLength);
     const kept = Math.max(0, maxLength - this.suffix.length);
@@ -104,6 +112,11 @@ export class Tokenizer {
       skip_special_tokens: skipSpecial,
       clean_up_tokenization_spaces: false,
     });
+  }
+
+  /** The id of a token by its text; null when there is none. */
+  idOf(token: string): number | null {
+    return this.plain.token_to_id(token) ?? null;
   }
 
   private encodePlain(text: string, special: boolean): number[] {

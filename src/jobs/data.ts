@@ -2,10 +2,12 @@
 import { dataRows } from '../data/prepare';
 import { EXIT, usageError } from '../errors';
 import type { JobResult } from '../job';
-import { applyRequest, obstacle, readData } from '../run/inputs';
+import { applyRequest, dataObstacle, type Requested, readData } from '../run/inputs';
 import type { DataRequest } from '../run/request';
+import { canonicalJson } from '../spec/canonical';
 import { resolveExperiment } from '../spec/load';
-import { loadTargets } from '../spec/target';
+import { loadTargets, type Target } from '../spec/target';
+import type { Scale } from '../spec/types';
 import { table } from '../table';
 import { count } from '../units';
 import { chooseScale } from './scale';
@@ -17,25 +19,54 @@ export async function dataJob(request: unknown): Promise<JobResult> {
   const asked = request as DataRequest;
   const targets = loadTargets(asked.targets, asked.all, asked.reading);
   const [target] = targets;
-  if (target === undefined || targets.length > 1 || target.experiments.length > 1) {
-    throw usageError('data shows one experiment', `name one, such as ${target?.paper.id}/${target?.experiments[0]}`);
-  }
-  const [id] = target.experiments as [string];
-  const { scale } = chooseScale(target.paper, id, asked);
-  const requested = applyRequest(resolveExperiment(target.paper, id, scale), asked);
-  const why = obstacle(requested.experiment, asked);
+  if (target === undefined || targets.length > 1) throw oneOnly(target);
+  const choices = target.experiments.map((id) => choose(target, id, asked));
+  const [{ id, scale, requested }, ...others] = choices as [Choice, ...Choice[]];
+  if (others.some((other) => other.identity !== choices[0]!.identity)) throw oneOnly(target);
+  const { experiment } = requested;
+  const why = dataObstacle(experiment, asked);
   if (why !== null) return { exitCode: EXIT.unmeasured, text: `${target.paper.id}/${id}: ${why}`, document: [] };
   const { data } = await readData(requested, asked);
   const rows = [...dataRows(data, asked.split, asked.limit)];
   const { tokens, truncated, rows: all } = data.summary.splits[asked.split];
+  const causal = experiment.task === 'causal-lm';
   const shown = rows.map(({ index, labels, input_ids: ids }) => {
     const { text } = data.rows[data.splits[asked.split][index]!]!;
-    return [String(index), String(ids.length), data.classes[labels] ?? '', text.replace(/\s+/g, ' ').slice(0, SHOWN)];
+    const learnt = typeof labels === 'number' ? (data.classes[labels] ?? '') : count(labels.filter(isLabel).length);
+    return [String(index), String(ids.length), learnt, text.replace(/\s+/g, ' ').slice(0, SHOWN)];
   });
-  const head = `${target.paper.id}/${id} (${scale}), ${asked.split}: ${count(all)} rows, ${count(tokens)} tokens, ${count(truncated)} truncated`;
+  const name = others.length === 0 ? `${target.paper.id}/${id}` : target.paper.id;
+  const counts = `${count(all)} rows, ${count(tokens)} tokens, ${count(truncated)} truncated`;
+  const head = `${name} (${scale}), ${asked.split}: ${counts}, sha256 ${data.hashes[asked.split].tokenIds}`;
   return {
     exitCode: EXIT.ok,
-    text: `${head}, sha256 ${data.hashes[asked.split].tokenIds}\n\n${table(['row', 'tokens', 'class', 'text'], shown)}`,
+    text: `${head}\n\n${table(['row', 'tokens', causal ? 'labelled' : 'class', 'text'], shown)}`,
     document: rows,
   };
 }
+
+// --- internal ---
+
+interface Choice {
+  readonly id: string;
+  readonly scale: Scale;
+  readonly requested: Requested;
+  /** Equal for experiments that see the same rows as the same tokens. */
+  readonly identity: string;
+}
+
+/** The full scale where its rows and tokeniser are here: showing them needs no weights. */
+function choose({ paper }: Target, id: string, asked: DataRequest): Choice {
+  const full = paper.experiments.find((experiment) => experiment.id === id)?.scales.full;
+  const here = asked.scale === 'auto' && asked.data !== null && full && dataObstacle(full, asked) === null;
+  const scale = here ? 'full' : chooseScale(paper, id, asked).scale;
+  const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
+  const { data, model, task } = requested.experiment;
+  return { id, scale, requested, identity: canonicalJson({ data, task, tokenizer: asked.tokenizer ?? model }) };
+}
+
+function oneOnly(target: Target | undefined) {
+  return usageError('data shows one experiment', `name one, such as ${target?.paper.id}/${target?.experiments[0]}`);
+}
+
+const isLabel = (label: number): boolean => label !== -100;

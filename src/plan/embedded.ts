@@ -75,7 +75,7 @@ function datasetOf({ source, columns }: DataSpec): DatasetFacts {
     if (file === undefined) continue;
     const records: Record<string, string>[] = parse(readAssetText(name), { columns: true, bom: true });
     rows[file] = records.length;
-    for (const record of records) labels.add(record[columns.label] ?? '');
+    for (const record of records) labels.add(record[columns.label ?? ''] ?? '');
   }
   const { train = 0, test = 0, validation: _validation, ...extra } = rows;
   return { train, test, classes: labels.size, extra, gated: null, meanTokens: null };

@@ -2,7 +2,14 @@
 import { cpus } from 'node:os';
 import { hasAsset } from '../assets';
 import { judgeLabels, summariseLabels } from '../data/label-summary';
-import { type PreparedData, prepareClassification, rowsOf, SPLITS, type SplitName } from '../data/prepare';
+import {
+  type PreparedData,
+  prepareCausal,
+  prepareClassification,
+  rowsOf,
+  SPLITS,
+  type SplitName,
+} from '../data/prepare';
 import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
 import { inputError, specError, unmeasuredError } from '../errors';
@@ -30,8 +37,10 @@ export function applyRequest(experiment: Experiment, request: TargetRequest, see
   if (request.data !== null) overrides.push(`--data ${describeData(request.data)}`);
   const columns = Object.entries(request.map);
   for (const [name] of columns) {
-    if (name !== 'text' && name !== 'label') {
-      throw inputError(`--map: this data has no column '${name}'`, { remedy: 'it has text and label' });
+    if (!Object.hasOwn(experiment.data.columns, name)) {
+      const own = Object.keys(experiment.data.columns);
+      const remedy = `it has ${own.slice(0, -1).join(', ')}${own.length > 1 ? ' and ' : ''}${own.at(-1)}`;
+      throw inputError(`--map: this data has no column '${name}'`, { remedy });
     }
   }
   if (columns.length > 0) overrides.push(`--map ${columns.map(([name, value]) => `${name}=${value}`).join(',')}`);
@@ -52,10 +61,15 @@ export function obstacle(experiment: Experiment, request: TargetRequest): string
   if (request.model === null && !isEmbedded(experiment)) {
     return `the weights of ${experiment.model.id} are not here: name their folder with --model`;
   }
-  if (request.data === null && !experiment.data.source.startsWith('mini/')) {
-    return `the rows of ${experiment.data.source} are not here: name them with --data`;
+  return rowsObstacle(experiment, request);
+}
+
+/** Why the rows of this experiment cannot be shown here; null when they can. Its weights are not needed. */
+export function dataObstacle(experiment: Experiment, request: TargetRequest): string | null {
+  if (request.model === null && request.tokenizer === null && !isEmbedded(experiment)) {
+    return `the tokeniser of ${experiment.model.id} is not here: name its folder with --tokenizer`;
   }
-  return null;
+  return rowsObstacle(experiment, request);
 }
 
 export interface Inputs {
@@ -71,19 +85,21 @@ export async function readData(
   { experiment, source }: Requested,
   request: TargetRequest,
 ): Promise<{ readonly tokenizer: Tokenizer; readonly data: PreparedData }> {
-  if (experiment.task !== 'sequence-classification') {
-    throw unmeasuredError(`${experiment.paper}/${experiment.id}: this version trains sequence classifiers only`);
-  }
   const folder = request.tokenizer ?? (isEmbedded(experiment) ? null : experiment.model.id);
   const tokenizer = new Tokenizer(
     folder === null ? readTokenizerAsset('papers/mini/tokenizer') : readTokenizerFolder(folder),
   );
-  return { tokenizer, data: await prepareClassification(experiment, { files: request.data, source }, tokenizer) };
+  const prepare = experiment.task === 'causal-lm' ? prepareCausal : prepareClassification;
+  const options = { files: request.data, source, threads: request.threads };
+  return { tokenizer, data: await prepare(experiment, options, tokenizer) };
 }
 
 /** {@link readData}, announced, and the base model opened. */
 export async function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Promise<Inputs> {
   const { experiment } = requested;
+  if (experiment.task !== 'sequence-classification') {
+    throw unmeasuredError(`${experiment.paper}/${experiment.id}: this version trains sequence classifiers only`);
+  }
   refuseIgnored(experiment);
   const { tokenizer, data } = await readData(requested, request);
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
@@ -111,6 +127,11 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
   }
   for (const warning of warnings) onEvent({ kind: 'warning', ...warning });
   return { tokenizer, data, files, warnings };
+}
+
+function rowsObstacle(experiment: Experiment, request: TargetRequest): string | null {
+  if (request.data !== null || experiment.data.source.startsWith('mini/')) return null;
+  return `the rows of ${experiment.data.source} are not here: name them with --data`;
 }
 
 const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');

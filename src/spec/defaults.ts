@@ -16,6 +16,10 @@ export const DEFAULT_TRAINING = {
 } as const satisfies Partial<Training>;
 
 export const DEFAULT_DATA = {
+  filter: {},
+  splitMethod: 'stratified',
+  stratifyBy: 'label',
+  trainRows: null,
   response: null,
   appendEos: false,
   labels: {

@@ -10,7 +10,7 @@ export interface Overrides {
   /** What `--data` named; recorded as the source `files:<what>`. */
   readonly data?: string | null;
   /** Column names of `--map`. */
-  readonly columns?: { readonly text?: string; readonly label?: string } | undefined;
+  readonly columns?: Readonly<Record<string, string>> | undefined;
   /** A local folder for the weights and, unless `tokenizer` is given, the tokeniser. */
   readonly model?: string | null;
   readonly precision?: Experiment['training']['precision'] | null;
@@ -25,10 +25,8 @@ export function withOverrides(experiment: Experiment, overrides: Overrides): Exp
     result = { ...result, training: { ...result.training, precision } };
   }
   if (data !== undefined && data !== null) result = { ...result, data: { ...result.data, source: `files:${data}` } };
-  if (columns?.text !== undefined || columns?.label !== undefined) {
-    const text = columns.text ?? result.data.columns.text;
-    const label = columns.label ?? result.data.columns.label;
-    result = { ...result, data: { ...result.data, columns: { text, label } } };
+  if (columns !== undefined && Object.keys(columns).length > 0) {
+    result = { ...result, data: { ...result.data, columns: { ...result.data.columns, ...columns } } };
   }
   if (model !== undefined && model !== null) result = { ...result, model: { id: model, revision: null } };
   return result;

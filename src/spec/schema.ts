@@ -9,6 +9,7 @@ import { type } from 'arktype';
 
 const count = 'number.integer >= 1';
 const share = '0 <= number < 1';
+const shareOrRows = '0 <= number < 1 | number.integer >= 2';
 
 // --- settings: what an experiment needs, every field present ---
 
@@ -86,10 +87,14 @@ const labels = {
 const data = {
   source: 'string >= 1',
   extraTrain: 'string[]',
-  columns: { text: 'string >= 1', label: 'string >= 1' },
-  validation: share,
+  columns: type('Record<string, string >= 1>'),
+  filter: type('Record<string, string>'),
+  splitMethod: "'stratified' | 'sklearn' | 'datasets' | 'datasets-stratified' | 'datasets-shuffle'",
+  stratifyBy: 'string >= 1',
+  trainRows: type(count).or('null'),
+  validation: shareOrRows,
   splitSeed: 'number.integer >= 0',
-  test: share,
+  test: shareOrRows,
   maxLength: count,
   template: 'string >= 1',
   response: 'string >= 1 | null',
@@ -178,7 +183,7 @@ const Block = type({
     'smoothing?': 'number >= 0',
     'reduction?': "'example' | 'class'",
   },
-  'data?': optional({ ...data, columns: type(optional(data.columns)), labels: type(optional(labels)) }),
+  'data?': optional({ ...data, labels: type(optional(labels)) }),
   'training?': optional({
     ...training,
     lossScaling: type(optional(lossScaling)),

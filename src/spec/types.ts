@@ -224,17 +224,30 @@ export interface DataSpec {
   readonly source: string;
   /** Extra training files (an augmentation), by name inside the source. */
   readonly extraTrain: readonly string[];
-  readonly columns: { readonly text: string; readonly label: string };
-  /** Share of the training rows held out for validation, stratified by label. */
+  /** The spec's name of a column -> the file's. A classifier has `text` and `label`; templates name any. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Only rows whose columns hold these texts, by the spec's name of the column. */
+  readonly filter: Readonly<Record<string, string>>;
+  /**
+   * How rows are held out: scikit-learn's train_test_split (`sklearn`, `stratified`; small classes do not stop the latter),
+   * datasets' (`datasets`, `datasets-stratified`), or `datasets-shuffle`: shuffle(seed), then the first `trainRows` for
+   * training and the next ones held out.
+   */
+  readonly splitMethod: 'stratified' | 'sklearn' | 'datasets' | 'datasets-stratified' | 'datasets-shuffle';
+  /** The column (the spec's name) whose values a stratified split keeps in proportion. */
+  readonly stratifyBy: string;
+  /** Training rows that are used, from the front; null = all. */
+  readonly trainRows: number | null;
+  /** Share (below 1) or number (from 2) of the training rows held out for validation. */
   readonly validation: number;
   readonly splitSeed: number;
-  /** Share held out as test rows when the data names no test file. */
+  /** Share or number held out as test rows when the data names no test file. */
   readonly test: number;
   /** Tokens a row may have; longer rows are truncated on the right. */
   readonly maxLength: number;
-  /** Prompt template: `{text}` is the row's text. */
+  /** Prompt template: `{text}` is the row's column `text`; or Jinja (`data/template.ts`). */
   readonly template: string;
-  /** What follows the prompt of a causal-LM row: `{label}` is the row's response. null for a classifier. */
+  /** Template of what follows the prompt of a causal-LM row. null for a classifier. */
   readonly response: string | null;
   /** Put an end-of-text token behind the response. */
   readonly appendEos: boolean;

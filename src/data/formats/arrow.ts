@@ -20,8 +20,6 @@ export const arrow: Format = {
 
 // --- internal ---
 
-/** Rows one column may have in a batch: far above any file that fits in memory. */
-const MAX_ROWS = 2 ** 28;
 const MAX_DEPTH = 32;
 
 const MESSAGE = { schema: 1, dictionaryBatch: 2, recordBatch: 3 } as const;
@@ -109,7 +107,10 @@ class Batch {
   /** The number of values of the next field. */
   length(): number {
     const node = this.nodes[this.node++];
-    if (node === undefined || node[0] < 0 || node[0] > MAX_ROWS) throw new RangeError('a column without its length');
+    // a value takes a bit at least: what claims more would only fill the memory with nulls
+    if (node === undefined || node[0] < 0 || node[0] > 8 * this.body.byteLength) {
+      throw new RangeError('a column without its length');
+    }
     return node[0];
   }
 

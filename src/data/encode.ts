@@ -1,0 +1,99 @@
+/**
+ * Many texts to token ids, on several cores where that pays.
+ *
+ * A tokeniser is a pure function of the text, so the ids are the same on any number of threads: the texts are cut into
+ * parts, Workers take some, this thread takes the rest, and the parts are put together in order.
+ */
+
+import { availableParallelism } from 'node:os';
+import type { JobResult } from '../job';
+import { jobInWorker } from '../spawn';
+import { Tokenizer } from './tokenizer';
+import type { TokenizerFiles } from './tokenizer-files';
+
+export interface EncodeOptions {
+  /** Threads to use; null or absent = the cores, as far as the texts are worth it. */
+  readonly threads?: number | null;
+  /** Called now and then with the texts that are done. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * UTF-16 units that one more thread must have to do: loading a tokeniser takes a Worker about as long as encoding these.
+ */
+const UNITS_PER_WORKER = 4_000_000;
+const MAX_THREADS = 8;
+
+/** (n,) ids of each text, special tokens included when `special`. */
+export async function encodeAll(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  special: boolean,
+  options: EncodeOptions = {},
+): Promise<Uint32Array[]> {
+  const units = texts.reduce((sum, text) => sum + text.length, 0);
+  const worth = 1 + Math.floor(units / UNITS_PER_WORKER);
+  const threads = options.threads ?? Math.min(availableParallelism(), MAX_THREADS, worth);
+  const parts = partsOf(texts, units, Math.max(1, threads));
+  const [own, ...others] = parts;
+  const working = others.map((part) => encodeInWorker({ files: tokenizer.files, texts: part, special }));
+  // before this thread is busy, the Workers must have their messages
+  if (working.length > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  const done: Uint32Array[] = [];
+  for (const text of own ?? []) {
+    done.push(tokenizer.encode(text, special));
+    if (done.length % 512 === 0) options.onProgress?.(done.length, texts.length);
+  }
+  for (const part of working) {
+    for (const ids of await part) done.push(ids);
+    options.onProgress?.(done.length, texts.length);
+  }
+  if (working.length === 0) options.onProgress?.(done.length, texts.length);
+  return done;
+}
+
+/** What a Worker is asked. */
+interface EncodeRequest {
+  readonly files: TokenizerFiles;
+  readonly texts: readonly string[];
+  readonly special: boolean;
+}
+
+/** The Worker's answer: all ids back to back, and where each text's begin; the last offset is their number. */
+interface Encoded {
+  readonly ids: Uint32Array;
+  readonly offsets: Uint32Array;
+}
+
+/** The job `encode`, which only {@link encodeAll} asks for. */
+export async function encodeJob(request: unknown): Promise<JobResult> {
+  const { files, texts, special } = request as EncodeRequest;
+  const tokenizer = new Tokenizer(files);
+  const rows = texts.map((text) => tokenizer.encode(text, special));
+  const offsets = new Uint32Array(rows.length + 1);
+  for (const [i, row] of rows.entries()) offsets[i + 1] = offsets[i]! + row.length;
+  const ids = new Uint32Array(offsets[rows.length]!);
+  for (const [i, row] of rows.entries()) ids.set(row, offsets[i]!);
+  const document: Encoded = { ids, offsets };
+  return { exitCode: 0, text: '', document };
+}
+
+// --- internal ---
+
+async function encodeInWorker(request: EncodeRequest): Promise<Uint32Array[]> {
+  const { document } = await jobInWorker('encode', request);
+  const { ids, offsets } = document as Encoded;
+  return request.texts.map((_, i) => ids.subarray(offsets[i]!, offsets[i + 1]!));
+}
+
+/** Consecutive parts of about equal length. The first, this thread's, has no tokeniser to load: it is never empty. */
+function partsOf(texts: readonly string[], units: number, count: number): string[][] {
+  const parts: string[][] = [[]];
+  let used = 0;
+  for (const text of texts) {
+    if (used >= (units * parts.length) / count && parts.length < count) parts.push([]);
+    parts.at(-1)!.push(text);
+    used += text.length;
+  }
+  return parts;
+}
