@@ -32,7 +32,7 @@ const ID = 'id';
 /**
  * The named columns of a file, in file order.
  *
- * Numbers and booleans become text as JSON writes them.
+ * A name that the file does not have finds the only column that differs from it in case alone. Numbers and booleans become text as JSON writes them.
  *
  * @throws MedreproError `input` (exit 2): missing columns, no rows, empty cells, cells that hold lists or objects, an `id`
  *   that two rows share.
@@ -90,8 +90,8 @@ const brief = (text: string): string => JSON.stringify(text.length > 60 ? `${tex
 function columnIndex(file: string, parsed: Parsed, columns: Columns, role: string): number {
   const { columns: names, headerLine } = parsed;
   const wanted = columns[role]!;
-  const index = names.indexOf(wanted);
-  if (index >= 0 && names.indexOf(wanted, index + 1) < 0) return index;
+  const index = indexOfName(names, wanted);
+  if (index >= 0 && names.indexOf(names[index]!, index + 1) < 0) return index;
   const where = headerLine === null ? { file } : { file, line: headerLine };
   if (index >= 0) {
     throw inputError(`two columns are named ${JSON.stringify(wanted)}`, { where, remedy: 'rename one in the header' });
@@ -111,6 +111,14 @@ function columnIndex(file: string, parsed: Parsed, columns: Columns, role: strin
     where,
     remedy: `name them with --map ${suggested.join(',')}`,
   });
+}
+
+/** Where a name stands, or where the only name stands that differs in case alone; -1 = nowhere. */
+function indexOfName(names: readonly string[], wanted: string): number {
+  const exact = names.indexOf(wanted);
+  if (exact >= 0) return exact;
+  const alike = names.flatMap((name, i) => (name.toLowerCase() === wanted.toLowerCase() ? [i] : []));
+  return alike.length === 1 ? alike[0]! : -1;
 }
 
 /** At most twelve names, each cut to a readable length, quoted where spaces or commas would confuse. */

@@ -113,7 +113,8 @@ const evaluateEvery = type("'epoch'").or({ steps: count });
 const earlyStopping = type({ patience: count, threshold: 'number >= 0' }).or('null');
 
 const training = {
-  epochs: count,
+  /** 0: the base is evaluated as it is. */
+  epochs: 'number.integer >= 0',
   batchSize: count,
   accumulation: count,
   stepsPerEpoch: "'ceil' | 'floor'",

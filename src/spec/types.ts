@@ -157,6 +157,7 @@ export interface LossScaling {
 }
 
 export interface Training {
+  /** 0: nothing is trained, the base is evaluated as it is. */
   readonly epochs: number;
   /** Rows per micro-batch. */
   readonly batchSize: number;
