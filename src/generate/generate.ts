@@ -66,12 +66,11 @@ export function generate(
   options: GenerationOptions,
   hooks: GenerationHooks = {},
 ): Generated[] {
-  const { maxNewTokens, compute, cacheTokens = CACHE_TOKENS } = options;
   if (prompts.length === 0) return [];
   if (prompts.some((ids) => ids.length === 0)) throw new RangeError('generate: an empty prompt');
-  const longest = prompts.reduce((most, ids) => Math.max(most, ids.length), 0);
-  const slotSize = longest + maxNewTokens;
-  const slots = Math.max(1, Math.min(prompts.length, Math.floor(cacheTokens / slotSize)));
+  const { compute } = options;
+  const lengths = prompts.map((ids) => ids.length);
+  const { slots, slotSize } = layoutOf(lengths, options);
   model.decoder.prepare(slotSize, { beyondConfig: true });
   return device.scope(() => {
     const cache = new KvCache(device, model.config, compute, slots, slotSize);
@@ -143,7 +142,50 @@ export function nextTokenLogits(
   return linear(tape, compute, hidden, model.head, null, 'f32');
 }
 
+/**
+ * The memory that `generate` takes for prompts of these lengths, on a device that only counts: the cache, the largest pass
+ * over prompts, and a step of all rows that run together.
+ */
+export function planGeneration(
+  device: Device,
+  model: Model,
+  lengths: readonly number[],
+  options: Pick<GenerationOptions, 'compute' | 'maxNewTokens' | 'cacheTokens'>,
+): void {
+  const { slots, slotSize } = layoutOf(lengths, options);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  model.decoder.prepare(slotSize, { beyondConfig: true });
+  device.scope(() => {
+    const cache = new KvCache(device, model.config, options.compute, slots, slotSize);
+    const all = Array.from({ length: slots }, (_, slot) => slot);
+    const together = Math.max(1, Math.floor(PREFILL_TOKENS / longest));
+    const prompt = new Int32Array(longest);
+    const pass = (chosen: readonly number[], ids: ArrayLike<number>): void => {
+      device.scope(() => {
+        nextTokenLogits(
+          device,
+          model,
+          cache,
+          chosen.map((slot) => ({ slot, ids })),
+          options.compute,
+        );
+      });
+    };
+    for (let begin = 0; begin < slots; begin += together) pass(all.slice(begin, begin + together), prompt);
+    pass(all, Int32Array.of(0));
+  });
+}
+
 // --- internal ---
+
+/** Places in the cache, and the tokens of each. */
+function layoutOf(
+  lengths: readonly number[],
+  { maxNewTokens, cacheTokens = CACHE_TOKENS }: Pick<GenerationOptions, 'maxNewTokens' | 'cacheTokens'>,
+): { slots: number; slotSize: number } {
+  const slotSize = lengths.reduce((most, length) => Math.max(most, length), 0) + maxNewTokens;
+  return { slots: Math.max(1, Math.min(lengths.length, Math.floor(cacheTokens / slotSize))), slotSize };
+}
 
 /** One prompt on its way. */
 class Row {

@@ -38,6 +38,9 @@ export const TEXT_METRICS: readonly TextMetric[] = [
   meteorNltk310,
 ];
 
+/** Whether a metric reads generated texts. */
+export const isTextMetric = (id: string): boolean => TEXT_METRICS.some((metric) => metric.id === id);
+
 /** @throws MedreproError `spec` when there is no such metric. */
 export function textMetricById(id: string): TextMetric {
   return byId(TEXT_METRICS, id);

@@ -27,6 +27,7 @@ import type { MemoryPlan } from '../train/plan';
 import { judge, selectionMetric, type Verdict } from '../train/selection';
 import { type StepResult, Trainer } from '../train/trainer';
 import { type ExperimentResult, numericPath } from '../verify/result';
+import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { RunDirectory } from './directory';
 import { applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
@@ -130,7 +131,8 @@ class Run {
       const message = `memory is short: the optimiser's state lies in files of ${request.out}; the result is the same`;
       context.emit({ kind: 'info', message });
     }
-    this.task = new ClassifierTask(experiment, inputs, this.device, this.model, context.emit);
+    const OwnTask = experiment.task === 'causal-lm' ? CausalTask : ClassifierTask;
+    this.task = new OwnTask(experiment, inputs, this.device, this.model, context.emit);
     const kernel = cpuLibrary();
     const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
     const settings = specSha256(experiment);
@@ -228,11 +230,11 @@ class Run {
    */
   private test(): TestOutcome {
     const { device, model, best, task } = this;
-    if (best === null) return task.test();
+    if (best === null) return task.test(this.log);
     const last = readWeights(device, model.trainable);
     writeWeights(device, model.trainable, best.weights);
     try {
-      return task.test();
+      return task.test(this.log);
     } catch (error) {
       writeWeights(device, model.trainable, last);
       throw error;

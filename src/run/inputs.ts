@@ -137,8 +137,8 @@ function rowsObstacle(experiment: Experiment, request: TargetRequest): string | 
 const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
 
 /** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
-function refuseIgnored({ adapter, quantisation, training }: Experiment): void {
-  if (adapter === null && quantisation !== null) {
+function refuseIgnored({ adapter, quantisation, training, task }: Experiment): void {
+  if (adapter === null && quantisation !== null && training.epochs > 0) {
     throw specError('quantisation without an adapter: 4-bit weights are not trained', {
       remedy: 'give an adapter, or set quantisation: null',
     });
@@ -147,7 +147,7 @@ function refuseIgnored({ adapter, quantisation, training }: Experiment): void {
   if (training.earlyStopping !== null && metric === null) {
     throw specError('training.earlyStopping needs a metric', { remedy: 'set training.selection to best-<metric>' });
   }
-  if (metric !== null && metric !== 'loss') classMetricById(metric);
+  if (metric !== null && metric !== 'loss' && task === 'sequence-classification') classMetricById(metric);
   if (training.optimiser.kind === 'adafactor') checkAdafactor(training.optimiser);
 }
 

@@ -26,7 +26,7 @@ export interface Prepared {
  * @throws MedreproError `input` when there are no training rows.
  */
 export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs, 'tokenizer'>): Prepared {
-  if (data.splits.train.length === 0) {
+  if (data.splits.train.length === 0 && experiment.training.epochs > 0) {
     throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
   }
   const rows = trainingRows(data, 'train');
@@ -37,7 +37,7 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
     compute: experiment.training.precision,
     quantisation: experiment.quantisation,
     adapter: adapter && adapterOptions(adapter, countSteps(rows.length, training).steps),
-    fullParameter: adapter === null,
+    fullParameter: adapter === null && training.epochs > 0,
     seed: experiment.training.seed,
   };
   const trainer: TrainerOptions = {
@@ -47,9 +47,12 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
     order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
   };
   const evaluated = [...trainingRows(data, 'validation'), ...trainingRows(data, 'test')];
-  const memory = planMemory(files, model, rows, evaluated, trainer, {
-    resident: freemem() * RESIDENT_SHARE,
-    total: freemem(),
-  });
+  const { generation } = experiment;
+  const answered =
+    generation === null
+      ? null
+      : { lengths: trainingRows(data, 'test').map(({ ids }) => ids.length), maxNewTokens: generation.maxNewTokens };
+  const budget = { resident: freemem() * RESIDENT_SHARE, total: freemem() };
+  const memory = planMemory(files, model, rows, evaluated, trainer, budget, answered);
   return { rows, model: { ...model, resident: memory.resident }, trainer, memory };
 }

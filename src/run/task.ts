@@ -1,6 +1,7 @@
 /** What a run does that depends on its task: how the model is evaluated, and what is kept of it. */
 import type { ConfusionMatrix } from '../metrics/confusion';
 import type { PerClass } from '../metrics/per-class';
+import type { StepResult } from '../train/trainer';
 import type { ExperimentResult } from '../verify/result';
 
 export interface Task {
@@ -8,8 +9,8 @@ export interface Task {
   trainsOn(rows: number): string;
   /** Metrics of the validation rows by id, the one that weights are selected by among them. */
   validate(selection: string | null): Record<string, number>;
-  /** Everything about the test rows. */
-  test(): TestOutcome;
+  /** Everything about the test rows, and about the training that `log` holds the steps of. */
+  test(log: readonly StepResult[]): TestOutcome;
 }
 
 export interface TestOutcome {

@@ -34,7 +34,7 @@ export const DEFAULT_DATA = {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const DEFAULTS: Json = { training: DEFAULT_TRAINING, data: DEFAULT_DATA };
+const DEFAULTS: Json = { training: DEFAULT_TRAINING, data: DEFAULT_DATA, generation: null };
 
 /** `settings` with every default filled in where there is nothing. Objects are filled field by field. */
 export function withDefaults(settings: Json, defaults: Json = DEFAULTS): Record<string, unknown> {

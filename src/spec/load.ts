@@ -200,7 +200,7 @@ function resolve(
   const layers = layersOf(file, described, scale, reading);
   if (layers === null) return null;
   const { settings: merged, origin, marks } = layOver(layers);
-  const settings = Settings({ unmeasured: null, ...withDefaults(merged) });
+  const settings = Settings({ unmeasured: null, generation: null, ...withDefaults(merged) });
   if (settings instanceof type.errors) {
     return problemsOf(settings, source, Settings.toJsonSchema(), (path) => {
       const dotted = path.join('.');

@@ -147,6 +147,19 @@ const loss = type({ kind: "'cross-entropy'" }).or({ kind: "'focal'", gamma: 'num
   reduction: "'example' | 'class'",
 });
 
+const generation = {
+  maxNewTokens: count,
+  sampling: type({ temperature: 'number > 0', topK: type(count).or('null'), topP: '0 < number <= 1 | null' }).or(
+    'null',
+  ),
+  repetitionPenalty: 'number > 0',
+  noRepeatNgramSize: 'number.integer >= 0',
+  batchSize: count,
+  rows: type(count).or('null'),
+  reference: 'string >= 1',
+  echo: 'boolean',
+} as const;
+
 /** The settings of one experiment at one scale, complete. `model` is an id; its revision stands under `models`. */
 export const Settings = type({
   unmeasured: 'string >= 1 | null',
@@ -157,6 +170,7 @@ export const Settings = type({
   loss,
   data: type(data),
   training: type({ ...training, optimiser: type(adamw).or(adafactor), schedule }),
+  generation: type(generation).or('null'),
   metrics: 'string[] >= 1',
 }).onDeepUndeclaredKey('reject');
 export type Settings = typeof Settings.infer;
@@ -201,6 +215,7 @@ const Block = type({
       'warmup?': steps,
     }),
   }),
+  'generation?': type(optional(generation)).or('null'),
   'metrics?': 'string[] >= 1',
   /** Dotted path -> the section of the paper that says so. */
   'section?': Notes,

@@ -255,6 +255,29 @@ export interface DataSpec {
   readonly labels: LabelMask;
 }
 
+/** How test rows are answered, for metrics over generated texts. */
+export interface Generation {
+  readonly maxNewTokens: number;
+  /** null = greedy. */
+  readonly sampling: {
+    readonly temperature: number;
+    readonly topK: number | null;
+    readonly topP: number | null;
+  } | null;
+  /** 1 = none. */
+  readonly repetitionPenalty: number;
+  /** 0 = none. */
+  readonly noRepeatNgramSize: number;
+  /** Rows of a left-padded batch of the peers, whose penalties also see the padding. */
+  readonly batchSize: number;
+  /** Test rows that are answered, from the front; null = all. */
+  readonly rows: number | null;
+  /** Template, over the data's columns, of the text an answer is compared with. */
+  readonly reference: string;
+  /** Predictions still begin with the prompt, as when all ids of a row are decoded. */
+  readonly echo: boolean;
+}
+
 /** One experiment, ready to run or to be reported as unmeasured. */
 export interface Experiment {
   readonly paper: string;
@@ -271,6 +294,8 @@ export interface Experiment {
   readonly loss: Loss;
   readonly data: DataSpec;
   readonly training: Training;
+  /** null when no metric reads generated texts. */
+  readonly generation: Generation | null;
   /** Metrics to compute on the test split, by id (`macro-f1`, `accuracy`). */
   readonly metrics: readonly string[];
   /** Fields that are our own choice, by dotted path, with the reason; everything else is as written or as released. */

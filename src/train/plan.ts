@@ -1,9 +1,10 @@
 /** Memory before it is used: the training code itself, run dry on a device that only counts. */
 
 import { packsOf } from '../data/batches';
+import { planGeneration } from '../generate/generate';
 import { Device } from '../native/device';
 import { loadModel, type ModelFiles, type ModelOptions } from '../nn/model';
-import { predictClasses } from './evaluate';
+import { causalRowLosses, predictClasses } from './evaluate';
 import type { Row } from './pass';
 import { evaluationOptions, TOKENS_PER_PASS, Trainer, type TrainerOptions, tokensOf } from './trainer';
 
@@ -16,6 +17,13 @@ export interface MemoryPlan {
   readonly resident: boolean;
   /** The optimiser's state lies in files. */
   readonly offloaded: boolean;
+}
+
+/** What is generated after training. */
+export interface PlannedGeneration {
+  /** Tokens of each prompt, at most. */
+  readonly lengths: readonly number[];
+  readonly maxNewTokens: number;
 }
 
 /** Steps that are run dry: those whose largest pass has the most tokens, over all epochs. */
@@ -40,9 +48,10 @@ export function planMemory(
   evaluationRows: readonly Row[],
   options: TrainerOptions,
   budget: Budget,
+  generated: PlannedGeneration | null = null,
 ): MemoryPlan {
   const plan = (resident: boolean, offload: string | null): MemoryPlan =>
-    dryRun(files, { ...model, resident }, rows, evaluationRows, { ...options, offload });
+    dryRun(files, { ...model, resident }, rows, evaluationRows, { ...options, offload }, generated);
   const roomy = plan(true, null);
   if (roomy.peakBytes <= (model.quantisation === null ? budget.total : budget.resident)) return roomy;
   const packed = model.quantisation === null ? roomy : plan(false, null);
@@ -57,6 +66,7 @@ function dryRun(
   rows: readonly Row[],
   evaluationRows: readonly Row[],
   options: TrainerOptions,
+  generated: PlannedGeneration | null,
 ): MemoryPlan {
   const device = Device.plan();
   const model = loadModel(device, files, modelOptions);
@@ -72,8 +82,12 @@ function dryRun(
   }
   const packs = packsOf(evaluationRows, (row) => row.ids.length, TOKENS_PER_PASS);
   const largest = packs.reduce<readonly Row[]>((most, pack) => (tokensOf(pack) > tokensOf(most) ? pack : most), []);
-  if (options.task === 'sequence-classification' && largest.length > 0) {
-    predictClasses(device, model, largest, evaluationOptions(options.training));
+  if (largest.length > 0) {
+    const evaluate = options.task === 'sequence-classification' ? predictClasses : causalRowLosses;
+    evaluate(device, model, largest, evaluationOptions(options.training));
+  }
+  if (generated !== null && generated.lengths.length > 0) {
+    planGeneration(device, model, generated.lengths, { ...generated, compute: options.training.precision });
   }
   return {
     persistentBytes,

@@ -74,7 +74,7 @@ export class Trainer {
     private readonly rows: readonly Row[],
     private readonly options: TrainerOptions,
   ) {
-    if (rows.length === 0) throw inputError('there are no training rows');
+    if (rows.length === 0 && options.training.epochs > 0) throw inputError('there are no training rows');
     const { training } = options;
     this.counts = countSteps(rows.length, training);
     this.optimiser = createOptimiser(device, model.trainable, training.optimiser, options.offload ?? null);

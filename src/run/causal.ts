@@ -1,0 +1,257 @@
+/** A causal LM: losses of the labelled tokens, and, where the spec generates, answers compared with references. */
+import { referenceTexts } from '../data/causal';
+import type { SplitName } from '../data/prepare';
+import { inputError, specError } from '../errors';
+import type { OnEvent } from '../events';
+import { type GenerationOptions, generate } from '../generate/generate';
+import { CURVE_METRICS, curveScores } from '../metrics/curve';
+import { isTextMetric, textMetricById } from '../metrics/index';
+import { type Score, signatureOf } from '../metrics/metric';
+import type { Device } from '../native/device';
+import type { Model } from '../nn/model';
+import type { Experiment, Generation } from '../spec/types';
+import { causalRowLosses, type TokenLoss } from '../train/evaluate';
+import type { Row } from '../train/pass';
+import { evaluationOptions, type StepResult } from '../train/trainer';
+import { annotationSheet, lengthHistogram } from './answers';
+import { type Inputs, trainingRows } from './inputs';
+import type { Task, TestOutcome } from './task';
+
+/** Metrics of the rows' own losses, and of training; the others read generated texts. */
+export const LOSS_METRICS = [
+  'loss',
+  'perplexity',
+  'batch-mean-loss',
+  'batch-mean-perplexity',
+  'text-loss',
+  'text-perplexity',
+] as const;
+const TRAINING_METRICS = ['train-loss', ...CURVE_METRICS] as const;
+
+/** @throws MedreproError `spec` naming a metric that a causal LM has not, or one that needs texts when none are generated. */
+export function checkCausalMetrics({ metrics, generation, training }: Experiment): void {
+  for (const id of metrics) {
+    if (includes(LOSS_METRICS, id)) continue;
+    if (includes(TRAINING_METRICS, id)) {
+      if (training.epochs > 0) continue;
+      throw specError(`metrics: ${id} is of training, and training.epochs is 0`, { remedy: 'leave it out' });
+    }
+    if (!isTextMetric(id)) textMetricById(id);
+    if (generation === null) {
+      throw specError(`metrics: ${id} reads generated texts, and generation is null`, {
+        remedy: 'say under generation how test rows are answered, or leave the metric out',
+      });
+    }
+  }
+}
+
+export class CausalTask implements Task {
+  constructor(
+    private readonly experiment: Experiment,
+    private readonly inputs: Inputs,
+    private readonly device: Device,
+    private readonly model: Model,
+    private readonly onEvent: OnEvent,
+  ) {
+    checkCausalMetrics(experiment);
+  }
+
+  trainsOn(rows: number): string {
+    const all = trainingRows(this.inputs.data, 'train');
+    const tokens = all.reduce((sum, row) => sum + row.ids.length, 0);
+    const labelled = all.reduce((sum, row) => sum + labelsOf(row), 0);
+    return `${rows} training rows of ${tokens} tokens, ${((100 * labelled) / tokens).toFixed(1)}% of them labelled`;
+  }
+
+  validate(selection: string | null): Record<string, number> {
+    const losses = this.losses('validation');
+    const metrics = Object.fromEntries(
+      ['loss', 'perplexity'].map((id) => [id, this.lossScore(id, losses, 'validation').value]),
+    );
+    if (selection !== null && metrics[selection] === undefined) {
+      if (!includes(LOSS_METRICS, selection)) {
+        throw specError(`training.selection best-${selection}: texts are generated for test rows only`, {
+          remedy: 'use best-loss or last',
+        });
+      }
+      metrics[selection] = this.lossScore(selection, losses, 'validation').value;
+    }
+    return metrics;
+  }
+
+  test(log: readonly StepResult[]): TestOutcome {
+    const { metrics: ids, generation } = this.experiment;
+    const rows = this.inputs.data.splits.test.length;
+    const wanted = rows === 0 ? ids.filter((id) => includes(TRAINING_METRICS, id)) : ids;
+    const losses = rows === 0 ? [] : this.losses('test');
+    const metrics: TestOutcome['metrics'] = {};
+    const items: NonNullable<TestOutcome['items']> = {};
+    const curve = log.length === 0 ? null : curveScores(log.map(({ loss }) => loss));
+    const answers = generation === null || rows === 0 ? null : this.answer(generation);
+    for (const id of wanted) {
+      if (includes(TRAINING_METRICS, id)) {
+        if (curve !== null) metrics[id] = plain(id === 'train-loss' ? trainLoss(log) : curve[id]);
+        continue;
+      }
+      if (includes(LOSS_METRICS, id)) {
+        metrics[id] = plain(this.lossScore(id, losses, 'test'));
+        if (id === 'loss' || id === 'perplexity') {
+          items[id] = {
+            kind: id === 'loss' ? 'ratio' : 'exp-ratio',
+            numerators: losses.map(({ sum }) => sum),
+            denominators: losses.map(({ tokens }) => tokens),
+          };
+        }
+        continue;
+      }
+      const score = textMetricById(id).score(answers!.predictions, answers!.references);
+      for (const warning of score.warnings ?? []) this.onEvent({ kind: 'warning', message: `${id}: ${warning}` });
+      metrics[id] = plain(score);
+      if (score.rows !== null) {
+        items[id] = { kind: 'ratio', numerators: [...score.rows], denominators: Array.from(score.rows, () => 1) };
+      }
+    }
+    const count = answers?.predictions.length ?? 0;
+    const predictions = losses.map(({ sum, tokens }, index) => ({
+      index,
+      loss: tokens === 0 ? null : sum / tokens,
+      tokens,
+      ...(answers !== null && index < count
+        ? {
+            prediction: answers.predictions[index],
+            reference: answers.references[index],
+            finish: answers.finish[index],
+          }
+        : {}),
+    }));
+    const files =
+      answers === null ? {} : { 'annotation.csv': annotationSheet(answers), 'lengths.json': lengthHistogram(answers) };
+    return { metrics, classes: null, items, predictions, files, tables: null };
+  }
+
+  // --- internal ---
+
+  private losses(split: 'validation' | 'test'): TokenLoss[] {
+    const rows = trainingRows(this.inputs.data, split);
+    const options = evaluationOptions(this.experiment.training);
+    const losses = causalRowLosses(this.device, this.model, rows, options, this.progress(split, rows.length));
+    if (losses.every(({ tokens }) => tokens === 0)) {
+      throw inputError(`no ${split} row has a label, so its loss has no meaning`, {
+        remedy: 'check data.template, data.response and data.labels of the spec',
+      });
+    }
+    return losses;
+  }
+
+  private lossScore(id: string, losses: readonly TokenLoss[], split: SplitName): Score {
+    const { labels } = this.experiment.data;
+    const exponential = id.endsWith('perplexity');
+    const { evaluationBatchSize } = this.experiment.training;
+    const text = id.startsWith('text-');
+    const weight = id.startsWith('batch-mean') ? `batch-means-of-${evaluationBatchSize}` : 'tokens';
+    const parts = { weight, prompt: labels.prompt, padding: text ? 'left-out' : labels.padding, eos: labels.eos };
+    const own = text ? this.textLosses(split) : losses;
+    const loss = id.startsWith('batch-mean') ? batchMean(own, evaluationBatchSize) : meanOf(own);
+    const value = exponential ? Math.exp(loss) : loss;
+    const unit = exponential ? 'exp' : 'nats';
+    return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, { ...parts, unit, v: 1 }) };
+  }
+
+  /** Losses without those of padding that the spec leaves labelled. */
+  private textLosses(split: SplitName): TokenLoss[] {
+    const rows = trainingRows(this.inputs.data, split).map((row, index): Row => {
+      const { attended } = this.inputs.data.rows[this.inputs.data.splits[split][index]!]!;
+      const text = <T>(values: ArrayLike<T>): T[] => Array.from(values).slice(0, attended);
+      return { ...row, ids: text(row.ids), labels: row.labels && text(row.labels) };
+    });
+    return causalRowLosses(this.device, this.model, rows, evaluationOptions(this.experiment.training));
+  }
+
+  /** Continues the prompts of the test rows. */
+  private answer(generation: Generation): Answers {
+    const { data, tokenizer } = this.inputs;
+    const { rows: wanted, maxNewTokens, sampling, repetitionPenalty, noRepeatNgramSize, batchSize, echo } = generation;
+    const test = [...data.splits.test].slice(0, wanted ?? undefined).map((index) => data.rows[index]!);
+    const references = referenceTexts(this.experiment.data, generation.reference, test);
+    const prompts = test.map((row) => tokenizer.encode(row.text));
+    const pad = tokenizer.padId;
+    const options: GenerationOptions = {
+      compute: this.experiment.training.precision,
+      maxNewTokens,
+      eosTokenIds: this.model.config.eosTokenIds,
+      sampling: sampling === null ? null : { ...sampling, seed: this.experiment.training.seed },
+      repetitionPenalty,
+      noRepeatNgramSize,
+      ...(pad === null || batchSize === 1 ? {} : { padding: { tokenId: pad, batchSize } }),
+    };
+    this.onEvent({ kind: 'stage', name: 'generate', detail: `${prompts.length} answers` });
+    let done = 0;
+    const progress = this.progress('generate', prompts.length);
+    const generated = generate(this.device, this.model, prompts, options, { onRow: () => progress(++done) });
+    const texts = generated.map(({ ids }) => tokenizer.decode(ids, true));
+    return {
+      prompts: test.map((row) => row.text),
+      references,
+      predictions: echo
+        ? generated.map(({ ids }, i) => tokenizer.decode([...prompts[i]!, ...ids], true))
+        : texts.map((text) => text.trim()),
+      tokens: generated.map(({ ids }) => ids.length),
+      finish: generated.map(({ finish }) => finish),
+    };
+  }
+
+  private progress(name: string, total: number): (done: number) => void {
+    const began = performance.now();
+    return (done) => {
+      const rate = done / ((performance.now() - began) / 1e3);
+      this.onEvent({ kind: 'progress', name, done, total, unit: 'rows', rate, eta: (total - done) / rate });
+    };
+  }
+}
+
+/** What was generated for the test rows, in their order. */
+export interface Answers {
+  readonly prompts: readonly string[];
+  readonly references: readonly string[];
+  readonly predictions: readonly string[];
+  /** New tokens of each. */
+  readonly tokens: readonly number[];
+  readonly finish: readonly ('eos' | 'length')[];
+}
+
+const includes = <T extends string>(list: readonly T[], id: string): id is T =>
+  (list as readonly string[]).includes(id);
+
+const plain = ({ value, printed, signature }: Score): { value: number; printed: string; signature: string } => ({
+  value,
+  printed,
+  signature,
+});
+
+const labelsOf = ({ labels }: Row): number => Array.from(labels ?? []).filter((label) => label >= 0).length;
+
+function meanOf(losses: readonly TokenLoss[]): number {
+  let [sum, tokens] = [0, 0];
+  for (const row of losses) {
+    sum += row.sum;
+    tokens += row.tokens;
+  }
+  return sum / tokens;
+}
+
+/** Mean over batches of each batch's mean, however many tokens it has: what a loop of `total += loss` computes. */
+function batchMean(losses: readonly TokenLoss[], batchSize: number): number {
+  const means: number[] = [];
+  for (let begin = 0; begin < losses.length; begin += batchSize) {
+    const batch = losses.slice(begin, begin + batchSize);
+    if (batch.some(({ tokens }) => tokens > 0)) means.push(meanOf(batch));
+  }
+  return means.reduce((sum, value) => sum + value, 0) / means.length;
+}
+
+/** The Trainer's `train_loss`: the mean of all steps' losses. */
+function trainLoss(log: readonly StepResult[]): Score {
+  const value = log.reduce((sum, { loss }) => sum + loss, 0) / log.length;
+  const signature = signatureOf('train-loss', { mean: 'steps', steps: log.length, v: 1 });
+  return { metric: 'train-loss', value, printed: value.toFixed(4), signature };
+}
