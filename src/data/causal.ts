@@ -104,6 +104,22 @@ export function causalRow(
   return { ids, labels, attended: real.length, fullLength, found };
 }
 
+/**
+ * The texts that answers to rows are compared with: a template over the spec's columns, such as `{answer}`.
+ *
+ * @param rows cells of each row, in the order of the spec's columns
+ * @throws MedreproError `spec` when the template names no column.
+ */
+export function referenceTexts(
+  { columns }: DataSpec,
+  template: string,
+  rows: readonly { readonly example: readonly string[] }[],
+): string[] {
+  const names = Object.keys(columns);
+  const fill = compileTemplate(template, names, 'generation.reference');
+  return rows.map(({ example }) => fill(Object.fromEntries(names.map((name, i) => [name, example[i]!]))));
+}
+
 // --- internal ---
 
 /** Takes the label of every token `id` among the first `length`. */
