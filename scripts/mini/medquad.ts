@@ -1,7 +1,8 @@
 /**
- * The miniature MedQuAD: English questions and answers with a question type, in the columns of the MedQuAD CSV.
+ * The miniature MedQuAD: English questions and answers with a question type, in the columns of the MedQuAD CSV, under
+ * the names that specs give them.
  *
- *   bun scripts/mini/medquad.ts            writes papers/mini/medquad/medquad.csv
+ *   bun scripts/mini/medquad.ts            writes papers/mini/medquad/train.csv
  *   bun scripts/mini/medquad.ts --check    compares the committed file with what this script makes
  *
  * Every row is composed from the knowledge base that the pre-training text draws on too, in sentences of its own: the facts
@@ -45,14 +46,14 @@ export function miniMedQuad(): readonly MedQuadRow[] {
   return random.shuffle(rows);
 }
 
-/** RFC 4180 with MedQuAD's columns. */
+/** RFC 4180. */
 export function toCsv(rows: readonly MedQuadRow[]): string {
   const quoted = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
   const lines = rows.map(({ qtype, question, answer }) => [qtype, question, answer].map(quoted).join(','));
-  return ['qtype,Question,Answer', ...lines, ''].join('\n');
+  return ['qtype,question,answer', ...lines, ''].join('\n');
 }
 
-export const medQuadFiles = (): GeneratedFile[] => [{ path: 'medquad/medquad.csv', content: toCsv(miniMedQuad()) }];
+export const medQuadFiles = (): GeneratedFile[] => [{ path: 'medquad/train.csv', content: toCsv(miniMedQuad()) }];
 
 // --- internal ---
 

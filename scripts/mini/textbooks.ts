@@ -1,7 +1,8 @@
 /**
- * The miniature MedicalTextbook_QA: multiple-choice questions from thirteen "books", in the fields of that data set.
+ * The miniature MedicalTextbook_QA: multiple-choice questions from thirteen "books", one column a
+ * choice.
  *
- *   bun scripts/mini/textbooks.ts            writes papers/mini/textbooks/textbooks.jsonl
+ *   bun scripts/mini/textbooks.ts            writes papers/mini/textbooks/train.csv
  *   bun scripts/mini/textbooks.ts --check    compares the committed file with what this script makes
  *
  * A question asks what belongs to a condition of the knowledge base; the three wrong choices belong to other conditions and to
@@ -63,14 +64,16 @@ export function miniTextbooks(): readonly TextbookRow[] {
   );
 }
 
-export const textbookFiles = (): GeneratedFile[] => [
-  {
-    path: 'textbooks/textbooks.jsonl',
-    content: `${miniTextbooks()
-      .map((row) => JSON.stringify(row))
-      .join('\n')}\n`,
-  },
-];
+/** RFC 4180; the choices are the columns `a` to `d`. */
+export function toCsv(rows: readonly TextbookRow[]): string {
+  const quoted = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
+  const lines = rows.map(({ book, question, choices, answer }) =>
+    [book, question, ...choices, String(answer)].map(quoted).join(','),
+  );
+  return ['book,question,a,b,c,d,answer', ...lines, ''].join('\n');
+}
+
+export const textbookFiles = (): GeneratedFile[] => [{ path: 'textbooks/train.csv', content: toCsv(miniTextbooks()) }];
 
 // --- internal ---
 

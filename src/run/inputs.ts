@@ -12,7 +12,7 @@ import {
 } from '../data/prepare';
 import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
-import { inputError, specError, unmeasuredError } from '../errors';
+import { inputError, specError } from '../errors';
 import type { OnEvent, RunWarning } from '../events';
 import { classMetricById } from '../metrics/index';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
@@ -97,9 +97,6 @@ export async function readData(
 /** {@link readData}, announced, and the base model opened. */
 export async function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Promise<Inputs> {
   const { experiment } = requested;
-  if (experiment.task !== 'sequence-classification') {
-    throw unmeasuredError(`${experiment.paper}/${experiment.id}: this version trains sequence classifiers only`);
-  }
   refuseIgnored(experiment);
   const { tokenizer, data } = await readData(requested, request);
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
