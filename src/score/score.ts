@@ -27,8 +27,13 @@ export interface PublishedVerdict {
 
 export interface ScoredMetric {
   readonly metric: string;
-  /** Null when it cannot be computed from predictions; `reason` says why. */
+  /**
+   * Null when it cannot be computed from predictions; `reason` says why. Of a bootstrapped ROUGE the mean of the rows, of
+   * which the tool's number is a noisy reading.
+   */
   readonly value: number | null;
+  /** Of a bootstrapped ROUGE the median for the seed in the signature; null for other metrics. */
+  readonly toolValue: number | null;
   readonly reason: string | null;
   readonly signature: string | null;
   /** 95% bootstrap interval over rows. */
@@ -83,7 +88,7 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   });
   const texts = options.metrics.filter((id) => TEXT_METRICS.some((metric) => metric.id === id));
   const values = (said: readonly string[]): Record<string, number> =>
-    Object.fromEntries(texts.map((id) => [id, textMetricById(id).score(said, references).value]));
+    Object.fromEntries(texts.map((id) => [id, centreOf(textMetricById(id).score(said, references))]));
   const echo = questions === null || texts.length === 0 ? null : findEcho(predictions, questions);
   const answers = echo?.stripped ?? predictions;
   const found = texts.length === 0 ? [] : [findThinking(answers), findCutOff(answers, references)];
@@ -137,15 +142,17 @@ function judged(id: string, score: Score | TextScore | null, options: ScoreOptio
   if (score === null) {
     const reason = `${id} needs the model's losses: predictions do not hold them`;
     const published = printed.map((one) => ({ ...one, verdict: 'UNMEASURED' as const, arithmetic: reason }));
-    const nothing = { value: null, signature: null, interval: null, toolNoise: null, details: {} };
+    const nothing = { value: null, toolValue: null, signature: null, interval: null, toolNoise: null, details: {} };
     return { metric: id, reason, published, verdict: worst(published), accepted, ...nothing };
   }
   const details = 'details' in score ? (score.details ?? {}) : {};
   const noise = typeof details.hf_bootstrap_sd === 'number' ? details.hf_bootstrap_sd : null;
-  const published = printed.map(({ value, where }) => ({ value, where, ...verdictOn(score.value, value, noise) }));
+  const centre = centreOf(score);
+  const published = printed.map(({ value, where }) => ({ value, where, ...verdictOn(centre, value, noise) }));
   return {
     metric: id,
-    value: score.value,
+    value: centre,
+    toolValue: 'mean' in details ? score.value : null,
     reason: null,
     signature: score.signature,
     interval: 'rows' in score ? scoreInterval(score) : null,
@@ -155,6 +162,12 @@ function judged(id: string, score: Score | TextScore | null, options: ScoreOptio
     verdict: worst(published),
     accepted,
   };
+}
+
+/** The number that a metric's tool scatters around, where it scatters; else the metric. */
+function centreOf(score: Score | TextScore): number {
+  const mean = 'details' in score ? score.details?.mean : undefined;
+  return typeof mean === 'number' ? mean : score.value;
 }
 
 /** Rounding first; then noise that the paper's own tool is known to make; then a value cut off instead of rounded. */

@@ -46,8 +46,11 @@ const DIGITS = 6;
 
 function valueTable(metrics: readonly ScoredMetric[]): string {
   const rows = metrics.flatMap((scored) => {
-    const { metric, value, reason, interval, toolNoise, published } = scored;
-    const noise = toolNoise === null ? '' : ` (evaluate's bootstrap: sd ${toolNoise.toFixed(DIGITS)})`;
+    const { metric, value, toolValue, reason, interval, toolNoise, published } = scored;
+    const noise =
+      toolNoise === null
+        ? ''
+        : ` (evaluate's bootstrap: ${toolValue === null ? '' : `${toolValue.toFixed(DIGITS)}, `}sd ${toolNoise.toFixed(DIGITS)})`;
     const shown = value === null ? '-' : `${value.toFixed(DIGITS)}${noise}`;
     const range = interval === null ? '-' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`;
     if (published.length === 0) return [[metric, shown, range, '-', reason ?? '-', '-']];

@@ -88,6 +88,14 @@ describe('verdict on a printed value', () => {
     expect(verdicts({ 'exact-match': '50.02' }, HALF)).toEqual([{ verdict: 'DEVIATES', differs: true }]);
   });
 
+  it('a bootstrapped ROUGE is judged by the mean its tool scatters around', () => {
+    const options = { metrics: ['rougeL+bootstrap'], golden: null, experiment: null, training: null };
+    const { metrics } = scorePairs(pairsOf(HALF), options);
+    expect(metrics[0]).toMatchObject({ value: 0.5, toolValue: 0.5 });
+    expect(metrics[0]!.toolNoise).toBeGreaterThan(0);
+    expect(verdicts({ 'rougeL+bootstrap': '0.50' }, HALF)).toEqual([{ verdict: 'REPRODUCED', differs: false }]);
+  });
+
   it('an accepted deviation is none, and a better verdict than the accepted one neither', () => {
     expect(verdicts({ f1: '12.3' }, HALF, 'f1')).toEqual([{ verdict: 'DEVIATES', differs: false }]);
     expect(verdicts({ 'exact-match': '50' }, HALF, 'exact-match')).toEqual([{ verdict: 'REPRODUCED', differs: false }]);
