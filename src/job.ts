@@ -31,6 +31,7 @@ export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
 
 /** The jobs of this build. */
 export const jobs: JobRegistry = {
+  audit: async () => (await import('./jobs/audit')).auditJob,
   bench: async () => (await import('./bench/job')).benchJob,
   data: async () => (await import('./jobs/data')).dataJob,
   encode: async () => (await import('./data/encode')).encodeJob,

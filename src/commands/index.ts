@@ -1,6 +1,7 @@
 /** The commands, in the order the help lists them. What they need is imported when they run. */
 
 import type { Command } from '../cli/command';
+import { audit } from './audit';
 import { bench } from './bench';
 import { data } from './data';
 import { doctor } from './doctor';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   run,
   verify,
   score,
+  audit,
   generate,
   evaluate,
   merge,

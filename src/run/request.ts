@@ -82,6 +82,17 @@ export interface ScoreRequest {
   golden: string | null;
 }
 
+export interface AuditRequest {
+  targets: string[];
+  all: boolean;
+  /** A SARIF file to write. */
+  sarif: string | null;
+  /** Annotations of GitHub Actions instead of text. */
+  github: boolean;
+  /** Exit with 0 whatever is found. */
+  exitZero: boolean;
+}
+
 export interface SelftestRequest {
   device: 'auto' | 'cpu' | 'cuda';
   threads: number | null;

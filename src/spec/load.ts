@@ -12,6 +12,7 @@ import { checkNotes, type Layer, layOver } from './layers';
 import { type Problem, suggest, throwProblems } from './problems';
 import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, paperJsonSchema, Settings } from './schema';
 import { type Path, parseYaml, problemAt, problemsOf, type YamlSource } from './source';
+import type { StatedItem } from './statements';
 import type { Experiment, Reading, Scale } from './types';
 
 export type { Architecture, DatasetFacts, ModelFacts };
@@ -40,6 +41,8 @@ export interface Paper {
   readonly golden: string | null;
   readonly models: Readonly<Record<string, ModelFacts>>;
   readonly datasets: Readonly<Record<string, DatasetFacts>>;
+  /** What the audit checks, in the order of the file. */
+  readonly statements: readonly StatedItem[];
   /** In the order of the file. */
   readonly experiments: readonly PaperExperiment[];
   /** The readings the spec describes: `as-released` only where something is known of the released code. */
@@ -102,6 +105,11 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
     golden: file.golden ?? null,
     models: file.models ?? {},
     datasets: file.datasets ?? {},
+    statements: Object.entries(file.statements ?? {}).map(([id, statement]) => ({
+      id,
+      line: source.lineOf(['statements', id]),
+      statement,
+    })),
     experiments,
     readings,
     reading,

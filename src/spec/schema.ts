@@ -6,6 +6,7 @@
  */
 
 import { type } from 'arktype';
+import { Statement } from './statements';
 
 const count = 'number.integer >= 1';
 const share = '0 <= number < 1';
@@ -285,6 +286,8 @@ export const PaperFile = type({
   'golden?': 'string >= 1',
   'models?': type({ '[string]': ModelFacts }),
   'datasets?': type({ '[string]': DatasetFacts }),
+  /** What the paper states that arithmetic can check, by a name of its own: `medrepro audit`. */
+  'statements?': type({ '[string]': Statement }),
   defaults: Blocks,
   experiments: { '[string]': { title: 'string >= 1', ...Blocks } },
   /**

@@ -132,8 +132,8 @@ function inside(value: number, low: Decimal, high: Decimal): boolean {
   return compareDecimal(value, low) >= 0 && compareDecimal(value, high) <= 0;
 }
 
-/** Through the string: parsing a decimal rounds once, arithmetic would round at every step. */
-function decimalToNumber({ mantissa, exponent }: Decimal): number {
+/** The double nearest to a decimal. Through the string: parsing rounds once, arithmetic would round at every step. */
+export function decimalToNumber({ mantissa, exponent }: Decimal): number {
   return Number(`${mantissa}e${exponent}`);
 }
 

@@ -1,0 +1,112 @@
+import { countParameters } from '../../plan/size';
+import { settingsOf } from '../../spec/canonical';
+import { leafPaths } from '../../spec/layers';
+import type { Paper } from '../../spec/load';
+import type { Experiment } from '../../spec/types';
+import { type Check, rule } from '../rule';
+
+/** What only a source can tell. */
+export const sourced = rule({
+  id: 'as-written-as-released',
+  title: 'the text agrees with the released code, logs and other sources',
+  kind: 'sourced',
+  check: ({ says, but, source }) => [
+    {
+      consistent: false,
+      message: `the text says ${says}; ${but} (${source})`,
+      arithmetic: [`source: ${source}`],
+      raw: null,
+      rounded: null,
+      printed: says,
+    },
+  ],
+});
+
+/** A setting whose value differs between the readings. */
+export interface SettingDifference {
+  readonly path: string;
+  /** Experiments that differ in this way. */
+  readonly experiments: readonly string[];
+  readonly check: Check;
+}
+
+/**
+ * The settings that differ between the text's reading and the code's. One that the text does not give (it is assumed there)
+ * is no contradiction: the code merely says what the text leaves open.
+ */
+export function settingDifferences(written: Paper, released: Paper): SettingDifference[] {
+  const found = new Map<string, { path: string; experiments: string[]; check: Check }>();
+  for (const { id, scales } of written.experiments) {
+    const [text, code] = [scales.full, released.experiments.find((one) => one.id === id)?.scales.full];
+    if (text === undefined || code === undefined) continue;
+    const [a, b] = [settingsOf(text), settingsOf(code)];
+    const paths = new Set([...leafPaths(a), ...leafPaths(b)]);
+    for (const path of paths) {
+      const [said, did] = [valueAt(a, path), valueAt(b, path)];
+      if (JSON.stringify(said) === JSON.stringify(did)) continue;
+      const key = JSON.stringify([path, said, did]);
+      const known = found.get(key);
+      if (known !== undefined) known.experiments.push(id);
+      else found.set(key, { path, experiments: [id], check: difference(path, said, did, text, code, written) });
+    }
+  }
+  return [...found.values()];
+}
+
+// --- internal ---
+
+function difference(
+  path: string,
+  said: unknown,
+  did: unknown,
+  text: Experiment,
+  code: Experiment,
+  paper: Paper,
+): Check {
+  const mark = markAt(text, path);
+  // a setting at its default is in no block: the text says nothing of it
+  const stated = said !== undefined && mark?.mark !== 'assumed';
+  const released = markAt(code, path);
+  const reason = released?.mark === 'as-released' ? released.reason : null;
+  const effect = path.startsWith('adapter.') ? trainable(text, code, paper) : [];
+  return {
+    consistent: !stated,
+    message: stated
+      ? `${path}: the text says ${show(said)}, the code has ${show(did)}`
+      : `${path}: the text does not give it, the code has ${show(did)}`,
+    arithmetic: [
+      `${show(said)} ${stated ? 'in the text' : 'assumed'}, ${show(did)} released`,
+      ...(reason === null ? [] : [reason]),
+      ...effect,
+    ],
+    raw: typeof did === 'number' ? did : null,
+    rounded: null,
+    printed: stated ? show(said) : null,
+  };
+}
+
+function trainable(text: Experiment, code: Experiment, paper: Paper): string[] {
+  const architecture = paper.models[text.model.id]?.architecture;
+  if (architecture === undefined) return [];
+  const [a, b] = [text, code].map((one) => countParameters(architecture, one, null).adapter);
+  return a === b ? [`${a} adapter weights in both`] : [`${a} adapter weights as written, ${b} as released`];
+}
+
+/** The mark of a path or of the nearest path above it. */
+function markAt({ marks }: Experiment, path: string): Experiment['marks'][string] | undefined {
+  for (let at = path; at !== ''; at = at.includes('.') ? at.slice(0, at.lastIndexOf('.')) : '') {
+    if (marks[at] !== undefined) return marks[at];
+  }
+  return undefined;
+}
+
+function valueAt(settings: unknown, path: string): unknown {
+  let value = settings;
+  for (const key of path.split('.')) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[key];
+  }
+  return value;
+}
+
+const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));

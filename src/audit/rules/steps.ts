@@ -1,0 +1,43 @@
+import type { Training } from '../../spec/types';
+import { exact } from '../interval';
+import { compare, experimentOf, rule } from '../rule';
+
+/** Optimiser steps: micro-batches of an epoch, grouped, times the epochs. */
+export const steps = rule({
+  id: 'step-count',
+  title: 'the number of optimiser steps follows from rows, batch, accumulation and epochs',
+  kind: 'steps',
+  check: ({ experiment, trainRows, value }, context) => {
+    const { training } = experimentOf(context, experiment);
+    const { total, arithmetic } = stepsOf(training, trainRows);
+    return [compare(`steps of ${experiment}:`, exact(total), total, value, arithmetic)];
+  },
+});
+
+export const warmUpSteps = rule({
+  id: 'warm-up-count',
+  title: 'the number of warm-up steps follows from the steps and the ratio',
+  kind: 'warm-up-steps',
+  check: ({ experiment, trainRows, value }, context) => {
+    const { training } = experimentOf(context, experiment);
+    const { total, arithmetic } = stepsOf(training, trainRows);
+    const { warmup } = training.schedule;
+    const count = 'steps' in warmup ? warmup.steps : Math.ceil(total * warmup.ratio);
+    const how = 'steps' in warmup ? 'given as steps' : `ceil(${total} * ${warmup.ratio}) = ${count}`;
+    return [compare(`warm-up steps of ${experiment}:`, exact(count), count, value, [...arithmetic, how])];
+  },
+});
+
+// --- internal ---
+
+function stepsOf(training: Training, rows: number): { total: number; arithmetic: string[] } {
+  const { batchSize, accumulation, stepsPerEpoch, epochs } = training;
+  const micro = Math.ceil(rows / batchSize);
+  const perEpoch = Math.max(1, Math[stepsPerEpoch](micro / accumulation));
+  const total = perEpoch * epochs;
+  const arithmetic = [
+    `ceil(${rows} / ${batchSize}) = ${micro} micro-batches`,
+    `${stepsPerEpoch}(${micro} / ${accumulation}) = ${perEpoch} steps an epoch, * ${epochs} = ${total}`,
+  ];
+  return { total, arithmetic };
+}

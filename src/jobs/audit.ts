@@ -1,0 +1,39 @@
+/** `medrepro audit`: what the papers state, checked by arithmetic alone. */
+import { writeFileSync } from 'node:fs';
+import { version } from '../../package.json';
+import { audit, type Finding } from '../audit/audit';
+import { renderAnnotations, renderSarif } from '../audit/sarif';
+import { renderAudit } from '../audit/text';
+import { EXIT, inputError } from '../errors';
+import type { JobResult } from '../job';
+import type { AuditRequest } from '../run/request';
+import { fileOf } from '../spec/load';
+import { loadTargets } from '../spec/target';
+
+export async function auditJob(request: unknown): Promise<JobResult> {
+  const asked = request as AuditRequest;
+  const papers = loadTargets(asked.targets, asked.all, 'as-written').map(({ paper }) => paper);
+  const findings: Finding[] = [];
+  for (const written of papers) {
+    const file = fileOf(written.origin);
+    const target = written.origin.kind === 'file' ? file : written.id;
+    const released = written.readings.includes('as-released')
+      ? loadTargets([target], false, 'as-released')[0]!.paper
+      : null;
+    findings.push(...audit({ written, released, file }));
+  }
+  if (asked.sarif !== null) {
+    try {
+      writeFileSync(asked.sarif, renderSarif(findings, version));
+    } catch (cause) {
+      throw inputError(`cannot write ${asked.sarif}: ${(cause as Error).message}`, { remedy: 'check --sarif', cause });
+    }
+  }
+  const inconsistent = findings.filter(({ consistent }) => !consistent).length;
+  const ids = papers.map(({ id }) => id);
+  return {
+    exitCode: inconsistent > 0 && !asked.exitZero ? EXIT.differs : EXIT.ok,
+    text: asked.github ? renderAnnotations(findings) : renderAudit(findings, ids),
+    document: { papers: ids, inconsistent, consistent: findings.length - inconsistent, findings },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * What a paper states that arithmetic can check: `statements` of a paper file. A kind says which arithmetic; numbers are
+ * kept as the printed strings, because the number of digits is part of the statement.
+ */
+
+import { type } from 'arktype';
+
+const printed = 'string >= 1';
+const unit = { 'unit?': "'million' | 'billion'" } as const;
+const rows = 'number.integer >= 1';
+
+/** Every kind with its fields. */
+const KINDS = {
+  /** exp(loss) is the perplexity. */
+  perplexity: { loss: printed, perplexity: printed },
+  /** (to - from) / from in percent; `released`: the same numbers with more digits, from logs. */
+  'relative-change': { from: printed, to: printed, percent: printed, 'released?': { from: printed, to: printed } },
+  /** to - from, in points where the values are shares. */
+  difference: { from: printed, to: printed, by: printed, 'points?': 'boolean' },
+  /** of / to. */
+  ratio: { of: printed, to: printed, times: printed },
+  /** part / whole in percent. */
+  share: { part: printed, whole: printed, percent: printed },
+  sum: { parts: 'string[] >= 2', total: printed },
+  /** Effective batch sizes, counts of groups. */
+  product: { factors: 'string[] >= 2', product: printed },
+  /** Adapter and head weights of an experiment, from its model's architecture. */
+  'trainable-parameters': { experiment: printed, value: printed, ...unit },
+  /** Trainable weights in percent of base and adapter weights. */
+  'trainable-share': { experiment: printed, percent: printed },
+  /** Elements of the tensors a 4-bit model keeps: two quantised weights in one, the rest and the adapter in full. */
+  'packed-parameters': { experiment: printed, value: printed, ...unit },
+  'model-parameters': { model: printed, value: printed, ...unit },
+  /** Optimiser steps from the training rows. */
+  steps: { experiment: printed, trainRows: rows, value: printed },
+  'warm-up-steps': { experiment: printed, trainRows: rows, value: printed },
+  /** Sizes of the training, validation and test rows from the spec's shares. */
+  split: { experiment: printed, rows, train: printed, validation: printed, test: printed },
+  /** A claim about a setting that was or was not tried. */
+  grid: { factor: printed, value: printed, tried: 'string[] >= 1' },
+  /** Values that are equal by construction. */
+  equal: { values: type({ what: printed, value: printed }).array().atLeastLength(2), because: printed },
+  /** The same thing stated in several places. */
+  restated: { what: printed, places: type({ value: printed, where: printed }).array().atLeastLength(2) },
+  /** A number that should be there. */
+  number: { what: printed, value: printed },
+  /** Identifiers that should differ, and exist where a list of those that do is given. */
+  ids: { what: printed, ids: 'string[] >= 1', 'existing?': 'string[]' },
+  /** What only a source can tell: what the paper says, and what is so. */
+  sourced: { says: printed, but: printed, source: printed },
+} as const;
+
+const common = {
+  /** Section or table. */
+  where: printed,
+  /** The claim that changes when this is inconsistent; absent = none. */
+  'claim?': printed,
+  /** What a reader should know about it. */
+  'note?': printed,
+  /** Only in one reading of the spec; absent = checked with the text's. */
+  'reading?': "'as-written' | 'as-released'",
+} as const;
+
+export const Statement = type({ kind: "'perplexity'", ...common, ...KINDS.perplexity })
+  .or({ kind: "'relative-change'", ...common, ...KINDS['relative-change'] })
+  .or({ kind: "'difference'", ...common, ...KINDS.difference })
+  .or({ kind: "'ratio'", ...common, ...KINDS.ratio })
+  .or({ kind: "'share'", ...common, ...KINDS.share })
+  .or({ kind: "'sum'", ...common, ...KINDS.sum })
+  .or({ kind: "'product'", ...common, ...KINDS.product })
+  .or({ kind: "'trainable-parameters'", ...common, ...KINDS['trainable-parameters'] })
+  .or({ kind: "'trainable-share'", ...common, ...KINDS['trainable-share'] })
+  .or({ kind: "'packed-parameters'", ...common, ...KINDS['packed-parameters'] })
+  .or({ kind: "'model-parameters'", ...common, ...KINDS['model-parameters'] })
+  .or({ kind: "'steps'", ...common, ...KINDS.steps })
+  .or({ kind: "'warm-up-steps'", ...common, ...KINDS['warm-up-steps'] })
+  .or({ kind: "'split'", ...common, ...KINDS.split })
+  .or({ kind: "'grid'", ...common, ...KINDS.grid })
+  .or({ kind: "'equal'", ...common, ...KINDS.equal })
+  .or({ kind: "'restated'", ...common, ...KINDS.restated })
+  .or({ kind: "'number'", ...common, ...KINDS.number })
+  .or({ kind: "'ids'", ...common, ...KINDS.ids })
+  .or({ kind: "'sourced'", ...common, ...KINDS.sourced });
+export type Statement = typeof Statement.infer;
+
+/** A statement with its name and place in the file. */
+export interface StatedItem {
+  readonly id: string;
+  readonly line: number;
+  readonly statement: Statement;
+}
