@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vector>
+
+
 #include "../cpu/stream.h"
 #include "check.h"
 
@@ -140,6 +143,25 @@ TEST(map_file) {
   CHECK(mr_map_file(path, &bytes) == nullptr);
   CHECK(mr_map_file("/", &bytes) == nullptr && strstr(mr_last_error(), "regular") != nullptr);
   CHECK(mr_map_file(nullptr, &bytes) == nullptr);
+}
+
+TEST(release_pages) {
+  char path[] = "/tmp/medrepro_test_XXXXXX";
+  int file = mkstemp(path);
+  std::vector<char> text(40000, 'x');
+  text[100] = 'a', text[20000] = 'b', text[39999] = 'c';
+  CHECK(write(file, text.data(), text.size()) == (ssize_t)text.size());
+  close(file);
+  int64_t bytes = 0;
+  char* at = (char*)mr_map_file(path, &bytes);
+  CHECK(at != nullptr && memcmp(at, text.data(), text.size()) == 0);
+  // whole pages, parts of pages, no page at all: what was released is read again
+  CHECK(mr_release_pages(at, bytes) == MR_OK && memcmp(at, text.data(), text.size()) == 0);
+  CHECK(mr_release_pages(at + 5, 39990) == MR_OK && memcmp(at, text.data(), text.size()) == 0);
+  CHECK(mr_release_pages(at + 5, 10) == MR_OK && mr_release_pages(at, 0) == MR_OK);
+  CHECK(mr_release_pages(nullptr, 1) == MR_ERR_ARGUMENT && mr_release_pages(at, -1) == MR_ERR_ARGUMENT);
+  CHECK(mr_unmap_file(at, bytes) == MR_OK);
+  unlink(path);
 }
 
 // ---- host math ----------------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ const HOST_SYMBOLS = {
   mr_map_file: { args: ['ptr', 'ptr'], returns: 'ptr' },
   mr_unmap_file: { args: ['ptr', 'i64'], returns: 'i32' },
   mr_map_scratch: { args: ['ptr', 'i64'], returns: 'ptr' },
+  mr_release_pages: { args: ['ptr', 'i64'], returns: 'i32' },
   mr_peak_memory: { args: [], returns: 'f64' },
   mr_multiply_add: { args: ['ptr', 'i32', 'i64'], returns: 'f64' },
   mr_exp: { args: ['f64'], returns: 'f64' },
@@ -222,6 +223,14 @@ export class HostLibrary {
   mapScratch(folder: Address, bytes: number): Address {
     i64(bytes, 'mr_map_scratch', 'bytes');
     return address(this.symbols.mr_map_scratch(folder, bytes));
+  }
+  /**
+   * Gives back the memory of the whole pages inside [address, address + bytes) of a mapped file; they are read from
+   * the file again when they are touched. Only for addresses inside what mr_map_file returned.
+   */
+  releasePages(address: Address, bytes: number): number {
+    i64(bytes, 'mr_release_pages', 'bytes');
+    return this.symbols.mr_release_pages(address, bytes);
   }
   /**
    * Peak resident set of this process in bytes (VmHWM).

@@ -212,7 +212,6 @@ const ONLY_NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   use_bidirectional_attention: [false],
   pretraining_tp: [1],
   partial_rotary_factor: [1],
-  quantization_config: [],
   clip_qkv: [],
   logit_scale: [1],
   logits_scaling: [1],
@@ -232,7 +231,7 @@ const NEUTRAL: ReadonlySet<string> = new Set(
   `_attn_implementation _attn_implementation_autoset _name_or_path attn_implementation auto_map bos_token_id cache_implementation
   chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id dtype finetuning_task
   forced_bos_token_id forced_eos_token_id initializer_range is_decoder label2id language_model_tp_plan name_or_path
-  output_attentions output_hidden_states prefix problem_type pruned_heads return_dict return_dict_in_generate sep_token_id
+  output_attentions output_hidden_states prefix problem_type pruned_heads quantization_config return_dict return_dict_in_generate sep_token_id
   task_specific_params tf_legacy_loss tie_encoder_decoder tokenizer_class torch_dtype torchscript transformers.js_config
   transformers_version unsloth_fixed unsloth_version use_bfloat16 use_cache
   bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size

@@ -51,9 +51,10 @@ export function initialise(
       }
       if (tensor !== stored) device.ops.cast(tensor.code, stored.code, tensor.size, tensor.address, stored.address);
     });
-    tensors.set(name, { dtype, shape, address: stored.address, bytes: stored.bytes });
+    tensors.set(name, { dtype, shape, address: stored.address, bytes: stored.bytes, release: () => {} });
   });
-  return { name: 'random weights', config, tensors: { tensors, metadata: {}, close: () => {} }, sha256: '' };
+  const held = { tensors, metadata: {}, close: () => {} };
+  return { name: 'random weights', config, quantisation: null, tensors: held, sha256: '' };
 }
 
 /** Trained tensors rounded to bf16, ready to be written. */

@@ -1,7 +1,7 @@
 /** A model ready to run: the decoder, its head, and what of it is trained. */
 
 import { ptr } from 'bun:ffi';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { activationDtype, type Compute, type Weight } from '../autograd/ops/linear';
@@ -11,6 +11,7 @@ import { DTYPE_BYTES, type Tensor } from '../native/tensor';
 import { isSaved } from '../spec/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
+import { isQuantised, quantisationOf } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import { parseConfig } from './config-file';
 import {
@@ -23,14 +24,17 @@ import {
   type Linear,
   linearShapes,
 } from './decoder';
+import { isStoredQuantised, quantiseMatrix, storedMatrix } from './quantised';
 import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, storedF32 } from './safetensors';
-import { DenseWeight, type FourBitOptions, FourBitWeight, quantise4bit } from './weights';
+import { DenseWeight, FourBitWeight, type QuantisationOptions } from './weights';
 
 /** A checkpoint: its configuration and its tensors, not yet on any device. */
 export interface ModelFiles {
   readonly name: string;
   readonly config: DecoderConfig;
   readonly tensors: Safetensors;
+  /** What config.json says of its quantisation: applies where a run asks for none. */
+  readonly quantisation: QuantisationOptions | null;
   /** sha256 of the weights, for the manifest. */
   readonly sha256: string;
 }
@@ -40,7 +44,7 @@ export interface ModelOptions {
   /** Classes of the classifier's head (ignored for a causal LM). */
   readonly classes: number;
   readonly compute: Compute;
-  readonly quantisation: FourBitOptions | null;
+  readonly quantisation: QuantisationOptions | null;
   /** Keep dequantised copies of 4-bit weights: same bits, more memory, no work per step. */
   readonly resident: boolean;
   readonly adapter: AdapterOptions | null;
@@ -74,9 +78,11 @@ export function openModelFolder(folder: string): ModelFiles {
   for (const path of [configPath, weightsPath]) {
     if (!existsSync(path)) throw inputError(`${path} does not exist`, { remedy: 'name a folder of a HF checkpoint' });
   }
-  const config = parseConfig(readFileSync(configPath, 'utf8'), configPath);
-  const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(weightsPath)).digest('hex');
-  return { name: folder, config, tensors: openSafetensors(weightsPath), sha256 };
+  const text = readFileSync(configPath, 'utf8');
+  const config = parseConfig(text, configPath);
+  const sha256 = fileSha256(weightsPath);
+  const quantisation = quantisationOf(JSON.parse(text).quantization_config, configPath);
+  return { name: folder, config, quantisation, tensors: openSafetensors(weightsPath), sha256 };
 }
 
 /** Opens an embedded miniature: `mini/base-large`. */
@@ -85,7 +91,8 @@ export function openEmbeddedModel(id: string): ModelFiles {
   const config = parseConfig(readAssetText(`${folder}/config.json`), `${folder}/config.json`);
   const bytes = readAsset(`${folder}/model.safetensors`);
   const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
-  return { name: id, config, tensors: parseSafetensors(bytes, `${folder}/model.safetensors`), sha256 };
+  const tensors = parseSafetensors(bytes, `${folder}/model.safetensors`);
+  return { name: id, config, quantisation: null, tensors, sha256 };
 }
 
 const EMBEDDING = 'model.embed_tokens.weight';
@@ -138,6 +145,20 @@ function refuseUnmatched(modulesToSave: readonly string[], trainable: ReadonlyMa
   }
 }
 
+/** sha256 of a file of any size, a piece at a time. */
+function fileSha256(path: string): string {
+  const hasher = new Bun.CryptoHasher('sha256');
+  const piece = new Uint8Array(2 ** 22);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece))
+      hasher.update(piece.subarray(0, read));
+  } finally {
+    closeSync(file);
+  }
+  return hasher.digest('hex');
+}
+
 class Loader {
   readonly trainable = new Map<string, Tensor>();
   baseParameters = 0;
@@ -169,20 +190,41 @@ class Loader {
 
   /** A linear's matrix: quantised when the options say so, fp32 when trained, as stored otherwise. */
   matrix(name: string, shape: readonly [number, number]): Weight {
-    const { quantisation, fullParameter, compute, resident } = this.options;
-    const stored = this.find(name, shape);
-    if (quantisation === null || fullParameter || this.isSaved(name))
-      return new DenseWeight(this.parameterOrFrozen(name, stored));
+    const { compute, resident } = this.options;
+    const { tensors } = this.files.tensors;
     const dtype = activationDtype(compute);
-    const parts = this.device.scope(() => {
-      const made = quantise4bit(this.device, this.upload(stored), quantisation);
-      for (const kept of [made.packed, made.absmax, made.nested?.codes, made.nested?.absmax]) kept?.retain();
-      return made;
-    });
-    const weight = new FourBitWeight(shape[0], shape[1], parts, quantisation, dtype, null);
-    this.baseBytes += weight.packedBytes;
-    if (resident) weight.makeResident(this.device);
-    return weight;
+    const count = (weight: Weight, bytes: number): Weight => {
+      this.baseBytes += bytes;
+      if (resident && weight instanceof FourBitWeight) weight.makeResident(this.device);
+      return weight;
+    };
+    if (isStoredQuantised(tensors, name)) {
+      if (this.trains(name)) throw inputError(`${this.files.name}: ${name} is quantised, and such weights are not trained`);
+      // what config.json says of four bits the matrices say themselves, and better
+      const asked = this.options.quantisation ?? (this.files.quantisation?.kind === 'int8' ? this.quantisation : null);
+      const { weight, bytes, names } = storedMatrix(this.device, tensors, name, shape, asked, dtype);
+      for (const used of names) this.used.add(used);
+      this.baseParameters += shape[0] * shape[1];
+      return count(weight, bytes);
+    }
+    const stored = this.find(name, shape);
+    if (this.trains(name) || !this.quantises(name)) return new DenseWeight(this.parameterOrFrozen(name, stored));
+    const { weight, bytes } = quantiseMatrix(this.device, () => this.upload(stored), this.quantisation!, dtype);
+    stored.release();
+    return count(weight, bytes);
+  }
+
+  /** How matrices are quantised: as the run says, or else the checkpoint. */
+  private get quantisation(): QuantisationOptions | null {
+    return this.options.quantisation ?? this.files.quantisation;
+  }
+
+  private quantises(name: string): boolean {
+    const { quantisation } = this;
+    if (quantisation === null) return false;
+    const { task } = this.options;
+    const { tieWordEmbeddings: tiedEmbeddings } = this.files.config;
+    return isQuantised(name.replace(/\.weight$/, ''), { task, tiedEmbeddings, ...quantisation });
   }
 
   /** An embedding table, in its stored dtype unless trained. */
@@ -200,9 +242,9 @@ class Loader {
 
   languageHead(embedTokens: Tensor): Weight {
     const { config } = this.files;
-    if (config.tieWordEmbeddings) return this.tiedHead(embedTokens);
-    const shape = [config.vocabSize, config.hiddenSize] as const;
-    return new DenseWeight(this.parameterOrFrozen('lm_head.weight', this.find('lm_head.weight', shape)));
+    if (!config.tieWordEmbeddings) return this.matrix('lm_head.weight', [config.vocabSize, config.hiddenSize]);
+    this.refuseQuantisedHead('lm_head');
+    return this.tiedHead(embedTokens);
   }
 
   /** The embedding itself, unless the adapter trains a copy of one of the two: PEFT unties them then. */
@@ -215,6 +257,7 @@ class Loader {
   /** `score` of the checkpoint when it has one, a new one otherwise; trained either way, as PEFT does for SEQ_CLS. */
   classificationHead(classes: number): Weight {
     const { hiddenSize } = this.files.config;
+    this.refuseQuantisedHead('score');
     const stored = this.files.tensors.tensors.get('score.weight');
     const tensor =
       stored === undefined
@@ -248,6 +291,15 @@ class Loader {
         remedy: 'config.json and the weights are not of one checkpoint: fetch or export both again',
       });
     }
+  }
+
+  /** A list of skipModules replaces the default one: without the head in it, transformers would quantise the head too. */
+  private refuseQuantisedHead(module: 'lm_head' | 'score'): void {
+    if (!this.quantises(`${module}.weight`)) return;
+    const why = module === 'score' ? 'is trained' : 'is the embedding table';
+    throw inputError(`skipModules leaves out ${module}, which ${why} and cannot be quantised`, {
+      remedy: `add ${module} to skipModules`,
+    });
   }
 
   private parameterOrFrozen(name: string, stored: StoredTensor): Tensor {

@@ -18,6 +18,8 @@ export interface StoredTensor {
   /** Host address of the first byte, valid while the file is open. */
   readonly address: number;
   readonly bytes: number;
+  /** Gives back the memory its pages of a mapped file take; they are read from the file again when they are looked at. */
+  release(): void;
 }
 
 export interface Safetensors {
@@ -35,6 +37,8 @@ const DTYPES: Readonly<Record<string, Dtype>> = {
   BF16: 'bf16',
   F16: 'f16',
   U8: 'u8',
+  // eight bits whose sign the reader knows of (LLM.int8)
+  I8: 'u8',
   I32: 'i32',
   F64: 'f64',
 };
@@ -58,7 +62,10 @@ export function openSafetensors(path: string): Safetensors {
   if (address === 0) throw inputError(`cannot read ${path}`, { where: { file: path }, remedy: 'check the path' });
   const bytes = Number(size[0]);
   try {
-    return parse(address, bytes, path, () => host.unmapFile(address, bytes));
+    return parse(address, bytes, path, {
+      close: () => host.unmapFile(address, bytes),
+      release: (at, size) => host.releasePages(at, size),
+    });
   } catch (error) {
     host.unmapFile(address, bytes);
     throw error;
@@ -76,7 +83,7 @@ export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
   pinned.set(bytes);
   PINNED.add(pinned);
   try {
-    return parse(ptr(pinned), bytes.length, name, () => void PINNED.delete(pinned));
+    return parse(ptr(pinned), bytes.length, name, { close: () => void PINNED.delete(pinned), release: () => {} });
   } catch (error) {
     PINNED.delete(pinned);
     throw error;
@@ -176,7 +183,13 @@ function encodeHeader(tensors: readonly LazyTensor[], metadata: Record<string, s
   return padded;
 }
 
-function parse(address: number, size: number, file: string, close: () => void): Safetensors {
+/** Where the bytes of a file are: in a mapping, or in memory. */
+interface Storage {
+  readonly close: () => void;
+  readonly release: (address: number, bytes: number) => void;
+}
+
+function parse(address: number, size: number, file: string, { close, release }: Storage): Safetensors {
   if (size < 8) throw broken(file, `${size} bytes are too few for a header`);
   const view = new DataView(toArrayBuffer(address as never, 0, 8));
   const headerBytes = Number(view.getBigUint64(0, true));
@@ -207,7 +220,9 @@ function parse(address: number, size: number, file: string, close: () => void): 
       throw broken(file, `${name}: [${shape.join(', ')}] of ${dtype} does not fill ${end - begin} bytes`);
     }
     ranges.push([begin, end, name]);
-    tensors.set(name, { dtype, shape, address: address + 8 + headerBytes + begin, bytes: end - begin });
+    const at = address + 8 + headerBytes + begin;
+    const bytes = end - begin;
+    tensors.set(name, { dtype, shape, address: at, bytes, release: () => release(at, bytes) });
   }
   let expected = 0;
   for (const [begin, end, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {

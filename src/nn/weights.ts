@@ -29,10 +29,15 @@ export interface FourBitOptions {
   readonly doubleQuant: boolean;
   /** Weights per absmax. */
   readonly blockSize: number;
+  /** `llm_int8_skip_modules`: what is left alone, in the place of the default ({@link isQuantised}). */
+  readonly skipModules?: readonly string[];
 }
 
+/** How the frozen matrices of a model are stored. */
+export type QuantisationOptions = FourBitOptions | Int8Options;
+
 /** absmax values per block of the second quantisation (bitsandbytes: 256). */
-const NESTED_BLOCK = 256;
+export const NESTED_BLOCK = 256;
 
 /** The parts of a 4-bit matrix, named as bitsandbytes serialises them. */
 export interface FourBitParts {
@@ -40,8 +45,17 @@ export interface FourBitParts {
   readonly packed: Tensor;
   /** fp32 absmax of each block: what dequantisation uses, after the round trip through 8 bits when double quantised. */
   readonly absmax: Tensor;
-  /** Codes, absmax and offset of the second quantisation; null without it. */
-  readonly nested: { readonly codes: Tensor; readonly absmax: Tensor; readonly offset: number } | null;
+  /** The second quantisation; null without it. */
+  readonly nested: NestedParts | null;
+}
+
+/** Codes, absmax, offset and map of the second quantisation. */
+export interface NestedParts {
+  readonly codes: Tensor;
+  readonly absmax: Tensor;
+  readonly offset: number;
+  /** Ascending values of the 256 codes: a file brings its own. */
+  readonly map: Float32Array;
 }
 
 /**
@@ -60,29 +74,29 @@ export function quantise4bit(device: Device, dense: Tensor, options: FourBitOpti
   device.ops.quantize4bit(code, n, blockSize, dense.code, dense.address, packed.address, absmax.address);
   if (!doubleQuant) return { packed, absmax, nested: null };
   const offset = torchMean(device.readF32(absmax));
-  const map = device.fromArray(dynamicMap(), [256], 'f32');
+  const map = dynamicMap();
   const codes = device.empty([blocks], 'u8');
   const nestedAbsmax = device.empty([Math.ceil(blocks / NESTED_BLOCK)], 'f32');
   device.ops.quantize8bit(
     blocks,
     NESTED_BLOCK,
     offset,
-    map.address,
+    device.fromArray(map, [256], 'f32').address,
     absmax.address,
     codes.address,
     nestedAbsmax.address,
   );
-  const restored = device.empty([blocks], 'f32');
-  device.ops.dequantize8bit(
-    blocks,
-    NESTED_BLOCK,
-    offset,
-    map.address,
-    codes.address,
-    nestedAbsmax.address,
-    restored.address,
-  );
-  return { packed, absmax: restored, nested: { codes, absmax: nestedAbsmax, offset } };
+  const nested = { codes, absmax: nestedAbsmax, offset, map };
+  return { packed, absmax: restoreAbsmax(device, nested), nested };
+}
+
+/** The fp32 absmax values that the second quantisation keeps: map[code] * absmax + offset. */
+export function restoreAbsmax(device: Device, { codes, absmax, offset, map }: NestedParts): Tensor {
+  const restored = device.empty([codes.size], 'f32');
+  const values = device.fromArray(map, [256], 'f32');
+  const { size, address } = codes;
+  device.ops.dequantize8bit(size, NESTED_BLOCK, offset, values.address, address, absmax.address, restored.address);
+  return restored;
 }
 
 /** A frozen matrix in four bits. */

@@ -72,7 +72,6 @@ describe('what is refused, by name', () => {
     ['sliding_window', { layer_types: ['full_attention', 'sliding_attention'], use_sliding_window: true }],
     ['layer_types', { layer_types: ['full_attention'] }],
     ['layer_types', { layer_types: ['full_attention', 'chunked_attention'] }],
-    ['quantization_config', { quantization_config: { quant_method: 'bitsandbytes' } }],
     ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 1e6, factor: 4 } }],
     ['yarn', { ...V4, rope_scaling: { type: 'yarn', factor: 4 } }],
     ['rope_scaling.factor', { ...V4, rope_scaling: { rope_type: 'linear' } }],
@@ -130,6 +129,7 @@ test('sizes no machine holds end in an error about the first tensor, not in an a
     const files = {
       name: 'huge',
       config: parsed,
+      quantisation: null,
       sha256: '',
       tensors: { tensors: new Map(), metadata: {}, close() {} },
     };

@@ -20,7 +20,7 @@ function widened(files: ModelFiles): { files: ModelFiles; kept: Float32Array[] }
     [...files.tensors.tensors].map(([name, stored]): [string, StoredTensor] => {
       const values = storedF32(stored);
       kept.push(values);
-      return [name, { dtype: 'f32', shape: stored.shape, address: ptr(values), bytes: values.byteLength }];
+      return [name, { ...stored, dtype: 'f32', address: ptr(values), bytes: values.byteLength }];
     }),
   );
   return { files: { ...files, tensors: { ...files.tensors, tensors } }, kept };

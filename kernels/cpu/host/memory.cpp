@@ -175,6 +175,16 @@ MR_API void* mr_map_scratch(const char* folder, int64_t bytes) {
   return address;
 }
 
+MR_API int32_t mr_release_pages(void* address, int64_t bytes) {
+  if (address == nullptr || bytes < 0) return fail(MR_ERR_ARGUMENT, "mr_release_pages: %lld bytes", (long long)bytes);
+  // a page shared with a neighbour may be in use
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)address + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)address + (uintptr_t)bytes) / page * page;
+  if (end > begin && madvise((void*)begin, end - begin, MADV_DONTNEED) != 0)
+    return fail(MR_ERR_ARGUMENT, "mr_release_pages: %s", strerror(errno));
+  return MR_OK;
+}
+
 MR_API double mr_peak_memory(void) {
   FILE* status = fopen("/proc/self/status", "re");
   if (status == nullptr) return 0;
