@@ -73,7 +73,9 @@ export function quantisationOf(value: unknown, file: string): QuantisationOption
 }
 
 /** The same the other way: what transformers needs in config.json to load matrices that `fourBitTensors` wrote. */
-export function quantizationConfigJson(options: FourBitOptions): Record<string, unknown> {
+export function quantizationConfigJson(
+  options: FourBitOptions & { readonly skipModules?: readonly string[] | null },
+): Record<string, unknown> {
   return {
     bnb_4bit_compute_dtype: 'float32',
     bnb_4bit_quant_storage: 'uint8',
@@ -96,7 +98,7 @@ export interface Heads {
   readonly task: 'sequence-classification' | 'causal-lm';
   readonly tiedEmbeddings: boolean;
   /** `llm_int8_skip_modules`: replaces the default list, in four bits too. */
-  readonly skipModules?: readonly string[];
+  readonly skipModules?: readonly string[] | null | undefined;
 }
 
 /**

@@ -11,7 +11,7 @@
  *   hidden = rmsNorm(x)
  */
 import { type AttentionShape, attention } from '../autograd/ops/attention';
-import { add, embedding, gatherRows, scale, swiglu } from '../autograd/ops/elementwise';
+import { add, cast, embedding, gatherRows, scale, swiglu } from '../autograd/ops/elementwise';
 import { activationDtype, type Compute, linear, type Seed, type Weight } from '../autograd/ops/linear';
 import { rmsNorm } from '../autograd/ops/norm';
 import { type Rotation, rope } from '../autograd/ops/rope';
@@ -102,6 +102,18 @@ export interface Block extends BlockNorms {
   readonly linears: Readonly<Record<BlockLinear, Linear>>;
 }
 
+/**
+ * What was done to the parameters that are not quantised before training a quantised model; decides where the residual
+ * stream is fp32 while products are computed in 16 bits (under autocast, an fp32 norm gives fp32).
+ *
+ * - `peft`: norms, embeddings and head to fp32 (peft's prepare_model_for_kbit_training): the stream is fp32 throughout.
+ * - `trl-norms`: norms alone (TRL's own preparation of 27 October to 14 November 2025, #4335): the embeddings and the first
+ *   block's attention are 16-bit, and the fp32 input of the MLP makes the stream fp32 from its output on. Gemma's norms give
+ *   the dtype they are given, so nothing changes there.
+ * - `none`: as loaded; the stream has the dtype that is computed in.
+ */
+export type KbitPreparation = 'peft' | 'trl-norms' | 'none';
+
 /** Sequences back to back, as the device sees them. */
 export interface Pack {
   /** Token ids [T], i32. */
@@ -154,6 +166,7 @@ export class Decoder {
     readonly embedTokens: Tensor,
     readonly blocks: readonly Block[],
     readonly finalNorm: Tensor,
+    readonly preparation: KbitPreparation = 'none',
   ) {}
 
   /** Every linear of every block, in order. */
@@ -196,7 +209,7 @@ export class Decoder {
   forward(tape: Tape, pack: Pack, rows: Tensor | null, options: ForwardOptions): Tensor {
     const { embeddingScale } = this.config;
     const { onHidden } = options;
-    const dtype = activationDtype(options.compute);
+    const dtype = this.preparation === 'peft' ? 'f32' : activationDtype(options.compute);
     let x = embedding(tape, this.embedTokens, pack.ids, dtype);
     if (embeddingScale !== null) x = scale(tape, x, roundedTo(dtype, embeddingScale));
     onHidden?.(0, x);
@@ -205,13 +218,14 @@ export class Decoder {
       if (index + 1 < this.blocks.length) onHidden?.(index + 1, x);
     });
     const wanted = rows === null ? x : gatherRows(tape, x, rows);
-    const hidden = this.norm(tape, wanted, this.finalNorm);
+    const hidden = this.norm(tape, wanted, this.finalNorm, options.compute);
     onHidden?.(this.blocks.length, hidden);
     return hidden;
   }
 
-  private norm(tape: Tape, x: Tensor, weight: Tensor): Tensor {
-    return rmsNorm(tape, x, weight, this.config.rmsNormEpsilon);
+  /** Normed in the dtype of x, and then in the one that is computed in: a product rounds its operands to it anyway. */
+  private norm(tape: Tape, x: Tensor, weight: Tensor, compute: Compute): Tensor {
+    return cast(tape, rmsNorm(tape, x, weight, this.config.rmsNormEpsilon), activationDtype(compute));
   }
 
   private block(tape: Tape, x: Tensor, block: Block, index: number, pack: Pack, options: ForwardOptions): Tensor {
@@ -220,7 +234,11 @@ export class Decoder {
     const kind = layerKind(this.config, index);
     const rotation = { ...this.rotation![kind], positions: pack.positions };
     const norm = (input: Tensor, weight: Tensor | null): Tensor =>
-      weight === null ? input : this.norm(tape, input, weight);
+      weight === null ? input : this.norm(tape, input, weight, compute);
+    // what joins an fp32 stream is added in fp32
+    const join = (stream: Tensor, branch: Tensor, dtype: FloatDtype): Tensor =>
+      add(tape, cast(tape, stream, dtype), cast(tape, branch, dtype));
+    const widens = this.preparation === 'trl-norms' && !this.config.normOffset;
     const project = (input: Tensor, name: BlockLinear): Tensor => {
       const { weight, lora } = block.linears[name];
       const module = index * BLOCK_LINEARS.length + BLOCK_LINEARS.indexOf(name);
@@ -235,11 +253,13 @@ export class Decoder {
     const mixed =
       options.cache?.attend(tape, compute, index, { q, k, v }, pack, shape) ??
       attention(tape, compute, q, k, v, pack.cuSeqlens, shape);
-    const attended = add(tape, x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm));
+    const streamed = x.dtype as FloatDtype;
+    const attended = join(x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm), streamed);
 
     const g = norm(attended, block.mlpInputNorm);
     const gated = swiglu(tape, project(g, 'mlp.gate_proj'), project(g, 'mlp.up_proj'));
-    return add(tape, attended, norm(project(gated, 'mlp.down_proj'), block.mlpOutputNorm));
+    const output = norm(project(gated, 'mlp.down_proj'), block.mlpOutputNorm);
+    return join(attended, output, widens ? 'f32' : streamed);
   }
 }
 

@@ -13,8 +13,6 @@ export interface Int8Options {
   readonly kind: 'int8';
   /** Columns of the input with any magnitude of at least this are outliers; 0 = none are (`llm_int8_threshold`: 6). */
   readonly threshold: number;
-  /** `llm_int8_skip_modules`: what is left alone, in the place of the default ({@link isQuantised}). */
-  readonly skipModules?: readonly string[];
 }
 
 /** The parts of an 8-bit matrix, named as bitsandbytes names them. */

@@ -108,7 +108,8 @@ export function loadModel(device: Device, files: ModelFiles, options: ModelOptio
   const embedTokens = loader.table(EMBEDDING, [config.vocabSize, config.hiddenSize]);
   const blocks = Array.from({ length: config.layers }, (_, index) => loader.block(index));
   const norm = loader.vector('model.norm.weight', config.hiddenSize);
-  const decoder = new Decoder(device, config, embedTokens, blocks, norm);
+  const preparation = options.quantisation?.kbitPreparation ?? 'none';
+  const decoder = new Decoder(device, config, embedTokens, blocks, norm, preparation);
   const trainable = loader.trainable;
   let adalora: AdaLora | null = null;
   if (options.adapter !== null) {

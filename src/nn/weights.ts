@@ -4,6 +4,8 @@ import type { Tape } from '../autograd/tape';
 import { MR_FP4, MR_NF4 } from '../native/bindings';
 import type { Device } from '../native/device';
 import type { FloatDtype, Tensor } from '../native/tensor';
+import type { KbitPreparation } from './decoder';
+import type { Int8Options } from './int8';
 import { dynamicMap, torchMean } from './quantisation';
 
 /** A matrix kept as it is; trained when its tensor `requiresGrad`. */
@@ -29,12 +31,15 @@ export interface FourBitOptions {
   readonly doubleQuant: boolean;
   /** Weights per absmax. */
   readonly blockSize: number;
-  /** `llm_int8_skip_modules`: what is left alone, in the place of the default ({@link isQuantised}). */
-  readonly skipModules?: readonly string[];
 }
 
-/** How the frozen matrices of a model are stored. */
-export type QuantisationOptions = FourBitOptions | Int8Options;
+/** How the frozen matrices of a model are stored, and what else belongs to a quantised model. */
+export type QuantisationOptions = (FourBitOptions | Int8Options) & {
+  /** `llm_int8_skip_modules`: what is left alone, in the place of the default ({@link isQuantised}); null = the default. */
+  readonly skipModules?: readonly string[] | null;
+  /** `none` when it is left out. */
+  readonly kbitPreparation?: KbitPreparation;
+};
 
 /** absmax values per block of the second quantisation (bitsandbytes: 256). */
 export const NESTED_BLOCK = 256;

@@ -6,7 +6,7 @@
 
 import type { Architecture } from '../spec/schema';
 import { isSaved, isTarget, patternValue } from '../spec/targets';
-import type { Adapter, Experiment } from '../spec/types';
+import type { Adapter, Experiment, Quantisation } from '../spec/types';
 
 /** One linear layer of a decoder block. */
 export interface LinearShape {
@@ -114,7 +114,7 @@ export interface Memory {
  */
 export function estimateMemory(a: Architecture, experiment: Experiment, parameters: Parameters): Memory {
   const { quantisation, training, data } = experiment;
-  const weight = quantisation === null ? 2 : 0.5 + absmaxBytes(quantisation.doubleQuant) / quantisation.blockSize;
+  const weight = bytesPerWeight(quantisation);
   const base = parameters.linear * weight + parameters.embedding * 4;
   const trainable = (parameters.adapter + parameters.head) * 16;
   const tokens = training.batchSize * data.maxLength;
@@ -151,6 +151,13 @@ function adapterParameters(a: Architecture, adapter: Adapter | null): number {
 /** As transformers names the linear of a block. */
 const fullName = (layer: number, name: string): string =>
   `model.layers.${layer}.${/^[qkvo]_proj$/.test(name) ? 'self_attn' : 'mlp'}.${name}`;
+
+/** Bytes of a linear's weight as stored; LLM.int8's scales are one per row and not worth counting. */
+function bytesPerWeight(quantisation: Quantisation | null): number {
+  if (quantisation === null) return 2;
+  if (quantisation.kind === 'int8') return 1;
+  return 0.5 + absmaxBytes(quantisation.doubleQuant) / quantisation.blockSize;
+}
 
 /** Per block of weights: one fp32, or one byte and a 256th of an fp32. */
 function absmaxBytes(doubleQuant: boolean): number {

@@ -136,7 +136,7 @@ const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.star
 /** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
 function refuseIgnored({ adapter, quantisation, training, task }: Experiment): void {
   if (adapter === null && quantisation !== null && training.epochs > 0) {
-    throw specError('quantisation without an adapter: 4-bit weights are not trained', {
+    throw specError('quantisation without an adapter: quantised weights are not trained', {
       remedy: 'give an adapter, or set quantisation: null',
     });
   }

@@ -5,7 +5,7 @@
  * experiment. A new setting goes here with the value that keeps the engine doing what it did.
  */
 
-import type { DataSpec, Training } from './types';
+import type { DataSpec, Quantisation, Training } from './types';
 
 export const DEFAULT_TRAINING = {
   lastAccumulation: 'step',
@@ -32,9 +32,19 @@ export const DEFAULT_DATA = {
   },
 } as const satisfies Partial<DataSpec>;
 
+export const DEFAULT_QUANTISATION = {
+  kbitPreparation: 'none',
+  skipModules: null,
+} as const satisfies Partial<Quantisation>;
+
 type Json = Readonly<Record<string, unknown>>;
 
-const DEFAULTS: Json = { training: DEFAULT_TRAINING, data: DEFAULT_DATA, generation: null };
+const DEFAULTS: Json = {
+  training: DEFAULT_TRAINING,
+  data: DEFAULT_DATA,
+  quantisation: DEFAULT_QUANTISATION,
+  generation: null,
+};
 
 /** `settings` with every default filled in where there is nothing. Objects are filled field by field. */
 export function withDefaults(settings: Json, defaults: Json = DEFAULTS): Record<string, unknown> {

@@ -14,7 +14,14 @@ const shareOrRows = '0 <= number < 1 | number.integer >= 2';
 
 // --- settings: what an experiment needs, every field present ---
 
-const quantisation = { kind: "'nf4' | 'fp4'", doubleQuant: 'boolean', blockSize: count } as const;
+const prepared = { kbitPreparation: "'peft' | 'trl-norms' | 'none'", skipModules: 'string[] | null' } as const;
+const fourBit = {
+  kind: "'nf4' | 'fp4'",
+  doubleQuant: 'boolean',
+  blockSize: '32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096',
+  ...prepared,
+} as const;
+const int8 = { kind: "'int8'", threshold: 'number >= 0', ...prepared } as const;
 
 const steps = type({ steps: 'number.integer >= 0' }).or({ ratio: share });
 
@@ -165,7 +172,7 @@ const generation = {
 export const Settings = type({
   unmeasured: 'string >= 1 | null',
   model: 'string >= 1',
-  quantisation: type(quantisation).or('null'),
+  quantisation: type(fourBit).or(int8).or('null'),
   adapter: type(lora).or(adalora).or('null'),
   head,
   loss,
@@ -184,7 +191,7 @@ const Notes = type('Record<string, string >= 1>');
 const Block = type({
   'unmeasured?': 'string >= 1',
   'model?': 'string >= 1',
-  'quantisation?': type(optional(quantisation)).or('null'),
+  'quantisation?': type(optional({ ...fourBit, ...int8, kind: "'nf4' | 'fp4' | 'int8'" })).or('null'),
   // flat for the reason given for the loss
   'adapter?': type({ ...optional(adalora), ...optional(lora), 'kind?': "'lora' | 'adalora'" }).or('null'),
   'head?': head,

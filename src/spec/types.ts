@@ -22,12 +22,25 @@ export interface ModelSource {
   readonly revision: string | null;
 }
 
-export interface Quantisation {
-  readonly kind: 'nf4' | 'fp4';
-  readonly doubleQuant: boolean;
-  /** Weights per absmax, 64 in bitsandbytes. */
-  readonly blockSize: number;
-}
+/** How the frozen linears are stored: bitsandbytes' formats. */
+export type Quantisation = (
+  | {
+      readonly kind: 'nf4' | 'fp4';
+      readonly doubleQuant: boolean;
+      /** Weights per absmax, 64 in bitsandbytes. */
+      readonly blockSize: number;
+    }
+  | {
+      readonly kind: 'int8';
+      /** Columns of a linear's input with a magnitude of at least this are multiplied in 16 bits; 6 in bitsandbytes, 0 = none. */
+      readonly threshold: number;
+    }
+) & {
+  /** What was done to the other parameters before training: decides where the residual stream is fp32. */
+  readonly kbitPreparation: 'peft' | 'trl-norms' | 'none';
+  /** `llm_int8_skip_modules`, of 4-bit models too: linears left as they are, in the place of the default (the head). */
+  readonly skipModules: readonly string[] | null;
+};
 
 export interface LoraAdapter extends ModuleSelection {
   readonly kind: 'lora';

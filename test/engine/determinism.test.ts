@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { Tape } from '../../src/autograd/tape';
 import { hostLibrary, ISA_NAMES, type Isa } from '../../src/native/device';
 import type { LoraOptions } from '../../src/nn/lora';
-import type { Quantisation } from '../../src/spec/types';
+import type { QuantisationOptions } from '../../src/nn/weights';
 import { causalLogits, classifierLogits, type Row } from '../../src/train/pass';
 import { CLASSES, LORA, type Setup, sampleRows, trace, WIDE } from './fixture-training';
 import { forwardOptions, loadCase, onCpu } from './support';
@@ -16,7 +16,7 @@ import { forwardOptions, loadCase, onCpu } from './support';
 setDefaultTimeout(60_000);
 
 const DROPOUT: LoraOptions = { ...LORA, dropout: 0.1 };
-const NF4: Quantisation = { kind: 'nf4', doubleQuant: true, blockSize: 64 };
+const NF4: QuantisationOptions = { kind: 'nf4', doubleQuant: true, blockSize: 64 };
 const FULL = { adapter: null, fullParameter: true } as const;
 
 /** The paths of this machine, slowest first. */

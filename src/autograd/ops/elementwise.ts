@@ -40,6 +40,24 @@ export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   });
 }
 
+/** x in another dtype, and the gradient back in that of x; x itself when it has the dtype already. */
+export function cast(tape: Tape, x: Tensor, dtype: FloatDtype): Tensor {
+  if (x.dtype === dtype) return x;
+  const y = tape.device.empty(x.shape, dtype);
+  tape.ops.cast(x.code, y.code, x.size, x.address, y.address);
+  return tape.record({
+    output: y,
+    inputs: [x],
+    saved: [],
+    backward: (dy) => {
+      const { into, accumulate } = tape.claim(x);
+      const dx = accumulate === 0 ? into : tape.device.empty(x.shape, x.dtype);
+      tape.ops.cast(dy.code, dx.code, dx.size, dy.address, dx.address);
+      if (accumulate !== 0) tape.ops.add(into.code, into.size, into.address, dx.address, into.address);
+    },
+  });
+}
+
 /** silu(gate) * up (Shazeer 2020), [T, intermediate]. */
 export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
   const y = tape.device.empty(gate.shape, gate.dtype);
