@@ -200,7 +200,8 @@ class Loader {
       return weight;
     };
     if (isStoredQuantised(tensors, name)) {
-      if (this.trains(name)) throw inputError(`${this.files.name}: ${name} is quantised, and such weights are not trained`);
+      if (this.trains(name))
+        throw inputError(`${this.files.name}: ${name} is quantised, and such weights are not trained`);
       // what config.json says of four bits the matrices say themselves, and better
       const asked = this.options.quantisation ?? (this.files.quantisation?.kind === 'int8' ? this.quantisation : null);
       const { weight, bytes, names } = storedMatrix(this.device, tensors, name, shape, asked, dtype);
