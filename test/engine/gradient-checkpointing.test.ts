@@ -76,6 +76,7 @@ test.each([
   ['LoRA on the last linear of a block alone', { adapter: { ...LORA, targets: ['down_proj'] } }],
   ['all parameters', { adapter: null, fullParameter: true }],
   ['NF4, dequantised for each use', { quantisation: { kind: 'nf4', doubleQuant: false, blockSize: 64 } }],
+  ['LLM.int8', { quantisation: { kind: 'int8', threshold: 6 } }],
 ] as const)('deep model, %s: equal bits', (_, model) => {
   const setup: Setup = { ...SETUP, model };
   const checkpointed: Setup = { ...setup, training: { ...setup.training, gradientCheckpointing: true } };

@@ -100,6 +100,13 @@ describe('the plan', () => {
     },
     { name: 'classifier, NF4', task: 'sequence-classification', rows: uneven(20), model: { quantisation: NF4 } },
     {
+      name: 'causal, int8 in bf16 with an fp32 residual stream',
+      task: 'causal-lm',
+      rows: sampleRows(15, 'causal-lm', 60),
+      training: { precision: 'bf16' },
+      model: { quantisation: { kind: 'int8', threshold: 6, kbitPreparation: 'peft' } },
+    },
+    {
       name: 'several passes a step',
       slack: 4096,
       task: 'sequence-classification',
@@ -163,6 +170,7 @@ describe('nothing stays behind', () => {
     { task: 'sequence-classification', model: { adapter: { ...LORA, dropout: 0.1 } } },
     { task: 'sequence-classification', training: { gradientCheckpointing: true } },
     { task: 'causal-lm', model: { quantisation: { kind: 'nf4', doubleQuant: true, blockSize: 64 } } },
+    { task: 'causal-lm', model: { quantisation: { kind: 'int8', threshold: 6, kbitPreparation: 'trl-norms' } } },
     { task: 'causal-lm', model: { adapter: null, fullParameter: true }, training: { gradientCheckpointing: true } },
   ];
   test.each(setups)('after a step or an evaluation: %j', (setup) => {

@@ -64,6 +64,36 @@ describe('abjadmed', () => {
     expect(model).toEqual({ id: 'hub:Qwen/Qwen3-8B', revision: 'b968826d9c46dd6066d109eabc6255188de91218' });
   });
 
+  test('quantisation: what is not named is as in bitsandbytes, and other kinds', () => {
+    const written = 'quantisation: { kind: nf4, doubleQuant: true, blockSize: 64 }';
+    const of = (text: string) => {
+      const changed = load(TEXT.replace(written, `quantisation: ${text}`));
+      return resolveExperiment(changed, 'all-linear', 'full').quantisation;
+    };
+    const rest = { kbitPreparation: 'none', skipModules: null } as const;
+    const plain = resolveExperiment(paper, 'all-linear', 'full').quantisation;
+    expect(plain).toEqual({ kind: 'nf4', doubleQuant: true, blockSize: 64, ...rest });
+    expect(of('{ kind: int8, threshold: 6 }')).toEqual({ kind: 'int8', threshold: 6, ...rest });
+    expect(of('{ kind: fp4, doubleQuant: false, blockSize: 32, kbitPreparation: peft, skipModules: [score] }')).toEqual(
+      {
+        kind: 'fp4',
+        doubleQuant: false,
+        blockSize: 32,
+        kbitPreparation: 'peft',
+        skipModules: ['score'],
+      },
+    );
+    for (const wrong of [
+      '{ kind: int8, threshold: 6, blockSize: 64 }',
+      '{ kind: nf4, doubleQuant: true, blockSize: 48 }',
+      '{ kind: nf4, doubleQuant: true, blockSize: 64, kbitPreparation: trl }',
+      '{ kind: int8, threshold: -1 }',
+      '{ kind: int8 }',
+    ]) {
+      expect(() => of(wrong), wrong).toThrow('quantisation');
+    }
+  });
+
   test('a changed kind keeps nothing of what was below it', () => {
     expect(resolveExperiment(paper, 'focal-4b', 'full').loss).toEqual({ kind: 'focal', gamma: 2, alpha: 0.25 });
   });
