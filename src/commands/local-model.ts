@@ -17,9 +17,9 @@ export const MODEL_FLAGS = {
   },
   quantise: {
     type: 'enum',
-    options: ['none', 'nf4', 'fp4'],
+    options: ['none', 'nf4', 'fp4', 'int8'],
     default: 'none',
-    description: "quantise the blocks' linear layers on loading, as bitsandbytes does (blocks of 64)",
+    description: "quantise the blocks' linear layers on loading, as bitsandbytes does (blocks of 64; threshold 6)",
   },
   ...DEVICE_FLAGS,
 } satisfies FlagDefs;
@@ -58,7 +58,7 @@ const LARGEST = 2 ** 20;
 export function readLocalModel(flags: Flags): LocalModelRequest {
   const model = flags.text('model');
   if (model === null) throw usageError('--model is needed', 'name a folder with config.json and *.safetensors');
-  const quantise = flags.choice('quantise', ['none', 'nf4', 'fp4']);
+  const quantise = flags.choice('quantise', ['none', 'nf4', 'fp4', 'int8']);
   return {
     model,
     adapter: flags.text('adapter'),

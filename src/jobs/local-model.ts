@@ -7,6 +7,7 @@ import { Device } from '../native/device';
 import type { LoraOptions } from '../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
 import { type AdapterFiles, loadAdapter, openAdapterFolder } from '../nn/peft';
+import type { QuantisationOptions } from '../nn/weights';
 import type { LocalModelRequest } from '../run/request';
 
 export interface LocalModel {
@@ -53,8 +54,7 @@ export function withLocalModel<Result>(
         task,
         classes,
         compute: request.precision,
-        quantisation:
-          request.quantise === null ? null : { kind: request.quantise, doubleQuant: false, blockSize: FOUR_BIT_BLOCK },
+        quantisation: quantisationOf(request.quantise),
         resident: false,
         adapter: trained.lora ?? adapter?.options ?? null,
         fullParameter: trained.fullParameter,
@@ -119,5 +119,12 @@ export function describeModel(request: LocalModelRequest, { device, model, files
 
 // --- internal ---
 
-/** bitsandbytes' default. */
+function quantisationOf(kind: LocalModelRequest['quantise']): QuantisationOptions | null {
+  if (kind === null) return null;
+  if (kind === 'int8') return { kind, threshold: INT8_THRESHOLD };
+  return { kind, doubleQuant: false, blockSize: FOUR_BIT_BLOCK };
+}
+
+/** bitsandbytes' defaults. */
 const FOUR_BIT_BLOCK = 64;
+const INT8_THRESHOLD = 6;

@@ -116,7 +116,7 @@ export interface LocalModelRequest {
   adapter: string | null;
   precision: 'fp32' | 'bf16' | 'fp16';
   /** How the blocks' linear layers are stored; null = as in the checkpoint. */
-  quantise: 'nf4' | 'fp4' | null;
+  quantise: 'nf4' | 'fp4' | 'int8' | null;
   device: 'auto' | 'cpu' | 'cuda';
   threads: number | null;
   isa: Isa | null;
