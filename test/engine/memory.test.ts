@@ -151,8 +151,8 @@ describe('the plan', () => {
         while (!trainer.finished) {
           trainer.run();
           if (!trainer.atEpochEnd) continue;
-          if (setup.task === 'sequence-classification')
-            predictClasses(device, model, held, evaluationOptions(options.training));
+          const evaluate = setup.task === 'sequence-classification' ? predictClasses : causalRowLosses;
+          evaluate(device, model, held, evaluationOptions(options.training));
         }
         return { persistentBytes: persistent, peakBytes: device.peakBytes };
       });
