@@ -1,27 +1,18 @@
 /** `medrepro audit`: what the papers state, checked by arithmetic alone. */
 import { writeFileSync } from 'node:fs';
 import { version } from '../../package.json';
-import { audit, type Finding } from '../audit/audit';
+import { auditPaper } from '../audit/both-readings';
 import { renderAnnotations, renderSarif } from '../audit/sarif';
 import { renderAudit } from '../audit/text';
 import { EXIT, inputError } from '../errors';
 import type { JobResult } from '../job';
 import type { AuditRequest } from '../run/request';
-import { fileOf } from '../spec/load';
 import { loadTargets } from '../spec/target';
 
 export async function auditJob(request: unknown): Promise<JobResult> {
   const asked = request as AuditRequest;
   const papers = loadTargets(asked.targets, asked.all, 'as-written').map(({ paper }) => paper);
-  const findings: Finding[] = [];
-  for (const written of papers) {
-    const file = fileOf(written.origin);
-    const target = written.origin.kind === 'file' ? file : written.id;
-    const released = written.readings.includes('as-released')
-      ? loadTargets([target], false, 'as-released')[0]!.paper
-      : null;
-    findings.push(...audit({ written, released, file }));
-  }
+  const findings = papers.flatMap(auditPaper);
   if (asked.sarif !== null) {
     try {
       writeFileSync(asked.sarif, renderSarif(findings, version));

@@ -1,5 +1,6 @@
 /** `medrepro verify`: every claim against the golden files; runs at the mini scale what is missing. */
 import { writeFileSync } from 'node:fs';
+import { auditPaper } from '../audit/both-readings';
 import { inputError } from '../errors';
 import type { JobContext, JobResult } from '../job';
 import { execute } from '../run/execute';
@@ -71,5 +72,6 @@ async function verifyTarget(
     experiments: whole ? null : experiments,
     require: request.require,
     absent: request.run ? [] : missing.map(({ experiment }) => experiment),
+    ...(whole ? { findings: auditPaper(paper) } : {}),
   });
 }

@@ -39,6 +39,7 @@ export function renderReport(input: ReportInput): string {
     warning(input),
     doubts(input),
     numbers(input),
+    audited(input),
     claims(input),
     curve(input),
     classTable(result),
@@ -108,6 +109,17 @@ function numbers({ result, published }: ReportInput): Markup {
       : html``;
   const table = htmlTable(['metric', 'this run', 'unrounded', 'paper', 'signature'], rows);
   return html`<section><h2>Test rows</h2>${rows.length === 0 ? html`<p>No test rows were evaluated.</p>` : table}${note}</section>`;
+}
+
+function audited({ comparison }: ReportInput): Markup {
+  if (comparison === null || comparison.audit.length === 0) return html``;
+  const rows = comparison.audit.map(({ item, verdict: word, where, message, outcome }) => [
+    html`${item} <small>(${where})</small>`,
+    word,
+    message,
+    OUTCOME_WORDS[outcome],
+  ]);
+  return html`<section><h2>Audit</h2>${htmlTable(['item', 'L0 audit', 'because', 'golden'], rows)}</section>`;
 }
 
 function claims({ comparison }: ReportInput): Markup {

@@ -4,10 +4,11 @@
  * Comments and order of the YAML stay as they are.
  */
 
-import { type Document, isSeq, parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { inputError, usageError } from '../errors';
 import { specSha256 } from '../spec/canonical';
 import type { Paper } from '../spec/load';
+import type { AuditedItem } from './audited';
 import { type CompareOptions, compare } from './compare';
 import { type Golden, type GoldenData, GoldenFile, goldenSha256, loadGolden, type Measured } from './golden';
 import { type ExperimentResult, numericPath } from './result';
@@ -21,6 +22,8 @@ export interface Acceptance {
   /** Absolute tolerances of paths that are not exact: numeric path -> metric -> tolerance. */
   readonly tolerances?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly bootstrap?: CompareOptions['bootstrap'];
+  /** What the audit finds now; absent leaves what was accepted of it. */
+  readonly findings?: CompareOptions['findings'];
 }
 
 /** The new text of a golden file, and what changed, one line each. */
@@ -64,6 +67,7 @@ export function acceptGolden(
     );
     changes.push(`${row.claim} at mini: ${row.accepted?.verdict ?? 'nothing'} -> ${row.verdict}`);
   }
+  if (acceptance.findings !== undefined) acceptAudit(document, before, acceptance.findings, changes);
   appendLog(document, reason, acceptance.date);
   const written = document.toString({ lineWidth: 0, flowCollectionPadding: true });
   loadGolden(written, file, paper);
@@ -71,6 +75,24 @@ export function acceptGolden(
 }
 
 // --- internal ---
+
+/** The inconsistent items of now, with what the audit says of each. */
+function acceptAudit(document: Document, before: Golden, findings: readonly AuditedItem[], changes: string[]): void {
+  const inconsistent = findings.filter(({ consistent }) => !consistent);
+  const now = Object.fromEntries(inconsistent.map(({ item, message }) => [item, message]));
+  for (const item of new Set([...Object.keys(before.audit ?? {}), ...Object.keys(now)])) {
+    const [was, is] = [before.audit?.[item] !== undefined, now[item] !== undefined];
+    if (was !== is) changes.push(`audit of ${item}: ${is ? 'INCONSISTENT' : 'no longer inconsistent'}`);
+  }
+  if (document.has('audit') || !isMap(document.contents)) {
+    document.set('audit', document.createNode(now));
+    return;
+  }
+  // measurements and the log stand last
+  const { items } = document.contents;
+  const at = items.findIndex(({ key }) => isScalar(key) && key.value === 'mini');
+  items.splice(at < 0 ? items.length : at, 0, document.createPair('audit', now));
+}
 
 function refuseForeign(paper: Paper, result: ExperimentResult): void {
   const own = paper.experiments.find(({ id }) => id === result.experiment)?.scales.mini;

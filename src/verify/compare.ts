@@ -10,6 +10,7 @@ import { specSha256 } from '../spec/canonical';
 import type { Paper } from '../spec/load';
 import { withOverrides } from '../spec/override';
 import type { Scale } from '../spec/types';
+import { type AuditedItem, type AuditRow, auditRows } from './audited';
 import type { BootstrapOptions } from './bootstrap';
 import {
   type ClaimTest,
@@ -66,6 +67,10 @@ export interface Comparison {
   readonly tampered: string | null;
   readonly claims: readonly ClaimRow[];
   readonly values: readonly ValueRow[];
+  /** Items that the audit finds inconsistent, or that were accepted as such. */
+  readonly audit: readonly AuditRow[];
+  /** Items that the audit checked; null where it was not asked for. */
+  readonly audited: number | null;
   /** Lines for the reader: what to accept, what could not be required. */
   readonly notes: readonly string[];
   readonly exitCode: ExitCode;
@@ -78,6 +83,8 @@ export interface CompareOptions {
   readonly require?: 'L1' | 'L2' | 'L3' | null;
   /** Experiments that were asked for and have no finished run: what they would show is unmeasured. */
   readonly absent?: readonly string[];
+  /** What the audit found; absent = the audit level is not compared. */
+  readonly findings?: readonly AuditedItem[];
   readonly bootstrap?: BootstrapOptions;
 }
 
@@ -95,6 +102,7 @@ export function compare(
   const own = results.filter((result) => result.paper === paper.id);
   const values = own.flatMap((result) => (result.scale === 'mini' ? valueRows(paper, golden, result) : []));
   const claims = golden === null ? [] : LEVELS.flatMap((level) => claimRows(paper, golden, own, level, options));
+  const audit = options.findings === undefined ? [] : auditRows(paper.id, options.findings, golden);
   const notes: string[] = [];
   if (golden === null) notes.push('no golden file: nothing to compare with');
   if (golden?.tampered) notes.push(`${golden.file}: ${golden.tampered}; accept it with a reason`);
@@ -113,7 +121,8 @@ export function compare(
       `no finished run of this build and these settings: ${absent.join(', ')}; verify runs them without --no-run`,
     );
   }
-  const differs = Boolean(golden?.tampered) || [...claims, ...values].some(({ outcome }) => outcome === 'differs');
+  const differs =
+    Boolean(golden?.tampered) || [...claims, ...values, ...audit].some(({ outcome }) => outcome === 'differs');
   return {
     paper: paper.id,
     title: paper.title,
@@ -122,6 +131,8 @@ export function compare(
     tampered: golden?.tampered ?? null,
     claims,
     values,
+    audit,
+    audited: options.findings?.length ?? null,
     notes,
     exitCode: differs ? EXIT.differs : unmet.length + absent.length > 0 ? EXIT.unmeasured : EXIT.ok,
   };

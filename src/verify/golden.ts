@@ -29,7 +29,7 @@ const common = {
   /** Section or table. */
   where: 'string >= 1',
   /** Per level; a level that is not listed has nothing accepted yet. */
-  accepted: { 'audit?': Accepted, 'mini?': Accepted, 'score?': Accepted, 'full?': Accepted },
+  accepted: { 'mini?': Accepted, 'score?': Accepted, 'full?': Accepted },
 } as const;
 
 const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: 'string' })
@@ -109,6 +109,8 @@ export const GoldenFile = type({
   /** Other numbers the paper prints. */
   'context?': type({ what: 'string >= 1', value: 'string >= 1', where: 'string >= 1' }).array(),
   claims: { '[string]': Claim },
+  /** Items that the audit finds inconsistent, by name, with what it says of them: accepted as the paper's own. */
+  'audit?': { '[string]': 'string >= 1' },
   /** Exact values of the mini scale; engine evidence, never evidence for the paper's numbers. */
   mini: Measured.array(),
   /** Every acceptance, oldest first. */
@@ -184,12 +186,12 @@ export function goldenSha256(golden: GoldenData): string {
   const log = golden.log.map(({ date, reason, sha256: hash }, index) =>
     index === golden.log.length - 1 ? { date, reason } : { date, reason, sha256: hash },
   );
-  const { paper, published, context, claims, mini } = golden;
-  return sha256(canonicalJson({ paper, published, context, claims, mini, log }));
+  const { paper, published, context, claims, audit, mini } = golden;
+  return sha256(canonicalJson({ paper, published, context, claims, audit, mini, log }));
 }
 
 /** The accepted verdict of a claim at a level; null when nothing was accepted. */
-export function acceptedAt(claim: Claim, level: Level): Accepted | null {
+export function acceptedAt(claim: Claim, level: Exclude<Level, 'audit'>): Accepted | null {
   return claim.accepted[level] ?? null;
 }
 
@@ -254,8 +256,8 @@ function firstDifference(ours: Golden, theirs: Golden): string | null {
     }
     return null;
   };
-  const content = ({ published, context, claims, mini, log }: Golden): unknown => {
-    return { published, context, claims, mini, log };
+  const content = ({ published, context, claims, audit, mini, log }: Golden): unknown => {
+    return { published, context, claims, audit, mini, log };
   };
   return find(content(ours), content(theirs), '');
 }

@@ -72,6 +72,15 @@ function suite(comparison: Comparison): { name: string; cases: Case[] } {
       output: [arithmetic, provenance],
     }),
   );
+  const audit = comparison.audit.map(
+    ({ item, rule, outcome, message, where, arithmetic, accepted }): Case => ({
+      group: `${paper}.audit`,
+      name: `${item} (${rule})`,
+      status: statusOf(outcome),
+      message: accepted === null ? `${message}; not accepted` : message,
+      output: [where, ...arithmetic],
+    }),
+  );
   const golden: Case = {
     group: `${paper}.golden`,
     name: 'every golden value has a recorded reason',
@@ -79,7 +88,7 @@ function suite(comparison: Comparison): { name: string; cases: Case[] } {
     message: tampered ?? (comparison.golden === null ? 'no golden file' : 'the hash of the last acceptance matches'),
     output: [],
   };
-  return { name: paper, cases: [golden, ...claims, ...values] };
+  return { name: paper, cases: [golden, ...audit, ...claims, ...values] };
 }
 
 function statusOf(outcome: Outcome): Case['status'] {

@@ -16,6 +16,7 @@ export function renderComparison(comparison: Comparison, options: TextOptions = 
   const { paper, claims, values, notes, disclaimers } = comparison;
   const paint = painter(options.colour ?? false);
   const blocks: string[] = [];
+  if (comparison.audited !== null) blocks.push(auditBlock(comparison, paint));
   const measured = claims.filter(({ verdict, level }) => level === 'mini' || verdict !== 'UNMEASURED');
   if (measured.length > 0) blocks.push(`${paper}: claims\n${claimTable(measured, paint)}`);
   const unmeasured = claims.filter((row) => !measured.includes(row));
@@ -75,6 +76,19 @@ function unmeasuredLines(rows: readonly ClaimRow[]): string {
   return [...byReason].map(([reason, claims]) => `${reason}\n  ${claims.join(', ')}`).join('\n');
 }
 
+function auditBlock({ paper, audit, audited }: Comparison, paint: Paint): string {
+  const inconsistent = audit.filter(({ verdict }) => verdict === 'INCONSISTENT').length;
+  const head = `${paper}: audit of ${audited} items, ${inconsistent} INCONSISTENT`;
+  if (audit.length === 0) return head;
+  const rows = audit.map(({ item, verdict, claim, message, outcome }) => [
+    item,
+    `${verdict}${claim === null ? '' : `, changes ${claim}`}`,
+    message,
+    paint(OUTCOME_WORDS[outcome], outcome),
+  ]);
+  return `${head}\n${table(['item', 'L0 audit', 'because', 'golden'], rows)}`;
+}
+
 function valueTable(rows: readonly ValueRow[], paint: Paint): string {
   return table(
     ['experiment', 'metric', 'seed', 'path', 'value', 'golden'],
@@ -97,10 +111,10 @@ function detail(row: ClaimRow): string {
   return [head, ...lines.map((text) => `    ${text}`)].join('\n');
 }
 
-function summary({ claims, values, tampered, exitCode }: Comparison, paint: Paint): string {
+function summary({ claims, values, audit, tampered, exitCode }: Comparison, paint: Paint): string {
   // what was not measured is never counted among what agrees
   const unmeasured = claims.filter(({ verdict, outcome }) => verdict === 'UNMEASURED' && outcome === 'equal');
-  const rows = [...claims.filter((row) => !unmeasured.includes(row)), ...values];
+  const rows = [...claims.filter((row) => !unmeasured.includes(row)), ...values, ...audit];
   const count = (outcome: Outcome): number => rows.filter((row) => row.outcome === outcome).length;
   const parts = (Object.keys(OUTCOME_WORDS) as Outcome[]).flatMap((outcome) =>
     count(outcome) === 0 ? [] : [paint(`${count(outcome)} ${OUTCOME_WORDS[outcome]}`, outcome)],
