@@ -32,6 +32,7 @@ struct Attention {
   int64_t heads, kv_heads, head_dim;
   float scale;
   int64_t window;
+  const int32_t* visible = nullptr;  // [sequences]: keys of each that may be seen; NULL = all
 
   int64_t group() const { return heads / kv_heads; }  // query heads of one key-value head
   int64_t q_width() const { return heads * head_dim; }
@@ -46,9 +47,9 @@ struct Attention {
 
 }  // namespace
 
-// Part of one sequence: its first row in the pack, and a range of positions in it.
+// Part of one sequence: its first row in the pack, a range of positions in it, and how many of its keys may be seen.
 struct Span {
-  int64_t row0, begin, end;
+  int64_t row0, begin, end, visible;
 };
 
 // All sequences are cut into spans of at most CHUNK positions, or not at all (chunk = INT64_MAX).
@@ -64,7 +65,8 @@ static inline Span find_span(const Attention& a, int64_t chunk, int64_t index, i
     int64_t spans = spans_of(*length, chunk);
     if (index < spans) {
       int64_t begin = index > 0 ? index * chunk : 0;
-      return {a.cu_seqlens[i], begin, *length - begin < chunk ? *length : begin + chunk};
+      return {a.cu_seqlens[i], begin, *length - begin < chunk ? *length : begin + chunk,
+              a.visible ? a.visible[i] : *length};
     }
     index -= spans;
   }
@@ -102,6 +104,10 @@ static inline int32_t check_attention(const char* op, const Attention& a) {
   for (int64_t i = 0; i < a.sequences; i++)
     MR_REQUIRE(a.cu_seqlens[i] <= a.cu_seqlens[i + 1], "%s: cu_seqlens[%lld] = %d is above its successor %d", op,
                (long long)i, a.cu_seqlens[i], a.cu_seqlens[i + 1]);
+  MR_REQUIRE(!a.visible || a.window == 0, "%s: visible keys and a window exclude each other", op);
+  for (int64_t i = 0; a.visible && i < a.sequences; i++)
+    MR_REQUIRE(a.visible[i] >= 1, "%s: visible[%lld] is %d, and a query must see a key", op, (long long)i,
+               a.visible[i]);
   return MR_OK;
 }
 

@@ -43,10 +43,11 @@ static void row_dots(int64_t rows, int64_t cols, const T* a, const T* b, int64_t
 
 // scores -> P and dp -> dS in place, row by row; what a query does not see is 0.
 static void score_gradients(const Attention& a, float* scores, float* dp, int64_t ld, int64_t rows, int64_t query,
-                            int64_t first_key, int64_t keys, const float* lse, const float* dots) {
+                            int64_t first_key, int64_t keys, int64_t visible, const float* lse,
+                            const float* dots) {
   for (int64_t i = 0; i < rows; i++) {
     float *p = scores + i * ld, *ds = dp + i * ld;
-    int64_t lo = a.first_key(query + i) - first_key, hi = query + i + 1 - first_key;
+    int64_t lo = a.first_key(query + i) - first_key, hi = (query + i + 1 < visible ? query + i + 1 : visible) - first_key;
     lo = lo < 0 ? 0 : lo > keys ? keys : lo;
     hi = hi < lo ? lo : hi > keys ? keys : hi;
     V16 shift = splat(lse[i]), dot = splat(dots[i]), factor = splat(a.scale);
@@ -129,7 +130,7 @@ static int32_t backward_task(const Attention& a, const Gradients& t, const Part&
       if (error) return error;
       error = gemm_packed(compute, 0, rows, keys, d, 1.0f, d_o, a.q_width(), dtype, block_values, w.dp, w.ld, 0);
       if (error) return error;
-      score_gradients(a, w.scores, w.dp, w.ld, rows, query, first_key, keys, lse, dots);
+      score_gradients(a, w.scores, w.dp, w.ld, rows, query, first_key, keys, part.queries.visible, lse, dots);
       if (part.want_dk_dv) {
         error = gemm_serial(compute, 1, 0, keys, d, rows, 1.0f, w.scores, w.ld, MR_F32, d_o, a.q_width(), dtype,
                             w.dv + offset * d, d, 1);
@@ -170,7 +171,7 @@ static void cut_sequences(mr_stream* s, const Attention& a, const Gradients& t, 
       failure->note(backward_task(a, t, {chunk, a.first_key_of_block(chunk.begin), chunk.end, kv_head, true, false}));
     } else {
       // a chunk is a multiple of the block, so the blocks are those of the whole sequence
-      Span later = {chunk.row0, chunk.begin, length};
+      Span later = {chunk.row0, chunk.begin, length, chunk.visible};
       failure->note(backward_task(a, t, {later, chunk.begin, chunk.end, kv_head, false, true}));
     }
   });
@@ -179,10 +180,10 @@ static_assert(CHUNK % QUERY_BLOCK == 0 && CHUNK % KEY_ALIGN == 0,
               "chunks must begin with a block of queries and of keys");
 
 int32_t attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
-                           int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
+                           const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
                            const void* q, const void* k, const void* v, const void* o, const float* lse,
                            const void* d_o, void* dq, void* dk, void* dv) {
-  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window};
+  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
   int32_t error = check_attention("attention_backward", a);
   if (error) return error;
   int64_t spans = count_spans(a, INT64_MAX);

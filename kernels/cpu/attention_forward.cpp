@@ -46,11 +46,11 @@ MR_INLINE void softmax_row(float* row, int64_t lo, int64_t hi, int64_t width, fl
 
 // Scores [rows, keys] of queries begin.. against keys first_key.. -> unnormalised probabilities; inverse sums and lse.
 static void softmax_block(const Attention& a, float* scores, int64_t ld, int64_t rows, int64_t query, int64_t first_key,
-                          int64_t keys, float* inverse, float* lse) {
+                          int64_t keys, int64_t visible, float* inverse, float* lse) {
   float largest[QUERY_BLOCK], sums[QUERY_BLOCK];
   for (int64_t i = 0; i < rows; i++)
-    softmax_row(scores + i * ld, a.first_key(query + i) - first_key, query + i - first_key + 1, keys, largest + i,
-                sums + i);
+    softmax_row(scores + i * ld, a.first_key(query + i) - first_key,
+                (query + i + 1 < visible ? query + i + 1 : visible) - first_key, keys, largest + i, sums + i);
   each_vector(0, rows, [&](int64_t i, auto lanes) {
     V16 sum = load(sums + i, lanes);
     store(inverse + i, splat(1.0f) / sum, lanes);
@@ -64,7 +64,7 @@ MR_INLINE int64_t block_of(int64_t query) { return query / QUERY_BLOCK * QUERY_B
 // Queries [begin, end) of a sequence whose position p lies in row q_row0 + p of q and o, and in row k_row0 + p of k and v.
 namespace {
 struct Queries {
-  int64_t q_row0, k_row0, begin, end;
+  int64_t q_row0, k_row0, begin, end, visible;
 };
 }  // namespace
 
@@ -102,7 +102,7 @@ static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_
       int32_t error = gemm_packed(a.compute, 0, rows, keys, d, a.scale, at(q, a.dtype, row * a.q_width() + head * d),
                                   a.q_width(), a.dtype, block_keys, scores, ld, 0);
       if (error) return error;
-      softmax_block(a, scores, ld, rows, query, first_key, keys, inverse, block_lse);
+      softmax_block(a, scores, ld, rows, query, first_key, keys, span.visible, inverse, block_lse);
       error = gemm_packed(a.compute, 0, rows, d, keys, 1.0f, scores, ld, MR_F32, packed_values, out, d, 0);
       if (error) return error;
       write_rows(rows, d, out, d, inverse, a.dtype, at(o, a.dtype, row * a.q_width() + head * d), a.q_width());
@@ -113,9 +113,9 @@ static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_
 }
 
 int32_t attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
-                          int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
+                          const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
                           const void* k, const void* v, void* o, float* lse) {
-  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window};
+  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
   int32_t error = check_attention("attention_forward", a);
   if (error) return error;
   int64_t spans = count_spans(a, CHUNK);
@@ -124,7 +124,7 @@ int32_t attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t 
   parallel(s, spans * kv_heads, [&](int64_t task) {
     int64_t length;
     Span span = find_span(a, CHUNK, task / kv_heads, &length);
-    Queries queries = {span.row0, span.row0, span.begin, span.end};
+    Queries queries = {span.row0, span.row0, span.begin, span.end, span.visible};
     failure.note(forward_task(a, queries, task % kv_heads, q, k, v, o, lse));
   });
   return failure.code ? fail(failure.code, "attention_forward: no memory for a block of scores") : MR_OK;
@@ -144,7 +144,7 @@ static Queries find_piece(const Attention& a, const int32_t* cache_rows, const i
     int64_t begin = (before / CHUNK + index) * CHUNK, end = begin + CHUNK;
     if (begin < before) begin = before;
     if (end > before + count) end = before + count;
-    return {a.cu_seqlens[i] - before, cache_rows[i], begin, end};
+    return {a.cu_seqlens[i] - before, cache_rows[i], begin, end, INT64_MAX};
   }
 }
 

@@ -57,8 +57,8 @@ const DEVICE_SYMBOLS = {
   mr_rms_norm_forward: { args: ['ptr', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_rms_norm_backward: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_rope: { args: ['ptr', 'i32', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
-  mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_attention_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_gather_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -491,9 +491,11 @@ export class Ops {
   /**
    * Causal self-attention inside each sequence of the pack. q [T, heads*head_dim], k and v [T, kv_heads*head_dim],
    * o like q; cu_seqlens [sequences+1] prefix sums; window: keys at distance >= window are masked, 0 = no window.
-   * lse [T, heads] = log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm.
+   * visible [sequences], or NULL: only the first visible[i] >= 1 keys of sequence i are seen, by whatever query
+   * (padding that itself computes something behind the real tokens); not with a window. lse [T, heads] =
+   * log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm.
    */
-  attentionForward(compute: number, dtype: number, sequences: number, cuSeqlens: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address): void {
+  attentionForward(compute: number, dtype: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address): void {
     i32(compute, 'mr_attention_forward', 'compute');
     i32(dtype, 'mr_attention_forward', 'dtype');
     i64(sequences, 'mr_attention_forward', 'sequences');
@@ -501,14 +503,14 @@ export class Ops {
     i64(kvHeads, 'mr_attention_forward', 'kvHeads');
     i64(headDim, 'mr_attention_forward', 'headDim');
     i64(window, 'mr_attention_forward', 'window');
-    const code = this.symbols.mr_attention_forward(this.stream, compute, dtype, sequences, cuSeqlens, heads, kvHeads, headDim, scale, window, q, k, v, o, lse);
+    const code = this.symbols.mr_attention_forward(this.stream, compute, dtype, sequences, cuSeqlens, visible, heads, kvHeads, headDim, scale, window, q, k, v, o, lse);
     if (code !== 0) this.fail(code, 'mr_attention_forward');
   }
 
   /**
    * dq, dk, dv are written (not accumulated).
    */
-  attentionBackward(compute: number, dtype: number, sequences: number, cuSeqlens: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address, dO: Address, dq: Address, dk: Address, dv: Address): void {
+  attentionBackward(compute: number, dtype: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address, dO: Address, dq: Address, dk: Address, dv: Address): void {
     i32(compute, 'mr_attention_backward', 'compute');
     i32(dtype, 'mr_attention_backward', 'dtype');
     i64(sequences, 'mr_attention_backward', 'sequences');
@@ -516,7 +518,7 @@ export class Ops {
     i64(kvHeads, 'mr_attention_backward', 'kvHeads');
     i64(headDim, 'mr_attention_backward', 'headDim');
     i64(window, 'mr_attention_backward', 'window');
-    const code = this.symbols.mr_attention_backward(this.stream, compute, dtype, sequences, cuSeqlens, heads, kvHeads, headDim, scale, window, q, k, v, o, lse, dO, dq, dk, dv);
+    const code = this.symbols.mr_attention_backward(this.stream, compute, dtype, sequences, cuSeqlens, visible, heads, kvHeads, headDim, scale, window, q, k, v, o, lse, dO, dq, dk, dv);
     if (code !== 0) this.fail(code, 'mr_attention_backward');
   }
 

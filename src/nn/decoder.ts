@@ -122,6 +122,8 @@ export interface Pack {
   readonly positions: Tensor;
   /** Prefix sums of the lengths [sequences + 1], i32. */
   readonly cuSeqlens: Tensor;
+  /** How many keys of each sequence its tokens see [sequences], i32; null or absent where no padding is in the pack. */
+  readonly visible?: Tensor | null;
 }
 
 /** The keys and values of tokens that came before a pack's, for generation. */
@@ -250,9 +252,14 @@ export class Decoder {
     const k = rope(tape, norm(project(h, 'self_attn.k_proj'), block.kNorm), kvHeads, rotation);
     const v = project(h, 'self_attn.v_proj');
     const shape = { heads, kvHeads, headDim, scale: attentionScale, window: kind === 'sliding' ? (window ?? 0) : 0 };
+    if (pack.visible && shape.window > 0) {
+      throw inputError('a model with a sliding window cannot learn padding under an attention mask', {
+        remedy: 'set data.labels.padding: left-out, or paddingAttention: full, in the spec',
+      });
+    }
     const mixed =
       options.cache?.attend(tape, compute, index, { q, k, v }, pack, shape) ??
-      attention(tape, compute, q, k, v, pack.cuSeqlens, shape);
+      attention(tape, compute, q, k, v, pack.cuSeqlens, shape, pack.visible ?? null);
     const streamed = x.dtype as FloatDtype;
     const attended = join(x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm), streamed);
 

@@ -57,7 +57,7 @@ export class CausalTask implements Task {
   }
 
   trainsOn(rows: number): string {
-    const all = trainingRows(this.inputs.data, 'train');
+    const all = trainingRows(this.inputs.data, 'train', this.experiment.data.labels);
     const tokens = all.reduce((sum, row) => sum + row.ids.length, 0);
     const labelled = all.reduce((sum, row) => sum + labelsOf(row), 0);
     return `${rows} training rows of ${tokens} tokens, ${((100 * labelled) / tokens).toFixed(1)}% of them labelled`;
@@ -132,7 +132,7 @@ export class CausalTask implements Task {
   // --- internal ---
 
   private losses(split: 'validation' | 'test'): TokenLoss[] {
-    const rows = trainingRows(this.inputs.data, split);
+    const rows = trainingRows(this.inputs.data, split, this.experiment.data.labels);
     const options = evaluationOptions(this.experiment.training);
     const losses = causalRowLosses(this.device, this.model, rows, options, this.progress(split, rows.length));
     if (losses.every(({ tokens }) => tokens === 0)) {
@@ -159,7 +159,7 @@ export class CausalTask implements Task {
 
   /** Losses without those of padding that the spec leaves labelled. */
   private textLosses(split: SplitName): TokenLoss[] {
-    const rows = trainingRows(this.inputs.data, split).map((row, index): Row => {
+    const rows = trainingRows(this.inputs.data, split, this.experiment.data.labels).map((row, index): Row => {
       const { attended } = this.inputs.data.rows[this.inputs.data.splits[split][index]!]!;
       const text = <T>(values: ArrayLike<T>): T[] => Array.from(values).slice(0, attended);
       return { ...row, ids: text(row.ids), labels: row.labels && text(row.labels) };

@@ -17,7 +17,7 @@ import type { OnEvent, RunWarning } from '../events';
 import { classMetricById } from '../metrics/index';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
-import type { AdafactorSettings, Experiment } from '../spec/types';
+import type { AdafactorSettings, Experiment, LabelMask } from '../spec/types';
 import type { Row } from '../train/pass';
 import { selectionMetric } from '../train/selection';
 import type { DataOverride, TargetRequest } from './request';
@@ -158,8 +158,15 @@ function checkAdafactor({ learningRate, relativeStep, warmupInit }: AdafactorSet
   if (warmupInit && !relativeStep) throw specError('training.optimiser.warmupInit needs relativeStep: true');
 }
 
-/** The rows of a split, as the trainer takes them. */
-export const trainingRows = (data: PreparedData, split: SplitName): Row[] => rowsOf(data, split);
+/** The rows of a split, as the trainer takes them: where no attention mask was passed, padding sees the padding before it. */
+export function trainingRows(data: PreparedData, split: SplitName, { paddingAttention }: LabelMask): Row[] {
+  const rows: readonly Row[] = rowsOf(data, split);
+  return rows.map((row) => {
+    if (paddingAttention === 'masked') return row;
+    const { attended: _attended, ...seeing } = row;
+    return seeing;
+  });
+}
 
 /** What a machine is, for manifests. */
 export const processor = (): string => cpus()[0]?.model.trim() ?? 'unknown';

@@ -29,7 +29,7 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
   if (data.splits.train.length === 0 && experiment.training.epochs > 0) {
     throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
   }
-  const rows = trainingRows(data, 'train');
+  const rows = trainingRows(data, 'train', experiment.data.labels);
   const { adapter, training } = experiment;
   const model: Omit<ModelOptions, 'resident'> = {
     task: experiment.task,
@@ -46,12 +46,11 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
     loss: experiment.loss,
     order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
   };
-  const evaluated = [...trainingRows(data, 'validation'), ...trainingRows(data, 'test')];
+  const { labels } = experiment.data;
+  const evaluated = (['validation', 'test'] as const).flatMap((split) => trainingRows(data, split, labels));
   const { generation } = experiment;
-  const answered =
-    generation === null
-      ? null
-      : { lengths: trainingRows(data, 'test').map(({ ids }) => ids.length), maxNewTokens: generation.maxNewTokens };
+  const lengths = trainingRows(data, 'test', labels).map(({ ids }) => ids.length);
+  const answered = generation === null ? null : { lengths, maxNewTokens: generation.maxNewTokens };
   const budget = { resident: freemem() * RESIDENT_SHARE, total: freemem() };
   const memory = planMemory(files, model, rows, evaluated, trainer, budget, answered);
   return { rows, model: { ...model, resident: memory.resident }, trainer, memory };

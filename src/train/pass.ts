@@ -1,6 +1,6 @@
 /**
- * One forward (and backward) pass over a pack of rows. Rows have no padding: their tokens stand back to back, and attention
- * stops at the borders. Several micro-batches may share a pack, each with a loss of its own: the sum of gradients is the
+ * One forward (and backward) pass over a pack of rows. Rows have no padding but what is learnt: their tokens stand back to
+ * back, and attention stops at the borders. Several micro-batches may share a pack, each with a loss of its own: the sum of gradients is the
  * same, and the matrices are larger.
  */
 
@@ -19,6 +19,11 @@ export interface Row {
   readonly ids: ArrayLike<number>;
   /** Class of the row; ignored by a causal LM. */
   readonly label: number;
+  /**
+   * Tokens that are not padding. What stands behind them sees them and not itself, as under an attention mask; absent: every
+   * token sees all before it.
+   */
+  readonly attended?: number;
   /** Labels aligned with ids: the prediction of ids[t] is scored by labels[t]. Null for a classifier. */
   readonly labels: ArrayLike<number> | null;
 }
@@ -26,10 +31,13 @@ export interface Row {
 /** Puts rows on the device, back to back. Lives until the innermost scope ends. */
 export function packRows(device: Device, rows: readonly Row[]): Pack {
   const { ids, positions, cuSeqlens } = packBatch(rows);
+  const visible = Int32Array.from(rows, (row) => row.attended ?? row.ids.length);
+  const padded = rows.some((row, i) => visible[i]! < row.ids.length);
   return {
     ids: device.fromArray(ids, [ids.length], 'i32'),
     positions: device.fromArray(positions, [ids.length], 'i32'),
     cuSeqlens: device.fromArray(cuSeqlens, [cuSeqlens.length], 'i32'),
+    visible: padded ? device.fromArray(visible, [rows.length], 'i32') : null,
   };
 }
 

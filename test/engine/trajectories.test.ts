@@ -28,6 +28,7 @@ interface Trajectory {
     readonly clip: number;
     readonly schedule: 'linear' | 'cosine' | 'constant';
     readonly normalisation: LossNormalisation;
+    readonly padding?: 'masked' | 'full';
     readonly last?: Training['lastAccumulation'];
     readonly beta1?: number;
     readonly warmup_init?: boolean;
@@ -40,6 +41,14 @@ interface Trajectory {
 const ROWS = readJson<{ input_ids: number[]; labels: number[] }[]>('trajectories', 'rows.json').map(
   ({ input_ids: ids, labels }): Row => ({ ids, label: -1, labels }),
 );
+
+/** Padded to 16 with token 0, which is learnt. */
+const padded = (padding: 'masked' | 'full'): Row[] =>
+  ROWS.map(({ ids, label, labels }) => {
+    const rest = new Array<number>(16 - ids.length).fill(0);
+    const row = { ids: [...Array.from(ids), ...rest], label, labels: [...Array.from(labels!), ...rest] };
+    return padding === 'masked' ? { ...row, attended: ids.length } : row;
+  });
 
 function optimiserOf({ optimiser, lr, weight_decay: weightDecay, ...rest }: Trajectory['settings']): Optimiser {
   if (optimiser === 'adamw') {
@@ -88,6 +97,8 @@ test.each([
   'mean-of-means-carried',
   'mean-of-means-rescaled',
   'undivided',
+  'padding-masked',
+  'padding-full',
   'adafactor-trainer',
   'adafactor-all-parameters',
   'adafactor-class',
@@ -102,7 +113,8 @@ test.each([
       adapter: lora ? { rank: 4, alpha: 16, dropout: 0, targets: ['q_proj', 'v_proj'] } : null,
       fullParameter: !lora,
     });
-    const trainer = new Trainer(device, model, ROWS, {
+    const rows = settings.padding === undefined ? ROWS : padded(settings.padding);
+    const trainer = new Trainer(device, model, rows, {
       task: 'causal-lm',
       training,
       loss: { kind: 'cross-entropy' },
@@ -111,7 +123,7 @@ test.each([
     const batches: number[][] = [];
     let [worstLoss, worstNorm] = [0, 0];
     for (const expected of steps) {
-      batches.push(...trainer.batchesOf(trainer.step).map((batch) => batch.map((row) => ROWS.indexOf(row))));
+      batches.push(...trainer.batchesOf(trainer.step).map((batch) => batch.map((row) => rows.indexOf(row))));
       const step = trainer.run();
       expect(Math.abs(step.learningRate - expected.lr)).toBeLessThanOrEqual(1e-12 * expected.lr);
       worstLoss = Math.max(worstLoss, Math.abs(step.loss / expected.loss - 1));

@@ -13,7 +13,10 @@ export interface AttentionShape {
   readonly window: number;
 }
 
-/** q [T, heads*head_dim], k and v [T, kv_heads*head_dim], cuSeqlens [sequences+1] i32 -> [T, heads*head_dim]. */
+/**
+ * q [T, heads*head_dim], k and v [T, kv_heads*head_dim], cuSeqlens [sequences+1] i32 -> [T, heads*head_dim]. `visible`
+ * [sequences] i32: only the first keys of each sequence are seen, as an attention mask over right padding does it.
+ */
 export function attention(
   tape: Tape,
   compute: Compute,
@@ -22,6 +25,7 @@ export function attention(
   v: Tensor,
   cuSeqlens: Tensor,
   { heads, kvHeads, headDim, scale, window }: AttentionShape,
+  visible: Tensor | null = null,
 ): Tensor {
   const o = tape.device.empty(q.shape, q.dtype);
   const lse = tape.device.empty([q.rows, heads], 'f32');
@@ -32,6 +36,7 @@ export function attention(
     q.code,
     sequences,
     cuSeqlens.address,
+    visible?.address ?? 0,
     heads,
     kvHeads,
     headDim,
@@ -58,6 +63,7 @@ export function attention(
         q.code,
         sequences,
         cuSeqlens.address,
+        visible?.address ?? 0,
         heads,
         kvHeads,
         headDim,

@@ -13,6 +13,8 @@ interface Shape {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly window: number;
+  /** Keys of each sequence that may be seen: what is behind them is padding. */
+  readonly visible?: readonly number[];
 }
 
 /** What products are computed in and what activations are stored in. */
@@ -30,6 +32,7 @@ const SMALL: readonly Shape[] = [
   { lengths: [9, 4], heads: 2, kvHeads: 1, headDim: 128, window: 0 },
   { lengths: [9, 4], heads: 3, kvHeads: 3, headDim: 16, window: 1 },
   { lengths: [0, 70, 9], heads: 2, kvHeads: 1, headDim: 16, window: 0 },
+  { lengths: [9, 40, 3], heads: 2, kvHeads: 1, headDim: 16, window: 0, visible: [4, 33, 3] },
 ];
 
 const LARGE: readonly Shape[] = [
@@ -61,16 +64,16 @@ interface Inputs {
   readonly draws: Draws;
 }
 
-function inputsOf({ lengths, heads, kvHeads, headDim, window }: Shape, stored: FloatDtype): Inputs {
+function inputsOf({ lengths, heads, kvHeads, headDim, window, visible }: Shape, stored: FloatDtype): Inputs {
   const cuSeqlens = prefixSums(lengths);
   const tokens = cuSeqlens.at(-1)!;
-  const name = `[${lengths.join(' ')}] ${heads}/${kvHeads} heads of ${headDim}${window ? `, window ${window}` : ''}`;
+  const name = `[${lengths.join(' ')}] ${heads}/${kvHeads} heads of ${headDim}${window ? `, window ${window}` : ''}${visible ? `, visible ${visible.join(' ')}` : ''}`;
   const draws = new Draws(`attention ${name} ${stored}`);
   return {
     name,
     tokens,
     longest: Math.max(...lengths),
-    shape: { cuSeqlens, heads, kvHeads, headDim, window, scale: Math.fround(1 / Math.sqrt(headDim)) },
+    shape: { cuSeqlens, heads, kvHeads, headDim, window, visible, scale: Math.fround(1 / Math.sqrt(headDim)) },
     q: draws.values(stored, tokens * heads * headDim, 2),
     k: draws.values(stored, tokens * kvHeads * headDim),
     v: draws.values(stored, tokens * kvHeads * headDim),
@@ -83,7 +86,7 @@ const labelOf = ({ compute, stored }: Precision): string => (compute === 'f32' ?
 function forwardCase(spec: Shape, precision: Precision): Case {
   const { compute, stored } = precision;
   const { name, shape, longest, q, k, v } = inputsOf(spec, stored);
-  const { cuSeqlens, heads, kvHeads, headDim, scale, window } = shape;
+  const { cuSeqlens, heads, kvHeads, headDim, scale, window, visible } = shape;
   return kernelCase({
     op: 'attention_forward',
     shape: name,
@@ -91,6 +94,7 @@ function forwardCase(spec: Shape, precision: Precision): Case {
     samePaths: compute !== 'bf16',
     buffers: {
       cuSeqlens: input('i32', cuSeqlens),
+      visible: input('i32', visible ?? []),
       q: input(stored, q),
       k: input(stored, k),
       v: input(stored, v),
@@ -103,6 +107,7 @@ function forwardCase(spec: Shape, precision: Precision): Case {
         DTYPE_CODE[stored],
         cuSeqlens.length - 1,
         at.cuSeqlens,
+        visible ? at.visible : 0,
         heads,
         kvHeads,
         headDim,
@@ -200,7 +205,7 @@ function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
 function backwardCase(spec: Shape, precision: Precision): Case {
   const { compute, stored } = precision;
   const { name, shape, longest, tokens, q, k, v, draws } = inputsOf(spec, stored);
-  const { cuSeqlens, heads, kvHeads, headDim, scale, window } = shape;
+  const { cuSeqlens, heads, kvHeads, headDim, scale, window, visible } = shape;
   const dO = draws.values(stored, q.length);
   const forward = attention(q, k, v, shape);
   return kernelCase({
@@ -210,6 +215,7 @@ function backwardCase(spec: Shape, precision: Precision): Case {
     samePaths: compute !== 'bf16',
     buffers: {
       cuSeqlens: input('i32', cuSeqlens),
+      visible: input('i32', visible ?? []),
       q: input(stored, q),
       k: input(stored, k),
       v: input(stored, v),
@@ -226,6 +232,7 @@ function backwardCase(spec: Shape, precision: Precision): Case {
         DTYPE_CODE[stored],
         cuSeqlens.length - 1,
         at.cuSeqlens,
+        visible ? at.visible : 0,
         heads,
         kvHeads,
         headDim,
@@ -274,7 +281,9 @@ export function attentionCases(): Case[] {
   return [
     ...all.map(([shape, precision]) => forwardCase(shape, precision)),
     forwardCase(SMALL[1]!, { compute: 'bf16', stored: 'f32' }),
-    ...all.flatMap(([shape, precision]) => [1, 7].map((fresh) => cachedCase(shape, precision, fresh))),
+    ...all.flatMap(([shape, precision]) =>
+      shape.visible ? [] : [1, 7].map((fresh) => cachedCase(shape, precision, fresh)),
+    ),
     forwardCase(SMALL[1]!, { compute: 'f16', stored: 'f32' }),
     ...all.map(([shape, precision]) => backwardCase(shape, precision)),
   ];
