@@ -2,14 +2,12 @@
  * Which evaluation is the best one, and when to stop: the Trainer's `load_best_model_at_end` with its EarlyStoppingCallback.
  * Both are functions of the evaluations so far, so a resumed run needs no state of its own for them.
  */
+import { lowerIsBetter } from '../metrics/direction';
 import type { Training } from '../spec/types';
 
 /** The metric weights are selected by; null when the last ones are kept. */
 export const selectionMetric = ({ selection }: Pick<Training, 'selection'>): string | null =>
   selection === 'last' ? null : selection.slice('best-'.length);
-
-/** Losses and perplexities are best when low, scores when high. */
-export const lowerIsBetter = (metric: string): boolean => /(^|-)(loss|perplexity)$/.test(metric);
 
 export interface Verdict {
   /** Index of the best evaluation, the first of equals; null without any. */

@@ -1,0 +1,226 @@
+/** A causal experiment from rows to record: losses of every test row, answers, and what a person needs to judge them. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { Device } from '../../src/native/device';
+import { loadModel, openModelFolder } from '../../src/nn/model';
+import { annotationSheet, lengthHistogram } from '../../src/run/answers';
+import { resolveExperiment } from '../../src/spec/load';
+import { loadTarget } from '../../src/spec/target';
+import type { Experiment } from '../../src/spec/types';
+import { causalLoss } from '../../src/train/evaluate';
+import { pairedBootstrap } from '../../src/verify/bootstrap';
+import { itemsOf } from '../../src/verify/result';
+import { type Ran, read, request, run, type Sandbox, sandbox } from './support';
+
+setDefaultTimeout(60_000);
+
+const SPEC = `
+id: causal
+title: A causal LM
+citation: Me, 2026
+task: causal-lm
+disclaimers: [Nothing here is medical advice.]
+defaults:
+  mini:
+    model: mini/base-llama
+    quantisation: null
+    adapter: { kind: lora, rank: 4, alpha: 8, dropout: 0.1, targets: [q_proj, v_proj] }
+    head: { kind: causal }
+    loss: { kind: cross-entropy }
+    data:
+      source: given/rows
+      extraTrain: []
+      columns: { question: question, answer: answer }
+      splitMethod: datasets
+      validation: 0.1
+      splitSeed: 42
+      test: 0.1
+      maxLength: 48
+      template: "Question\\n{question}\\nAnswer\\n"
+      response: '{answer}'
+      appendEos: true
+      labels: { prompt: masked }
+    training:
+      epochs: 1
+      batchSize: 4
+      accumulation: 2
+      stepsPerEpoch: ceil
+      optimiser: { kind: adamw, learningRate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }
+      schedule: { kind: linear, warmup: { ratio: 0.1 } }
+      clip: 1
+      lossNormalisation: sum-over-tokens-shifted
+      precision: fp32
+      gradientCheckpointing: false
+      selection: last
+      seed: 1
+    generation: { maxNewTokens: 12, sampling: null, repetitionPenalty: 1, noRepeatNgramSize: 0, batchSize: 1, rows: 6, reference: '{answer}', echo: false }
+    metrics: [loss, perplexity, batch-mean-loss, train-loss, early-spike, diverged, f1, bleu, rougeL]
+experiments:
+  tuned: { title: Tuned }
+  base:
+    title: As it is
+    mini: { adapter: null, training: { epochs: 0 }, metrics: [loss, perplexity, f1] }
+  padded:
+    title: Padding is learnt
+    mini: { data: { labels: { padding: labelled } }, metrics: [loss, text-loss, perplexity, text-perplexity] }
+`;
+
+let box: Sandbox;
+let spec: string;
+let outs = 0;
+
+beforeAll(() => {
+  box = sandbox();
+  spec = join(box.path, 'causal.yaml');
+  writeFileSync(spec, SPEC);
+  const rows = Array.from(
+    { length: 80 },
+    (_, i) => `"What about pain ${i} ?","Pain ${i} is ${i % 3 === 0 ? 'mild' : 'strong'}, ask."`,
+  );
+  writeFileSync(join(box.path, 'rows.csv'), `question,answer\n${rows.join('\n')}\n`);
+});
+afterAll(() => box.remove());
+
+const asked = (changes = {}) =>
+  request(box, {
+    targets: [spec],
+    data: { kind: 'file', path: join(box.path, 'rows.csv') },
+    map: {},
+    out: join(box.path, `out-${outs++}`),
+    ...changes,
+  });
+const experiment = (id: string, change: Partial<Experiment> = {}): Experiment => ({
+  ...resolveExperiment(loadTarget(spec).paper, id, 'mini'),
+  ...change,
+});
+const ran = async (what: Experiment, changes = {}): Promise<NonNullable<Ran['executed']>> => {
+  const { executed, error } = await run(asked(changes), what);
+  expect(error).toBeNull();
+  return executed!;
+};
+
+describe('the base as it is', () => {
+  test('has the loss of the model on the test rows, and nothing is trained', async () => {
+    const { result, directory, log } = await ran(experiment('base'));
+    expect([log.length, result.selectedStep]).toEqual([0, 0]);
+    expect(existsSync(join(directory.path, 'adapter'))).toBeFalse();
+    const lines = read(directory.path, 'predictions.jsonl')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.length).toBe(8);
+    // the same rows again, through the engine alone
+    const device = Device.cpu({ threads: 1 });
+    const files = openModelFolder(box.model);
+    const model = loadModel(device, files, {
+      task: 'causal-lm',
+      classes: 0,
+      compute: 'fp32',
+      quantisation: null,
+      resident: false,
+      adapter: null,
+      fullParameter: false,
+      seed: 1,
+    });
+    const { readInputs, trainingRows, applyRequest } = await import('../../src/run/inputs');
+    const inputs = await readInputs(applyRequest(experiment('base'), asked()), asked(), () => {});
+    const options = { compute: 'fp32', checkpoint: false, dropoutSeed: null } as const;
+    const loss = causalLoss(device, model, trainingRows(inputs.data, 'test'), options);
+    device.destroy();
+    inputs.files.tensors.close();
+    expect(result.metrics.loss!.value).toBe(loss);
+    expect(result.metrics.perplexity!.value).toBe(Math.exp(loss));
+  });
+});
+
+describe('fine-tuned', () => {
+  let tuned: NonNullable<Ran['executed']>;
+  beforeAll(async () => {
+    tuned = await ran(experiment('tuned'));
+  });
+
+  test('sums per row make up the loss, and the bootstrap takes them', () => {
+    const { result } = tuned;
+    const { numerators, denominators } = result.items!.loss!;
+    const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);
+    expect(sum(numerators) / sum(denominators)).toBe(result.metrics.loss!.value);
+    const items = itemsOf(result, 'perplexity')!;
+    expect(pairedBootstrap([items], [items], { resamples: 20 })).toMatchObject({ observed: 0, low: 0, high: 0 });
+  });
+
+  test('train-loss is the mean of the logged losses', () => {
+    const { result, log } = tuned;
+    const mean = log.reduce((sum, { loss }) => sum + loss, 0) / log.length;
+    expect(result.metrics['train-loss']!.value).toBe(mean);
+    expect(result.metrics.diverged!.value).toBe(0);
+  });
+
+  test('answers are there for as many rows as the spec says, with a sheet to judge them on', () => {
+    const { directory } = tuned;
+    const sheet: Record<string, string>[] = parse(readFileSync(join(directory.path, 'annotation.csv')), {
+      columns: true,
+    });
+    expect(sheet.length).toBe(6);
+    expect(Object.keys(sheet[0]!)).toEqual(['index', 'prompt', 'reference', 'prediction', 'tokens', 'judgement']);
+    expect(sheet.every(({ prompt, judgement }) => prompt!.startsWith('Question\n') && judgement === '')).toBeTrue();
+    const { answers } = JSON.parse(read(directory.path, 'lengths.json')) as { answers: number[] };
+    expect(answers.reduce((a, b) => a + b, 0)).toBe(6);
+    const lines = read(directory.path, 'predictions.jsonl')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map((line) => 'prediction' in line)).toEqual([true, true, true, true, true, true, false, false]);
+  });
+
+  test('every metric has a signature and the same bits on one thread', async () => {
+    const again = await ran(experiment('tuned'), { threads: 1 });
+    expect(again.result.metrics).toEqual(tuned.result.metrics);
+    expect(again.result.items).toEqual(tuned.result.items);
+    expect(Object.values(tuned.result.metrics).every(({ signature }) => signature.includes('|v:'))).toBeTrue();
+  });
+});
+
+test('labelled padding is part of the loss, and text-loss leaves it out', async () => {
+  const { result } = await ran(experiment('padded'));
+  const { loss, 'text-loss': text, perplexity, 'text-perplexity': plain } = result.metrics;
+  // padding is easy: it lowers the loss
+  expect(loss!.value).toBeLessThan(text!.value);
+  expect(perplexity!.value).toBe(Math.exp(loss!.value));
+  expect(plain!.value).toBe(Math.exp(text!.value));
+  expect(loss!.signature).toContain('padding:labelled');
+  expect(text!.signature).toContain('padding:left-out');
+});
+
+describe('refused with one line', () => {
+  test.each([
+    ['an unknown metric', { metrics: ['blue'] }, /there is no metric "blue"/],
+    ['a text metric without generation', { generation: null, metrics: ['f1'] }, /f1 reads generated texts/],
+    ['a metric of training without training', { id: 'base', metrics: ['train-loss'] }, /train-loss is of training/],
+  ] as const)('%s', async (_, change, message) => {
+    const of = 'id' in change ? 'base' : 'tuned';
+    const { error } = await run(asked(), experiment(of, change as Partial<Experiment>));
+    expect(error?.message).toMatch(message);
+  });
+});
+
+describe('answers for people', () => {
+  const answers = {
+    prompts: ['=1+1', 'a "quote"'],
+    references: ['yes', 'no'],
+    predictions: ['yes ', 'maybe\nso'],
+    tokens: [9, 10],
+    finish: ['eos', 'length'],
+  } as const;
+
+  test('a cell that a spreadsheet would run is disarmed, quotes and lines survive', () => {
+    const rows: string[][] = parse(annotationSheet(answers));
+    expect(rows[1]).toEqual(['0', "'=1+1", 'yes', 'yes ', '9', '']);
+    expect(rows[2]).toEqual(['1', 'a "quote"', 'no', 'maybe\nso', '10', '']);
+  });
+
+  test('lengths in bars of ten, exact answers apart', () => {
+    expect(lengthHistogram(answers)).toEqual({ width: 10, answers: [1, 1], notExact: [0, 1] });
+  });
+});
