@@ -97,6 +97,14 @@ MR_API int32_t mr_scale_rows_backward(mr_stream* s, int64_t rows, int64_t cols, 
                                       const float* factors, float* dx, int32_t accumulate_dx, float* dfactors,
                                       int32_t accumulate_dfactors);
 
+/* The same with B in four bits: W as mr_quantize_4bit packed it, [n,k] when trans_b is 1 and [k,n] when it is 0, its rows
+ * whole blocks and blocksize a multiple of 32. The bits are those of mr_dequantize_4bit into the type of `compute` and
+ * mr_gemm, but no dense matrix is made. A [m,k] is not transposed. */
+MR_API int32_t mr_gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
+                            int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize,
+                            const uint8_t* packed, const float* absmax, int32_t c_dtype, void* c, int64_t ldc,
+                            int32_t accumulate);
+
 /* ---- transformer blocks -------------------------------------------------------------------------------------- */
 
 /* y[t,:] = table[ids[t],:]; an id outside [0, vocab) is MR_ERR_ARGUMENT. */

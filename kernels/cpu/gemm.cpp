@@ -12,6 +12,7 @@
 //
 // Chunk sizes follow the thread count, results do not: the bits of an output are defined by K alone (gemm_kernel.h).
 #include "gemm_pack.h"
+#include "quantize_4bit.h"
 #include "stream.h"
 
 namespace mr {
@@ -108,6 +109,7 @@ static int64_t row_bytes(const Operand& x) {
 // first of the lanes that this thread will probably be given next. It is touched during `kernels` calls of
 // micro-kernels.
 static Ahead next_of(const Product& p, const Operand& x, int64_t lane0, int64_t lanes, int64_t w, int64_t kernels) {
+  if (x.four != nullptr) return {};  // read in steps the hardware foresees, and there is little of it
   int64_t next = p.slab0 + w + p.block;
   if (w + p.block >= p.slab) lane0 += lanes * p.threads, next = p.slab0;
   lanes = min64(lanes, x.lanes - lane0);
@@ -216,7 +218,7 @@ static int32_t multiply_all(mr_stream* s, const Product& p) {
 // ---- the op -------------------------------------------------------------------------------------------------------
 
 static int32_t multiply(mr_stream* s, Product p) {
-  if (p.n <= TALL_MR && p.n < p.m && p.a.k_stride != 1 && readable_in_place(p.mode, p.a) &&
+  if (p.n <= TALL_MR && p.n < p.m && p.a.k_stride != 1 && p.b.four == nullptr && readable_in_place(p.mode, p.a) &&
       (p.c_dtype == MR_F32 || p.words <= p.block)) {
     Operand a = p.a;
     p.a = p.b, p.b = a;
@@ -274,6 +276,36 @@ int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, in
   p.mode = mode_of(compute);
   p.a = operand_a(trans_a, m, k, a, lda, a_dtype);
   p.b = operand_b(trans_b, n, k, b, ldb, b_dtype);
+  p.m = m, p.n = n, p.words = words_of(p.mode, k), p.block = k_block(p.words);
+  p.alpha = alpha, p.threads = s->threads, p.c = c, p.c_dtype = c_dtype, p.ldc = ldc, p.accumulate = accumulate != 0;
+  return multiply(s, p);
+}
+
+int32_t gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
+                  int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize, const uint8_t* packed,
+                  const float* absmax, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
+  if (!is_dtype(compute) || !is_dtype(a_dtype) || !is_dtype(c_dtype))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, c %d)",
+                compute, a_dtype, c_dtype);
+  int64_t cols = trans_b ? k : n, rows = trans_b ? n : k;
+  if (m < 0 || n < 0 || k < 1 || !is_matrix(m, k, lda) || !is_matrix(m, n, ldc) || !is_matrix(rows, cols, cols))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldc %lld",
+                (long long)m, (long long)n, (long long)k, (long long)lda, (long long)ldc);
+  if ((kind != MR_FP4 && kind != MR_NF4) || blocksize < 32 || blocksize % 32 != 0 || cols % blocksize != 0)
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: kind %d, blocks of %lld in rows of %lld", kind, (long long)blocksize,
+                (long long)cols);
+  if (rows * (cols / blocksize) > INT32_MAX)
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: %lld blocks", (long long)(rows * (cols / blocksize)));
+  if (m == 0 || n == 0) return MR_OK;
+  if (a == nullptr || packed == nullptr || absmax == nullptr || c == nullptr)
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: a pointer is NULL");
+  FourBit four = {absmax, blocksize, {}};
+  code_book(kind, four.table);
+  Product p = {};
+  p.mode = mode_of(compute);
+  p.a = operand_a(0, m, k, a, lda, a_dtype);
+  p.b = operand_b(trans_b, n, k, packed, cols, compute);
+  p.b.four = &four;
   p.m = m, p.n = n, p.words = words_of(p.mode, k), p.block = k_block(p.words);
   p.alpha = alpha, p.threads = s->threads, p.c = c, p.c_dtype = c_dtype, p.ldc = ldc, p.accumulate = accumulate != 0;
   return multiply(s, p);

@@ -216,6 +216,7 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
 // ---- by mode and storage ------------------------------------------------------------------------------------------
 
 bool readable_in_place(Mode mode, const Operand& x) {
+  if (x.four != nullptr) return false;
   // a pair of bf16 along k is a word only while there are two of them
   return x.dtype == MR_F32 ? mode == MODE_F32 : x.dtype == MR_BF16 && mode == MODE_PAIR && x.k % 2 == 0;
 }
@@ -243,6 +244,7 @@ bool readable_in_place(Mode mode, const Operand& x) {
 
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
                 float* dst) {
+  if (x.four != nullptr) return pack_panel_4bit(mode, x, lane0, lanes, word0, words, width, dst);
   MR_BY_STORAGE_(pack, x, lane0, lanes, word0, words, width, dst);
 }
 

@@ -4,7 +4,7 @@
 // code book; a value exactly between two entries takes the lower one. Whole blocks are multiplied by the reciprocal of
 // absmax, a shorter last block is divided by it: the last bit differs, and so can a code. A block of zeros takes the
 // code of 0.
-#include "op.h"
+#include "quantize_4bit.h"
 
 namespace mr {
 namespace MR_PATH {
@@ -60,6 +60,8 @@ struct CodeBook {
 };
 
 }  // namespace
+
+void code_book(int32_t kind, float table[LANES]) { memcpy(table, CodeBook(kind).code, LANES * sizeof table[0]); }
 
 // How many bounds lie below each lane: its place in ascending order.
 MR_INLINE I16 place(const CodeBook& book, V16 x) {

@@ -6,6 +6,7 @@ import { Device } from '../native/device';
 import type { BenchRequest } from '../run/request';
 import { table } from '../table';
 import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
+import { BATCHES, type Base, benchGenerate, GENERATE_SHAPES, type GenerateResult } from './generate';
 import { benchTrainStep, TRAIN_SHAPES, type TrainStepResult } from './train-step';
 
 export async function benchJob(request: unknown, context: JobContext): Promise<JobResult> {
@@ -38,10 +39,19 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
       steps.push(benchTrainStep(name, compute, options));
     }
   }
+  const bases: readonly Base[] = isa === 'avx512bf16' ? ['nf4', 'bf16', 'fp32'] : ['nf4', 'fp32'];
+  const generations: GenerateResult[] = [];
+  for (const name of Object.keys(GENERATE_SHAPES)) {
+    for (const base of bases) {
+      if (!wanted(`generate ${name} ${base}`)) continue;
+      context.emit({ kind: 'stage', name: 'bench', detail: `generate ${name} ${base}` });
+      generations.push(benchGenerate(name, base, { ...options, cancelled: context.cancelled }));
+    }
+  }
   return {
     exitCode: EXIT.ok,
-    text: render(isa, threads, peaks, gemms, steps),
-    document: { isa, threads, peakFlops: peaks, gemm: gemms, train: steps },
+    text: render(isa, threads, peaks, gemms, steps, generations),
+    document: { isa, threads, peakFlops: peaks, gemm: gemms, train: steps, generate: generations },
   };
 }
 
@@ -51,6 +61,7 @@ function render(
   peaks: Readonly<Record<string, number>>,
   gemms: readonly GemmResult[],
   steps: readonly TrainStepResult[],
+  generations: readonly GenerateResult[],
 ): string {
   const gigaflops = (value: number): string => (value / 1e9).toFixed(0);
   const measured = Object.entries(peaks).map(([compute, flops]) => `${compute} ${gigaflops(flops)} GFLOP/s`);
@@ -76,6 +87,22 @@ function render(
       (peakBytes / 1e6).toFixed(0),
     ]);
     blocks.push(table(['LoRA train step', 'compute', 'tokens/s', 's', 'process peak MB'], rows));
+  }
+  if (generations.length > 0) {
+    const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)}%`);
+    const rows = generations.map(({ shape, base, prefill, decode, bandwidth, peakBytes }) => [
+      shape,
+      base,
+      prefill.tokensPerSecond.toFixed(0),
+      percent(prefill.share),
+      ...decode.flatMap(({ tokensPerSecond, share }) => [tokensPerSecond.toFixed(1), percent(share)]),
+      (bandwidth / 1e9).toFixed(1),
+      (peakBytes / 1e6).toFixed(0),
+    ]);
+    const decoded = BATCHES.flatMap((batch) => [`decode x${batch}`, 'of GB/s']);
+    blocks.push(
+      table(['generation', 'base', 'prefill tokens/s', 'of peak', ...decoded, 'read GB/s', 'process peak MB'], rows),
+    );
   }
   return blocks.join('\n\n');
 }

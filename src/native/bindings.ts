@@ -52,6 +52,7 @@ const DEVICE_SYMBOLS = {
   mr_gemm: { args: ['ptr', 'i32', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
   mr_scale_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scale_rows_backward: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
+  mr_gemm_4bit: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'i64', 'ptr', 'ptr', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
   mr_embedding_forward: { args: ['ptr', 'i64', 'i64', 'i64', 'i32', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_embedding_backward: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'i32', 'ptr', 'ptr'], returns: 'i32' },
   mr_rms_norm_forward: { args: ['ptr', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -427,6 +428,28 @@ export class Ops {
   }
 
   /**
+   * The same with B in four bits: W as mr_quantize_4bit packed it, [n,k] when trans_b is 1 and [k,n] when it is 0,
+   * its rows whole blocks and blocksize a multiple of 32. The bits are those of mr_dequantize_4bit into the type of
+   * `compute` and mr_gemm, but no dense matrix is made. A [m,k] is not transposed.
+   */
+  gemm4bit(compute: number, transB: number, m: number, n: number, k: number, alpha: number, aDtype: number, a: Address, lda: number, kind: number, blocksize: number, packed: Address, absmax: Address, cDtype: number, c: Address, ldc: number, accumulate: number): void {
+    i32(compute, 'mr_gemm_4bit', 'compute');
+    i32(transB, 'mr_gemm_4bit', 'transB');
+    i64(m, 'mr_gemm_4bit', 'm');
+    i64(n, 'mr_gemm_4bit', 'n');
+    i64(k, 'mr_gemm_4bit', 'k');
+    i32(aDtype, 'mr_gemm_4bit', 'aDtype');
+    i64(lda, 'mr_gemm_4bit', 'lda');
+    i32(kind, 'mr_gemm_4bit', 'kind');
+    i64(blocksize, 'mr_gemm_4bit', 'blocksize');
+    i32(cDtype, 'mr_gemm_4bit', 'cDtype');
+    i64(ldc, 'mr_gemm_4bit', 'ldc');
+    i32(accumulate, 'mr_gemm_4bit', 'accumulate');
+    const code = this.symbols.mr_gemm_4bit(this.stream, compute, transB, m, n, k, alpha, aDtype, a, lda, kind, blocksize, packed, absmax, cDtype, c, ldc, accumulate);
+    if (code !== 0) this.fail(code, 'mr_gemm_4bit');
+  }
+
+  /**
    * y[t,:] = table[ids[t],:]; an id outside [0, vocab) is MR_ERR_ARGUMENT.
    */
   embeddingForward(tokens: number, vocab: number, hidden: number, tableDtype: number, table: Address, ids: Address, yDtype: number, y: Address): void {
@@ -787,4 +810,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

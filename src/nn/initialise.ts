@@ -1,6 +1,6 @@
 /** A model from nothing: transformers' initialisation (normal matrices, norms of one), from Philox streams. */
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
+import { DTYPE_BYTES, elements, type Tensor } from '../native/tensor';
 import type { DecoderConfig } from './config';
 import { BLOCK_LINEARS, blockNorms, linearShapes } from './decoder';
 import type { ModelFiles } from './model';
@@ -26,8 +26,10 @@ export function tensorShapes(config: DecoderConfig): [string, number[]][] {
 
 /**
  * Fresh weights on a CPU device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
- * for what adds to the residual stream; norms multiply by 1, biases are 0. They stay allocated as long as the device, stored in `dtype`: bf16 is how
- * checkpoints are published, and rounds the matrices.
+ * for what adds to the residual stream; norms multiply by 1, biases are 0. They stay allocated as long as the device,
+ * stored in `dtype`: bf16 is how checkpoints are published, and rounds the matrices. With `transient`, the matrices of the
+ * blocks are not kept: each is made when its address is asked for and freed by its `release`, which is enough to quantise
+ * a model that would not fit into memory.
  */
 export function initialise(
   device: Device,
@@ -35,12 +37,13 @@ export function initialise(
   std: number,
   seed: number,
   dtype: 'f32' | 'bf16' = 'f32',
+  { transient = false } = {},
 ): ModelFiles {
   const residual = std / Math.sqrt(2 * config.layers);
   const tensors = new Map<string, StoredTensor>();
-  tensorShapes(config).forEach(([name, shape], stream) => {
-    const stored = device.empty(shape, dtype).retain();
+  const fill = (stored: Tensor, name: string, stream: number): void =>
     device.scope(() => {
+      const { shape } = stored;
       const tensor = dtype === 'f32' ? stored : device.empty(shape, 'f32');
       if (shape.length === 1) {
         const value = name.endsWith('.bias') || config.normOffset ? 0 : 1;
@@ -51,7 +54,33 @@ export function initialise(
       }
       if (tensor !== stored) device.ops.cast(tensor.code, stored.code, tensor.size, tensor.address, stored.address);
     });
-    tensors.set(name, { dtype, shape, address: stored.address, bytes: stored.bytes, release: () => {} });
+  tensorShapes(config).forEach(([name, shape], stream) => {
+    const bytes = elements(shape) * DTYPE_BYTES[dtype];
+    if (transient && name.startsWith('model.layers.') && shape.length === 2) {
+      let made: Tensor | null = null;
+      const make = (): Tensor => {
+        const tensor = device.empty(shape, dtype).retain();
+        fill(tensor, name, stream);
+        return tensor;
+      };
+      tensors.set(name, {
+        dtype,
+        shape,
+        bytes,
+        get address() {
+          made ??= make();
+          return made.address;
+        },
+        release: () => {
+          made?.release();
+          made = null;
+        },
+      });
+      return;
+    }
+    const stored = device.empty(shape, dtype).retain();
+    fill(stored, name, stream);
+    tensors.set(name, { dtype, shape, bytes, address: stored.address, release: () => {} });
   });
   const held = { tensors, metadata: {}, close: () => {} };
   return { name: 'random weights', config, quantisation: null, tensors: held, sha256: '' };

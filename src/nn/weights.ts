@@ -1,5 +1,5 @@
 /** The matrices of a model: dense or 4-bit, frozen or trained. */
-import type { Weight } from '../autograd/ops/linear';
+import { type Compute, computeCode, matmul, type Weight } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
 import { MR_FP4, MR_NF4 } from '../native/bindings';
 import type { Device } from '../native/device';
@@ -125,6 +125,49 @@ export class FourBitWeight implements Weight {
 
   dense(tape: Tape): Tensor {
     return this.resident ?? this.dequantise(tape.device);
+  }
+
+  /** Dequantises while it multiplies: the bits of the product with `dense`. */
+  multiply(tape: Tape, compute: Compute, x: Tensor, y: Tensor): void {
+    if (this.fuses) this.product(tape, compute, x, y, 1, 0);
+    else matmul(tape, compute, x, false, this.dense(tape), true, y);
+  }
+
+  multiplyTransposed(tape: Tape, compute: Compute, dy: Tensor, dx: Tensor, accumulate: 0 | 1): void {
+    if (this.fuses) this.product(tape, compute, dy, dx, 0, accumulate);
+    else matmul(tape, compute, dy, false, this.dense(tape), false, dx, { accumulate });
+  }
+
+  /** Whether the fused product can read these blocks, and no dense copy is at hand. */
+  private get fuses(): boolean {
+    const { blockSize } = this.options;
+    return this.resident === null && blockSize % 32 === 0 && this.inFeatures % blockSize === 0;
+  }
+
+  /** y = x W^T when `transposed` is 1, y = x W when it is 0. */
+  private product(tape: Tape, compute: Compute, x: Tensor, y: Tensor, transposed: 0 | 1, accumulate: 0 | 1): void {
+    const { packed, absmax } = this.parts;
+    if (x.cols !== (transposed ? this.inFeatures : this.outFeatures))
+      throw new RangeError(`4-bit product of ${x.cols}`);
+    tape.ops.gemm4bit(
+      computeCode(compute),
+      transposed,
+      x.rows,
+      y.cols,
+      x.cols,
+      1,
+      x.code,
+      x.address,
+      x.cols,
+      this.options.kind === 'nf4' ? MR_NF4 : MR_FP4,
+      this.options.blockSize,
+      packed.address,
+      absmax.address,
+      y.code,
+      y.address,
+      y.cols,
+      accumulate,
+    );
   }
 
   /** A dense copy [out, in] that lives until the innermost scope ends. */

@@ -29,6 +29,8 @@ export interface Weight {
   readonly parameter: Tensor | null;
   /** y = x W^T where that is not the product with `dense` (LLM.int8 quantises x as well); the backward takes `dense`. */
   multiply?(tape: Tape, compute: Compute, x: Tensor, y: Tensor): void;
+  /** dx = dy W, or dx += dy W, with the bits of the product with `dense` but without making it. */
+  multiplyTransposed?(tape: Tape, compute: Compute, dy: Tensor, dx: Tensor, accumulate: 0 | 1): void;
 }
 
 /** A low-rank update of one linear. */
@@ -136,7 +138,8 @@ export function linear(
       }
       if (x.requiresGrad) {
         const { into, accumulate } = tape.claim(x);
-        matmul(tape, compute, dy, false, weight.dense(tape), false, into, { accumulate });
+        if (weight.multiplyTransposed !== undefined) weight.multiplyTransposed(tape, compute, dy, into, accumulate);
+        else matmul(tape, compute, dy, false, weight.dense(tape), false, into, { accumulate });
       }
       if (update !== null && hidden !== null) lowRankBackward(tape, compute, update, x, dropped, hidden, dy);
     },

@@ -2,9 +2,10 @@
 import { MR_FP4, MR_NF4 } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { dynamicMap } from '../../nn/quantisation';
-import { type Case, exactly, input, kernelCase, output } from '../case';
+import { type Case, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import { type FloatDtype, type Numbers, rounded } from '../reference/formats';
+import { dense, gemm } from '../reference/gemm';
 import * as reference from '../reference/quantisation';
 
 const KINDS = ['nf4', 'fp4'] as const;
@@ -85,6 +86,56 @@ function dequantize4Case(kind: reference.Kind4, dtype: FloatDtype, n: number, bl
   });
 }
 
+/** The matrix W [rows, cols] is op(B) or its transpose; the reference multiplies with what the codes stand for. */
+function gemm4Case(compute: FloatDtype, transB: 0 | 1, m: number, rows: number, cols: number, accumulate: 0 | 1): Case {
+  const [n, k] = transB ? [rows, cols] : [cols, rows];
+  const blocksize = 64;
+  const name = `${m}x${n}x${k} ${transB ? 'NT' : 'NN'}${accumulate ? ' +=' : ''}`;
+  const draws = new Draws(`gemm 4bit ${name}`);
+  const packed = draws.integers((rows * cols) / 2, 256);
+  const absmax = draws.values('f32', (rows * cols) / blocksize).map(Math.abs);
+  const a = draws.values(compute, m * k);
+  const before = draws.values('f32', m * n);
+  return kernelCase({
+    op: 'gemm_4bit',
+    shape: name,
+    dtype: `${compute}*nf4 to f32`,
+    samePaths: compute !== 'bf16',
+    buffers: {
+      a: input(compute, a),
+      packed: input('u8', packed),
+      absmax: input('f32', absmax),
+      c: accumulate ? update('f32', before) : output('f32', m * n),
+    },
+    call: (ops, at) =>
+      ops.gemm4bit(
+        DTYPE_CODE[compute],
+        transB,
+        m,
+        n,
+        k,
+        1,
+        DTYPE_CODE[compute],
+        at.a,
+        k,
+        MR_NF4,
+        blocksize,
+        at.packed,
+        at.absmax,
+        DTYPE_CODE.f32,
+        at.c,
+        n,
+        accumulate,
+      ),
+    expected: () => {
+      const w = reference.dequantize4bit('nf4', rows * cols, Uint8Array.from(packed), absmax, blocksize, compute);
+      const product = gemm(m, n, k, 1, dense(a, k), dense(w, cols, transB === 1));
+      const c = accumulate ? product.map((value, i) => value + before[i]!) : product;
+      return { c: within(2 + Math.sqrt(k), 'f32', c, `2 + sqrt(${k}) roundings`) };
+    },
+  });
+}
+
 /** absmax values as they come out of a layer, and their fp32 mean as the offset. */
 function scales(name: string, n: number): { x: Float64Array; offset: number } {
   const x = new Draws(name).values('f32', n, 0.01).map((value) => Math.fround(0.05 + value));
@@ -153,6 +204,11 @@ export function quantisationCases(): Case[] {
     }
     cases.push(quantize4Case(kind, 'f32', 64, 'bounds between codes', ties(kind)));
     cases.push(quantize4Case(kind, 'f32', 64, 'a tail of zeros', new Float64Array(75)));
+  }
+  for (const compute of ['f32', 'bf16', 'f16'] as const) {
+    for (const transB of [0, 1] as const) {
+      cases.push(gemm4Case(compute, transB, 1, 64, 64, 0), gemm4Case(compute, transB, 20, 37, 448, 1));
+    }
   }
   for (const [n, blocksize] of [
     [1, 256],
