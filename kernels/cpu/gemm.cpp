@@ -11,6 +11,7 @@
 // its transpose, which is that case.
 //
 // Chunk sizes follow the thread count, results do not: the bits of an output are defined by K alone (gemm_kernel.h).
+#include "gemm_few.h"
 #include "gemm_pack.h"
 #include "quantize_4bit.h"
 #include "stream.h"
@@ -36,6 +37,7 @@ struct Product {
   bool rows_a;      // A lies along k, and so it is multiplied: read in place, or converted row by row
   bool direct_a;    // ... in place
   bool direct_b;    // B is read in place; then share_a
+  bool few;         // A has few rows and B lies along k; then share_a
   float* shared;    // the shared operand's K blocks, one after another
   int64_t slab;     // K words in this pass: [slab0, slab0 + slab)
   int64_t slab0;
@@ -125,6 +127,8 @@ static Ahead next_of(const Product& p, const Operand& x, int64_t lane0, int64_t 
 // Columns [col0, col0 + cols) x all rows in panels [panel0, panel1) of the shared A.
 static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1,
                              float* packed) {
+  if (p.few)
+    return multiply_few(p.mode, p.m, p.shared, p.b, col0, cols, p.alpha, p.c_dtype, p.c, p.ldc, p.accumulate);
   int64_t row0 = panel_begin(panel0, p.m), rows = panel_begin(panel1, p.m) - row0;
   // with few rows a packed panel is used once: keep it in the first-level cache
   int64_t step = panel1 - panel0 <= 2 ? NR : cols, direct = p.direct_b ? cols / NR * NR : 0;
@@ -230,9 +234,10 @@ static int32_t multiply(mr_stream* s, Product p) {
   p.rows_a = p.m > TALL_MR && p.a.k_stride == 1;
   p.direct_a = p.rows_a && readable_in_place(p.mode, p.a);
   int64_t lanes = shared_lanes(p);
+  p.few = p.share_a && p.m <= FEW_ROWS && p.b.k_stride == 1 && !p.transposed && p.words * p.m * 4 <= SHARED_BYTES;
   int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
   p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);
-  if (p.c_dtype != MR_F32 && p.words > p.block) {
+  if (p.c_dtype != MR_F32 && p.words > p.block && !p.few) {
     p.wide_c = (float*)shared_scratch(s, SCRATCH_PACK_C, p.m * p.n * 4);
     if (p.wide_c == nullptr) return fail(MR_ERR_MEMORY, "mr_gemm: no memory for the sums");
   }

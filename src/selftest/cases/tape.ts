@@ -452,6 +452,8 @@ export function tapeCases(): Case[] {
     loraCase({ ...shape, compute: 'fp32', rank: 4, p: 0, base: 'dense' }),
     loraCase({ ...shape, compute: 'fp32', rank: 8, p: 0.1, base: 'dense' }),
     loraCase({ ...shape, compute: 'fp32', rank: 16, p: 0.5, base: 'nf4' }),
+    // rows of whole blocks: dequantised inside of the product
+    loraCase({ rows: 5, inFeatures: 64, outFeatures: 64, compute: 'fp32', rank: 4, p: 0.1, base: 'nf4' }),
     loraCase({ ...shape, compute: 'bf16', rank: 8, p: 0.1, base: 'nf4' }),
     loraCase({ ...shape, compute: 'fp32', rank: 6, p: 0.1, base: 'dense', singular: true }),
     loraCase({ ...shape, compute: 'fp16', rank: 8, p: 0.1, base: 'nf4' }),

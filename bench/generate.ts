@@ -1,0 +1,126 @@
+/**
+ * medrepro's prefill and decoding against torch's, paired: every round runs each peer variant and medrepro one after the
+ * other on the same machine, and ratios are taken inside a round.
+ *
+ *   PYTHON=/path/to/python-with-torch-and-transformers bun bench/generate.ts [--shape qwen3-0.6b|tinyllama-1.1b]
+ *       [--base fp32|bf16|nf4] [--rounds 1] [--threads 2] [--out bench/results/FILE.json]
+ *
+ * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums.
+ */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+interface Figures {
+  readonly prefill: number;
+  /** Tokens per second, by batch. */
+  readonly decode: Readonly<Record<string, number>>;
+  readonly peakBytes: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    shape: { type: 'string', default: 'qwen3-0.6b' },
+    base: { type: 'string', default: 'fp32' },
+    rounds: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '2' },
+    out: { type: 'string' },
+  },
+});
+const python = process.env.PYTHON ?? 'python3';
+const precision = values.base === 'bf16' ? 'bf16' : 'fp32';
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  'eager, dynamic': ['--attention', 'eager'],
+  'sdpa, dynamic': ['--attention', 'sdpa'],
+  'sdpa, static': ['--attention', 'sdpa', '--static'],
+  'sdpa, static, compile': ['--attention', 'sdpa', '--static', '--compile'],
+};
+
+function run(command: readonly string[]): string {
+  const result = Bun.spawnSync([...command], { stderr: 'pipe' });
+  if (result.exitCode !== 0) throw new Error(`${command.join(' ')}: ${result.stderr.toString().slice(-400)}`);
+  return result.stdout.toString().trim();
+}
+
+function peer(variant: readonly string[]): Figures {
+  const shared = ['--shape', values.shape, '--precision', precision, '--threads', values.threads];
+  const output = run([python, join(import.meta.dir, 'peers/generate.py'), ...shared, ...variant]);
+  return JSON.parse(output.split('\n').at(-1)!) as Figures;
+}
+
+interface Own extends Figures {
+  /** Shares of the multiply-add peak and of the reading speed of the same run. */
+  readonly shares: { readonly prefill: number | null; readonly decode: Readonly<Record<string, number>> };
+  /** Bytes per second. */
+  readonly bandwidth: number;
+}
+
+/** The compiled binary, in a process of its own. */
+function ours(): Own {
+  const only = `generate ${values.shape} ${values.base}`;
+  const binary = join(import.meta.dir, '../dist/medrepro');
+  const document = JSON.parse(run([binary, 'bench', '--only', only, '--threads', values.threads, '--json'])) as {
+    generate: [
+      {
+        prefill: { tokensPerSecond: number; share: number | null };
+        decode: { batch: number; tokensPerSecond: number; share: number }[];
+        bandwidth: number;
+        peakBytes: number;
+      },
+    ];
+  };
+  const [{ prefill, decode, bandwidth, peakBytes }] = document.generate;
+  return {
+    prefill: prefill.tokensPerSecond,
+    decode: Object.fromEntries(decode.map(({ batch, tokensPerSecond }) => [batch, tokensPerSecond])),
+    shares: {
+      prefill: prefill.share,
+      decode: Object.fromEntries(decode.map(({ batch, share }) => [batch, share])),
+    },
+    bandwidth,
+    peakBytes,
+  };
+}
+
+const rounds = Array.from({ length: Number(values.rounds) }, () => ({
+  peers: Object.fromEntries(Object.entries(VARIANTS).map(([name, flags]) => [name, peer(flags)])),
+  ours: ours(),
+}));
+
+const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]!;
+const batches = Object.keys(rounds[0]!.ours.decode);
+const kinds = ['prefill', ...batches] as const;
+const figure = (f: Figures, kind: string): number => (kind === 'prefill' ? f.prefill : f.decode[kind]!);
+/** Against the variant that is fastest at each kind of work. */
+const ratios = Object.fromEntries(
+  kinds.map((kind) => [
+    kind,
+    median(
+      rounds.map(({ ours: own, peers }) => {
+        const best = Math.max(...Object.values(peers).map((f) => figure(f, kind)));
+        return figure(own, kind) / best;
+      }),
+    ),
+  ]),
+);
+const memory = median(
+  rounds.map(({ ours: own, peers }) => own.peakBytes / Math.min(...Object.values(peers).map((f) => f.peakBytes))),
+);
+console.log(`${values.shape} ${values.base}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`);
+const line = (name: string, of: (round: (typeof rounds)[number]) => Figures): string =>
+  [
+    name.padEnd(28),
+    ...kinds.map((kind) => `${median(rounds.map((r) => figure(of(r), kind))).toFixed(1)} tokens/s`.padStart(17)),
+    `${(median(rounds.map((r) => of(r).peakBytes)) / 1e6).toFixed(0)} MB`.padStart(9),
+  ].join('');
+console.log(['', ...kinds.map((kind) => (kind === 'prefill' ? kind : `decode x${kind}`))].join('\t'));
+for (const name of Object.keys(VARIANTS)) console.log(line(`torch ${name}`, (r) => r.peers[name]!));
+console.log(line('medrepro', (r) => r.ours));
+console.log(
+  `against torch's best: ${kinds.map((kind) => `${ratios[kind]!.toFixed(2)}x`).join(', ')}; memory ${memory.toFixed(2)}x`,
+);
+if (values.out !== undefined) {
+  const commit = run(['git', 'rev-parse', '--short', 'HEAD']);
+  const document = { ...values, precision, processor: cpus()[0]?.model, commit, ratios, memory, rounds };
+  await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
+}
