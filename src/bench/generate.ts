@@ -2,11 +2,12 @@
  * Prompts and new tokens at shapes whose figures are known for other engines: prefill in tokens per second and as a share of
  * the multiply-add peak, decoding in tokens per second and as a share of the speed at which memory can be read.
  */
-import type { Compute } from '../autograd/ops/linear';
+import { activationDtype, type Compute } from '../autograd/ops/linear';
 import { KvCache } from '../generate/cache';
 import { nextTokenLogits } from '../generate/generate';
 import type { Isa } from '../native/device';
 import { Device, hostLibrary } from '../native/device';
+import { DTYPE_BYTES } from '../native/tensor';
 import { type DecoderConfig, decoderConfig } from '../nn/config';
 import { initialise } from '../nn/initialise';
 import { loadModel, type Model } from '../nn/model';
@@ -184,7 +185,9 @@ function timeDecode(
       }),
     );
     const step = median(seconds.slice(1));
-    const cached = KvCache.bytes(config, compute, batch * (CONTEXT + STEPS / 2));
+    const { layers, kvHeads, headDim } = config;
+    const width = DTYPE_BYTES[activationDtype(compute)];
+    const cached = 2 * layers * kvHeads * headDim * width * batch * (CONTEXT + STEPS / 2);
     return { batch, tokensPerSecond: batch / step, share: (weightBytes(model) + cached) / step / bandwidth };
   });
 }
