@@ -327,11 +327,11 @@ class Loader {
   }
 
   private upload(stored: StoredTensor): Tensor {
-    if (stored.dtype === 'f16') return this.device.fromArray(storedF32(stored), stored.shape, 'f32');
     // a file whose header is not a multiple of 8 bytes long leaves its tensors where no number may lie
     if (stored.address % DTYPE_BYTES[stored.dtype] !== 0) {
       const tensor = this.device.empty(stored.shape, stored.dtype);
       this.device.ops.copy(stored.bytes, stored.address, tensor.address);
+      stored.release();
       return tensor;
     }
     return this.device.adopt(stored.address, stored.shape, stored.dtype);

@@ -51,7 +51,9 @@ const entries = [...shapes].map(([name, shape]) => {
   end += shape.reduce((product, side) => product * side, 2);
   return [name, { dtype: 'BF16', shape, data_offsets: [begin, end] }] as const;
 });
-const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+const text = JSON.stringify(Object.fromEntries(entries));
+// tensors begin on 8 bytes, as every writer pads them
+const header = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
 const size = Buffer.alloc(8);
 size.writeBigUInt64LE(BigInt(header.length));
 const file = openSync(join(folder, 'model.safetensors'), 'w');

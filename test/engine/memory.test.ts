@@ -87,8 +87,8 @@ describe('the plan', () => {
   const NF4 = { kind: 'nf4', doubleQuant: true, blockSize: 64 } as const;
   const uneven = (count: number): Row[] => sampleRows(count, 'sequence-classification', 60);
   /**
-   * `slack`: bytes a run may need above the plan, which tries the few steps with the largest passes, and the largest pass of an evaluation. Among many passes of
-   * nearly equal size, one with more rows can need some cache lines more.
+   * `slack`: bytes a run may need above the plan, which tries the few steps with the largest passes, and the largest pass
+   * of an evaluation. Among many passes of nearly equal size, one with more rows can need some cache lines more.
    */
   const setups: (Setup & { readonly name: string; readonly slack?: number })[] = [
     { name: 'classifier, LoRA', task: 'sequence-classification', rows: uneven(37) },
