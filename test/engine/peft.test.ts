@@ -304,7 +304,7 @@ describe('adapter_config.json', () => {
 
   const data = process.env.MEDREPRO_TEST_DATA;
   test.skipIf(data === undefined)('the one of llama-symptoms (MEDREPRO_TEST_DATA)', () => {
-    const path = join(data!, 'llama-symptoms', 'adapter_config.json');
+    const path = join(data!, 'data/llama-symptoms/adapter_config.json');
     const { options, task, base, warnings } = parseAdapterConfig(readFileSync(path, 'utf8'), path);
     const targets = ['v_proj', 'q_proj'];
     expect(options).toEqual({ kind: 'lora', rank: 8, alpha: 16, dropout: 0.1, targets });
