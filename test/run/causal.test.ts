@@ -127,7 +127,7 @@ describe('the base as it is', () => {
     const { readInputs, trainingRows, applyRequest } = await import('../../src/run/inputs');
     const inputs = await readInputs(applyRequest(experiment('base'), asked()), asked(), () => {});
     const options = { compute: 'fp32', checkpoint: false, dropoutSeed: null } as const;
-    const loss = causalLoss(device, model, trainingRows(inputs.data, 'test'), options);
+    const loss = causalLoss(device, model, trainingRows(inputs.data, 'test', experiment('base').data.labels), options);
     device.destroy();
     inputs.files.tensors.close();
     expect(result.metrics.loss!.value).toBe(loss);
