@@ -36,6 +36,9 @@ enum mr_dtype { MR_F32 = 0, MR_BF16 = 1, MR_F16 = 2, MR_U8 = 3, MR_I32 = 4, MR_F
 enum mr_error { MR_OK = 0, MR_ERR_ARGUMENT = 1, MR_ERR_MEMORY = 2, MR_ERR_DEVICE = 3, MR_ERR_INTERNAL = 4, MR_ERR_IO = 5 };
 /* 4-bit code books of bitsandbytes */
 enum mr_kind4 { MR_FP4 = 0, MR_NF4 = 1 };
+/* how a norm uses its weight: w times the normalised value rounded to the storage type, or 1 + w times the value that is
+ * not yet rounded (Gemma) */
+enum mr_norm { MR_NORM_SCALE = 0, MR_NORM_OFFSET = 1 };
 /* how the Dice coefficient is summed: over the classes of one example, or over the examples of one class */
 enum mr_dice_reduction { MR_DICE_EXAMPLE = 0, MR_DICE_CLASS = 1 };
 
@@ -69,6 +72,16 @@ MR_API int32_t mr_swiglu_forward(mr_stream* s, int32_t dtype, int64_t n, const v
 /* dgate, dup from dy; both are written (not accumulated) and may alias dy, gate or up element for element. */
 MR_API int32_t mr_swiglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
                                   void* dgate, void* dup);
+/* y = gelu(gate) * up, gelu(x) = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+MR_API int32_t mr_geglu_forward(mr_stream* s, int32_t dtype, int64_t n, const void* gate, const void* up, void* y);
+/* As mr_swiglu_backward. */
+MR_API int32_t mr_geglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
+                                 void* dgate, void* dup);
+/* y[r,:] = x[r,:] + b; b fp32[cols]. y may alias x. */
+MR_API int32_t mr_add_bias_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* x, const float* b,
+                                   void* y);
+/* db += sum over rows of dy, in row order. */
+MR_API int32_t mr_add_bias_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, float* db);
 /* Inverted dropout with a counter-based generator: element i is kept when Philox4x32-10(key = seed, counter =
  * (offset + i) / 4)[(offset + i) % 4] >= p * 2^32, and then scaled by 1/(1-p). offset must be a multiple of 4.
  * Its own backward: call it on dy with the same seed and offset. */
@@ -113,12 +126,13 @@ MR_API int32_t mr_embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab,
 /* dtable[ids[t],:] += dy[t,:], summed in token order. */
 MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids,
                                      int32_t dy_dtype, const void* dy, float* dtable);
-/* y = x * rstd rounded to dtype, times w; rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols]. */
-MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, float eps, const void* x,
-                                   const float* w, void* y, float* rstd);
+/* y = x * rstd times w or 1 + w (kind: mr_norm); rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols]. */
+MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps,
+                                   const void* x, const float* w, void* y, float* rstd);
 /* dx (accumulate or write); dw += sum over rows, in row order; dw may be NULL when w is frozen. */
-MR_API int32_t mr_rms_norm_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, const void* x,
-                                    const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw);
+MR_API int32_t mr_rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, const void* dy,
+                                    const void* x, const float* w, const float* rstd, void* dx, int32_t accumulate,
+                                    float* dw);
 /* Rotary embedding, half-split ("rotate_half") layout, x [tokens, heads*head_dim]; cos, sin [max_position, head_dim/2] fp32;
  * positions [tokens]. inverse = 1 rotates by the negative angle: the backward. y may alias x. */
 MR_API int32_t mr_rope(mr_stream* s, int32_t dtype, int64_t tokens, int64_t heads, int64_t head_dim, const void* x,

@@ -1,5 +1,5 @@
 // rms_norm.cpp: y = (x * rstd) * w over rows, as transformers' Qwen3RMSNorm: the normalised value is rounded to the
-// storage type before it meets the weight.
+// storage type before it meets the weight. Or, as its Gemma3RMSNorm, y = (x * rstd) * (1 + w), rounded at the end.
 #include "op.h"
 
 namespace mr {
@@ -20,7 +20,18 @@ MR_INLINE float sum_row(int64_t cols, Term term) {
   return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-template <class T>
+// What the normalised value is multiplied by, and that value as the weight meets it.
+template <bool OFFSET, class Lanes>
+MR_INLINE V16 factor_of(const float* w, Lanes lanes) {
+  V16 weight = load(w, lanes);
+  return OFFSET ? splat(1.0f) + weight : weight;
+}
+template <bool OFFSET, class T>
+MR_INLINE V16 met_by_weight(V16 n, const T* storage) {
+  return OFFSET ? n : rounded(n, storage);
+}
+
+template <bool OFFSET, class T>
 static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, const T* x, const float* w, T* y,
                           float* rstd) {
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
@@ -35,14 +46,15 @@ static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, c
       rstd[r] = scale;
       V16 factor = splat(scale);
       each_vector(0, cols, [=](int64_t c, auto lanes) {
-        store(out + c, rounded(load(in + c, lanes) * factor, in) * load(w + c, lanes), lanes);
+        V16 n = met_by_weight<OFFSET>(load(in + c, lanes) * factor, in);
+        store(out + c, n * factor_of<OFFSET>(w + c, lanes), lanes);
       });
     }
   });
 }
 
-// With n = x * rstd and g = dy * w: dx = rstd * (g - n * mean(g * n)).
-template <class T>
+// With n = x * rstd and g = dy * w (or dy * (1 + w)): dx = rstd * (g - n * mean(g * n)).
+template <bool OFFSET, class T>
 static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w,
                            const float* rstd, T* dx, bool accumulate) {
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
@@ -51,11 +63,11 @@ static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy
       T* out = dx + r * cols;
       V16 factor = splat(rstd[r]);
       float dot = sum_row(cols, [=](int64_t c, auto lanes, V16 sum) {
-        return fma(load(d + c, lanes) * load(w + c, lanes), load(in + c, lanes) * factor, sum);
+        return fma(load(d + c, lanes) * factor_of<OFFSET>(w + c, lanes), load(in + c, lanes) * factor, sum);
       });
       V16 mean = splat(0.0f - dot / (float)cols), zero = splat(0.0f);
       each_vector(0, cols, [=](int64_t c, auto lanes) {
-        V16 g = load(d + c, lanes) * load(w + c, lanes), n = load(in + c, lanes) * factor;
+        V16 g = load(d + c, lanes) * factor_of<OFFSET>(w + c, lanes), n = load(in + c, lanes) * factor;
         V16 before = accumulate ? load(out + c, lanes) : zero;
         store(out + c, fma(factor, fma(n, mean, g), before), lanes);
       });
@@ -63,7 +75,7 @@ static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy
   });
 }
 
-template <class T>
+template <bool OFFSET, class T>
 static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* rstd,
                             float* dw) {
   parallel_chunks(s, cols, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
@@ -74,10 +86,11 @@ static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* d
       const T *d = dy + r * cols + begin, *in = x + r * cols + begin;
       if (end - begin == COLUMN_BLOCK)
         for (int v = 0; v < COLUMN_BLOCK / LANES; v++)
-          sum[v] = fma(load(d + v * LANES), rounded(load(in + v * LANES) * scale, in), sum[v]);
+          sum[v] = fma(load(d + v * LANES), met_by_weight<OFFSET>(load(in + v * LANES) * scale, in), sum[v]);
       else
         each_vector(0, end - begin, [&](int64_t c, auto lanes) {
-          sum[c / LANES] = fma(load(d + c, lanes), rounded(load(in + c, lanes) * scale, in), sum[c / LANES]);
+          V16 n = met_by_weight<OFFSET>(load(in + c, lanes) * scale, in);
+          sum[c / LANES] = fma(load(d + c, lanes), n, sum[c / LANES]);
         });
     }
     float* out = dw + begin;
@@ -86,24 +99,40 @@ static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* d
   });
 }
 
-int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, float eps, const void* x,
-                         const float* w, void* y, float* rstd) {
+// dw first: dx may be the buffer of dy
+template <bool OFFSET, class T>
+static void backward_typed(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w,
+                           const float* rstd, T* dx, bool accumulate, float* dw) {
+  if (dw) weight_gradient<OFFSET>(s, rows, cols, dy, x, rstd, dw);
+  input_gradient<OFFSET>(s, rows, cols, dy, x, w, rstd, dx, accumulate);
+}
+
+int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps,
+                         const void* x, const float* w, void* y, float* rstd) {
   MR_REQUIRE(is_activation(dtype), "rms_norm_forward: dtype %d is not f32, bf16 or f16", dtype);
+  MR_REQUIRE(kind == MR_NORM_SCALE || kind == MR_NORM_OFFSET, "rms_norm_forward: kind %d", kind);
   MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_forward: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (x && w && y && rstd), "rms_norm_forward: x, w, y and rstd must not be NULL");
-  with_storage(dtype, [=](auto* type) { forward_typed(s, rows, cols, eps, as(type, x), w, as(type, y), rstd); });
+  with_storage(dtype, [=](auto* type) {
+    if (kind == MR_NORM_SCALE)
+      forward_typed<false>(s, rows, cols, eps, as(type, x), w, as(type, y), rstd);
+    else
+      forward_typed<true>(s, rows, cols, eps, as(type, x), w, as(type, y), rstd);
+  });
   return MR_OK;
 }
 
-int32_t rms_norm_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, const void* x,
-                          const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw) {
+int32_t rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, const void* dy,
+                          const void* x, const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw) {
   MR_REQUIRE(is_activation(dtype), "rms_norm_backward: dtype %d is not f32, bf16 or f16", dtype);
+  MR_REQUIRE(kind == MR_NORM_SCALE || kind == MR_NORM_OFFSET, "rms_norm_backward: kind %d", kind);
   MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_backward: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (dy && x && w && rstd && dx), "rms_norm_backward: dy, x, w, rstd and dx must not be NULL");
-  // dw first: dx may be the buffer of dy
   with_storage(dtype, [=](auto* type) {
-    if (dw) weight_gradient(s, rows, cols, as(type, dy), as(type, x), rstd, dw);
-    input_gradient(s, rows, cols, as(type, dy), as(type, x), w, rstd, as(type, dx), accumulate != 0);
+    if (kind == MR_NORM_SCALE)
+      backward_typed<false>(s, rows, cols, as(type, dy), as(type, x), w, rstd, as(type, dx), accumulate != 0, dw);
+    else
+      backward_typed<true>(s, rows, cols, as(type, dy), as(type, x), w, rstd, as(type, dx), accumulate != 0, dw);
   });
   return MR_OK;
 }

@@ -5,6 +5,7 @@
  * run that is resumed at any step sees the rows it would have seen.
  */
 
+import { inputError, type MedreproError } from '../errors';
 import { torchRandperm } from './random/torch';
 
 /**
@@ -56,6 +57,35 @@ export function packBatch(rows: readonly { readonly ids: ArrayLike<number>; read
   }
   return { ids, positions, cuSeqlens, labels: Int32Array.from(rows, (row) => row.label), longest };
 }
+
+/**
+ * The tokens of padded rows: those with a mask of 1, which must stand together. Positions count from a row's first token,
+ * so padding on either side changes nothing (rotary positions are relative; a padded batch of transformers differs from
+ * this in rounding only).
+ *
+ * @param ids (B, width) token ids, padding included
+ * @param mask (B, width) 1 for a token, 0 for padding
+ * @throws MedreproError `input` when a row has no token, or padding between tokens.
+ */
+export function stripPadding(
+  ids: readonly ArrayLike<number>[],
+  mask: readonly ArrayLike<number>[],
+): readonly (readonly number[])[] {
+  if (mask.length !== ids.length) throw inputError(`${ids.length} rows and ${mask.length} attention masks`, REPAD);
+  return ids.map((row, index) => {
+    const own = Array.from(mask[index]!);
+    const wrong = (reason: string): MedreproError => inputError(`row ${index}: ${reason}`, REPAD);
+    if (own.length !== row.length) throw wrong(`${row.length} tokens and a mask of ${own.length}`);
+    if (own.some((value) => value !== 0 && value !== 1))
+      throw wrong('the attention mask holds other values than 0 and 1');
+    const [begin, end] = [own.indexOf(1), own.lastIndexOf(1) + 1];
+    if (begin < 0) throw wrong('there is no token, only padding');
+    if (own.indexOf(0, begin) >= 0 && own.indexOf(0, begin) < end) throw wrong('there is padding between tokens');
+    return Array.from(row).slice(begin, end);
+  });
+}
+
+const REPAD = { remedy: 'pad each row on one side, with a mask of 1 for every token and 0 for padding' };
 
 /** Greedily fills packs of at most `budget` tokens, in order; an item above the budget goes alone. */
 export function packsOf<Item>(items: readonly Item[], tokensOf: (item: Item) => number, budget: number): Item[][] {

@@ -46,6 +46,7 @@ export function withLocalModel<Result>(
         remedy: 'name the folder of the whole model, or an --adapter that holds its head',
       });
     }
+    for (const message of files.warnings) context.emit({ kind: 'warning', message });
     check(files, task);
     const isa = request.isa === null ? {} : { isa: request.isa };
     const device = Device.cpu({ threads: request.threads ?? 0, ...isa, cancelled: context.cancelled });

@@ -18,6 +18,8 @@ export const MR_ERR_INTERNAL = 4;
 export const MR_ERR_IO = 5;
 export const MR_FP4 = 0;
 export const MR_NF4 = 1;
+export const MR_NORM_SCALE = 0;
+export const MR_NORM_OFFSET = 1;
 export const MR_DICE_EXAMPLE = 0;
 export const MR_DICE_CLASS = 1;
 export const MR_ISA_PORTABLE = 0;
@@ -46,6 +48,10 @@ const DEVICE_SYMBOLS = {
   mr_scale: { args: ['ptr', 'i32', 'i64', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_swiglu_forward: { args: ['ptr', 'i32', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_swiglu_backward: { args: ['ptr', 'i32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_geglu_forward: { args: ['ptr', 'i32', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_geglu_backward: { args: ['ptr', 'i32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_add_bias_forward: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_add_bias_backward: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_dropout: { args: ['ptr', 'i32', 'i64', 'f32', 'u32', 'u32', 'i64', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_uniform: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
   mr_normal: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
@@ -55,8 +61,8 @@ const DEVICE_SYMBOLS = {
   mr_gemm_4bit: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'i64', 'ptr', 'ptr', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
   mr_embedding_forward: { args: ['ptr', 'i64', 'i64', 'i64', 'i32', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_embedding_backward: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'i32', 'ptr', 'ptr'], returns: 'i32' },
-  mr_rms_norm_forward: { args: ['ptr', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_rms_norm_backward: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
+  mr_rms_norm_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_rms_norm_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_rope: { args: ['ptr', 'i32', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -343,6 +349,48 @@ export class Ops {
   }
 
   /**
+   * y = gelu(gate) * up, gelu(x) = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+   */
+  gegluForward(dtype: number, n: number, gate: Address, up: Address, y: Address): void {
+    i32(dtype, 'mr_geglu_forward', 'dtype');
+    i64(n, 'mr_geglu_forward', 'n');
+    const code = this.symbols.mr_geglu_forward(this.stream, dtype, n, gate, up, y);
+    if (code !== 0) this.fail(code, 'mr_geglu_forward');
+  }
+
+  /**
+   * As mr_swiglu_backward.
+   */
+  gegluBackward(dtype: number, n: number, dy: Address, gate: Address, up: Address, dgate: Address, dup: Address): void {
+    i32(dtype, 'mr_geglu_backward', 'dtype');
+    i64(n, 'mr_geglu_backward', 'n');
+    const code = this.symbols.mr_geglu_backward(this.stream, dtype, n, dy, gate, up, dgate, dup);
+    if (code !== 0) this.fail(code, 'mr_geglu_backward');
+  }
+
+  /**
+   * y[r,:] = x[r,:] + b; b fp32[cols]. y may alias x.
+   */
+  addBiasForward(dtype: number, rows: number, cols: number, x: Address, b: Address, y: Address): void {
+    i32(dtype, 'mr_add_bias_forward', 'dtype');
+    i64(rows, 'mr_add_bias_forward', 'rows');
+    i64(cols, 'mr_add_bias_forward', 'cols');
+    const code = this.symbols.mr_add_bias_forward(this.stream, dtype, rows, cols, x, b, y);
+    if (code !== 0) this.fail(code, 'mr_add_bias_forward');
+  }
+
+  /**
+   * db += sum over rows of dy, in row order.
+   */
+  addBiasBackward(dtype: number, rows: number, cols: number, dy: Address, db: Address): void {
+    i32(dtype, 'mr_add_bias_backward', 'dtype');
+    i64(rows, 'mr_add_bias_backward', 'rows');
+    i64(cols, 'mr_add_bias_backward', 'cols');
+    const code = this.symbols.mr_add_bias_backward(this.stream, dtype, rows, cols, dy, db);
+    if (code !== 0) this.fail(code, 'mr_add_bias_backward');
+  }
+
+  /**
    * Inverted dropout with a counter-based generator: element i is kept when Philox4x32-10(key = seed, counter =
    * (offset + i) / 4)[(offset + i) % 4] >= p * 2^32, and then scaled by 1/(1-p). offset must be a multiple of 4.
    * Its own backward: call it on dy with the same seed and offset.
@@ -475,25 +523,27 @@ export class Ops {
   }
 
   /**
-   * y = x * rstd rounded to dtype, times w; rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols].
+   * y = x * rstd times w or 1 + w (kind: mr_norm); rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols].
    */
-  rmsNormForward(dtype: number, rows: number, cols: number, eps: number, x: Address, w: Address, y: Address, rstd: Address): void {
+  rmsNormForward(dtype: number, kind: number, rows: number, cols: number, eps: number, x: Address, w: Address, y: Address, rstd: Address): void {
     i32(dtype, 'mr_rms_norm_forward', 'dtype');
+    i32(kind, 'mr_rms_norm_forward', 'kind');
     i64(rows, 'mr_rms_norm_forward', 'rows');
     i64(cols, 'mr_rms_norm_forward', 'cols');
-    const code = this.symbols.mr_rms_norm_forward(this.stream, dtype, rows, cols, eps, x, w, y, rstd);
+    const code = this.symbols.mr_rms_norm_forward(this.stream, dtype, kind, rows, cols, eps, x, w, y, rstd);
     if (code !== 0) this.fail(code, 'mr_rms_norm_forward');
   }
 
   /**
    * dx (accumulate or write); dw += sum over rows, in row order; dw may be NULL when w is frozen.
    */
-  rmsNormBackward(dtype: number, rows: number, cols: number, dy: Address, x: Address, w: Address, rstd: Address, dx: Address, accumulate: number, dw: Address): void {
+  rmsNormBackward(dtype: number, kind: number, rows: number, cols: number, dy: Address, x: Address, w: Address, rstd: Address, dx: Address, accumulate: number, dw: Address): void {
     i32(dtype, 'mr_rms_norm_backward', 'dtype');
+    i32(kind, 'mr_rms_norm_backward', 'kind');
     i64(rows, 'mr_rms_norm_backward', 'rows');
     i64(cols, 'mr_rms_norm_backward', 'cols');
     i32(accumulate, 'mr_rms_norm_backward', 'accumulate');
-    const code = this.symbols.mr_rms_norm_backward(this.stream, dtype, rows, cols, dy, x, w, rstd, dx, accumulate, dw);
+    const code = this.symbols.mr_rms_norm_backward(this.stream, dtype, kind, rows, cols, dy, x, w, rstd, dx, accumulate, dw);
     if (code !== 0) this.fail(code, 'mr_rms_norm_backward');
   }
 
@@ -810,4 +860,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

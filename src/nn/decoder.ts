@@ -11,7 +11,7 @@
  *   hidden = rmsNorm(x)
  */
 import { type AttentionShape, attention } from '../autograd/ops/attention';
-import { add, cast, embedding, gatherRows, scale, swiglu } from '../autograd/ops/elementwise';
+import { add, addBias, cast, embedding, gatherRows, geglu, scale, swiglu } from '../autograd/ops/elementwise';
 import { activationDtype, type Compute, linear, type Seed, type Weight } from '../autograd/ops/linear';
 import { rmsNorm } from '../autograd/ops/norm';
 import { type Rotation, rope } from '../autograd/ops/rope';
@@ -213,7 +213,8 @@ export class Decoder {
     const { onHidden } = options;
     const dtype = this.preparation === 'peft' ? 'f32' : activationDtype(options.compute);
     let x = embedding(tape, this.embedTokens, pack.ids, dtype);
-    if (embeddingScale !== null) x = scale(tape, x, roundedTo(dtype, embeddingScale));
+    // a buffer in the dtype the model is loaded in, which preparation does not widen
+    if (embeddingScale !== null) x = scale(tape, x, roundedTo(activationDtype(options.compute), embeddingScale));
     onHidden?.(0, x);
     this.blocks.forEach((block, index) => {
       x = tape.block(x, options.checkpoint, (inner, input) => this.block(inner, input, block, index, pack, options));
@@ -227,7 +228,8 @@ export class Decoder {
 
   /** Normed in the dtype of x, and then in the one that is computed in: a product rounds its operands to it anyway. */
   private norm(tape: Tape, x: Tensor, weight: Tensor, compute: Compute): Tensor {
-    return cast(tape, rmsNorm(tape, x, weight, this.config.rmsNormEpsilon), activationDtype(compute));
+    const { rmsNormEpsilon, normOffset } = this.config;
+    return cast(tape, rmsNorm(tape, x, weight, rmsNormEpsilon, normOffset), activationDtype(compute));
   }
 
   private block(tape: Tape, x: Tensor, block: Block, index: number, pack: Pack, options: ForwardOptions): Tensor {
@@ -242,9 +244,10 @@ export class Decoder {
       add(tape, cast(tape, stream, dtype), cast(tape, branch, dtype));
     const widens = this.preparation === 'trl-norms' && !this.config.normOffset;
     const project = (input: Tensor, name: BlockLinear): Tensor => {
-      const { weight, lora } = block.linears[name];
+      const { weight, bias, lora } = block.linears[name];
       const module = index * BLOCK_LINEARS.length + BLOCK_LINEARS.indexOf(name);
-      return linear(tape, compute, input, weight, lora?.operands(tape, options.dropoutSeed, module) ?? null);
+      const y = linear(tape, compute, input, weight, lora?.operands(tape, options.dropoutSeed, module) ?? null);
+      return bias === null ? y : addBias(tape, y, bias);
     };
 
     const h = norm(x, block.inputNorm);
@@ -264,7 +267,8 @@ export class Decoder {
     const attended = join(x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm), streamed);
 
     const g = norm(attended, block.mlpInputNorm);
-    const gated = swiglu(tape, project(g, 'mlp.gate_proj'), project(g, 'mlp.up_proj'));
+    const gatedUnit = this.config.activation === 'silu' ? swiglu : geglu;
+    const gated = gatedUnit(tape, project(g, 'mlp.gate_proj'), project(g, 'mlp.up_proj'));
     const output = norm(project(gated, 'mlp.down_proj'), block.mlpOutputNorm);
     return join(attended, output, widens ? 'f32' : streamed);
   }

@@ -83,7 +83,7 @@ export function initialise(
     tensors.set(name, { dtype, shape, bytes, address: stored.address, release: () => {} });
   });
   const held = { tensors, metadata: {}, close: () => {} };
-  return { name: 'random weights', config, quantisation: null, tensors: held, sha256: '' };
+  return { name: 'random weights', config, quantisation: null, tensors: held, sha256: '', warnings: [] };
 }
 
 /** Trained tensors rounded to bf16, ready to be written. */

@@ -1,9 +1,6 @@
 /** A model ready to run: the decoder, its head, and what of it is trained. */
 
 import { ptr } from 'bun:ffi';
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import { readAsset, readAssetText } from '../assets';
 import { activationDtype, type Compute, type Weight } from '../autograd/ops/linear';
 import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
@@ -11,9 +8,8 @@ import { DTYPE_BYTES, type Tensor } from '../native/tensor';
 import { isSaved } from '../spec/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
-import { isQuantised, quantisationOf } from './bitsandbytes';
+import { isQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
-import { parseConfig } from './config-file';
 import {
   BLOCK_LINEARS,
   type Block,
@@ -24,20 +20,12 @@ import {
   type Linear,
   linearShapes,
 } from './decoder';
+import type { ModelFiles } from './model-files';
 import { isStoredQuantised, quantiseMatrix, storedMatrix } from './quantised';
-import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, storedF32 } from './safetensors';
+import type { StoredTensor } from './safetensors';
 import { DenseWeight, FourBitWeight, type QuantisationOptions } from './weights';
 
-/** A checkpoint: its configuration and its tensors, not yet on any device. */
-export interface ModelFiles {
-  readonly name: string;
-  readonly config: DecoderConfig;
-  readonly tensors: Safetensors;
-  /** What config.json says of its quantisation: applies where a run asks for none. */
-  readonly quantisation: QuantisationOptions | null;
-  /** sha256 of the weights, for the manifest. */
-  readonly sha256: string;
-}
+export { type ModelFiles, openEmbeddedModel, openModelFolder } from './model-files';
 
 export interface ModelOptions {
   readonly task: 'sequence-classification' | 'causal-lm';
@@ -71,30 +59,6 @@ export interface Model {
   readonly baseBytes: number;
 }
 
-/** Reads a folder with config.json and model.safetensors. */
-export function openModelFolder(folder: string): ModelFiles {
-  const configPath = join(folder, 'config.json');
-  const weightsPath = join(folder, 'model.safetensors');
-  for (const path of [configPath, weightsPath]) {
-    if (!existsSync(path)) throw inputError(`${path} does not exist`, { remedy: 'name a folder of a HF checkpoint' });
-  }
-  const text = readFileSync(configPath, 'utf8');
-  const config = parseConfig(text, configPath);
-  const sha256 = fileSha256(weightsPath);
-  const quantisation = quantisationOf(JSON.parse(text).quantization_config, configPath);
-  return { name: folder, config, quantisation, tensors: openSafetensors(weightsPath), sha256 };
-}
-
-/** Opens an embedded miniature: `mini/base-large`. */
-export function openEmbeddedModel(id: string): ModelFiles {
-  const folder = `papers/${id}`;
-  const config = parseConfig(readAssetText(`${folder}/config.json`), `${folder}/config.json`);
-  const bytes = readAsset(`${folder}/model.safetensors`);
-  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
-  const tensors = parseSafetensors(bytes, `${folder}/model.safetensors`);
-  return { name: id, config, quantisation: null, tensors, sha256 };
-}
-
 const EMBEDDING = 'model.embed_tokens.weight';
 /** Random stream of a new classification head. */
 const HEAD_STREAM = 0x53434f52;
@@ -119,7 +83,6 @@ export function loadModel(device: Device, files: ModelFiles, options: ModelOptio
   }
   const head =
     options.task === 'causal-lm' ? loader.languageHead(embedTokens) : loader.classificationHead(options.classes);
-  loader.refuseUnusedBlockTensors();
   const { baseParameters, baseBytes } = loader;
   refuseUnmatched(options.adapter?.modulesToSave ?? [], trainable);
   const headFromCheckpoint = files.tensors.tensors.has('score.weight');
@@ -146,25 +109,10 @@ function refuseUnmatched(modulesToSave: readonly string[], trainable: ReadonlyMa
   }
 }
 
-/** sha256 of a file of any size, a piece at a time. */
-function fileSha256(path: string): string {
-  const hasher = new Bun.CryptoHasher('sha256');
-  const piece = new Uint8Array(2 ** 22);
-  const file = openSync(path, 'r');
-  try {
-    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece))
-      hasher.update(piece.subarray(0, read));
-  } finally {
-    closeSync(file);
-  }
-  return hasher.digest('hex');
-}
-
 class Loader {
   readonly trainable = new Map<string, Tensor>();
   baseParameters = 0;
   baseBytes = 0;
-  private readonly used = new Set<string>();
 
   constructor(
     private readonly device: Device,
@@ -204,8 +152,7 @@ class Loader {
         throw inputError(`${this.files.name}: ${name} is quantised, and such weights are not trained`);
       // what config.json says of four bits the matrices say themselves, and better
       const asked = this.options.quantisation ?? (this.files.quantisation?.kind === 'int8' ? this.quantisation : null);
-      const { weight, bytes, names } = storedMatrix(this.device, tensors, name, shape, asked, dtype);
-      for (const used of names) this.used.add(used);
+      const { weight, bytes } = storedMatrix(this.device, tensors, name, shape, asked, dtype);
       this.baseParameters += shape[0] * shape[1];
       return count(weight, bytes);
     }
@@ -238,7 +185,7 @@ class Loader {
   vector(name: string, size: number): Tensor {
     const stored = this.find(name, [size]);
     this.baseBytes += stored.bytes;
-    const tensor = this.device.fromArray(storedF32(stored), [size], 'f32');
+    const tensor = this.uploadF32(stored);
     return this.trains(name) ? this.train(name, tensor) : tensor;
   }
 
@@ -264,11 +211,7 @@ class Loader {
     const tensor =
       stored === undefined
         ? this.device.empty([classes, hiddenSize], 'f32')
-        : this.device.fromArray(
-            storedF32(this.find('score.weight', [classes, hiddenSize])),
-            [classes, hiddenSize],
-            'f32',
-          );
+        : this.uploadF32(this.find('score.weight', [classes, hiddenSize]));
     if (stored === undefined) {
       const seed = this.options.seed >>> 0;
       this.device.ops.normal(tensor.size, 0, INITIALIZER_RANGE, seed, HEAD_STREAM, tensor.address);
@@ -276,23 +219,6 @@ class Loader {
     const training = this.options.adapter !== null || this.options.fullParameter;
     if (!training) return new DenseWeight(tensor);
     return new DenseWeight(this.train('score.weight', tensor));
-  }
-
-  /**
-   * A tensor inside a block that nothing asked for (a bias, a norm) belongs to another architecture than config.json names:
-   * computing without it would be silently wrong.
-   */
-  refuseUnusedBlockTensors(): void {
-    const { config, tensors, name: folder } = this.files;
-    for (const name of tensors.tensors.keys()) {
-      const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
-      if (layer === undefined || Number(layer) >= config.layers || this.used.has(name)) continue;
-      // buffers of old checkpoints, computed from the configuration; parts of a quantised matrix
-      if (name.endsWith('.rotary_emb.inv_freq') || this.used.has(name.replace(/(?<=\.weight)\..*$/, ''))) continue;
-      throw inputError(`${folder}: a ${config.family} block has no ${name}`, {
-        remedy: 'config.json and the weights are not of one checkpoint: fetch or export both again',
-      });
-    }
   }
 
   /** A list of skipModules replaces the default one: without the head in it, transformers would quantise the head too. */
@@ -307,7 +233,7 @@ class Loader {
   private parameterOrFrozen(name: string, stored: StoredTensor): Tensor {
     this.baseBytes += stored.bytes;
     if (!this.trains(name)) return this.upload(stored);
-    return this.train(name, this.device.fromArray(storedF32(stored), stored.shape, 'f32'));
+    return this.train(name, this.uploadF32(stored));
   }
 
   /** Trained by its own name, or by PEFT's when the adapter trains a copy of it. */
@@ -326,6 +252,18 @@ class Loader {
     return isSaved(this.options.adapter?.modulesToSave, name.replace(/\.(weight|bias)$/, ''));
   }
 
+  /** An fp32 copy on the device. */
+  private uploadF32(stored: StoredTensor): Tensor {
+    const tensor = this.device.empty(stored.shape, 'f32');
+    this.device.scope(() => {
+      const source = this.upload(stored);
+      this.device.ops.cast(source.code, tensor.code, tensor.size, source.address, tensor.address);
+    });
+    stored.release();
+    return tensor;
+  }
+
+  /** As stored: no copy where the file is mapped. */
   private upload(stored: StoredTensor): Tensor {
     // a file whose header is not a multiple of 8 bytes long leaves its tensors where no number may lie
     if (stored.address % DTYPE_BYTES[stored.dtype] !== 0) {
@@ -339,14 +277,14 @@ class Loader {
 
   private find(name: string, shape: readonly number[]): StoredTensor {
     const stored = this.files.tensors.tensors.get(name);
-    this.used.add(name);
-    if (stored === undefined) throw inputError(`${this.files.name}: the checkpoint has no tensor ${name}`);
+    const remedy = 'config.json and the weights must be of one checkpoint: fetch or export both again';
+    if (stored === undefined) throw inputError(`${this.files.name}: the checkpoint has no tensor ${name}`, { remedy });
     if (stored.shape.join() !== shape.join()) {
       const found = stored.shape.join(', ');
-      throw inputError(`${this.files.name}: ${name} is [${found}], config.json says [${shape.join(', ')}]`);
+      throw inputError(`${this.files.name}: ${name} is [${found}], config.json says [${shape.join(', ')}]`, { remedy });
     }
     if (!['f32', 'bf16', 'f16'].includes(stored.dtype)) {
-      throw inputError(`${this.files.name}: ${name} is ${stored.dtype}, not floating point`);
+      throw inputError(`${this.files.name}: ${name} is ${stored.dtype}, not floating point`, { remedy });
     }
     this.baseParameters += stored.shape.reduce((product, side) => product * side, 1);
     return stored;

@@ -115,7 +115,8 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
     const eosLabelled = labels && labels.eosLabelled > 0;
     onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: labels?.ignored ?? 0, bos, eosLabelled });
   }
-  const warnings: RunWarning[] = data.summary.notes.map((message) => ({ id: 'data', message }));
+  const warnings: RunWarning[] = files.warnings.map((message) => ({ id: 'model-files', message }));
+  warnings.push(...data.summary.notes.map((message) => ({ id: 'data', message })));
   const taught = summariseLabels(rowsOf(data, 'train'), tokenizer.eosId);
   if (taught !== null) warnings.push(...judgeLabels(taught, experiment.data.labels));
   if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {

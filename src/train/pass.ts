@@ -41,16 +41,22 @@ export function packRows(device: Device, rows: readonly Row[]): Pack {
   };
 }
 
-/** fp32 logits [rows, classes] of a sequence classifier: the last token of each row is scored. */
+/**
+ * fp32 logits [rows, classes] of a sequence classifier. Scored is the last token of each row that is not the padding token,
+ * as transformers does: a model whose padding token is its eos token does not see an eos at the end of a row.
+ */
 export function classifierLogits(tape: Tape, model: Model, rows: readonly Row[], options: ForwardOptions): Tensor {
   const { device } = tape;
   const pack = packRows(device, rows);
-  let end = -1;
-  const last = device.fromArray(
-    Int32Array.from(rows, (row) => (end += row.ids.length)),
-    [rows.length],
-    'i32',
-  );
+  const { padTokenId } = model.config;
+  let begin = 0;
+  const scored = Int32Array.from(rows, ({ ids }) => {
+    let last = ids.length - 1;
+    while (last > 0 && ids[last] === padTokenId) last--;
+    begin += ids.length;
+    return begin - ids.length + last;
+  });
+  const last = device.fromArray(scored, [rows.length], 'i32');
   const pooled = model.decoder.forward(tape, pack, last, options);
   return linear(tape, options.compute, pooled, model.head, null, 'f32');
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'bun:test';
 import fc from 'fast-check';
-import { epochOrder, groupsOf, packBatch, packsOf } from '../../src/data/batches';
+import { epochOrder, groupsOf, packBatch, packsOf, stripPadding } from '../../src/data/batches';
 import { batchHash } from '../../src/data/hashes';
 import trainer from '../fixtures/torch-sampler/trainer.json';
 
@@ -62,5 +62,41 @@ describe('packsOf', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('stripPadding', () => {
+  it('leaves the tokens, whichever side the padding is on; a token may be the padding token', () => {
+    const ids = [
+      [0, 0, 5, 6],
+      [7, 8, 0, 0],
+      [1, 2, 3, 0],
+    ];
+    const mask = [
+      [0, 0, 1, 1],
+      [1, 1, 0, 0],
+      [1, 1, 1, 1],
+    ];
+    expect(stripPadding(ids, mask)).toEqual([
+      [5, 6],
+      [7, 8],
+      [1, 2, 3, 0],
+    ]);
+  });
+
+  it.each([
+    ['there is no token, only padding', [[0, 0, 0]]],
+    ['there is padding between tokens', [[1, 0, 1]]],
+    ['3 tokens and a mask of 2', [[1, 1]]],
+    ['the attention mask holds other values than 0 and 1', [[1, 2, 0]]],
+    [
+      '1 rows and 2 attention masks',
+      [
+        [1, 1, 1],
+        [1, 1, 1],
+      ],
+    ],
+  ])('refuses: %s', (message, mask) => {
+    expect(() => stripPadding([[4, 5, 6]], mask)).toThrow(message);
   });
 });

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder, type TokenizerFiles } from '../../src/data/tokenizer-files';
 import { MedreproError } from '../../src/errors';
+import { damaged, seeded } from '../damage';
 import { tinyTokenizer } from './tiny-tokenizer';
 
 const DATA = process.env.MEDREPRO_TEST_DATA;
@@ -165,6 +166,42 @@ describe('broken tokenizer files', () => {
   it('a step the library does not know is one line too', () => {
     const odd = tinyTokenizer({ patch: { pre_tokenizer: { type: 'Nonsense' } } });
     expect(() => new Tokenizer(odd)).toThrow('this tokenizer cannot be used: ');
+  });
+
+  it('damaged files: usable, or one line', () => {
+    const draw = seeded(7);
+    for (let round = 0; round < 250; round++) {
+      const files =
+        round % 4 === 0
+          ? { ...good, config: damaged(good.config!, draw) }
+          : { ...good, tokenizer: damaged(good.tokenizer, draw) };
+      try {
+        const tokenizer = new Tokenizer(files);
+        const ids = tokenizer.encode('hello world 12');
+        expect(ids.every((id) => id < tokenizer.vocabSize)).toBe(true);
+        expect(tokenizer.decode(ids)).toBeString();
+      } catch (error) {
+        if (!(error instanceof MedreproError)) throw error;
+        expect(error.code).toBe('input');
+        expect(error.message).not.toContain('\n');
+        expect(error.message.length).toBeLessThan(500);
+        expect(error.remedy).toBeString();
+      }
+    }
+  });
+
+  it('any JSON in any part', () => {
+    const part = fc.constantFrom('model', 'added_tokens', 'normalizer', 'pre_tokenizer', 'post_processor', 'decoder');
+    fc.assert(
+      fc.property(fc.dictionary(part, fc.jsonValue(), { maxKeys: 2 }), (patch) => {
+        try {
+          new Tokenizer(tinyTokenizer({ patch })).encode('hello');
+        } catch (error) {
+          if (!(error instanceof MedreproError)) throw error;
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('a folder without tokenizer.json', () => {

@@ -131,6 +131,7 @@ test('sizes no machine holds end in an error about the first tensor, not in an a
       config: parsed,
       quantisation: null,
       sha256: '',
+      warnings: [],
       tensors: { tensors: new Map(), metadata: {}, close() {} },
     };
     expect(() => loadModel(Device.plan(), files, PLAIN)).toThrow(

@@ -67,9 +67,9 @@ export const forwardOptions = (compute: Compute = 'fp32', checkpoint = false): F
 });
 
 /** A fixture's model with, when it has one, its adapter's weights. */
-export function loadCase(device: Device, name: string, options: Partial<ModelOptions>): Model {
-  const model = loadModel(device, openModelFolder(join(FIXTURES, 'qwen3', name)), { ...PLAIN, ...options });
-  if (options.adapter) loadTrainable(device, model, readTensors('qwen3', name, 'adapter/adapter_model.safetensors'));
+export function loadCase(device: Device, name: string, options: Partial<ModelOptions>, family = 'qwen3'): Model {
+  const model = loadModel(device, openModelFolder(join(FIXTURES, family, name)), { ...PLAIN, ...options });
+  if (options.adapter) loadTrainable(device, model, readTensors(family, name, 'adapter/adapter_model.safetensors'));
   return model;
 }
 

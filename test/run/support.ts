@@ -16,7 +16,7 @@ import { resolveExperiment } from '../../src/spec/load';
 import { loadEmbedded } from '../../src/spec/target';
 import type { Experiment, Training } from '../../src/spec/types';
 
-export const CONFIG: DecoderConfig = decoderConfig('qwen3', {
+export const SIZES = {
   vocabSize: 3072,
   hiddenSize: 32,
   layers: 2,
@@ -31,7 +31,8 @@ export const CONFIG: DecoderConfig = decoderConfig('qwen3', {
   labels: 0,
   padTokenId: null,
   eosTokenIds: [],
-});
+} as const;
+export const CONFIG: DecoderConfig = decoderConfig('qwen3', SIZES);
 
 /** A temporary folder with `model/`, `tokenizer/`, `train.csv` and `test.csv`; `remove` deletes it. */
 export interface Sandbox {

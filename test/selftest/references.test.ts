@@ -6,7 +6,7 @@ import { Draws } from '../../src/selftest/draws';
 import { gradient } from '../../src/selftest/gradients';
 import { attention } from '../../src/selftest/reference/attention';
 import { rmsNorm, rope } from '../../src/selftest/reference/blocks';
-import { dropout, normal, swiglu, uniform } from '../../src/selftest/reference/elementwise';
+import { dropout, geglu, normal, swiglu, uniform } from '../../src/selftest/reference/elementwise';
 import { roundTo } from '../../src/selftest/reference/formats';
 import { dense, gemm } from '../../src/selftest/reference/gemm';
 import * as losses from '../../src/selftest/reference/losses';
@@ -152,6 +152,10 @@ describe('definitions on cases small enough to do by hand', () => {
   });
   test('silu(0) = 0, silu(1) = 1 / (1 + 1/e)', () => {
     expect(largestDifference(swiglu([0, 1], [5, 2]), [0, 2 / (1 + Math.exp(-1))])).toBeLessThan(1e-15);
+    // torch.nn.functional.gelu(torch.tensor([1, -2], dtype=torch.float64), approximate='tanh')
+    expect(largestDifference(geglu([0, 1, -2], [5, 1, 1]), [0, 0.8411919906082768, -0.04540230591222494])).toBeLessThan(
+      1e-15,
+    );
   });
   test('the first step of AdamW moves by lr against the sign of the gradient', () => {
     const options = { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 0, weightDecay: 0.5, step: 1, gradScale: 1 };

@@ -1,4 +1,5 @@
 /** Sums, gates, rows: the small ops between the matrix products. */
+import type { Device } from '../../native/device';
 import type { FloatDtype, Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
 
@@ -12,11 +13,15 @@ export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
     saved: [],
     backward: (dy) => {
       if (b.requiresGrad) passOn(tape, dy, b);
-      // dy is nobody else's any more: a may take it over instead of copying it
-      if (a.requiresGrad && a.grad === null) a.grad = dy.retain();
-      else if (a.requiresGrad) passOn(tape, dy, a);
+      passOver(tape, dy, a);
     },
   });
+}
+
+/** {@link passOn} for the last reader of dy: nobody else's any more, it is taken over instead of copied. */
+function passOver(tape: Tape, dy: Tensor, input: Tensor): void {
+  if (input.requiresGrad && input.grad === null) input.grad = dy.retain();
+  else if (input.requiresGrad) passOn(tape, dy, input);
 }
 
 function passOn(tape: Tape, dy: Tensor, input: Tensor): void {
@@ -60,25 +65,27 @@ export function cast(tape: Tape, x: Tensor, dtype: FloatDtype): Tensor {
 
 /** silu(gate) * up (Shazeer 2020), [T, intermediate]. */
 export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
-  const y = tape.device.empty(gate.shape, gate.dtype);
-  tape.ops.swigluForward(gate.code, gate.size, gate.address, up.address, y.address);
+  return gatedUnit(tape, gate, up, tape.ops.swigluForward, tape.ops.swigluBackward);
+}
+
+/** gelu(gate) * up with the tanh formula of gelu (Shazeer 2020; transformers' gelu_pytorch_tanh), [T, intermediate]. */
+export function geglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
+  return gatedUnit(tape, gate, up, tape.ops.gegluForward, tape.ops.gegluBackward);
+}
+
+/** x + bias in every row: x [T, out], bias [out] fp32. */
+export function addBias(tape: Tape, x: Tensor, bias: Tensor): Tensor {
+  const y = tape.device.empty(x.shape, x.dtype);
+  tape.ops.addBiasForward(x.code, x.rows, x.cols, x.address, bias.address, y.address);
   return tape.record({
     output: y,
-    inputs: [gate, up],
-    saved: [gate, up],
+    inputs: [x, bias],
+    saved: [],
     backward: (dy) => {
-      const dGate = tape.claim(gate);
-      const dUp = tape.claim(up);
-      if (dGate.accumulate || dUp.accumulate) throw new Error('swiglu: gate or up is used twice');
-      tape.ops.swigluBackward(
-        gate.code,
-        gate.size,
-        dy.address,
-        gate.address,
-        up.address,
-        dGate.into.address,
-        dUp.into.address,
-      );
+      if (bias.requiresGrad) {
+        tape.ops.addBiasBackward(dy.code, dy.rows, dy.cols, dy.address, tape.claim(bias).into.address);
+      }
+      passOver(tape, dy, x);
     },
   });
 }
@@ -111,6 +118,31 @@ export function gatherRows(tape: Tape, x: Tensor, rows: Tensor): Tensor {
       const { into, accumulate } = tape.claim(x);
       if (accumulate === 0) tape.ops.fill(into.code, into.size, 0, into.address);
       tape.ops.scatterAddRows(x.code, rows.size, x.cols, dy.address, rows.address, into.address);
+    },
+  });
+}
+
+// --- internal ---
+
+/** act(gate) * up; each of the two must have this as its only use. */
+function gatedUnit(
+  tape: Tape,
+  gate: Tensor,
+  up: Tensor,
+  forward: Device['ops']['swigluForward'],
+  backward: Device['ops']['swigluBackward'],
+): Tensor {
+  const y = tape.device.empty(gate.shape, gate.dtype);
+  forward.call(tape.ops, gate.code, gate.size, gate.address, up.address, y.address);
+  return tape.record({
+    output: y,
+    inputs: [gate, up],
+    saved: [gate, up],
+    backward: (dy) => {
+      const [dGate, dUp] = [tape.claim(gate), tape.claim(up)];
+      if (dGate.accumulate || dUp.accumulate) throw new Error('gated unit: gate or up is used twice');
+      const addresses = [dy.address, gate.address, up.address, dGate.into.address, dUp.into.address] as const;
+      backward.call(tape.ops, gate.code, gate.size, ...addresses);
     },
   });
 }

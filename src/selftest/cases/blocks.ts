@@ -1,11 +1,11 @@
-/** Embedding, RMSNorm, RoPE, rows. */
-import type { Address, Ops } from '../../native/bindings';
+/** Embedding, RMSNorm, bias, RoPE, rows. */
+import { type Address, MR_NORM_OFFSET, MR_NORM_SCALE, type Ops } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
 import * as reference from '../reference/blocks';
-import { type FloatDtype, rounded } from '../reference/formats';
+import { type FloatDtype, type Numbers, rounded } from '../reference/formats';
 import { sample } from './sample';
 
 const STORED = ['f32', 'bf16', 'f16'] as const;
@@ -56,8 +56,13 @@ function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dt
 
 const EPSILON = 1e-6;
 
-function rmsNormForwardCase(rows: number, cols: number, dtype: FloatDtype, size = 1): Case {
-  const shape = `${rows}x${cols}${size === 1 ? '' : ` of size ${size}`}`;
+/** How the weight counts: by itself, or as 1 + w. */
+type Kind = typeof MR_NORM_SCALE | typeof MR_NORM_OFFSET;
+const suffix = (kind: Kind): string => (kind === MR_NORM_OFFSET ? ', 1 + w' : '');
+const factors = (w: Numbers, kind: Kind): Float64Array => Float64Array.from(w, (value) => value + kind);
+
+function rmsNormForwardCase(rows: number, cols: number, dtype: FloatDtype, kind: Kind, size = 1): Case {
+  const shape = `${rows}x${cols}${size === 1 ? '' : ` of size ${size}`}${suffix(kind)}`;
   const draws = new Draws(`rms_norm ${shape} ${dtype}`);
   const x = draws.values(dtype, rows * cols, size);
   const w = draws.values('f32', cols);
@@ -66,12 +71,14 @@ function rmsNormForwardCase(rows: number, cols: number, dtype: FloatDtype, size 
     shape,
     dtype,
     buffers: { x: input(dtype, x), w: input('f32', w), y: output(dtype, x.length), rstd: output('f32', rows) },
-    call: (ops, at) => ops.rmsNormForward(DTYPE_CODE[dtype], rows, cols, EPSILON, at.x, at.w, at.y, at.rstd),
+    call: (ops, at) => ops.rmsNormForward(DTYPE_CODE[dtype], kind, rows, cols, EPSILON, at.x, at.w, at.y, at.rstd),
     expected: () => {
       const units = 4 + Math.sqrt(cols) / 4;
       const rstd = reference.reciprocalRms(x, cols, EPSILON);
-      const normalised = rounded(dtype, reference.rmsNorm(x, new Float64Array(cols).fill(1), EPSILON));
-      const y = normalised.map((value, i) => value * w[i % cols]!);
+      const exact = reference.rmsNorm(x, new Float64Array(cols).fill(1), EPSILON);
+      const normalised = kind === MR_NORM_OFFSET ? exact : rounded(dtype, exact);
+      const factor = factors(w, kind);
+      const y = normalised.map((value, i) => value * factor[i % cols]!);
       const reason = `sums over ${cols / 16} lanes' worth, a root, a division, two products`;
       const settled = dtype === 'f32' ? y : rounded(dtype, y);
       return {
@@ -87,14 +94,16 @@ interface NormBackward {
   readonly rows: number;
   readonly cols: number;
   readonly accumulate: 0 | 1;
+  readonly kind?: Kind;
   readonly frozen?: boolean;
   /** dx is written over dy. */
   readonly inPlace?: boolean;
 }
 
 function rmsNormBackwardCase(shape: NormBackward, dtype: FloatDtype): Case {
-  const { rows, cols, accumulate, frozen = false, inPlace = false } = shape;
-  const name = `${rows}x${cols}${accumulate ? ' +=' : ''}${frozen ? ', w frozen' : ''}${inPlace ? ', in place' : ''}`;
+  const { rows, cols, accumulate, kind = MR_NORM_SCALE, frozen = false, inPlace = false } = shape;
+  const how = `${accumulate ? ' +=' : ''}${suffix(kind)}${frozen ? ', w frozen' : ''}${inPlace ? ', in place' : ''}`;
+  const name = `${rows}x${cols}${how}`;
   const draws = new Draws(`rms_norm backward ${name} ${dtype}`);
   const x = draws.values(dtype, rows * cols);
   const w = draws.values('f32', cols);
@@ -103,15 +112,15 @@ function rmsNormBackwardCase(shape: NormBackward, dtype: FloatDtype): Case {
   const dw0 = draws.values('f32', cols);
   const rstd = rounded('f32', reference.reciprocalRms(x, cols, EPSILON));
   const expectedDx = () => {
-    const projection = (at: Float64Array): number => project(reference.rmsNorm(at, w, EPSILON), dy);
+    const projection = (at: Float64Array): number => project(reference.rmsNorm(at, factors(w, kind), EPSILON), dy);
     const only = sample(draws, x.length, x.length);
     const values = gradient(projection, x, only).map((value, i) => value + (accumulate ? dx0[i]! : 0));
     // one column is its own norm: it has almost no gradient, and what cancels is dy * w * rstd
-    const norm = cols === 1 && accumulate === 0 ? { norm: Math.abs(dy[0]! * w[0]! * rstd[0]!) } : {};
+    const norm = cols === 1 && accumulate === 0 ? { norm: Math.abs(dy[0]! * factors(w, kind)[0]! * rstd[0]!) } : {};
     return within(6 + Math.sqrt(cols) / 2, dtype, values, 'sums over a row, five operations', { ...norm, only });
   };
   const expectedDw = () => {
-    const d = gradient((at) => project(reference.rmsNorm(x, at, EPSILON), dy), w);
+    const d = gradient((at) => project(reference.rmsNorm(x, factors(at, kind), EPSILON), dy), w);
     // in 16 bits the normalised value was rounded on its way to the weight
     return within(
       4 + Math.sqrt(rows),
@@ -121,7 +130,7 @@ function rmsNormBackwardCase(shape: NormBackward, dtype: FloatDtype): Case {
     );
   };
   const call = (ops: Ops, at: { dy: Address; x: Address; w: Address; rstd: Address; dx: Address; dw: Address }): void =>
-    ops.rmsNormBackward(DTYPE_CODE[dtype], rows, cols, at.dy, at.x, at.w, at.rstd, at.dx, accumulate, at.dw);
+    ops.rmsNormBackward(DTYPE_CODE[dtype], kind, rows, cols, at.dy, at.x, at.w, at.rstd, at.dx, accumulate, at.dw);
   const head = { op: 'rms_norm_backward', shape: name, dtype };
   const inputs = { x: input(dtype, x), w: input('f32', w), rstd: input('f32', rstd) };
   if (inPlace) {
@@ -146,6 +155,50 @@ function rmsNormBackwardCase(shape: NormBackward, dtype: FloatDtype): Case {
     buffers: { ...inputs, dy: input(dtype, dy), dx, dw: update('f32', dw0) },
     call,
     expected: () => ({ dx: expectedDx(), dw: expectedDw() }),
+  });
+}
+
+function biasForwardCase(rows: number, cols: number, dtype: FloatDtype, inPlace = false): Case {
+  const shape = `${rows}x${cols}${inPlace ? ' in place' : ''}`;
+  const draws = new Draws(`add_bias ${shape} ${dtype}`);
+  const x = draws.values(dtype, rows * cols);
+  const b = draws.values('f32', cols);
+  const head = { op: 'add_bias_forward', shape, dtype };
+  const expected = () => ({
+    y: within(1, dtype, reference.addBias(x, b), 'one sum'),
+  });
+  if (inPlace) {
+    return kernelCase({
+      ...head,
+      buffers: { y: update(dtype, x), b: input('f32', b) },
+      call: (ops, at) => ops.addBiasForward(DTYPE_CODE[dtype], rows, cols, at.y, at.b, at.y),
+      expected,
+    });
+  }
+  return kernelCase({
+    ...head,
+    buffers: { x: input(dtype, x), b: input('f32', b), y: output(dtype, x.length) },
+    call: (ops, at) => ops.addBiasForward(DTYPE_CODE[dtype], rows, cols, at.x, at.b, at.y),
+    expected,
+  });
+}
+
+function biasBackwardCase(rows: number, cols: number, dtype: FloatDtype): Case {
+  const draws = new Draws(`add_bias backward ${rows}x${cols} ${dtype}`);
+  const dy = draws.values(dtype, rows * cols);
+  const before = draws.values('f32', cols);
+  return kernelCase({
+    op: 'add_bias_backward',
+    shape: `${rows}x${cols}`,
+    dtype,
+    buffers: { dy: input(dtype, dy), db: update('f32', before) },
+    call: (ops, at) => ops.addBiasBackward(DTYPE_CODE[dtype], rows, cols, at.dy, at.db),
+    expected: () => {
+      const zeros = new Float64Array(dy.length);
+      const d = gradient((b) => project(reference.addBias(zeros, b), dy), before);
+      const values = d.map((value, i) => value + before[i]!);
+      return { db: within(4 + Math.sqrt(rows), 'f32', values, `sums over ${rows} rows`) };
+    },
   });
 }
 
@@ -266,20 +319,32 @@ export function blockCases(): Case[] {
     embeddingBackwardCase(1, 1, 1, 'f32'),
     embeddingBackwardCase(60, 1003, 200, 'f32'),
     ...STORED.flatMap((dtype) => [
-      rmsNormForwardCase(1, 1, dtype),
-      rmsNormForwardCase(5, 33, dtype),
-      rmsNormForwardCase(40, 16, dtype),
-      rmsNormForwardCase(3, 1023, dtype),
+      rmsNormForwardCase(1, 1, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(5, 33, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(5, 33, dtype, MR_NORM_OFFSET),
+      rmsNormForwardCase(40, 16, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(3, 1023, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(3, 1023, dtype, MR_NORM_OFFSET),
       // below the square root of epsilon, where epsilon decides
-      rmsNormForwardCase(4, 48, dtype, 2 ** -12),
+      rmsNormForwardCase(4, 48, dtype, MR_NORM_SCALE, 2 ** -12),
     ]),
     ...STORED.flatMap((dtype) => [
       rmsNormBackwardCase({ rows: 1, cols: 1, accumulate: 0 }, dtype),
       rmsNormBackwardCase({ rows: 5, cols: 33, accumulate: 0 }, dtype),
       rmsNormBackwardCase({ rows: 7, cols: 48, accumulate: 1 }, dtype),
+      rmsNormBackwardCase({ rows: 9, cols: 70, accumulate: 0, kind: MR_NORM_OFFSET }, dtype),
+      rmsNormBackwardCase({ rows: 7, cols: 48, accumulate: 1, kind: MR_NORM_OFFSET }, dtype),
       rmsNormBackwardCase({ rows: 5, cols: 20, accumulate: 0, frozen: true }, dtype),
       rmsNormBackwardCase({ rows: 4, cols: 130, accumulate: 0, inPlace: true }, dtype),
       rmsNormBackwardCase({ rows: 70, cols: 80, accumulate: 0 }, dtype),
+    ]),
+    ...STORED.flatMap((dtype) => [
+      biasForwardCase(1, 1, dtype),
+      biasForwardCase(5, 33, dtype),
+      biasForwardCase(40, 130, dtype, true),
+      biasBackwardCase(1, 1, dtype),
+      biasBackwardCase(70, 80, dtype),
+      biasBackwardCase(5, 131, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
       ropeCase({ tokens: 1, heads: 1, headDim: 2, inverse: 0 }, dtype),

@@ -37,6 +37,11 @@ export function rmsNorm(x: Numbers, w: Numbers, eps: number): Float64Array {
   return Float64Array.from(x, (value, i) => value * rstd[Math.floor(i / cols)]! * w[i % cols]!);
 }
 
+/** x + b in every row of `b.length` elements. */
+export function addBias(x: Numbers, b: Numbers): Float64Array {
+  return Float64Array.from(x, (value, i) => value + b[i % b.length]!);
+}
+
 export interface RotationTables {
   /** [positions, head_dim / 2] */
   readonly cos: Numbers;

@@ -17,6 +17,12 @@ export function swiglu(gate: Numbers, up: Numbers): Float64Array {
   return Float64Array.from(gate, (g, i) => (g / (1 + Math.exp(-g))) * up[i]!);
 }
 
+/** gelu(gate) * up with gelu(g) = g/2 (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) (Hendrycks and Gimpel 2016). */
+export function geglu(gate: Numbers, up: Numbers): Float64Array {
+  const inner = (g: number): number => Math.sqrt(2 / Math.PI) * (g + 0.044715 * g ** 3);
+  return Float64Array.from(gate, (g, i) => 0.5 * g * (1 + Math.tanh(inner(g))) * up[i]!);
+}
+
 export interface DropoutMask {
   /** The probability of dropping, as the ABI passes it: rounded to fp32. */
   readonly p: number;
