@@ -36,27 +36,31 @@ function intoShards(folder: string): void {
   rmSync(join(folder, 'model.safetensors'));
 }
 
-test.each([...FAMILIES])('%s', async (family) => {
-  const box = sandbox(decoderConfig(family, SIZES, FEATURES[family]));
-  try {
-    const what = experiment({ epochs: 2 });
-    const single = await run(request(box, { out: join(box.path, 'single') }), what);
-    expect(single.error).toBeNull();
-    intoShards(box.model);
-    const sharded = await run(request(box, { out: join(box.path, 'sharded') }), what);
-    expect(sharded.error).toBeNull();
-    const [a, b] = [single.executed!.directory.path, sharded.executed!.directory.path];
-    expect(stepsOf(b)).toEqual(stepsOf(a));
-    // the files differ in the hash of their base
-    expect(adapterOf(b)).toEqual(adapterOf(a));
-    const losses = (stepsOf(a) as { loss: number }[]).map(({ loss }) => loss);
-    const mean = (part: number[]): number => part.reduce((sum, loss) => sum + loss, 0) / part.length;
-    expect(mean(losses.slice(-5))).toBeLessThan(mean(losses.slice(0, 5)));
-    expect(read(a, 'manifest.json')).toContain('"sha256"');
-  } finally {
-    box.remove();
-  }
-});
+test.each([...FAMILIES])(
+  '%s',
+  async (family) => {
+    const box = sandbox(decoderConfig(family, SIZES, FEATURES[family]));
+    try {
+      const what = experiment({ epochs: 2 });
+      const single = await run(request(box, { out: join(box.path, 'single') }), what);
+      expect(single.error).toBeNull();
+      intoShards(box.model);
+      const sharded = await run(request(box, { out: join(box.path, 'sharded') }), what);
+      expect(sharded.error).toBeNull();
+      const [a, b] = [single.executed!.directory.path, sharded.executed!.directory.path];
+      expect(stepsOf(b)).toEqual(stepsOf(a));
+      // the files differ in the hash of their base
+      expect(adapterOf(b)).toEqual(adapterOf(a));
+      const losses = (stepsOf(a) as { loss: number }[]).map(({ loss }) => loss);
+      const mean = (part: number[]): number => part.reduce((sum, loss) => sum + loss, 0) / part.length;
+      expect(mean(losses.slice(-5))).toBeLessThan(mean(losses.slice(0, 5)));
+      expect(read(a, 'manifest.json')).toContain('"sha256"');
+    } finally {
+      box.remove();
+    }
+  },
+  60_000,
+);
 
 /** The trained tensors of a run. */
 function adapterOf(run: string): [string, Float32Array][] {
