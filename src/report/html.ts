@@ -152,7 +152,12 @@ function verdict({ verdict: word, reason, lowPower, outcome }: ClaimRow): Markup
 }
 
 function curve({ log, result }: ReportInput): Markup {
-  const curves: Curve[] = [{ name: 'training loss', points: log.map(({ step, loss }) => ({ x: step, y: loss })) }];
+  const curves: Curve[] = [
+    {
+      name: 'training loss',
+      points: log.flatMap(({ step, loss }) => (Number.isFinite(loss) ? [{ x: step, y: loss }] : [])),
+    },
+  ];
   const chart = lineChart('Training loss by step', 'optimiser step', 'loss', curves);
   const ids = [...new Set(result.validation.flatMap(({ metrics }) => Object.keys(metrics)))];
   const rows = result.validation.map(({ step, epoch, metrics }) => [

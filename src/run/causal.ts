@@ -81,7 +81,8 @@ export class CausalTask implements Task {
 
   test(log: readonly StepResult[]): TestOutcome {
     const { metrics: ids, generation } = this.experiment;
-    const rows = this.inputs.data.splits.test.length;
+    // a diverged run has its curve and nothing else
+    const rows = log.at(-1)?.diverged ? 0 : this.inputs.data.splits.test.length;
     const wanted = rows === 0 ? ids.filter((id) => includes(TRAINING_METRICS, id)) : ids;
     const losses = rows === 0 ? [] : this.losses('test');
     const metrics: TestOutcome['metrics'] = {};
@@ -90,7 +91,9 @@ export class CausalTask implements Task {
     const answers = generation === null || rows === 0 ? null : this.answer(generation);
     for (const id of wanted) {
       if (includes(TRAINING_METRICS, id)) {
-        if (curve !== null) metrics[id] = plain(id === 'train-loss' ? trainLoss(log) : curve[id]);
+        if (curve === null) continue;
+        const score = id === 'train-loss' ? trainLoss(log) : curve[id];
+        if (Number.isFinite(score.value)) metrics[id] = plain(score);
         continue;
       }
       if (includes(LOSS_METRICS, id)) {

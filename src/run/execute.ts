@@ -25,7 +25,7 @@ import {
 } from '../train/checkpoint';
 import type { MemoryPlan } from '../train/plan';
 import { judge, selectionMetric, type Verdict } from '../train/selection';
-import { type StepResult, Trainer } from '../train/trainer';
+import { DivergedError, type StepResult, Trainer } from '../train/trainer';
 import { type ExperimentResult, numericPath } from '../verify/result';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
@@ -195,16 +195,36 @@ class Run {
       if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
       if (this.stopsEarly()) return;
       const began = performance.now();
-      const step = trainer.run();
+      const step = this.step();
       log.push(step);
       append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
       context.emit({ kind: 'step', ...clock.tick(step) });
+      if (step.diverged) {
+        this.sayThatItDiverged(step);
+        return;
+      }
       if (performance.now() - saved > CHECKPOINT_SECONDS * 1e3) {
         this.save();
         saved = performance.now();
       }
     }
     if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
+  }
+
+  /** The next step; one that diverged is a result where the spec says so. */
+  private step(): StepResult {
+    try {
+      return this.trainer.run();
+    } catch (error) {
+      if (this.experiment.training.onDivergence === 'record' && error instanceof DivergedError) return error.result;
+      throw error;
+    }
+  }
+
+  private sayThatItDiverged({ step, loss, gradNorm }: StepResult): void {
+    const message = `diverged in step ${step} (loss ${loss}, gradient norm ${gradNorm}): nothing is evaluated`;
+    this.warnings.push({ id: 'diverged', message });
+    this.context.emit({ kind: 'warning', id: 'diverged', message });
   }
 
   private sayWhatWasSkipped(): void {

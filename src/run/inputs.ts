@@ -135,7 +135,7 @@ function rowsObstacle(experiment: Experiment, request: TargetRequest): string | 
 const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
 
 /** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
-function refuseIgnored({ adapter, quantisation, training, task }: Experiment): void {
+function refuseIgnored({ adapter, quantisation, training, task, metrics }: Experiment): void {
   if (adapter === null && quantisation !== null && training.epochs > 0) {
     throw specError('quantisation without an adapter: quantised weights are not trained', {
       remedy: 'give an adapter, or set quantisation: null',
@@ -144,6 +144,11 @@ function refuseIgnored({ adapter, quantisation, training, task }: Experiment): v
   const metric = selectionMetric(training);
   if (training.earlyStopping !== null && metric === null) {
     throw specError('training.earlyStopping needs a metric', { remedy: 'set training.selection to best-<metric>' });
+  }
+  if (training.onDivergence === 'record' && training.epochs > 0 && !metrics.includes('diverged')) {
+    throw specError("training.onDivergence: record needs the metric 'diverged', which is all a diverged run has", {
+      remedy: 'add it to metrics, or set onDivergence: stop',
+    });
   }
   if (metric !== null && metric !== 'loss' && task === 'sequence-classification') classMetricById(metric);
   if (training.optimiser.kind === 'adafactor') checkAdafactor(training.optimiser);

@@ -13,6 +13,7 @@ export const DEFAULT_TRAINING = {
   evaluationBatchSize: 8,
   evaluateEvery: 'epoch',
   earlyStopping: null,
+  onDivergence: 'stop',
 } as const satisfies Partial<Training>;
 
 export const DEFAULT_DATA = {

@@ -136,6 +136,7 @@ const training = {
   evaluationBatchSize: count,
   evaluateEvery,
   earlyStopping,
+  onDivergence: "'stop' | 'record'",
   seed: 'number.integer >= 0',
 } as const;
 

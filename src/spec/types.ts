@@ -206,6 +206,11 @@ export interface Training {
   readonly evaluateEvery: 'epoch' | { readonly steps: number };
   /** Stops when `patience` evaluations in a row did not improve the selection's metric by more than `threshold`. */
   readonly earlyStopping: { readonly patience: number; readonly threshold: number } | null;
+  /**
+   * What a loss or gradient that is not a number means: `stop`, an error; `record`, a result. Training ends there, the curve
+   * until then is kept, the metric `diverged` is 1, and nothing is evaluated: such weights have no other metric.
+   */
+  readonly onDivergence: 'stop' | 'record';
   readonly seed: number;
 }
 

@@ -5,7 +5,7 @@
 import type { Seed } from '../autograd/ops/linear';
 import { groupsOf, packsOf } from '../data/batches';
 import { batchHash } from '../data/hashes';
-import { inputError } from '../errors';
+import { inputError, MedreproError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions } from '../nn/decoder';
@@ -43,10 +43,21 @@ export interface StepResult {
   readonly lossScale?: number;
   /** The gradients overflowed: weights, moments and schedule stayed as they were. */
   readonly skipped?: true;
+  /** The step was not taken, because its loss or gradient is not a number; training ended there. */
+  readonly diverged?: true;
   /** AdaLoRA: its orthogonal loss, part of `loss` once per micro-batch. */
   readonly orthogonalLoss?: number;
   /** AdaLoRA: rank of each module, where this step changed one. */
   readonly ranks?: Readonly<Record<string, number>>;
+}
+
+/** A step whose loss or gradient is not a number. */
+export class DivergedError extends MedreproError {
+  constructor(readonly result: StepResult) {
+    super('input', `step ${result.step}: the loss is ${result.loss} and the gradient norm ${result.gradNorm}`, {
+      remedy: 'lower training.optimiser.learningRate or set training.clip in the spec',
+    });
+  }
 }
 
 /** Where a trainer stands, besides weights and optimiser state. */
@@ -153,7 +164,11 @@ export class Trainer {
     return apart ? batches.map((batch) => [batch]) : packsOf(batches, tokensOf, TOKENS_PER_PASS);
   }
 
-  /** One optimiser step. An interruption leaves weights and moments as they were after the last whole step. */
+  /**
+   * One optimiser step. An interruption leaves weights and moments as they were after the last whole step.
+   * @throws DivergedError, with everything as it was, when loss or gradient is not a number; in fp16 only where a smaller
+   *   loss scale cannot help.
+   */
   run(): StepResult {
     const { schedule, optimiser, clip } = this.options.training;
     const groups = this.groupsAt(this.done);
@@ -169,10 +184,11 @@ export class Trainer {
     }
     const gradNorm = this.optimiser.gradientNorm() / lossScale;
     const overflow = !Number.isFinite(gradNorm);
-    if (this.scaler === null && (overflow || !Number.isFinite(loss))) {
-      throw inputError(`step ${this.done + 1}: the loss is ${loss} and the gradient norm ${gradNorm}`, {
-        remedy: 'lower training.optimiser.learningRate or set training.clip in the spec',
-      });
+    const finite = Number.isFinite(loss) && !overflow;
+    if (this.scaler === null ? !finite : !Number.isFinite(loss) && lossScale < 1) {
+      const batchSha256 = batchHash(rows);
+      const step = this.done + 1;
+      throw new DivergedError({ step, loss, gradNorm, learningRate: 0, tokens, batchSha256, diverged: true });
     }
     const { warmupSteps, steps } = this.counts;
     const scheduled = learningRate(schedule.kind, optimiser.learningRate ?? 0, this.updates, warmupSteps, steps);
