@@ -7,7 +7,7 @@ import { specError } from '../errors';
 import type { Paper } from '../spec/load';
 import type { Statement } from '../spec/statements';
 import type { Experiment, Reading } from '../spec/types';
-import { digits, type Interval, meet, printedInterval, show } from './interval';
+import { digits, type Interval, meet, printedInterval, printedNumber, show } from './interval';
 
 /** What a rule says about one statement. */
 export interface Check {
@@ -69,10 +69,9 @@ export function compare(
   const consistent = allowed !== null && meet(allowed, stated);
   const rounded = raw === null ? null : roundedLike(raw / unit, printed);
   const gives = allowed === null ? 'nothing' : show(allowed);
-  const verb = consistent ? 'agrees with' : 'does not agree with';
   return {
     consistent,
-    message: `${what} ${rounded ?? gives} ${verb} the printed ${printed}`,
+    message: `${what} ${outcome(consistent, raw === null ? null : raw / unit, printed, gives)} the printed ${printed}`,
     arithmetic: [...arithmetic, `printed ${printed} stands for ${show(stated)}; the arithmetic gives ${gives}`],
     raw,
     rounded,
@@ -86,7 +85,20 @@ export function roundedLike(value: number, printed: string): string {
   return value.toFixed(Math.min(decimals, 12));
 }
 
-export const UNITS = { million: 1e6, billion: 1e9 } as const;
+const UNITS = { million: 1e6, billion: 1e9 } as const;
+
+/** What a printed number is to be multiplied with. */
+export const scaleOf = (unit: keyof typeof UNITS | undefined): number => (unit === undefined ? 1 : UNITS[unit]);
+
+/** The value and how it stands to the printed one, with enough digits to see why. */
+function outcome(consistent: boolean, value: number | null, printed: string, gives: string): string {
+  const rounded = value === null ? gives : roundedLike(value, printed);
+  if (consistent) {
+    return Number(rounded) === printedNumber(printed) ? `${rounded} agrees with` : `${gives} may round to`;
+  }
+  // whole numbers hide how far apart they are
+  return `${value === null || rounded.includes('.') ? rounded : digits(value)} does not agree with`;
+}
 
 /** The experiment a statement names, at the full scale. @throws MedreproError `spec` when there is none. */
 export function experimentOf({ paper }: Context, id: string): Experiment {

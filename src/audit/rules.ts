@@ -1,8 +1,14 @@
 /** The rules of the audit, in the order in which reports list them. */
 
 import type { Rule } from './rule';
+import { adapterParameters } from './rules/adapter-parameters';
+import { bound } from './rules/bound';
+import { deduplicated } from './rules/deduplicated';
 import { difference } from './rules/difference';
+import { duration } from './rules/duration';
+import { finalRank } from './rules/final-rank';
 import { outsideGrid } from './rules/grid';
+import { modelRatio } from './rules/model-ratio';
 import { modelParameters, packedParameters, trainableParameters, trainableShare } from './rules/parameters';
 import { perplexityOfLoss } from './rules/perplexity';
 import { identifiers, missingNumber } from './rules/presence';
@@ -20,15 +26,21 @@ export const RULES: readonly Rule[] = [
   difference,
   ratio,
   share,
+  bound,
   sum,
   product,
   trainableParameters,
   trainableShare,
   packedParameters,
   modelParameters,
+  modelRatio,
+  adapterParameters,
+  finalRank,
   steps,
   warmUpSteps,
+  duration,
   split,
+  deduplicated,
   outsideGrid,
   equalByConstruction,
   textAgainstTable,

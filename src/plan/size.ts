@@ -41,7 +41,11 @@ export interface Parameters {
   readonly head: number;
 }
 
-export function countParameters(a: Architecture, experiment: Experiment, classes: number | null): Parameters {
+export function countParameters(
+  a: Architecture,
+  experiment: Pick<Experiment, 'adapter' | 'head'>,
+  classes: number | null,
+): Parameters {
   const linears = blockLinears(a);
   const linear = a.layers * sum(linears.map(({ inputs, outputs }) => inputs * outputs));
   const biases = a.family === 'qwen2' ? a.layers * (a.heads + 2 * a.kvHeads) * a.headDim : 0;

@@ -8,19 +8,30 @@ import { type } from 'arktype';
 const printed = 'string >= 1';
 const unit = { 'unit?': "'million' | 'billion'" } as const;
 const rows = 'number.integer >= 1';
+/** From and to, ends included. */
+const range = type([printed, printed]);
 
 /** Every kind with its fields. */
 const KINDS = {
   /** exp(loss) is the perplexity. */
   perplexity: { loss: printed, perplexity: printed },
   /** (to - from) / from in percent; `released`: the same numbers with more digits, from logs. */
-  'relative-change': { from: printed, to: printed, percent: printed, 'released?': { from: printed, to: printed } },
+  'relative-change': {
+    from: printed,
+    to: printed,
+    percent: printed,
+    /** "more than": the change goes further than the percentage, in its direction. */
+    'beyond?': 'boolean',
+    'released?': { from: printed, to: printed },
+  },
   /** to - from, in points where the values are shares. */
   difference: { from: printed, to: printed, by: printed, 'points?': 'boolean' },
   /** of / to. */
   ratio: { of: printed, to: printed, times: printed },
   /** part / whole in percent. */
   share: { part: printed, whole: printed, percent: printed },
+  /** "over", "under": the value lies beyond the limit; a pair is the range that is known of the value. */
+  bound: { what: printed, value: type(printed).or([printed, printed]), beyond: "'over' | 'under'", limit: printed },
   sum: { parts: 'string[] >= 2', total: printed },
   /** Effective batch sizes, counts of groups. */
   product: { factors: 'string[] >= 2', product: printed },
@@ -31,21 +42,37 @@ const KINDS = {
   /** Elements of the tensors a 4-bit model keeps: two quantised weights in one, the rest and the adapter in full. */
   'packed-parameters': { experiment: printed, value: printed, ...unit },
   'model-parameters': { model: printed, value: printed, ...unit },
+  /** How many times the parameters of `to` the model `of` has. */
+  'model-ratio': { of: printed, to: printed, times: printed },
+  /** LoRA's weights on a model, for a rank and targets that no experiment of the spec has. */
+  'adapter-parameters': {
+    model: printed,
+    rank: 'number.integer >= 1',
+    targets: type('string[] >= 1').or(printed),
+    value: printed,
+    ...unit,
+  },
+  /** Experiments that are said to end with the same capacity: the mean rank of their adapters after the last step. */
+  'final-rank': { experiments: 'string[] >= 2' },
   /** Optimiser steps from the training rows. */
   steps: { experiment: printed, trainRows: rows, value: printed },
   'warm-up-steps': { experiment: printed, trainRows: rows, value: printed },
+  /** Hours of an experiment from its steps, at the pace of another run on the same machine. */
+  duration: { experiment: printed, trainRows: rows, hours: range, pace: { steps: printed, hours: range } },
   /** Sizes of the training, validation and test rows from the spec's shares. */
   split: { experiment: printed, rows, train: printed, validation: printed, test: printed },
+  /** What removing duplicates from `rows`, of which `distinct` differ, may leave. */
+  deduplicated: { rows, distinct: rows, value: printed },
   /** A claim about a setting that was or was not tried. */
   grid: { factor: printed, value: printed, tried: 'string[] >= 1' },
   /** Values that are equal by construction. */
   equal: { values: type({ what: printed, value: printed }).array().atLeastLength(2), because: printed },
   /** The same thing stated in several places. */
   restated: { what: printed, places: type({ value: printed, where: printed }).array().atLeastLength(2) },
-  /** A number that should be there. */
+  /** A number that should be there, and one only. */
   number: { what: printed, value: printed },
-  /** Identifiers that should differ, and exist where a list of those that do is given. */
-  ids: { what: printed, ids: 'string[] >= 1', 'existing?': 'string[]' },
+  /** Identifiers that should differ, exist where a list of those that do is given, and be as many as is stated. */
+  ids: { what: printed, ids: 'string[] >= 1', 'existing?': 'string[]', 'count?': printed },
   /** What only a source can tell: what the paper says, and what is so. */
   sourced: { says: printed, but: printed, source: printed },
 } as const;
@@ -66,15 +93,21 @@ export const Statement = type({ kind: "'perplexity'", ...common, ...KINDS.perple
   .or({ kind: "'difference'", ...common, ...KINDS.difference })
   .or({ kind: "'ratio'", ...common, ...KINDS.ratio })
   .or({ kind: "'share'", ...common, ...KINDS.share })
+  .or({ kind: "'bound'", ...common, ...KINDS.bound })
   .or({ kind: "'sum'", ...common, ...KINDS.sum })
   .or({ kind: "'product'", ...common, ...KINDS.product })
   .or({ kind: "'trainable-parameters'", ...common, ...KINDS['trainable-parameters'] })
   .or({ kind: "'trainable-share'", ...common, ...KINDS['trainable-share'] })
   .or({ kind: "'packed-parameters'", ...common, ...KINDS['packed-parameters'] })
   .or({ kind: "'model-parameters'", ...common, ...KINDS['model-parameters'] })
+  .or({ kind: "'model-ratio'", ...common, ...KINDS['model-ratio'] })
+  .or({ kind: "'adapter-parameters'", ...common, ...KINDS['adapter-parameters'] })
+  .or({ kind: "'final-rank'", ...common, ...KINDS['final-rank'] })
   .or({ kind: "'steps'", ...common, ...KINDS.steps })
   .or({ kind: "'warm-up-steps'", ...common, ...KINDS['warm-up-steps'] })
+  .or({ kind: "'duration'", ...common, ...KINDS.duration })
   .or({ kind: "'split'", ...common, ...KINDS.split })
+  .or({ kind: "'deduplicated'", ...common, ...KINDS.deduplicated })
   .or({ kind: "'grid'", ...common, ...KINDS.grid })
   .or({ kind: "'equal'", ...common, ...KINDS.equal })
   .or({ kind: "'restated'", ...common, ...KINDS.restated })

@@ -34,6 +34,16 @@ const EIGHT_B = `experiments:
     full:
       model: hub:Llama-3-8B
       adapter: { rank: 64, targets: all-linear }
+  pruned:
+    title: ranks end at 8
+    full:
+      model: hub:Llama-3-8B
+      adapter: { kind: adalora, initialRank: 64, targetRank: 8, alpha: 16, dropout: 0, targets: all-linear, warmup: { ratio: 0.1 }, final: { ratio: 0.3 }, interval: 1, beta1: 0.85, beta2: 0.85, orthogonalWeight: 0.5, budget: scheduled }
+  never-pruned:
+    title: ranks stay at 64
+    full:
+      model: hub:Llama-3-8B
+      adapter: { kind: adalora, initialRank: 64, targetRank: 8, alpha: 16, dropout: 0, targets: all-linear, warmup: { ratio: 0.1 }, final: { ratio: 0.3 }, interval: 1, beta1: 0.85, beta2: 0.85, orthogonalWeight: 0.5, budget: never-updated }
 `;
 
 const one = (statement: string): Finding => findings(`  s: { where: x, ${statement} }`)[0]!;
@@ -88,6 +98,38 @@ describe('each rule decides by arithmetic on the printed digits', () => {
     ['kind: restated, what: padding, places: [{ value: fixed, where: a }, { value: dynamic, where: b }]', false],
     ['kind: number, what: batch, value: X', false],
     ["kind: number, what: batch, value: '2'", true],
+    ["kind: number, what: accumulation, value: '2-8'", false],
+    ["kind: number, what: learning rate, value: '5e-3'", true],
+    ["kind: relative-change, from: '8.7624', to: '4.1494', percent: '-50', beyond: true", true],
+    ["kind: relative-change, from: '8.7624', to: '4.1494', percent: '-53', beyond: true", false],
+    ["kind: relative-change, from: '8.7624', to: '4.1494', percent: '50', beyond: true", false],
+    ["kind: bound, what: rows, value: '16,404', beyond: over, limit: '16,000'", true],
+    ["kind: bound, what: rows, value: '16,404', beyond: under, limit: '16,000'", false],
+    ["kind: bound, what: rows, value: ['600', '601'], beyond: over, limit: '600'", true],
+    ["kind: bound, what: rows, value: ['599', '600'], beyond: over, limit: '600'", false],
+    ["kind: model-ratio, of: 'hub:Llama-3-8B', to: 'hub:Qwen/Qwen3-0.6B', times: '13'", true],
+    ["kind: model-ratio, of: 'hub:Llama-3-8B', to: 'hub:Qwen/Qwen3-0.6B', times: '3'", false],
+    ["kind: adapter-parameters, model: 'hub:Llama-3-8B', rank: 64, targets: all-linear, value: '167,772,160'", true],
+    [
+      "kind: adapter-parameters, model: 'hub:Llama-3-8B', rank: 8, targets: [q_proj, v_proj], value: '3.41', unit: million",
+      true,
+    ],
+    ["kind: adapter-parameters, model: 'hub:Llama-3-8B', rank: 8, targets: [q_proj], value: '3,407,872'", false],
+    ['kind: final-rank, experiments: [eight-b, fine-tuned]', false],
+    ['kind: final-rank, experiments: [eight-b, pruned]', false],
+    ['kind: final-rank, experiments: [eight-b, never-pruned]', true],
+    [
+      "kind: duration, experiment: fine-tuned, trainRows: 13125, hours: ['4', '5'], pace: { steps: '4,926', hours: ['8', '9'] }",
+      true,
+    ],
+    [
+      "kind: duration, experiment: fine-tuned, trainRows: 13125, hours: ['5', '6'], pace: { steps: '4,926', hours: ['8', '9'] }",
+      false,
+    ],
+    ["kind: deduplicated, rows: 16407, distinct: 16359, value: '16,404'", false],
+    ["kind: deduplicated, rows: 16407, distinct: 16359, value: '16,300'", true],
+    ["kind: ids, what: rows, ids: [a, b], count: '2'", true],
+    ["kind: ids, what: rows, ids: [a, b], count: '3'", false],
     ['kind: ids, what: rows, ids: [a, b, a]', false],
     ['kind: ids, what: configs, ids: [a, b], existing: [a, c]', false],
     ['kind: ids, what: configs, ids: [a, b], existing: [a, b, c]', true],

@@ -1,6 +1,7 @@
 import { countParameters, type Parameters } from '../../plan/size';
+import type { Adapter } from '../../spec/types';
 import { exact } from '../interval';
-import { architectureOf, type Context, compare, experimentOf, rule, UNITS } from '../rule';
+import { architectureOf, type Context, compare, experimentOf, rule, scaleOf } from '../rule';
 
 /** Adapter and head weights follow from the architecture, the rank and the targets. */
 export const trainableParameters = rule({
@@ -46,18 +47,18 @@ export const modelParameters = rule({
   title: "a model's number of parameters follows from its architecture",
   kind: 'model-parameters',
   check: ({ model, value, unit }, context) => {
-    const architecture = architectureOf(context, model);
-    const [any] = context.paper.experiments.flatMap(({ scales }) => scales.full ?? []);
-    if (any === undefined) return [];
-    const { total, linear, embedding } = countParameters(architecture, { ...any, adapter: null }, null);
+    const { total, linear, embedding } = parametersOf(model, null, context);
     const steps = [`${linear} in the blocks' linear layers, ${embedding} in an embedding, ${total} in all`];
     return [compare(`parameters of ${model}:`, exact(total), total, value, steps, scaleOf(unit))];
   },
 });
 
-// --- internal ---
+/** Sizes of a model of the spec, with an adapter that no experiment needs to have. */
+export function parametersOf(model: string, adapter: Adapter | null, context: Context): Parameters {
+  return countParameters(architectureOf(context, model), { adapter, head: { kind: 'causal' } }, null);
+}
 
-const scaleOf = (unit: keyof typeof UNITS | undefined): number => (unit === undefined ? 1 : UNITS[unit]);
+// --- internal ---
 
 function sizes(id: string, context: Context): Parameters {
   const experiment = experimentOf(context, id);

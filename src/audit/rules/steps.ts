@@ -28,9 +28,8 @@ export const warmUpSteps = rule({
   },
 });
 
-// --- internal ---
-
-function stepsOf(training: Training, rows: number): { total: number; arithmetic: string[] } {
+/** Steps of a training on `rows` rows, and how they come about. */
+export function stepsOf(training: Training, rows: number): { total: number; arithmetic: string[] } {
   const { batchSize, accumulation, stepsPerEpoch, epochs } = training;
   const micro = Math.ceil(rows / batchSize);
   const perEpoch = Math.max(1, Math[stepsPerEpoch](micro / accumulation));

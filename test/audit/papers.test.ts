@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'bun:test';
+import type { Finding } from '../../src/audit/audit';
+import { auditPaper } from '../../src/audit/both-readings';
+import { loadEmbedded } from '../../src/spec/target';
+
+const findings = (paper: string): Finding[] => auditPaper(loadEmbedded(paper, 'as-written'));
+const items = (all: readonly Finding[], consistent: boolean): string[] =>
+  all.filter((one) => one.consistent === consistent).map(({ item }) => item);
+
+/** Every item that is checked: what the paper's numbers bear out, and what they contradict. */
+const PAPERS: Readonly<Record<string, { inconsistent: readonly string[]; consistent: readonly string[] }>> = {
+  abjadmed: {
+    inconsistent: ['medgemma-to-4b'],
+    consistent: [
+      'modules-gain',
+      'loss-gain',
+      'best-in-text',
+      'selected-in-text',
+      'medgemma-in-text',
+      'dice-ce-4b-in-text',
+      'gain-in-text',
+      'imbalance',
+      'largest-class',
+      'dental-classes',
+      'mental-classes',
+      'effective-batch',
+      'lora-scaling',
+      'lora-operations',
+      'qwen3-8b-size',
+      'qwen3-4b-size',
+      'medgemma-size',
+      'attention-rank-256',
+      'mlp-rank-128',
+      'similar-counts',
+      'adapter-8b',
+      'adapter-4b',
+      'head',
+      'trainable-8b',
+      'steps-of-epochs',
+      'hours',
+    ],
+  },
+};
+
+describe.each(Object.entries(PAPERS))('%s', (paper, expected) => {
+  const all = findings(paper);
+
+  it('finds what its text states, consistent and inconsistent, and nothing else', () => {
+    expect(items(all, false)).toEqual([...expected.inconsistent]);
+    expect(items(all, true)).toEqual([...expected.consistent]);
+  });
+
+  it('each finding points at its place and shows its arithmetic', () => {
+    for (const { where, line, arithmetic, message } of all) {
+      expect(where).not.toBe('');
+      expect(line).toBeGreaterThan(0);
+      expect(arithmetic.length).toBeGreaterThan(0);
+      expect(message).not.toContain('\n');
+    }
+  });
+});
+
+describe('the arithmetic of single items', () => {
+  const one = (paper: string, item: string): Finding => findings(paper).find((finding) => finding.item === item)!;
+
+  it('a model said to be three times larger', () => {
+    const { message, raw, claim } = one('abjadmed', 'medgemma-to-4b');
+    expect(raw).toBeCloseTo(6.7145, 4);
+    expect(message).toEndWith('6.714535 does not agree with the printed 3');
+    expect(claim).toBe('medgemma-three-times-larger');
+  });
+
+  it('hours at the pace of another run', () => {
+    expect(one('abjadmed', 'hours').arithmetic).toContain('[7, 8] / 6,168 * 2361 = [2.679475, 3.062257]');
+  });
+});
