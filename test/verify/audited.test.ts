@@ -56,7 +56,8 @@ describe('an accepted inconsistency', () => {
 });
 
 test('a golden file that never accepted an audit cannot fail for one', () => {
-  expect(outcomes(FINDINGS, accept([]).golden)).toEqual({ size: 'no-golden' });
+  const { audit: _, ...never } = accept([]).golden;
+  expect(outcomes(FINDINGS, never)).toEqual({ size: 'no-golden' });
 });
 
 describe('a comparison', () => {
