@@ -54,8 +54,8 @@ const KINDS = {
   },
   /** Experiments that are said to end with the same capacity: the mean rank of their adapters after the last step. */
   'final-rank': { experiments: 'string[] >= 2' },
-  /** Optimiser steps from the training rows. */
-  steps: { experiment: printed, trainRows: rows, value: printed },
+  /** Optimiser steps from the training rows, of all epochs or of one. */
+  steps: { experiment: printed, trainRows: rows, 'perEpoch?': 'boolean', value: printed },
   'warm-up-steps': { experiment: printed, trainRows: rows, value: printed },
   /** Hours of an experiment from its steps, at the pace of another run on the same machine. */
   duration: { experiment: printed, trainRows: rows, hours: range, pace: { steps: printed, hours: range } },
@@ -63,7 +63,7 @@ const KINDS = {
   split: { experiment: printed, rows, train: printed, validation: printed, test: printed },
   /** What removing duplicates from `rows`, of which `distinct` differ, may leave. */
   deduplicated: { rows, distinct: rows, value: printed },
-  /** A claim about a setting that was or was not tried. */
+  /** A claim about a setting that was or was not tried; `>8` and `<1` are settings beyond. */
   grid: { factor: printed, value: printed, tried: 'string[] >= 1' },
   /** Values that are equal by construction. */
   equal: { values: type({ what: printed, value: printed }).array().atLeastLength(2), because: printed },

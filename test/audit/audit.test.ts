@@ -84,6 +84,11 @@ describe('each rule decides by arithmetic on the printed digits', () => {
     ["kind: steps, experiment: fine-tuned, trainRows: 13125, value: '2,460'", false],
     ["kind: warm-up-steps, experiment: fine-tuned, trainRows: 13125, value: '124'", true],
     ["kind: grid, factor: learning rate, value: '5e-3', tried: ['5e-5', '1e-3']", false],
+    ["kind: grid, factor: accumulation, value: '>8', tried: ['2', '4', '8']", false],
+    ["kind: grid, factor: accumulation, value: '>8', tried: ['2', '4', '16']", true],
+    ["kind: grid, factor: accumulation, value: '< 2', tried: ['2', '4', '16']", false],
+    ["kind: steps, experiment: fine-tuned, trainRows: 13125, perEpoch: true, value: '821'", true],
+    ["kind: steps, experiment: fine-tuned, trainRows: 13125, perEpoch: true, value: '820'", false],
     ["kind: grid, factor: learning rate, value: '0.001', tried: ['5e-5', '1e-3']", true],
     [
       "kind: equal, because: no text has a line end, values: [{ what: a, value: '0.0827' }, { what: b, value: '0.0829' }]",

@@ -40,6 +40,47 @@ const PAPERS: Readonly<Record<string, { inconsistent: readonly string[]; consist
       'hours',
     ],
   },
+  'tinyllama-ablations': {
+    inconsistent: [
+      'rougel-is-rougelsum',
+      'rows-without-duplicates',
+      'best-accumulation',
+      'high-rate',
+      'more-epochs',
+      'more-accumulation',
+    ],
+    consistent: [
+      'rouge1-gain',
+      'rouge2-gain',
+      'rougel-gain',
+      'rougelsum-gain',
+      'rouge1-base-in-text',
+      'rouge1-best-in-text',
+      'rouge2-base-in-text',
+      'rouge2-best-in-text',
+      'rougel-base-in-text',
+      'rougel-best-in-text',
+      'rougelsum-base-in-text',
+      'rougelsum-best-in-text',
+      'rows-over-16-thousand',
+      'split-shares',
+      'train-share',
+      'model-size',
+      'model-size-exact',
+      'trainable',
+      'lora-scaling',
+      'steps-ga-2',
+      'steps-ga-4',
+      'steps-ga-8',
+      'best-warm-up',
+      'longer-warm-up',
+      'adafactor',
+      'best-rate',
+      'low-rate',
+      'best-epochs',
+      'one-epoch',
+    ],
+  },
 };
 
 describe.each(Object.entries(PAPERS))('%s', (paper, expected) => {
@@ -68,6 +109,18 @@ describe('the arithmetic of single items', () => {
     expect(raw).toBeCloseTo(6.7145, 4);
     expect(message).toEndWith('6.714535 does not agree with the printed 3');
     expect(claim).toBe('medgemma-three-times-larger');
+  });
+
+  it('a claim beyond the grid changes that claim', () => {
+    expect(one('tinyllama-ablations', 'more-accumulation')).toMatchObject({
+      rule: 'outside-grid',
+      claim: 'returns-of-accumulation-diminish',
+      arithmetic: ['>8 not in {2, 4, 8}'],
+    });
+  });
+
+  it('more rows than differ', () => {
+    expect(one('tinyllama-ablations', 'rows-without-duplicates')).toMatchObject({ raw: 16359, printed: '16,404' });
   });
 
   it('hours at the pace of another run', () => {

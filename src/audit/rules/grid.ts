@@ -1,15 +1,13 @@
 import { printedNumber } from '../interval';
 import { rule } from '../rule';
 
-/** A claim about a setting needs a run with it. */
+/** A claim about a setting needs a run with it; one about settings beyond (`>8`, `<1`) a run with any of those. */
 export const outsideGrid = rule({
   id: 'outside-grid',
   title: 'a claim speaks of a setting that was tried',
   kind: 'grid',
   check: ({ factor, value, tried }) => {
-    const same = (a: string, b: string): boolean =>
-      a === b || (isNumber(a) && isNumber(b) && printedNumber(a) === printedNumber(b));
-    const consistent = tried.some((one) => same(one, value));
+    const consistent = tried.some((one) => covers(one, value));
     return [
       {
         consistent,
@@ -24,5 +22,14 @@ export const outsideGrid = rule({
 });
 
 // --- internal ---
+
+function covers(tried: string, value: string): boolean {
+  const [, beyond, limit] = /^([<>])\s*(.+)$/.exec(value) ?? [];
+  if (limit === undefined) {
+    return tried === value || (isNumber(tried) && isNumber(value) && printedNumber(tried) === printedNumber(value));
+  }
+  const difference = printedNumber(tried) - printedNumber(limit);
+  return beyond === '>' ? difference > 0 : difference < 0;
+}
 
 const isNumber = (text: string): boolean => /^[\d.,]+(e[+-]?\d+)?$/i.test(text);

@@ -7,10 +7,12 @@ export const steps = rule({
   id: 'step-count',
   title: 'the number of optimiser steps follows from rows, batch, accumulation and epochs',
   kind: 'steps',
-  check: ({ experiment, trainRows, value }, context) => {
+  check: ({ experiment, trainRows, perEpoch = false, value }, context) => {
     const { training } = experimentOf(context, experiment);
-    const { total, arithmetic } = stepsOf(training, trainRows);
-    return [compare(`steps of ${experiment}:`, exact(total), total, value, arithmetic)];
+    const { total, epoch, arithmetic } = stepsOf(training, trainRows);
+    const count = perEpoch ? epoch : total;
+    const what = `steps of ${perEpoch ? 'an epoch of ' : ''}${experiment}:`;
+    return [compare(what, exact(count), count, value, arithmetic)];
   },
 });
 
@@ -29,7 +31,7 @@ export const warmUpSteps = rule({
 });
 
 /** Steps of a training on `rows` rows, and how they come about. */
-export function stepsOf(training: Training, rows: number): { total: number; arithmetic: string[] } {
+export function stepsOf(training: Training, rows: number): { total: number; epoch: number; arithmetic: string[] } {
   const { batchSize, accumulation, stepsPerEpoch, epochs } = training;
   const micro = Math.ceil(rows / batchSize);
   const perEpoch = Math.max(1, Math[stepsPerEpoch](micro / accumulation));
@@ -38,5 +40,5 @@ export function stepsOf(training: Training, rows: number): { total: number; arit
     `ceil(${rows} / ${batchSize}) = ${micro} micro-batches`,
     `${stepsPerEpoch}(${micro} / ${accumulation}) = ${perEpoch} steps an epoch, * ${epochs} = ${total}`,
   ];
-  return { total, arithmetic };
+  return { total, epoch: perEpoch, arithmetic };
 }
