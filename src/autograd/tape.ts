@@ -61,6 +61,15 @@ export class Tape {
   }
 
   /**
+   * Like {@link claim}, for a kernel that writes the gradients of all its inputs: one that nobody needs goes to a place that
+   * ends with the scope. Claimed, nobody would ever release it.
+   */
+  claimOrScratch(tensor: Tensor): Claim {
+    if (tensor.requiresGrad) return this.claim(tensor);
+    return { into: this.device.empty(tensor.shape, tensor.dtype), accumulate: 0 };
+  }
+
+  /**
    * Runs a block of ops in a scope of its own; only its result outlives it. With `checkpoint`, nothing else is kept and
    * the block is run again in backward, so it must be a function of `input` and of parameters alone.
    */

@@ -170,6 +170,9 @@ describe('nothing stays behind', () => {
   const setups: Setup[] = [
     { task: 'sequence-classification', model: { adapter: { ...LORA, dropout: 0.1 } } },
     { task: 'sequence-classification', training: { gradientCheckpointing: true } },
+    // in the first block some inputs of attention and of the gated unit need no gradient
+    { task: 'causal-lm', model: { adapter: { ...LORA, targets: ['q_proj', 'v_proj'] } } },
+    { task: 'causal-lm', model: { adapter: { ...LORA, targets: ['up_proj'] } } },
     { task: 'causal-lm', model: { quantisation: { kind: 'nf4', doubleQuant: true, blockSize: 64 } } },
     { task: 'causal-lm', model: { quantisation: { kind: 'int8', threshold: 6, kbitPreparation: 'trl-norms' } } },
     { task: 'causal-lm', model: { adapter: null, fullParameter: true }, training: { gradientCheckpointing: true } },

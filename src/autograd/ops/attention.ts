@@ -54,9 +54,9 @@ export function attention(
     saved: [q, k, v, o, lse],
     backward: (dO) => {
       // q, k and v come from one place each, so their gradients are written, never accumulated
-      const dq = tape.claim(q);
-      const dk = tape.claim(k);
-      const dv = tape.claim(v);
+      const dq = tape.claimOrScratch(q);
+      const dk = tape.claimOrScratch(k);
+      const dv = tape.claimOrScratch(v);
       if (dq.accumulate || dk.accumulate || dv.accumulate) throw new Error('attention: q, k or v is used twice');
       tape.ops.attentionBackward(
         mode,

@@ -139,7 +139,7 @@ function gatedUnit(
     inputs: [gate, up],
     saved: [gate, up],
     backward: (dy) => {
-      const [dGate, dUp] = [tape.claim(gate), tape.claim(up)];
+      const [dGate, dUp] = [tape.claimOrScratch(gate), tape.claimOrScratch(up)];
       if (dGate.accumulate || dUp.accumulate) throw new Error('gated unit: gate or up is used twice');
       const addresses = [dy.address, gate.address, up.address, dGate.into.address, dUp.into.address] as const;
       backward.call(tape.ops, gate.code, gate.size, ...addresses);

@@ -25,9 +25,7 @@ export function rmsNorm(tape: Tape, x: Tensor, weight: Tensor, epsilon: number, 
     backward: (dy) => {
       const dw = weight.requiresGrad ? tape.claim(weight).into.address : 0;
       // a frozen embedding below still needs somewhere to put dx when only the weight is trained
-      const { into, accumulate } = x.requiresGrad
-        ? tape.claim(x)
-        : ({ into: tape.device.empty(x.shape, x.dtype), accumulate: 0 } as const);
+      const { into, accumulate } = tape.claimOrScratch(x);
       tape.ops.rmsNormBackward(
         x.code,
         kind,
