@@ -42,8 +42,10 @@ export function settingDifferences(written: Paper, released: Paper): SettingDiff
     const [a, b] = [settingsOf(text), settingsOf(code)];
     const paths = new Set([...leafPaths(a), ...leafPaths(b)]);
     for (const path of paths) {
-      const [said, did] = [valueAt(a, path), valueAt(b, path)];
-      if (JSON.stringify(said) === JSON.stringify(did)) continue;
+      if (JSON.stringify(valueAt(a, path)) === JSON.stringify(valueAt(b, path))) continue;
+      // settings at their default are left out of `settingsOf`; the text may state one all the same
+      const said = valueAt(a, path) ?? (text.marks[path] === undefined ? undefined : valueAt(text, path));
+      const did = valueAt(b, path) ?? valueAt(code, path);
       const key = JSON.stringify([path, said, did]);
       const known = found.get(key);
       if (known !== undefined) known.experiments.push(id);
@@ -64,7 +66,7 @@ function difference(
   paper: Paper,
 ): Check {
   const mark = markAt(text, path);
-  // a setting at its default is in no block: the text says nothing of it
+  // a setting at its default that is in no block: the text says nothing of it
   const stated = said !== undefined && mark?.mark !== 'assumed';
   const released = markAt(code, path);
   const reason = released?.mark === 'as-released' ? released.reason : null;
