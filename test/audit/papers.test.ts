@@ -2,6 +2,7 @@ import { describe, expect, it } from 'bun:test';
 import type { Finding } from '../../src/audit/audit';
 import { auditPaper } from '../../src/audit/both-readings';
 import { loadEmbedded } from '../../src/spec/target';
+import { findGolden } from '../../src/verify/golden';
 
 const findings = (paper: string): Finding[] => auditPaper(loadEmbedded(paper, 'as-written'));
 const items = (all: readonly Finding[], consistent: boolean): string[] =>
@@ -98,6 +99,21 @@ describe.each(Object.entries(PAPERS))('%s', (paper, expected) => {
       expect(arithmetic.length).toBeGreaterThan(0);
       expect(message).not.toContain('\n');
     }
+  });
+});
+
+describe.each([...Object.keys(PAPERS), 'qwen3-medquad'])('the golden file of %s', (paper) => {
+  const golden = findGolden(loadEmbedded(paper))!;
+
+  it('has every claim that a statement names', () => {
+    const { statements } = loadEmbedded(paper);
+    const named = statements.flatMap(({ statement }) => statement.claim ?? []);
+    expect(named.filter((claim) => golden.claims[claim] === undefined)).toEqual([]);
+  });
+
+  it('accepts what is inconsistent, in these words', () => {
+    const now = findings(paper).filter(({ consistent }) => !consistent);
+    expect(golden.audit).toEqual(Object.fromEntries(now.map(({ item, message }) => [item, message])));
   });
 });
 
