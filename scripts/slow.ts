@@ -2,7 +2,7 @@
  * The checks that take minutes or depend on the machine's speed; `bun scripts/test.ts --slow` runs them after the tests.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkBareMachine, whyNoBareMachine } from './bare';
@@ -17,13 +17,22 @@ const GLIBC_FLOOR = 35;
 const HELP_BUDGET = 60;
 const HELP_TRIES = 5;
 
+/** The real rows, where they are at hand. */
+const MEDQUAD = join(process.env.MEDREPRO_TEST_DATA ?? '', 'data/medquad/medquad.csv.gz');
+
 export function slowChecks(): Check[] {
   const noBareMachine = whyNoBareMachine();
   if (noBareMachine !== null) console.log(`skip a bare machine: ${noBareMachine}`);
+  if (!existsSync(MEDQUAD))
+    console.log('skip a run on the real rows of MedQuAD: MEDREPRO_TEST_DATA does not name them');
   return [
     { name: `glibc 2.${GLIBC_FLOOR} is enough, and only glibc is needed`, command: checkLibraryNeeds },
     { name: `--help takes less than ${HELP_BUDGET} ms of CPU`, command: checkHelpTime },
     { name: "the README's first command, then verify", command: runReadme },
+    { name: 'every paper at the mini scale against its golden file', command: verifyAll },
+    ...(existsSync(MEDQUAD)
+      ? [{ name: 'qwen3-medquad at the mini scale on its real rows', command: runRealRows }]
+      : []),
     ...(noBareMachine === null ? [{ name: 'a bare machine', command: checkBareMachine }] : []),
     { name: 'kernels under ASan and UBSan', command: () => sanitized('address,undefined'), count: countPlain },
     { name: 'kernels under TSan', command: () => sanitized('thread'), count: countPlain },
@@ -59,11 +68,29 @@ async function checkHelpTime(): Promise<CommandResult> {
 
 /** `medrepro run abjadmed` as a reviewer types it, from a folder of their own; verify finds those runs and agrees. */
 async function runReadme(): Promise<CommandResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'medrepro-readme-'));
-  try {
-    const ran = await capture([join(ROOT, BINARY), 'run', 'abjadmed'], { cwd: folder });
+  return inFolder(async (cwd) => {
+    const ran = await capture([join(ROOT, BINARY), 'run', 'abjadmed'], { cwd });
     if (ran.exitCode !== 0) return ran;
-    return await capture([join(ROOT, BINARY), 'verify', 'abjadmed', '--no-run', '--require', 'L1'], { cwd: folder });
+    return await capture([join(ROOT, BINARY), 'verify', 'abjadmed', '--no-run', '--require', 'L1'], { cwd });
+  });
+}
+
+/** `medrepro verify --all` in a folder of its own runs every experiment that has a miniature. */
+async function verifyAll(): Promise<CommandResult> {
+  return inFolder((cwd) => capture([join(ROOT, BINARY), 'verify', '--all'], { cwd }));
+}
+
+/** Training on 13,125 real rows and the losses of 1,641 more: what memory a long run keeps shows here. */
+async function runRealRows(): Promise<CommandResult> {
+  const command = [join(ROOT, BINARY), 'run', 'qwen3-medquad', '--scale', 'mini', '--data', MEDQUAD];
+  return inFolder((cwd) => capture(command, { cwd }));
+}
+
+/** Runs in a temporary folder that is deleted afterwards. */
+async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'medrepro-slow-'));
+  try {
+    return await run(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
