@@ -33,18 +33,16 @@ export function splitRows(files: readonly SourceFile[], spec: DataSpec, notes: s
   const classes = new Set<string>();
   const byRole = rowsByRole(files, spec.filter, notes);
   const labelOf = rowLabels(files, spec);
+  // the training rows are counted in the last split that is made
+  const last = spec.validation === 0 ? 'test' : 'validation';
   const holdOut = (rows: Uint32Array, share: number, what: string): [Uint32Array, Uint32Array] => {
     if (share === 0 || rows.length === 0) return [rows, new Uint32Array(0)];
     const pick = (positions: Uint32Array): Uint32Array => positions.map((position) => rows[position]!);
-    const { train, test, kept, sparse } = holdOutOf(
-      rows,
-      share,
-      spec,
-      what === 'validation' ? spec.trainRows : null,
-      labelOf,
-    );
+    const { train, test, kept, sparse } = holdOutOf(rows, share, spec, what === last ? spec.trainRows : null, labelOf);
     for (const label of kept) classes.add(label);
     if (sparse) notes.push(`the ${what} split has fewer rows than classes on one side: not every class is on both`);
+    const unused = rows.length - train.length - test.length;
+    if (unused > 0) notes.push(`${unused} of ${rows.length} rows are neither for training nor held out for ${what}`);
     return [pick(train), pick(test)];
   };
   const [kept, heldOut] = holdOut(byRole.all, spec.test, 'test');

@@ -7,7 +7,7 @@ import { inputError, type MedreproError } from '../errors';
 import type { DataRecord, Parsed } from './formats/format';
 import type { RecordFile } from './records';
 
-/** What a spec calls a column -> what the file calls it. */
+/** What a spec calls a column -> what the file calls it; `choices[0]` is the first element of a column of lists. */
 export type Columns = Readonly<Record<string, string>>;
 
 export interface TableRow {
@@ -40,7 +40,7 @@ const ID = 'id';
 export function tableOf(file: RecordFile, columns: Columns): Table {
   const { name, sha256, parsed } = file;
   const places = Object.entries(columns).map(
-    ([role, column]) => [role, column, columnIndex(name, parsed, columns, role)] as const,
+    ([role, column]) => [role, column, placeOf(name, parsed, columns, role)] as const,
   );
   const rows: TableRow[] = [];
   const ids = new Map<string, number>();
@@ -49,8 +49,13 @@ export function tableOf(file: RecordFile, columns: Columns): Table {
     const wrong = (what: string, remedy: string): MedreproError =>
       inputError(`row ${number} ${what}`, { where: place(name, record), remedy });
     const cells: Record<string, string> = {};
-    for (const [role, column, index] of places) {
-      const value = record.values[index];
+    for (const [role, column, { index, element }] of places) {
+      const whole = record.values[index];
+      const value = element === null ? whole : elementOf(whole, element);
+      if (value === NO_ELEMENT) {
+        const what = Array.isArray(whole) ? `a list of ${whole.length}` : 'no list';
+        throw wrong(`has ${what} where ${JSON.stringify(column)} is wanted`, 'name another column with --map');
+      }
       const text = typeof value === 'string' ? value : scalarText(value);
       if (text === null)
         throw wrong(`has no text in column ${JSON.stringify(column)}`, 'name another column with --map');
@@ -74,6 +79,38 @@ export function tableOf(file: RecordFile, columns: Columns): Table {
 }
 
 // --- internal ---
+
+/** A column, or an element of the lists that a column holds. */
+interface Place {
+  readonly index: number;
+  readonly element: number | null;
+}
+
+/** A column's own name comes first: a file may have one that is written like an element. */
+function placeOf(file: string, parsed: Parsed, columns: Columns, role: string): Place {
+  const wanted = columns[role]!;
+  const [, list, element] = /^(.+)\[(\d+)\]$/.exec(wanted) ?? [];
+  if (list === undefined || indexOfName(parsed.columns, wanted) >= 0) {
+    return { index: columnIndex(file, parsed, columns, role), element: null };
+  }
+  return { index: columnIndex(file, parsed, { ...columns, [role]: list }, role), element: Number(element) };
+}
+
+const NO_ELEMENT = Symbol('no element');
+
+/** An element of a list, or of one written as JSON in a format whose cells are text, such as CSV. */
+function elementOf(value: unknown, element: number): unknown {
+  const list = typeof value === 'string' ? parsedList(value) : value;
+  return Array.isArray(list) && element < list.length ? list[element] : NO_ELEMENT;
+}
+
+function parsedList(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
 
 /** Missing values are an empty cell; null for what is not a single value. */
 function scalarText(value: unknown): string | null {

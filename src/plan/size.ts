@@ -72,9 +72,9 @@ export interface Steps {
  */
 export function countSteps(experiment: Experiment, rows: number): Steps {
   const { data, training } = experiment;
-  // scikit-learn rounds the held-out part up
-  const validationRows = Math.ceil(rows * data.validation);
-  const trainRows = rows - validationRows;
+  // scikit-learn rounds the held-out part up; from 2 on it is a number of rows
+  const validationRows = data.validation < 1 ? Math.ceil(rows * data.validation) : data.validation;
+  const trainRows = Math.min(rows - validationRows, data.trainRows ?? rows);
   const micro = Math.ceil(trainRows / training.batchSize);
   const perEpoch = Math.max(1, Math[training.stepsPerEpoch](micro / training.accumulation));
   return { trainRows, validationRows, perEpoch, total: perEpoch * training.epochs };

@@ -7,6 +7,7 @@ import { type GenerationOptions, generate } from '../generate/generate';
 import { CURVE_METRICS, curveScores } from '../metrics/curve';
 import { isTextMetric, textMetricById } from '../metrics/index';
 import { type Score, signatureOf } from '../metrics/metric';
+import { trainerLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
 import type { Model } from '../nn/model';
 import type { Experiment, Generation } from '../spec/types';
@@ -25,6 +26,8 @@ export const LOSS_METRICS = [
   'batch-mean-perplexity',
   'text-loss',
   'text-perplexity',
+  'trainer-loss',
+  'trainer-perplexity',
 ] as const;
 const TRAINING_METRICS = ['train-loss', ...CURVE_METRICS] as const;
 
@@ -147,6 +150,7 @@ export class CausalTask implements Task {
   }
 
   private lossScore(id: string, losses: readonly TokenLoss[], split: SplitName): Score {
+    if (id.startsWith('trainer-')) return this.trainerScore(id, losses);
     const { labels } = this.experiment.data;
     const exponential = id.endsWith('perplexity');
     const { evaluationBatchSize } = this.experiment.training;
@@ -158,6 +162,29 @@ export class CausalTask implements Task {
     const value = exponential ? Math.exp(loss) : loss;
     const unit = exponential ? 'exp' : 'nats';
     return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, { ...parts, unit, v: 1 }) };
+  }
+
+  /**
+   * What the HF Trainer's `evaluate` reports: the mean of each batch, counted once a row, and with AdaLoRA its orthogonal
+   * loss, which PEFT adds to the model's loss in evaluation too; so two adapters' losses are not of one kind.
+   */
+  private trainerScore(id: string, losses: readonly TokenLoss[]): Score {
+    const { data, training } = this.experiment;
+    const size = training.evaluationBatchSize;
+    const orthogonal = this.model.adalora?.orthogonalLoss(null) ?? null;
+    const loss = trainerLoss(trainerBatches(losses, size)).value + (orthogonal ?? 0);
+    const value = id === 'trainer-loss' ? loss : Math.exp(loss);
+    const { prompt, padding, eos } = data.labels;
+    const parts = {
+      weight: `rows-of-batches-of-${size}`,
+      orthogonal: orthogonal === null ? 'none' : 'added',
+      prompt,
+      padding,
+      eos,
+      unit: id === 'trainer-loss' ? 'nats' : 'exp',
+      v: 1,
+    };
+    return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, parts) };
   }
 
   /** Losses without those of padding that the spec leaves labelled. */
@@ -250,6 +277,18 @@ function batchMean(losses: readonly TokenLoss[], batchSize: number): number {
     if (batch.some(({ tokens }) => tokens > 0)) means.push(meanOf(batch));
   }
   return means.reduce((sum, value) => sum + value, 0) / means.length;
+}
+
+/** Batches as the Trainer evaluates them; one without a label would make its loss NaN and is left out. */
+function trainerBatches(losses: readonly TokenLoss[], size: number): (TokenLoss & { readonly rows: number })[] {
+  const batches: (TokenLoss & { rows: number })[] = [];
+  for (let begin = 0; begin < losses.length; begin += size) {
+    const batch = losses.slice(begin, begin + size);
+    const sum = batch.reduce((total, row) => total + row.sum, 0);
+    const tokens = batch.reduce((total, row) => total + row.tokens, 0);
+    if (tokens > 0) batches.push({ sum, tokens, rows: batch.length });
+  }
+  return batches;
 }
 
 /** The Trainer's `train_loss`: the mean of all steps' losses. */

@@ -122,6 +122,15 @@ describe('filters and splits of the spec', () => {
     expect(questions(data, 'validation')).toEqual(order.slice(25, 30));
   });
 
+  it('datasets-shuffle with test rows alone: they follow the training rows, and what is left is told of', async () => {
+    const data = await prepare({ splitMethod: 'datasets-shuffle', trainRows: 25, validation: 0, test: 5 });
+    const order = [...defaultRng(42).permutation(40)].map((i) => ROWS[i]!.q);
+    expect(questions(data, 'train')).toEqual(order.slice(0, 25));
+    expect(questions(data, 'validation')).toEqual([]);
+    expect(questions(data, 'test')).toEqual(order.slice(25, 30));
+    expect(data.summary.notes).toContain('10 of 40 rows are neither for training nor held out for test');
+  });
+
   it('a filter keeps rows by a column; stratified splits keep a column in proportion', async () => {
     const data = await prepare({ filter: { kind: 'symptoms' } });
     expect(data.splits.train.length).toBe(14);

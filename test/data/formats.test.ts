@@ -169,6 +169,36 @@ describe('cells', () => {
   });
 });
 
+describe('elements of a list', () => {
+  const columns = { question: 'q', a: 'choices[0]', b: 'choices[1]' };
+  const table = async (content: string, name = 'a.jsonl', wanted = columns as Record<string, string>) =>
+    tableOf(await parse(content, name), wanted).rows.map(({ cells }) => cells);
+
+  it('of a JSON array, of a column that is found by case, of a list written in a cell of text', async () => {
+    const wanted = [{ question: 'x', a: 'one', b: '2' }];
+    expect(await table('{"q":"x","choices":["one",2,"three"]}')).toEqual(wanted);
+    expect(await table('{"q":"x","Choices":["one","2"]}')).toEqual(wanted);
+    expect(await table('q,choices\nx,"[""one"", ""2""]"\n', 'a.csv')).toEqual(wanted);
+  });
+
+  it("a column's own name comes first", async () => {
+    expect(await table('{"q":"x","choices":["one"],"choices[0]":"own"}', 'a.jsonl', { a: 'choices[0]' })).toEqual([
+      { a: 'own' },
+    ]);
+  });
+
+  it.each([
+    ['{"q":"x","choices":["one"]}', 'row 1 has a list of 1 where "choices[1]" is wanted', 1],
+    ['{"q":"x","choices":["a","b"]}\n{"q":"x","choices":"a, b"}', 'row 2 has no list where "choices[0]" is wanted', 2],
+    ['{"q":"x"}', 'there is no column "choices"; the columns are q', undefined],
+    ['{"q":"x","choices":["","b"]}', 'row 1 has nothing in column "choices[0]"', 1],
+    ['{"q":"x","choices":[["a"],"b"]}', 'row 1 has no text in column "choices[0]"', 1],
+  ])('%s', async (content, message, line) => {
+    const error = await failure(() => table(content));
+    expect([error.message, error.where?.line]).toEqual([message, line]);
+  });
+});
+
 describe("MedQuAD's XML", () => {
   const document = (id: string, pairs: string): string =>
     `<?xml version="1.0" encoding="UTF-8"?>\n<Document id="${id}" source="GHR" url="https://x/${id}?a=1&amp;b=2">\n<Focus>heart</Focus>\n<QAPairs>\n${pairs}</QAPairs>\n</Document>\n`;

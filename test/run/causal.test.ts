@@ -8,7 +8,7 @@ import { loadModel, openModelFolder } from '../../src/nn/model';
 import { annotationSheet, lengthHistogram } from '../../src/run/answers';
 import { resolveExperiment } from '../../src/spec/load';
 import { loadTarget } from '../../src/spec/target';
-import type { Experiment } from '../../src/spec/types';
+import type { AdamWSettings, Experiment } from '../../src/spec/types';
 import { causalLoss } from '../../src/train/evaluate';
 import { pairedBootstrap } from '../../src/verify/bootstrap';
 import { itemsOf } from '../../src/verify/result';
@@ -191,6 +191,67 @@ test('labelled padding is part of the loss, and text-loss leaves it out', async 
   expect(plain!.value).toBe(Math.exp(text!.value));
   expect(loss!.signature).toContain('padding:labelled');
   expect(text!.signature).toContain('padding:left-out');
+});
+
+describe("the HF Trainer's loss", () => {
+  const metrics = ['trainer-loss', 'trainer-perplexity', 'loss', 'batch-mean-loss'];
+  const padded = { evaluationBatchSize: 3 };
+  /** The mean of each batch of three, counted once a row, from the rows' own losses. */
+  const weighted = (directory: string): number => {
+    const rows: { loss: number; tokens: number }[] = read(directory, 'predictions.jsonl')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(rows.length).toBe(8);
+    let sum = 0;
+    for (let begin = 0; begin < rows.length; begin += 3) {
+      const batch = rows.slice(begin, begin + 3);
+      const tokens = batch.reduce((total, row) => total + row.tokens, 0);
+      sum += (batch.length * batch.reduce((total, row) => total + row.loss * row.tokens, 0)) / tokens;
+    }
+    return sum / rows.length;
+  };
+
+  test('counts the last, smaller batch by its rows', async () => {
+    const base = experiment('base');
+    const { result, directory } = await ran({ ...base, metrics, training: { ...base.training, ...padded } });
+    const { 'trainer-loss': trainer, 'trainer-perplexity': perplexity, 'batch-mean-loss': mean } = result.metrics;
+    expect(trainer!.value).toBeCloseTo(weighted(directory.path), 12);
+    expect(trainer!.value).not.toBeCloseTo(mean!.value, 4);
+    expect(perplexity!.value).toBe(Math.exp(trainer!.value));
+    expect(trainer!.signature).toContain('orthogonal:none');
+  });
+
+  test("has AdaLoRA's orthogonal penalty in it, and the loss has not", async () => {
+    const { training, ...base } = experiment('tuned');
+    const { result, directory, log } = await ran({
+      ...base,
+      metrics,
+      generation: null,
+      // steps too small to change a weight: the penalty of the first step is that of the evaluation
+      training: { ...training, ...padded, optimiser: { ...training.optimiser, learningRate: 1e-30 } as AdamWSettings },
+      adapter: {
+        kind: 'adalora',
+        initialRank: 4,
+        targetRank: 2,
+        alpha: 8,
+        dropout: 0,
+        targets: ['q_proj', 'v_proj'],
+        warmup: { steps: 1 },
+        final: { steps: 1 },
+        interval: 1,
+        beta1: 0.85,
+        beta2: 0.85,
+        orthogonalWeight: 0.5,
+        budget: 'never-updated',
+      },
+    });
+    const penalty = log[0]!.orthogonalLoss!;
+    expect(penalty).toBeGreaterThan(0.1);
+    expect(result.metrics['trainer-loss']!.value).toBeCloseTo(weighted(directory.path) + penalty, 12);
+    expect(result.metrics['trainer-loss']!.signature).toContain('orthogonal:added');
+    expect(result.metrics.loss!.value).toBeLessThan(result.metrics['trainer-loss']!.value);
+  });
 });
 
 describe('refused with one line', () => {
