@@ -1,5 +1,5 @@
 /**
- * Llama, Qwen2 and Gemma 3 against torch + transformers + PEFT (fixtures made by make_families.py): logits, hidden states of
+ * Llama, Qwen2, Qwen3 and Gemma 3 against torch + transformers + PEFT (fixtures made by make_families.py): logits, hidden states of
  * every layer, loss and every gradient in fp32, logits in bf16, and rows that were padded.
  */
 import { describe, expect, test } from 'bun:test';
@@ -69,6 +69,7 @@ describe.each([
   ['llama', 'causal-biased'],
   ['qwen2', 'causal-tied'],
   ['gemma3', 'causal-tied'],
+  ['qwen3', 'causal-bf16'],
 ])('%s/%s', (family, name) => {
   const json = readJson<CaseJson & { lora_loss: number }>(family, name, 'case.json');
   const expected = readTensors(family, name, 'case.safetensors');
