@@ -1,6 +1,6 @@
 /** Continuations against transformers' generate, and against ourselves without a cache. */
 import { describe, expect, test } from 'bun:test';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { linear } from '../../src/autograd/ops/linear';
 import { Tape } from '../../src/autograd/tape';
