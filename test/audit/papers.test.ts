@@ -82,6 +82,58 @@ const PAPERS: Readonly<Record<string, { inconsistent: readonly string[]; consist
       'one-epoch',
     ],
   },
+  'qlora-vs-adalora': {
+    inconsistent: [
+      'same-capacity-llama',
+      'same-capacity-qwen',
+      'trainable-llama-in-text',
+      'share-of-all-llama',
+      'share-of-all-qwen',
+      'rows-of-split',
+      'question-answer-pairs',
+    ],
+    consistent: [
+      'perplexity-llama-qlora',
+      'perplexity-llama-adalora',
+      'perplexity-qwen-qlora',
+      'perplexity-qwen-adalora',
+      'loss-reduction-llama',
+      'loss-reduction-qwen',
+      'loss-reduction-llama-in-text',
+      'loss-reduction-qwen-in-text',
+      'loss-llama-qlora-in-text',
+      'loss-llama-adalora-in-text',
+      'loss-qwen-qlora-in-text',
+      'loss-qwen-adalora-in-text',
+      'perplexity-llama-qlora-in-text',
+      'perplexity-llama-adalora-in-text',
+      'perplexity-qwen-qlora-in-text',
+      'perplexity-qwen-adalora-in-text',
+      'trainable-llama-qlora',
+      'trainable-llama-adalora',
+      'trainable-qwen-qlora',
+      'trainable-qwen-adalora',
+      'comparable-counts-llama',
+      'comparable-counts-qwen',
+      'trainable-qwen-in-text',
+      'llama-size',
+      'qwen-size',
+      'packed-llama',
+      'packed-qwen',
+      'share-of-packed-llama',
+      'share-of-packed-qwen',
+      'rank-reduction',
+      'lora-scaling',
+      'effective-batch',
+      'textbooks',
+      'rows-of-textbooks',
+      'rows-of-table',
+      'steps',
+      'warm-up',
+      'pruning-starts',
+      'pruning-ends',
+    ],
+  },
 };
 
 describe.each(Object.entries(PAPERS))('%s', (paper, expected) => {
@@ -137,6 +189,20 @@ describe('the arithmetic of single items', () => {
 
   it('more rows than differ', () => {
     expect(one('tinyllama-ablations', 'rows-without-duplicates')).toMatchObject({ raw: 16359, printed: '16,404' });
+  });
+
+  it('a share of what is packed, and of all parameters', () => {
+    expect(one('qlora-vs-adalora', 'packed-llama').raw).toBe(4_708_372_480);
+    expect(one('qlora-vs-adalora', 'packed-qwen').raw).toBe(4_514_452_992);
+    expect(one('qlora-vs-adalora', 'share-of-all-llama').arithmetic[0]).toStartWith(
+      '100 * 167772160 / (8030261248 + 167772160) = 2.046',
+    );
+    expect(one('qlora-vs-adalora', 'share-of-all-qwen').raw).toBeCloseTo(2.0764, 4);
+  });
+
+  it('AdaLoRA has one vector of singular values for each matrix more', () => {
+    const weights = ['llama-adalora', 'qwen-adalora'].map((id) => one('qlora-vs-adalora', `trainable-${id}`).raw);
+    expect(weights).toEqual([167_786_496, 161_493_248]);
   });
 
   it('hours at the pace of another run', () => {
