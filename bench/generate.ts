@@ -3,9 +3,9 @@
  * other on the same machine, and ratios are taken inside a round.
  *
  *   PYTHON=/path/to/python-with-torch-and-transformers bun bench/generate.ts [--shape qwen3-0.6b|tinyllama-1.1b]
- *       [--base fp32|bf16|nf4] [--rounds 1] [--threads 2] [--out bench/results/FILE.json]
+ *       [--base fp32|bf16|nf4|fp32,nf4] [--rounds 1] [--threads 2] [--out bench/results/FILE.json]
  *
- * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums.
+ * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums; several bases share a round.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,8 @@ const { values } = parseArgs({
   },
 });
 const python = process.env.PYTHON ?? 'python3';
-const precision = values.base === 'bf16' ? 'bf16' : 'fp32';
+const bases = values.base.split(',');
+const precision = bases.includes('bf16') ? 'bf16' : 'fp32';
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
   'eager, dynamic': ['--attention', 'eager'],
   'sdpa, dynamic': ['--attention', 'sdpa'],
@@ -56,8 +57,8 @@ interface Own extends Figures {
 }
 
 /** The compiled binary, in a process of its own. */
-function ours(): Own {
-  const only = `generate ${values.shape} ${values.base}`;
+function ours(base: string): Own {
+  const only = `generate ${values.shape} ${base}`;
   const binary = join(import.meta.dir, '../dist/medrepro');
   const document = JSON.parse(run([binary, 'bench', '--only', only, '--threads', values.threads, '--json'])) as {
     generate: [
@@ -84,28 +85,33 @@ function ours(): Own {
 
 const rounds = Array.from({ length: Number(values.rounds) }, () => ({
   peers: Object.fromEntries(Object.entries(VARIANTS).map(([name, flags]) => [name, peer(flags)])),
-  ours: ours(),
+  ours: Object.fromEntries(bases.map((base) => [base, ours(base)])),
 }));
 
 const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]!;
-const batches = Object.keys(rounds[0]!.ours.decode);
+const batches = Object.keys(rounds[0]!.ours[bases[0]!]!.decode);
 const kinds = ['prefill', ...batches] as const;
 const figure = (f: Figures, kind: string): number => (kind === 'prefill' ? f.prefill : f.decode[kind]!);
 /** Against the variant that is fastest at each kind of work. */
-const ratios = Object.fromEntries(
-  kinds.map((kind) => [
-    kind,
-    median(
-      rounds.map(({ ours: own, peers }) => {
-        const best = Math.max(...Object.values(peers).map((f) => figure(f, kind)));
-        return figure(own, kind) / best;
-      }),
+const ratiosOf = (base: string): Record<string, number> =>
+  Object.fromEntries(
+    kinds.map((kind) => [
+      kind,
+      median(
+        rounds.map(({ ours: own, peers }) => {
+          const best = Math.max(...Object.values(peers).map((f) => figure(f, kind)));
+          return figure(own[base]!, kind) / best;
+        }),
+      ),
+    ]),
+  );
+const memoryOf = (base: string): number =>
+  median(
+    rounds.map(
+      ({ ours: own, peers }) => own[base]!.peakBytes / Math.min(...Object.values(peers).map((f) => f.peakBytes)),
     ),
-  ]),
-);
-const memory = median(
-  rounds.map(({ ours: own, peers }) => own.peakBytes / Math.min(...Object.values(peers).map((f) => f.peakBytes))),
-);
+  );
+const ratios = Object.fromEntries(bases.map((base) => [base, { ...ratiosOf(base), memory: memoryOf(base) }]));
 console.log(`${values.shape} ${values.base}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`);
 const line = (name: string, of: (round: (typeof rounds)[number]) => Figures): string =>
   [
@@ -115,12 +121,14 @@ const line = (name: string, of: (round: (typeof rounds)[number]) => Figures): st
   ].join('');
 console.log(['', ...kinds.map((kind) => (kind === 'prefill' ? kind : `decode x${kind}`))].join('\t'));
 for (const name of Object.keys(VARIANTS)) console.log(line(`torch ${name}`, (r) => r.peers[name]!));
-console.log(line('medrepro', (r) => r.ours));
-console.log(
-  `against torch's best: ${kinds.map((kind) => `${ratios[kind]!.toFixed(2)}x`).join(', ')}; memory ${memory.toFixed(2)}x`,
-);
+for (const base of bases) {
+  console.log(line(`medrepro ${base}`, (r) => r.ours[base]!));
+  const against = ratiosOf(base);
+  const speeds = kinds.map((kind) => `${against[kind]!.toFixed(2)}x`);
+  console.log(`against torch's best: ${speeds.join(', ')}; memory ${memoryOf(base).toFixed(2)}x`);
+}
 if (values.out !== undefined) {
   const commit = run(['git', 'rev-parse', '--short', 'HEAD']);
-  const document = { ...values, precision, processor: cpus()[0]?.model, commit, ratios, memory, rounds };
+  const document = { ...values, precision, processor: cpus()[0]?.model, commit, ratios, rounds };
   await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
 }
