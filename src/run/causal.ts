@@ -1,4 +1,6 @@
 /** A causal LM: losses of the labelled tokens, and, where the spec generates, answers compared with references. */
+
+import { groupsOf } from '../data/batches';
 import { referenceTexts } from '../data/causal';
 import type { SplitName } from '../data/prepare';
 import { inputError, specError } from '../errors';
@@ -164,20 +166,15 @@ export class CausalTask implements Task {
     return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, { ...parts, unit, v: 1 }) };
   }
 
-  /**
-   * What the HF Trainer's `evaluate` reports: the mean of each batch, counted once a row, and with AdaLoRA its orthogonal
-   * loss, which PEFT adds to the model's loss in evaluation too; so two adapters' losses are not of one kind.
-   */
   private trainerScore(id: string, losses: readonly TokenLoss[]): Score {
     const { data, training } = this.experiment;
     const size = training.evaluationBatchSize;
-    const orthogonal = this.model.adalora?.orthogonalLoss(null) ?? null;
-    const loss = trainerLoss(trainerBatches(losses, size)).value + (orthogonal ?? 0);
+    const loss = trainerEvaluationLoss(this.model, losses, size);
     const value = id === 'trainer-loss' ? loss : Math.exp(loss);
     const { prompt, padding, eos } = data.labels;
     const parts = {
       weight: `rows-of-batches-of-${size}`,
-      orthogonal: orthogonal === null ? 'none' : 'added',
+      orthogonal: this.model.adalora === null ? 'none' : 'added',
       prompt,
       padding,
       eos,
@@ -239,6 +236,25 @@ export class CausalTask implements Task {
   }
 }
 
+/**
+ * `eval_loss` of a causal LM as the HF Trainer's `evaluate` reports it: the mean over the labels of each batch of `batchSize`
+ * rows, counted once a row, plus AdaLoRA's orthogonal loss where the model has that adapter. PEFT adds it to the model's loss in
+ * evaluation too, so the losses of two kinds of adapters are not of one kind. A batch without a label is left out.
+ *
+ * @param losses of the rows, as {@link causalRowLosses} gives them
+ * @throws MedreproError `input` when nothing is labelled.
+ */
+export function trainerEvaluationLoss(model: Model, losses: readonly TokenLoss[], batchSize: number): number {
+  const batches = groupsOf(losses, batchSize)
+    .map((batch) => ({
+      sum: batch.reduce((total, row) => total + row.sum, 0),
+      tokens: batch.reduce((total, row) => total + row.tokens, 0),
+      rows: batch.length,
+    }))
+    .filter(({ tokens }) => tokens > 0);
+  return trainerLoss(batches).value + (model.adalora?.orthogonalLoss(null) ?? 0);
+}
+
 /** What was generated for the test rows, in their order. */
 export interface Answers {
   readonly prompts: readonly string[];
@@ -277,18 +293,6 @@ function batchMean(losses: readonly TokenLoss[], batchSize: number): number {
     if (batch.some(({ tokens }) => tokens > 0)) means.push(meanOf(batch));
   }
   return means.reduce((sum, value) => sum + value, 0) / means.length;
-}
-
-/** Batches as the Trainer evaluates them; one without a label would make its loss NaN and is left out. */
-function trainerBatches(losses: readonly TokenLoss[], size: number): (TokenLoss & { readonly rows: number })[] {
-  const batches: (TokenLoss & { rows: number })[] = [];
-  for (let begin = 0; begin < losses.length; begin += size) {
-    const batch = losses.slice(begin, begin + size);
-    const sum = batch.reduce((total, row) => total + row.sum, 0);
-    const tokens = batch.reduce((total, row) => total + row.tokens, 0);
-    if (tokens > 0) batches.push({ sum, tokens, rows: batch.length });
-  }
-  return batches;
 }
 
 /** The Trainer's `train_loss`: the mean of all steps' losses. */
