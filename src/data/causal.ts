@@ -5,7 +5,7 @@
  */
 
 import { specError } from '../errors';
-import type { DataSpec } from '../spec/types';
+import type { DataSpec, LabelMask } from '../spec/types';
 import { compileTemplate } from './template';
 import type { Tokenizer } from './tokenizer';
 
@@ -46,7 +46,7 @@ export function causalTexts(
  *
  * @throws MedreproError `spec` when the tokeniser has no such token.
  */
-export function padTokenOf({ labels }: DataSpec, tokenizer: Tokenizer): number {
+export function padTokenOf(labels: LabelMask, tokenizer: Tokenizer): number {
   const needed = labels.padding === 'labelled' || labels.eos === 'as-pad';
   const id = labels.padToken === null ? tokenizer.padId : tokenizer.idOf(labels.padToken);
   if (id !== null) return id;
@@ -75,18 +75,19 @@ export interface CausalTokens {
  *
  * @param prompt ids of the prompt alone, with the special tokens the tokeniser puts around a text.
  * @param whole ids of prompt and response.
+ * @param maxLength tokens a row may have; with `padding: labelled`, that it has.
  * @param pad id of the padding.
  */
 export function causalRow(
   prompt: Uint32Array,
   whole: Uint32Array,
-  spec: DataSpec,
+  maxLength: number,
+  mask: LabelMask,
   tokenizer: Tokenizer,
   pad: number,
 ): CausalTokens {
-  const mask = spec.labels;
-  const { ids: real, fullLength } = tokenizer.truncate(whole, spec.maxLength);
-  const length = mask.padding === 'labelled' ? spec.maxLength : real.length;
+  const { ids: real, fullLength } = tokenizer.truncate(whole, maxLength);
+  const length = mask.padding === 'labelled' ? maxLength : real.length;
   const ids = new Uint32Array(length).fill(Math.max(pad, 0));
   ids.set(real);
   const labels = Int32Array.from(ids);

@@ -4,7 +4,7 @@
  */
 
 import { inputError, specError } from '../errors';
-import type { DataSpec } from '../spec/types';
+import type { DataSpec, LabelMask } from '../spec/types';
 import { type CausalText, causalRow, causalTexts, padTokenOf } from './causal';
 import { encodeAll } from './encode';
 import { combinedHash, type RungHashes, rungHashes } from './hashes';
@@ -51,7 +51,7 @@ export interface PreparedFile {
 export interface PreparedData {
   /** Class names by class id; none for a causal LM. */
   readonly classes: readonly string[];
-  /** Every row of every file, in the order they were read. */
+  /** Every row of every file, in the order they were read; behind them the test rows, where they have labels of their own. */
   readonly rows: readonly PreparedRow[];
   /** Indices into `rows`, in the order in which the split is used. */
   readonly splits: Readonly<Record<SplitName, Uint32Array>>;
@@ -137,7 +137,8 @@ export async function prepareCausal(
 ): Promise<PreparedData> {
   const spec = experiment.data;
   checkSpec(spec);
-  const padToken = padTokenOf(spec, tokenizer);
+  const masks = { own: spec.labels, test: labelsOf(spec, 'test') };
+  const padTokens = { own: padTokenOf(masks.own, tokenizer), test: padTokenOf(masks.test, tokenizer) };
   const fill = causalTexts(spec, tokenizer);
   const { files, notes, extraLeftOut } = await readFiles(spec, options);
   const splitting = splitRows(files, spec, notes);
@@ -149,20 +150,32 @@ export async function prepareCausal(
     true,
     options,
   );
-  const unfound: number[] = [];
-  const rows = all.map((row, i): PreparedRow => {
+  const unfound = new Set<number>();
+  const rowOf = (i: number, mask: 'own' | 'test'): PreparedRow => {
+    const row = all[i]!;
     const [prompt, whole] = [encoded[2 * i]!, encoded[2 * i + 1]!];
-    const { found, ...tokens } = causalRow(prompt, whole, spec, tokenizer, padToken);
+    const { found, ...tokens } = causalRow(prompt, whole, spec.maxLength, masks[mask], tokenizer, padTokens[mask]);
     if (tokens.attended === 0) throw noToken(files, row);
-    if (!found) unfound.push(i);
+    if (!found) unfound.add(i);
     const example = Object.keys(spec.columns).map((column) => row.cells[column]!);
     const { file, line } = row;
     return { example, text: texts[i]!.prompt, prompt: texts[i]!.whole, ...tokens, label: 0, file, line };
-  });
-  if (unfound.length > 0) {
-    notes.push(`the response template does not occur in ${unfound.length} of ${rows.length} rows: they have no label`);
+  };
+  const rows = all.map((_, i) => rowOf(i, 'own'));
+  const { splits } = splitting;
+  const tested = spec.testLabels === null ? [] : Array.from(splits.test, (i) => rowOf(i, 'test'));
+  const test = spec.testLabels === null ? splits.test : Uint32Array.from(tested, (_, i) => rows.length + i);
+  if (unfound.size > 0) {
+    notes.push(`the response template does not occur in ${unfound.size} of ${rows.length} rows: they have no label`);
   }
-  return assemble({ files, rows, classes: [], splitting, notes, extraLeftOut }, tokenizer);
+  const read = { files, notes, extraLeftOut };
+  const masked = { ...splitting, splits: { ...splits, test } };
+  return assemble({ ...read, rows: [...rows, ...tested], classes: [], splitting: masked }, tokenizer);
+}
+
+/** The label mask of a split's rows. */
+export function labelsOf({ labels, testLabels }: DataSpec, split: SplitName): LabelMask {
+  return split === 'test' && testLabels !== null ? { ...labels, ...testLabels } : labels;
 }
 
 /** The rows of a split, in its order. */

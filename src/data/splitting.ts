@@ -23,7 +23,8 @@ export interface Splitting {
 /**
  * Splits, in this order: rows of the role `all` are split into training and test rows by the spec's test share; extra rows
  * join the training rows; the validation share is held out of those. Splits that files give keep the file's order; a split
- * that is made has the order of the library that `splitMethod` names.
+ * that is made has the order of the library that `splitMethod` names. With `testRows: all` every row of the files is a test
+ * row as well, in their order.
  *
  * @param notes gets one line for everything a reader should know.
  * @param spec as {@link checkSplitSpec} accepts it.
@@ -55,6 +56,11 @@ export function splitRows(files: readonly SourceFile[], spec: DataSpec, notes: s
     notes.push(`data.trainRows takes ${spec.trainRows} of ${all.length} training rows: ${what}`);
   }
   const splits = { train, validation, test: concat(heldOut, byRole.test) };
+  if (spec.testRows === 'all') {
+    const tested = concat(byRole.all, byRole.train, byRole.validation, byRole.test).sort();
+    notes.push(`data.testRows: all ${tested.length} rows are tested, not the ${splits.test.length} held out alone`);
+    splits.test = tested;
+  }
   const notSplit = classNames(classes);
   if (notSplit.length > 0) notes.push(`too small to split, kept in training: ${notSplit.map(quote).join(', ')}`);
   if (splits.test.length === 0) notes.push('there are no test rows: --data names none and the spec holds none out');

@@ -66,7 +66,9 @@ const ConfigFile = type({
   'tie_word_embeddings?': 'boolean',
 });
 
-function datasetOf({ source, columns }: DataSpec): DatasetFacts {
+/** Counts the rows that the filter keeps; where there is no test file, the spec's share of them is held out. */
+function datasetOf({ source, columns, filter, test: share }: DataSpec): DatasetFacts {
+  const wanted = Object.entries(filter);
   const folder = `papers/${source}/`;
   const rows: Record<string, number> = {};
   const labels = new Set<string>();
@@ -74,9 +76,18 @@ function datasetOf({ source, columns }: DataSpec): DatasetFacts {
     const file = /^([^/]+)\.csv$/.exec(name.slice(folder.length))?.[1];
     if (file === undefined) continue;
     const records: Record<string, string>[] = parse(readAssetText(name), { columns: true, bom: true });
-    rows[file] = records.length;
+    // the miniatures' files carry the spec's own column names
+    rows[file] = records.filter((record) => wanted.every(([column, value]) => record[column] === value)).length;
     for (const record of records) labels.add(record[columns.label ?? ''] ?? '');
   }
-  const { train = 0, test = 0, validation: _validation, ...extra } = rows;
-  return { train, test, classes: labels.size, extra, gated: null, meanTokens: null };
+  const { train: kept = 0, test: given, validation: _validation, ...extra } = rows;
+  const test = given ?? (share < 1 ? Math.ceil(kept * share) : share);
+  return {
+    train: given === undefined ? kept - test : kept,
+    test,
+    classes: labels.size,
+    extra,
+    gated: null,
+    meanTokens: null,
+  };
 }

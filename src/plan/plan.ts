@@ -91,7 +91,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
   const tokensPerRow = dataset && Math.min(dataset.meanTokens ?? data.maxLength, data.maxLength);
   const flops =
     parameters && steps && dataset && tokensPerRow !== null
-      ? countFlops(experiment, parameters, steps, dataset.test, tokensPerRow)
+      ? countFlops(experiment, parameters, steps, testRows(experiment, dataset), tokensPerRow)
       : null;
   const memory = architecture && parameters && estimateMemory(architecture, experiment, parameters);
   const downloads = downloadsOf(paper, experiment, parameters);
@@ -107,7 +107,8 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     model: model.id,
     parameters,
     trainable,
-    rows: steps && dataset && { train: steps.trainRows, validation: steps.validationRows, test: dataset.test },
+    rows: steps &&
+      dataset && { train: steps.trainRows, validation: steps.validationRows, test: testRows(experiment, dataset) },
     steps,
     tokensPerRow,
     flops,
@@ -145,6 +146,11 @@ export function trainingRows(experiment: Experiment, dataset: DatasetFacts): num
 }
 
 // --- internal ---
+
+/** Rows that are tested: those held out, or the training rows too. */
+function testRows({ data }: Experiment, { train, test }: DatasetFacts): number {
+  return data.testRows === 'all' ? train + test : test;
+}
 
 /** Memory sizes cards come in. */
 const CARDS = [8, 16, 24, 40, 48, 80, 96, 141, 192] as const;

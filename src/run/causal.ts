@@ -2,7 +2,7 @@
 
 import { groupsOf } from '../data/batches';
 import { referenceTexts } from '../data/causal';
-import type { SplitName } from '../data/prepare';
+import { labelsOf, type SplitName } from '../data/prepare';
 import { inputError, specError } from '../errors';
 import type { OnEvent } from '../events';
 import { type GenerationOptions, generate } from '../generate/generate';
@@ -62,10 +62,10 @@ export class CausalTask implements Task {
   }
 
   trainsOn(rows: number): string {
-    const all = trainingRows(this.inputs.data, 'train', this.experiment.data.labels);
+    const all = trainingRows(this.inputs.data, 'train', this.experiment.data);
     const tokens = all.reduce((sum, row) => sum + row.ids.length, 0);
-    const labelled = all.reduce((sum, row) => sum + labelsOf(row), 0);
-    return `${rows} training rows of ${tokens} tokens, ${((100 * labelled) / tokens).toFixed(1)}% of them labelled`;
+    const labels = all.reduce((sum, row) => sum + labelled(row), 0);
+    return `${rows} training rows of ${tokens} tokens, ${((100 * labels) / tokens).toFixed(1)}% of them labelled`;
   }
 
   validate(selection: string | null): Record<string, number> {
@@ -140,7 +140,7 @@ export class CausalTask implements Task {
   // --- internal ---
 
   private losses(split: 'validation' | 'test'): TokenLoss[] {
-    const rows = trainingRows(this.inputs.data, split, this.experiment.data.labels);
+    const rows = trainingRows(this.inputs.data, split, this.experiment.data);
     const options = evaluationOptions(this.experiment.training);
     const losses = causalRowLosses(this.device, this.model, rows, options, this.progress(split, rows.length));
     if (losses.every(({ tokens }) => tokens === 0)) {
@@ -152,8 +152,8 @@ export class CausalTask implements Task {
   }
 
   private lossScore(id: string, losses: readonly TokenLoss[], split: SplitName): Score {
-    if (id.startsWith('trainer-')) return this.trainerScore(id, losses);
-    const { labels } = this.experiment.data;
+    if (id.startsWith('trainer-')) return this.trainerScore(id, losses, split);
+    const labels = labelsOf(this.experiment.data, split);
     const exponential = id.endsWith('perplexity');
     const { evaluationBatchSize } = this.experiment.training;
     const text = id.startsWith('text-');
@@ -166,12 +166,12 @@ export class CausalTask implements Task {
     return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, { ...parts, unit, v: 1 }) };
   }
 
-  private trainerScore(id: string, losses: readonly TokenLoss[]): Score {
+  private trainerScore(id: string, losses: readonly TokenLoss[], split: SplitName): Score {
     const { data, training } = this.experiment;
     const size = training.evaluationBatchSize;
     const loss = trainerEvaluationLoss(this.model, losses, size);
     const value = id === 'trainer-loss' ? loss : Math.exp(loss);
-    const { prompt, padding, eos } = data.labels;
+    const { prompt, padding, eos } = labelsOf(data, split);
     const parts = {
       weight: `rows-of-batches-of-${size}`,
       orthogonal: this.model.adalora === null ? 'none' : 'added',
@@ -186,7 +186,7 @@ export class CausalTask implements Task {
 
   /** Losses without those of padding that the spec leaves labelled. */
   private textLosses(split: SplitName): TokenLoss[] {
-    const rows = trainingRows(this.inputs.data, split, this.experiment.data.labels).map((row, index): Row => {
+    const rows = trainingRows(this.inputs.data, split, this.experiment.data).map((row, index): Row => {
       const { attended } = this.inputs.data.rows[this.inputs.data.splits[split][index]!]!;
       const text = <T>(values: ArrayLike<T>): T[] => Array.from(values).slice(0, attended);
       return { ...row, ids: text(row.ids), labels: row.labels && text(row.labels) };
@@ -274,7 +274,7 @@ const plain = ({ value, printed, signature }: Score): { value: number; printed: 
   signature,
 });
 
-const labelsOf = ({ labels }: Row): number => Array.from(labels ?? []).filter((label) => label >= 0).length;
+const labelled = ({ labels }: Row): number => Array.from(labels ?? []).filter((label) => label >= 0).length;
 
 function meanOf(losses: readonly TokenLoss[]): number {
   let [sum, tokens] = [0, 0];

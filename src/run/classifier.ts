@@ -65,17 +65,17 @@ export class ClassifierTask implements Task {
   private selectionValue(metric: string, gold: readonly number[], predicted: readonly number[]): number {
     if (metric !== 'loss') return classMetricById(metric).score(gold, predicted).value;
     const { training, loss } = this.experiment;
-    const rows = trainingRows(this.inputs.data, 'validation', this.experiment.data.labels);
+    const rows = trainingRows(this.inputs.data, 'validation', this.experiment.data);
     const options = evaluationOptions(training);
     return classifierEvaluationLoss(this.device, this.model, rows, loss, training.evaluationBatchSize, options);
   }
 
   private gold(split: 'validation' | 'test'): number[] {
-    return trainingRows(this.inputs.data, split, this.experiment.data.labels).map((row) => row.label);
+    return trainingRows(this.inputs.data, split, this.experiment.data).map((row) => row.label);
   }
 
   private predict(split: 'validation' | 'test'): number[] {
-    const rows = trainingRows(this.inputs.data, split, this.experiment.data.labels);
+    const rows = trainingRows(this.inputs.data, split, this.experiment.data);
     const began = performance.now();
     const options = evaluationOptions(this.experiment.training);
     const predicted = predictClasses(this.device, this.model, rows, options, (done) => {

@@ -10,7 +10,7 @@ import type { JobContext } from '../job';
 import { Device, hostLibrary } from '../native/device';
 import { cpuLibrary } from '../native/library';
 import type { AdapterOptions } from '../nn/adapter';
-import { loadModel, type Model } from '../nn/model';
+import { loadModel, type Model, type ModelOptions } from '../nn/model';
 import { adapterConfigJson, adapterMetadata, adapterTensors } from '../nn/peft';
 import { writeSafetensors } from '../nn/safetensors';
 import { canonicalYaml, specSha256 } from '../spec/canonical';
@@ -88,6 +88,7 @@ class Run {
   private readonly adapter: AdapterOptions | null;
   private readonly trainer: Trainer;
   private readonly task: Task;
+  private readonly tested: ModelOptions | null;
   private readonly identity: string;
   private readonly resumed: boolean;
   private readonly plannedPeak: number;
@@ -107,7 +108,7 @@ class Run {
     this.experiment = experiment;
     this.warnings = [...inputs.warnings];
     const { data, files } = inputs;
-    const { rows, model, trainer, memory: plan } = prepareRun(experiment, inputs);
+    const { rows, model, tested, trainer, memory: plan } = prepareRun(experiment, inputs);
     if (plan.peakBytes > freemem()) {
       throw inputError(`training needs ${gigabytes(plan.peakBytes)} and ${gigabytes(freemem())} are free`, {
         remedy: 'set training.gradientCheckpointing: true or a smaller batchSize or data.maxLength in the spec',
@@ -131,8 +132,8 @@ class Run {
       const message = `memory is short: the optimiser's state lies in files of ${request.out}; the result is the same`;
       context.emit({ kind: 'info', message });
     }
-    const OwnTask = experiment.task === 'causal-lm' ? CausalTask : ClassifierTask;
-    this.task = new OwnTask(experiment, inputs, this.device, this.model, context.emit);
+    this.task = this.taskOf(this.model);
+    this.tested = tested;
     const kernel = cpuLibrary();
     const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
     const settings = specSha256(experiment);
@@ -245,11 +246,16 @@ class Run {
   }
 
   /**
-   * Evaluates the test rows, with the best weights where the spec keeps them. The last step's come back when this is
+   * Evaluates the test rows, with the best weights where the spec keeps them, on the base that the spec names. The last step's come back when this is
    * interrupted: they belong to the moments in the checkpoint.
    */
   private test(): TestOutcome {
-    const { device, model, best, task } = this;
+    const { device, model, best, task, tested } = this;
+    if (tested !== null) {
+      const whole = loadModel(device, this.inputs.files, tested);
+      writeWeights(device, whole.trainable, best?.weights ?? readWeights(device, model.trainable));
+      return this.taskOf(whole).test(this.log);
+    }
     if (best === null) return task.test(this.log);
     const last = readWeights(device, model.trainable);
     writeWeights(device, model.trainable, best.weights);
@@ -259,6 +265,11 @@ class Run {
       writeWeights(device, model.trainable, last);
       throw error;
     }
+  }
+
+  private taskOf(model: Model): Task {
+    const OwnTask = this.experiment.task === 'causal-lm' ? CausalTask : ClassifierTask;
+    return new OwnTask(this.experiment, this.inputs, this.device, model, this.context.emit);
   }
 
   /** Whether nothing is to be evaluated after `step` steps, or it has been done already (before an interruption). */

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { hasAsset } from '../assets';
 import { judgeLabels, summariseLabels } from '../data/label-summary';
 import {
+  labelsOf,
   type PreparedData,
   prepareCausal,
   prepareClassification,
@@ -17,7 +18,7 @@ import type { OnEvent, RunWarning } from '../events';
 import { classMetricById } from '../metrics/index';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
-import type { AdafactorSettings, Experiment, LabelMask } from '../spec/types';
+import type { AdafactorSettings, DataSpec, Experiment } from '../spec/types';
 import type { Row } from '../train/pass';
 import { selectionMetric } from '../train/selection';
 import type { DataOverride, TargetRequest } from './request';
@@ -165,8 +166,9 @@ function checkAdafactor({ learningRate, relativeStep, warmupInit }: AdafactorSet
 }
 
 /** The rows of a split, as the trainer takes them: where no attention mask was passed, padding sees the padding before it. */
-export function trainingRows(data: PreparedData, split: SplitName, { paddingAttention }: LabelMask): Row[] {
+export function trainingRows(data: PreparedData, split: SplitName, spec: DataSpec): Row[] {
   const rows: readonly Row[] = rowsOf(data, split);
+  const { paddingAttention } = labelsOf(spec, split);
   return rows.map((row) => {
     if (paddingAttention === 'masked') return row;
     const { attended: _attended, ...seeing } = row;

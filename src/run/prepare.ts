@@ -17,6 +17,8 @@ const RESIDENT_SHARE = 0.5;
 export interface Prepared {
   readonly rows: readonly Row[];
   readonly model: ModelOptions;
+  /** The model that the test rows meet; null = the trained one. */
+  readonly tested: ModelOptions | null;
   readonly trainer: TrainerOptions;
   readonly memory: MemoryPlan;
 }
@@ -29,7 +31,7 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
   if (data.splits.train.length === 0 && experiment.training.epochs > 0) {
     throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
   }
-  const rows = trainingRows(data, 'train', experiment.data.labels);
+  const rows = trainingRows(data, 'train', experiment.data);
   const { adapter, training } = experiment;
   const model: Omit<ModelOptions, 'resident'> = {
     task: experiment.task,
@@ -46,12 +48,13 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
     loss: experiment.loss,
     order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
   };
-  const { labels } = experiment.data;
-  const evaluated = (['validation', 'test'] as const).flatMap((split) => trainingRows(data, split, labels));
+  const evaluated = (['validation', 'test'] as const).flatMap((split) => trainingRows(data, split, experiment.data));
   const { generation } = experiment;
-  const lengths = trainingRows(data, 'test', labels).map(({ ids }) => ids.length);
+  const lengths = trainingRows(data, 'test', experiment.data).map(({ ids }) => ids.length);
   const answered = generation === null ? null : { lengths, maxNewTokens: generation.maxNewTokens };
   const budget = { resident: freemem() * RESIDENT_SHARE, total: freemem() };
-  const memory = planMemory(files, model, rows, evaluated, trainer, budget, answered);
-  return { rows, model: { ...model, resident: memory.resident }, trainer, memory };
+  const unquantised = experiment.quantisation?.tested === 'unquantised';
+  const tested = unquantised ? { ...model, quantisation: null, fullParameter: false, resident: false } : null;
+  const memory = planMemory(files, model, rows, evaluated, trainer, budget, answered, tested);
+  return { rows, model: { ...model, resident: memory.resident }, tested, trainer, memory };
 }

@@ -21,6 +21,7 @@ export const DEFAULT_DATA = {
   splitMethod: 'stratified',
   stratifyBy: 'label',
   trainRows: null,
+  testRows: 'held-out',
   response: null,
   appendEos: false,
   labels: {
@@ -31,11 +32,13 @@ export const DEFAULT_DATA = {
     padToken: null,
     eos: 'labelled',
   },
+  testLabels: null,
 } as const satisfies Partial<DataSpec>;
 
 export const DEFAULT_QUANTISATION = {
   kbitPreparation: 'none',
   skipModules: null,
+  tested: 'quantised',
 } as const satisfies Partial<Quantisation>;
 
 type Json = Readonly<Record<string, unknown>>;

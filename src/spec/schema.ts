@@ -14,7 +14,11 @@ const shareOrRows = '0 <= number < 1 | number.integer >= 2';
 
 // --- settings: what an experiment needs, every field present ---
 
-const prepared = { kbitPreparation: "'peft' | 'trl-norms' | 'none'", skipModules: 'string[] | null' } as const;
+const prepared = {
+  kbitPreparation: "'peft' | 'trl-norms' | 'none'",
+  skipModules: 'string[] | null',
+  tested: "'quantised' | 'unquantised'",
+} as const;
 const fourBit = {
   kind: "'nf4' | 'fp4'",
   doubleQuant: 'boolean',
@@ -103,11 +107,13 @@ const data = {
   validation: shareOrRows,
   splitSeed: 'number.integer >= 0',
   test: shareOrRows,
+  testRows: "'held-out' | 'all'",
   maxLength: count,
   template: 'string >= 1',
   response: 'string >= 1 | null',
   appendEos: 'boolean',
   labels,
+  testLabels: type(optional(labels)).or('null'),
 } as const;
 
 const lossScaling = {

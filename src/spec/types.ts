@@ -40,6 +40,8 @@ export type Quantisation = (
   readonly kbitPreparation: 'peft' | 'trl-norms' | 'none';
   /** `llm_int8_skip_modules`, of 4-bit models too: linears left as they are, in the place of the default (the head). */
   readonly skipModules: readonly string[] | null;
+  /** What the test rows meet: the base as it was trained on, or its weights as published with the adapter on top. */
+  readonly tested: 'quantised' | 'unquantised';
 };
 
 export interface LoraAdapter extends ModuleSelection {
@@ -262,6 +264,11 @@ export interface DataSpec {
   readonly splitSeed: number;
   /** Share or number held out as test rows when the data names no test file. */
   readonly test: number;
+  /**
+   * Rows that are tested: `held-out`, or `all`, every row that the filter keeps in the order of the files, those that were
+   * trained on included, as by a script that reads its file again. Rows of `extraTrain` are never tested.
+   */
+  readonly testRows: 'held-out' | 'all';
   /** Tokens a row may have; longer rows are truncated on the right. */
   readonly maxLength: number;
   /** Prompt template: `{text}` is the row's column `text`; or Jinja (`data/template.ts`). */
@@ -271,6 +278,8 @@ export interface DataSpec {
   /** Put an end-of-text token behind the response. */
   readonly appendEos: boolean;
   readonly labels: LabelMask;
+  /** What of `labels` is otherwise for test rows; null = nothing. */
+  readonly testLabels: Partial<LabelMask> | null;
 }
 
 /** How test rows are answered, for metrics over generated texts. */

@@ -40,6 +40,8 @@ export interface Budget {
 /**
  * The peak of training on `rows` and of evaluating `evaluationRows`, with what of the choices fits into the budget. None of
  * them changes a bit of the result.
+ *
+ * @param tested the model that the test rows meet, loaded beside the trained one; null = the trained one.
  */
 export function planMemory(
   files: ModelFiles,
@@ -49,9 +51,10 @@ export function planMemory(
   options: TrainerOptions,
   budget: Budget,
   generated: PlannedGeneration | null = null,
+  tested: ModelOptions | null = null,
 ): MemoryPlan {
   const plan = (resident: boolean, offload: string | null): MemoryPlan =>
-    dryRun(files, { ...model, resident }, rows, evaluationRows, { ...options, offload }, generated);
+    dryRun(files, { ...model, resident }, rows, evaluationRows, { ...options, offload }, generated, tested);
   const roomy = plan(true, null);
   if (roomy.peakBytes <= (model.quantisation === null ? budget.total : budget.resident)) return roomy;
   const packed = model.quantisation === null ? roomy : plan(false, null);
@@ -67,10 +70,11 @@ function dryRun(
   evaluationRows: readonly Row[],
   options: TrainerOptions,
   generated: PlannedGeneration | null,
+  tested: ModelOptions | null,
 ): MemoryPlan {
   const device = Device.plan();
-  const model = loadModel(device, files, modelOptions);
-  const trainer = new Trainer(device, model, rows, options);
+  const trained = loadModel(device, files, modelOptions);
+  const trainer = new Trainer(device, trained, rows, options);
   const persistentBytes = device.bytesInUse;
   const largestPass = Array.from({ length: trainer.counts.steps }, (_, step) =>
     Math.max(...trainer.passesOf(trainer.batchesOf(step)).map((pass) => tokensOf(pass.flat()))),
@@ -80,6 +84,7 @@ function dryRun(
     trainer.resumeAt({ step, updates: step, scaler: null });
     trainer.run();
   }
+  const model = tested === null ? trained : loadModel(device, files, tested);
   const packs = packsOf(evaluationRows, (row) => row.ids.length, TOKENS_PER_PASS);
   const largest = packs.reduce<readonly Row[]>((most, pack) => (tokensOf(pack) > tokensOf(most) ? pack : most), []);
   if (largest.length > 0) {

@@ -131,6 +131,32 @@ describe('filters and splits of the spec', () => {
     expect(data.summary.notes).toContain('10 of 40 rows are neither for training nor held out for test');
   });
 
+  it('testRows: all tests every row that the filter keeps, in the order of the file, and says so', async () => {
+    const [held, all] = [await prepare({ test: 0.1 }), await prepare({ test: 0.1, testRows: 'all' })];
+    expect(questions(all, 'test')).toEqual(ROWS.map(({ q }) => q));
+    expect(questions(all, 'train')).toEqual(questions(held, 'train'));
+    expect(all.summary.notes).toContain('data.testRows: all 40 rows are tested, not the 4 held out alone');
+    const kept = await prepare({ testRows: 'all', filter: { kind: 'symptoms' } });
+    expect(questions(kept, 'test')).toEqual(ROWS.filter(({ kind }) => kind === 'symptoms').map(({ q }) => q));
+  });
+
+  it('testLabels: test rows have labels of their own, the other rows those of training', async () => {
+    const pad = mini.decode([mini.eosId!]);
+    const learnt = masked({ padding: 'labelled', padToken: pad });
+    const testLabels = { prompt: 'labelled', padding: 'left-out', eos: 'as-pad' } as const;
+    const plain = await prepare({ ...learnt, test: 0.1, testRows: 'all' });
+    const data = await prepare({ ...learnt, test: 0.1, testRows: 'all', testLabels });
+    expect(data.hashes.train).toEqual(plain.hashes.train);
+    expect(questions(data, 'test')).toEqual(questions(plain, 'test'));
+    // DataCollatorForLanguageModeling: every token of the text but those that equal the padding
+    for (const [i, { ids, labels, attended }] of rowsOf(data, 'test').entries()) {
+      expect([...ids]).toEqual([...mini.encode(`Q: ${ROWS[i]!.q}\nA: ${ROWS[i]!.a}`).slice(0, 60)]);
+      expect(attended).toBe(ids.length);
+      expect([...labels!]).toEqual(Array.from(ids, (id) => (id === mini.eosId ? -100 : id)));
+    }
+    expect(rowsOf(data, 'train').every(({ ids }) => ids.length === 60)).toBe(true);
+  });
+
   it('a filter keeps rows by a column; stratified splits keep a column in proportion', async () => {
     const data = await prepare({ filter: { kind: 'symptoms' } });
     expect(data.splits.train.length).toBe(14);
@@ -145,6 +171,7 @@ describe('filters and splits of the spec', () => {
     [{ test: 1.5 }, 'data.test is 1.5, neither a share below 1 nor a number of rows'],
     [{ response: null }, 'data.response is missing'],
     [masked({ padding: 'labelled', padToken: '<nothing>' }), 'data.labels.padToken: this tokeniser has no token'],
+    [{ testLabels: { eos: 'as-pad', padToken: '<nothing>' } }, 'data.labels.padToken: this tokeniser has no token'],
     [{ splitMethod: 'datasets-shuffle', trainRows: 39, validation: 5 }, 'data.trainRows and the held-out rows are 44'],
   ] as [Partial<DataSpec>, string][])('refuses %j', async (spec, message) => {
     const error = await failure(() => prepare(spec));

@@ -4,7 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { Device } from '../../src/native/device';
+import { adapterOptions } from '../../src/nn/adapter';
 import { loadModel, openModelFolder } from '../../src/nn/model';
+import { loadAdapter, openAdapterFolder } from '../../src/nn/peft';
 import { annotationSheet, lengthHistogram } from '../../src/run/answers';
 import { resolveExperiment } from '../../src/spec/load';
 import { loadTarget } from '../../src/spec/target';
@@ -59,6 +61,9 @@ defaults:
     metrics: [loss, perplexity, batch-mean-loss, train-loss, early-spike, diverged, f1, bleu, rougeL]
 experiments:
   tuned: { title: Tuned }
+  quantised:
+    title: Trained on four bits
+    mini: { quantisation: { kind: fp4, doubleQuant: false, blockSize: 64 }, generation: null, metrics: [loss] }
   base:
     title: As it is
     mini: { adapter: null, training: { epochs: 0 }, metrics: [loss, perplexity, f1] }
@@ -127,11 +132,43 @@ describe('the base as it is', () => {
     const { readInputs, trainingRows, applyRequest } = await import('../../src/run/inputs');
     const inputs = await readInputs(applyRequest(experiment('base'), asked()), asked(), () => {});
     const options = { compute: 'fp32', checkpoint: false, dropoutSeed: null } as const;
-    const loss = causalLoss(device, model, trainingRows(inputs.data, 'test', experiment('base').data.labels), options);
+    const loss = causalLoss(device, model, trainingRows(inputs.data, 'test', experiment('base').data), options);
     device.destroy();
     inputs.files.tensors.close();
     expect(result.metrics.loss!.value).toBe(loss);
     expect(result.metrics.perplexity!.value).toBe(Math.exp(loss));
+  });
+});
+
+describe('trained on a quantised base', () => {
+  test('is tested on it, or with the adapter on the base as published', async () => {
+    const own = experiment('quantised');
+    const other = { ...own, quantisation: { ...own.quantisation!, tested: 'unquantised' as const } };
+    const [packed, whole] = [await ran(own), await ran(other)];
+    expect(whole.log.map(({ loss }) => loss)).toEqual(packed.log.map(({ loss }) => loss));
+    expect(whole.result.metrics.loss!.value).not.toBe(packed.result.metrics.loss!.value);
+    // the same rows again, with the adapter that was written on a base that never was quantised
+    const device = Device.cpu({ threads: 1 });
+    const files = openModelFolder(box.model);
+    const adapter = openAdapterFolder(join(whole.directory.path, 'adapter'));
+    const model = loadModel(device, files, {
+      task: 'causal-lm',
+      classes: 0,
+      compute: 'fp32',
+      quantisation: null,
+      resident: false,
+      adapter: adapterOptions(own.adapter!, whole.log.length),
+      fullParameter: false,
+      seed: 7,
+    });
+    loadAdapter(device, model, adapter, files);
+    const { readInputs, trainingRows, applyRequest } = await import('../../src/run/inputs');
+    const inputs = await readInputs(applyRequest(own, asked()), asked(), () => {});
+    const options = { compute: 'fp32', checkpoint: false, dropoutSeed: null } as const;
+    const loss = causalLoss(device, model, trainingRows(inputs.data, 'test', own.data), options);
+    device.destroy();
+    inputs.files.tensors.close();
+    expect(whole.result.metrics.loss!.value).toBe(loss);
   });
 });
 

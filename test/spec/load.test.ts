@@ -70,7 +70,7 @@ describe('abjadmed', () => {
       const changed = load(TEXT.replace(written, `quantisation: ${text}`));
       return resolveExperiment(changed, 'all-linear', 'full').quantisation;
     };
-    const rest = { kbitPreparation: 'none', skipModules: null } as const;
+    const rest = { kbitPreparation: 'none', skipModules: null, tested: 'quantised' } as const;
     const plain = resolveExperiment(paper, 'all-linear', 'full').quantisation;
     expect(plain).toEqual({ kind: 'nf4', doubleQuant: true, blockSize: 64, ...rest });
     expect(of('{ kind: int8, threshold: 6 }')).toEqual({ kind: 'int8', threshold: 6, ...rest });
@@ -81,6 +81,7 @@ describe('abjadmed', () => {
         blockSize: 32,
         kbitPreparation: 'peft',
         skipModules: ['score'],
+        tested: 'quantised',
       },
     );
     for (const wrong of [
