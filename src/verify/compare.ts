@@ -275,8 +275,12 @@ function entryFor(golden: Golden, result: ExperimentResult): Measured | null {
   return found ?? null;
 }
 
-/** The paper's own settings, for which values were accepted on this path, but for another spec or other data. */
+/**
+ * The paper's own settings, for which values were accepted on this path, but for another spec or other data. Values are
+ * accepted of the reading a paper has by default; the other one is another setting.
+ */
 function isStale(paper: Paper, golden: Golden, result: ExperimentResult): boolean {
+  if (paper.reading !== paper.readings.at(-1)) return false;
   const own = result.overrides.length === 0 && result.specSha256 === ownSpec(paper, result, null);
   return own && entryFor(golden, result) === null && entriesOf(golden, result).length > 0;
 }

@@ -454,3 +454,14 @@ function wellFormed(xml: string): boolean {
   });
   return open.length === 0 && !/[<>]/.test(rest) && !/&(?!(?:amp|lt|gt|quot|apos);)/.test(rest);
 }
+
+test('values are accepted of the default reading: the other one has no golden verdict', () => {
+  const twice = { ...paper, readings: ['as-written', 'as-released'] as const };
+  const changed = holding().map((result) => ({ ...result, dataSha256: 'e'.repeat(64) }));
+  const outcomes = (reading: 'as-written' | 'as-released') => {
+    const { values } = compare({ ...twice, reading }, golden, changed, { bootstrap: BOOTSTRAP });
+    return [...new Set(values.map(({ outcome }) => outcome))];
+  };
+  expect(outcomes('as-released')).toEqual(['differs']);
+  expect(outcomes('as-written')).toEqual(['no-golden']);
+});
