@@ -11,8 +11,6 @@ export interface QuantisedMatrix {
   readonly weight: Weight;
   /** Bytes of its packed form. */
   readonly bytes: number;
-  /** The tensors it was made of. */
-  readonly names: readonly string[];
 }
 
 /** Whether a checkpoint stores `name` in four or eight bits. */
@@ -39,7 +37,7 @@ export function storedMatrix(
       agree(name, four.options, asked);
       keep(four.parts);
       const weight = new FourBitWeight(shape[0], shape[1], four.parts, four.options, dtype, null);
-      return { weight, bytes: weight.packedBytes, names: four.names };
+      return { weight, bytes: weight.packedBytes };
     }
     const eight = readInt8(device, tensors, name, shape);
     if (eight === null) {
@@ -52,7 +50,7 @@ export function storedMatrix(
     agree(name, options, asked);
     const { codes, absmax } = eight.parts;
     const weight = new Int8Weight({ codes, absmax: absmax.retain() }, options, dtype);
-    return { weight, bytes: weight.packedBytes, names: eight.names };
+    return { weight, bytes: weight.packedBytes };
   });
 }
 
@@ -62,7 +60,7 @@ export function quantiseMatrix(
   load: () => Tensor,
   options: QuantisationOptions,
   dtype: FloatDtype,
-): Omit<QuantisedMatrix, 'names'> {
+): QuantisedMatrix {
   return device.scope(() => {
     const dense = load();
     if (options.kind === 'int8') {

@@ -4,7 +4,7 @@
 
 import { MedreproError } from '../errors';
 import { specSha256 } from '../spec/canonical';
-import { type Paper, resolveExperiment } from '../spec/load';
+import type { Paper } from '../spec/load';
 import type { Architecture, DatasetFacts } from '../spec/schema';
 import type { Experiment, Scale } from '../spec/types';
 import {
@@ -70,16 +70,6 @@ export interface ExperimentPlan {
 
 /** What one H100 reaches in training at bf16: 5% (padded rows, small batches) to 45% of its 989 TFLOP/s. */
 export const H100: Range = { low: 0.05 * 989e12, high: 0.45 * 989e12 };
-
-/** The plans of some experiments of a paper at one scale. */
-export function planTarget(
-  paper: Paper,
-  experiments: readonly string[],
-  scale: Scale,
-  facts: PlanFacts = {},
-): ExperimentPlan[] {
-  return experiments.map((id) => planExperiment(paper, resolveExperiment(paper, id, scale), facts));
-}
 
 /** The plan of one experiment, overrides applied or not. */
 export function planExperiment(paper: Paper, experiment: Experiment, facts: PlanFacts = {}): ExperimentPlan {

@@ -9,7 +9,7 @@ import { type GenerationOptions, generate } from '../generate/generate';
 import { CURVE_METRICS, curveScores } from '../metrics/curve';
 import { isTextMetric, textMetricById } from '../metrics/index';
 import { type Score, signatureOf } from '../metrics/metric';
-import { trainerLoss } from '../metrics/perplexity';
+import { batchMeanLoss, meanLoss, trainerLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
 import type { Model } from '../nn/model';
 import type { Experiment, Generation } from '../spec/types';
@@ -160,7 +160,7 @@ export class CausalTask implements Task {
     const weight = id.startsWith('batch-mean') ? `batch-means-of-${evaluationBatchSize}` : 'tokens';
     const parts = { weight, prompt: labels.prompt, padding: text ? 'left-out' : labels.padding, eos: labels.eos };
     const own = text ? this.textLosses(split) : losses;
-    const loss = id.startsWith('batch-mean') ? batchMean(own, evaluationBatchSize) : meanOf(own);
+    const loss = id.startsWith('batch-mean') ? batchMeanLoss(own, evaluationBatchSize) : meanLoss(own);
     const value = exponential ? Math.exp(loss) : loss;
     const unit = exponential ? 'exp' : 'nats';
     return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, { ...parts, unit, v: 1 }) };
@@ -252,7 +252,7 @@ export function trainerEvaluationLoss(model: Model, losses: readonly TokenLoss[]
       rows: batch.length,
     }))
     .filter(({ tokens }) => tokens > 0);
-  return trainerLoss(batches).value + (model.adalora?.orthogonalLoss(null) ?? 0);
+  return trainerLoss(batches) + (model.adalora?.orthogonalLoss(null) ?? 0);
 }
 
 /** What was generated for the test rows, in their order. */
@@ -275,25 +275,6 @@ const plain = ({ value, printed, signature }: Score): { value: number; printed: 
 });
 
 const labelled = ({ labels }: Row): number => Array.from(labels ?? []).filter((label) => label >= 0).length;
-
-function meanOf(losses: readonly TokenLoss[]): number {
-  let [sum, tokens] = [0, 0];
-  for (const row of losses) {
-    sum += row.sum;
-    tokens += row.tokens;
-  }
-  return sum / tokens;
-}
-
-/** Mean over batches of each batch's mean, however many tokens it has: what a loop of `total += loss` computes. */
-function batchMean(losses: readonly TokenLoss[], batchSize: number): number {
-  const means: number[] = [];
-  for (let begin = 0; begin < losses.length; begin += batchSize) {
-    const batch = losses.slice(begin, begin + batchSize);
-    if (batch.some(({ tokens }) => tokens > 0)) means.push(meanOf(batch));
-  }
-  return means.reduce((sum, value) => sum + value, 0) / means.length;
-}
 
 /** The Trainer's `train_loss`: the mean of all steps' losses. */
 function trainLoss(log: readonly StepResult[]): Score {

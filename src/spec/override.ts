@@ -31,8 +31,3 @@ export function withOverrides(experiment: Experiment, overrides: Overrides): Exp
   if (model !== undefined && model !== null) result = { ...result, model: { id: model, revision: null } };
   return result;
 }
-
-/** The experiments of `--seeds n`: the experiment's own seed and the n - 1 that follow it. */
-export function withSeeds(experiment: Experiment, seeds: number): Experiment[] {
-  return Array.from({ length: seeds }, (_, i) => withOverrides(experiment, { seed: experiment.training.seed + i }));
-}

@@ -1,45 +1,47 @@
 import { describe, expect, it } from 'bun:test';
 import { bootstrapInterval, percentile, standardError } from '../../src/metrics/bootstrap';
-import {
-  paddedPerplexity,
-  perplexity,
-  perplexityBound,
-  trainerLoss,
-  validationLoss,
-} from '../../src/metrics/perplexity';
+import { batchMeanLoss, meanLoss, perplexityBound, trainerLoss } from '../../src/metrics/perplexity';
 
 describe('perplexity and loss', () => {
   const rows = [
-    { sum: 3, tokens: 2, padding: { sum: 0.5, tokens: 8 } },
-    { sum: 10, tokens: 3, padding: { sum: 0, tokens: 0 } },
+    { sum: 3, tokens: 2 },
+    { sum: 10, tokens: 3 },
   ];
 
   it('are token-weighted, however the rows are batched', () => {
-    expect(validationLoss(rows).value).toBe(13 / 5);
-    expect(validationLoss([{ sum: 13, tokens: 5 }]).value).toBe(13 / 5);
-    expect(perplexity(rows).value).toBe(Math.exp(13 / 5));
-    expect(perplexity(rows).signature).toBe('perplexity|weight:tokens|padding:masked|unit:exp|v:1');
+    expect(meanLoss(rows)).toBe(13 / 5);
+    expect(meanLoss([{ sum: 13, tokens: 5 }])).toBe(13 / 5);
   });
 
   it("the Trainer's loss is not: batches count by rows", () => {
     const batches = rows.map((row, i) => ({ ...row, rows: i + 1 }));
-    expect(trainerLoss(batches).value).toBeCloseTo((3 / 2 + (2 * 10) / 3) / 3, 15);
+    expect(trainerLoss(batches)).toBeCloseTo((3 / 2 + (2 * 10) / 3) / 3, 15);
   });
 
-  it('padding that is scored makes perplexity smaller', () => {
-    expect(paddedPerplexity(rows).value).toBe(Math.exp(13.5 / 13));
-    expect(paddedPerplexity(rows).value).toBeLessThan(perplexity(rows).value);
+  it('nor is the mean of batch means, in which a batch without a label has no part', () => {
+    expect(batchMeanLoss(rows, 1)).toBe((3 / 2 + 10 / 3) / 2);
+    expect(batchMeanLoss(rows, 2)).toBe(13 / 5);
+    expect(batchMeanLoss([...rows, { sum: 0, tokens: 0 }], 1)).toBe((3 / 2 + 10 / 3) / 2);
+  });
+
+  it('padding that is scored makes the loss smaller', () => {
+    const padded = [
+      { sum: 3.5, tokens: 10 },
+      { sum: 10, tokens: 3 },
+    ];
+    expect(meanLoss(padded)).toBe(13.5 / 13);
+    expect(meanLoss(padded)).toBeLessThan(meanLoss(rows));
   });
 
   it('the bound is reached when padding costs nothing', () => {
-    const free = [{ sum: 13, tokens: 5, padding: { sum: 0, tokens: 7 } }];
-    expect(perplexityBound(paddedPerplexity(free).value, 12, 7)).toBeCloseTo(perplexity(free).value, 10);
+    const padded = Math.exp(meanLoss([{ sum: 13, tokens: 12 }]));
+    expect(perplexityBound(padded, 12, 7)).toBeCloseTo(Math.exp(13 / 5), 10);
     // a baseline of 49.479412 over 176,249 tokens, 18,249 of them padding
     expect(perplexityBound(49.479412, 176249, 18249)).toBeCloseTo(77.65, 2);
   });
 
   it('nothing to score is refused', () => {
-    expect(() => perplexity([])).toThrow('there are no tokens to score');
+    expect(() => meanLoss([])).toThrow('there are no tokens to score');
     expect(() => trainerLoss([])).toThrow('there are no rows to score');
   });
 });

@@ -3,17 +3,19 @@
 import { describe, expect, test } from 'bun:test';
 import { architectureOf, embeddedFacts } from '../../src/plan/embedded';
 import { listPapers } from '../../src/plan/list';
-import { fullScaleNeeds, planTarget } from '../../src/plan/plan';
+import { fullScaleNeeds, type PlanFacts, planExperiment } from '../../src/plan/plan';
 import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
 import { renderList, renderPlans } from '../../src/plan/text';
 import { resolveExperiment } from '../../src/spec/load';
 import { loadEmbedded } from '../../src/spec/target';
-import type { Adapter } from '../../src/spec/types';
+import type { Adapter, Scale } from '../../src/spec/types';
 import { bytes, count } from '../../src/units';
 
 const paper = loadEmbedded('abjadmed');
 const ids = paper.experiments.map(({ id }) => id);
-const plans = planTarget(paper, ids, 'full');
+const plansAt = (scale: Scale, facts?: PlanFacts) =>
+  ids.map((id) => planExperiment(paper, resolveExperiment(paper, id, scale), facts));
+const plans = plansAt('full');
 const planOf = (id: string) => plans.find(({ target }) => target === `abjadmed/${id}`)!;
 
 describe('parameters', () => {
@@ -127,7 +129,7 @@ test('memory, downloads and terms', () => {
 
 test('the miniature: rows are counted in its files', () => {
   const experiments = ids.map((id) => resolveExperiment(paper, id, 'mini'));
-  const mini = planTarget(paper, ids, 'mini', embeddedFacts(experiments));
+  const mini = plansAt('mini', embeddedFacts(experiments));
   const augmented = mini.find(({ target }) => target.endsWith('icliniq-augmented'))!;
   const plain = mini.find(({ target }) => target.endsWith('all-linear'))!;
   expect(augmented.rows?.train).toBeGreaterThan(plain.rows?.train ?? Number.POSITIVE_INFINITY);

@@ -137,6 +137,8 @@ describe('the base as it is', () => {
     inputs.files.tensors.close();
     expect(result.metrics.loss!.value).toBe(loss);
     expect(result.metrics.perplexity!.value).toBe(Math.exp(loss));
+    const signed = 'perplexity|weight:tokens|prompt:masked|padding:left-out|eos:labelled|unit:exp|v:1';
+    expect(result.metrics.perplexity!.signature).toBe(signed);
   });
 });
 

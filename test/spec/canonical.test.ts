@@ -4,10 +4,12 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { readAssetText } from '../../src/assets';
+import { applyRequest } from '../../src/run/inputs';
+import type { TargetRequest } from '../../src/run/request';
 import { canonicalJson, canonicalYaml, settingsOf, sha256, specSha256 } from '../../src/spec/canonical';
 import { withDefaults, withoutDefaults } from '../../src/spec/defaults';
 import { loadPaper, resolveExperiment } from '../../src/spec/load';
-import { withOverrides, withSeeds } from '../../src/spec/override';
+import { withOverrides } from '../../src/spec/override';
 import { loadEmbedded } from '../../src/spec/target';
 
 const experiment = resolveExperiment(loadEmbedded('abjadmed'), 'all-linear', 'full');
@@ -69,7 +71,9 @@ describe('the hash of an experiment', () => {
   });
 
   test('seeds count up from the first', () => {
-    expect(withSeeds(experiment, 3).map(({ training }) => training.seed)).toEqual([42, 43, 44]);
+    const asked = { seed: null, data: null, map: {}, model: null, tokenizer: null } as unknown as TargetRequest;
+    const seeds = [0, 1, 2].map((offset) => applyRequest(experiment, asked, offset).experiment.training.seed);
+    expect(seeds).toEqual([42, 43, 44]);
   });
 
   test('no two experiments share one', () => {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listPaper } from '../../src/plan/list';
-import { planTarget } from '../../src/plan/plan';
+import { planExperiment } from '../../src/plan/plan';
 import { renderList, renderPlans } from '../../src/plan/text';
 import { resolveExperiment } from '../../src/spec/load';
 import { loadTarget } from '../../src/spec/target';
@@ -88,7 +88,8 @@ test('loads, plans, lists and compares without a line of code', () => {
     expect(training.schedule).toEqual({ kind: 'linear', warmup: { steps: 5 } });
     expect(marks).toEqual({});
     expect(() => resolveExperiment(paper, 'long', 'full')).toThrow(/does not describe long at the full scale/);
-    expect(renderPlans(planTarget(paper, ['short', 'long'], 'mini'))).toContain('my-paper/long (mini)');
+    const plans = ['short', 'long'].map((id) => planExperiment(paper, resolveExperiment(paper, id, 'mini')));
+    expect(renderPlans(plans)).toContain('my-paper/long (mini)');
     expect(renderList([listPaper(paper, { noCuda: 'no driver' })])).toContain('runs here: mini');
 
     const fresh = findGolden(paper);

@@ -29,12 +29,10 @@ export function attention(
 ): Tensor {
   const o = tape.device.empty(q.shape, q.dtype);
   const lse = tape.device.empty([q.rows, heads], 'f32');
-  const mode = computeCode(compute);
-  const sequences = cuSeqlens.size - 1;
-  tape.ops.attentionForward(
-    mode,
+  const shared = [
+    computeCode(compute),
     q.code,
-    sequences,
+    cuSeqlens.size - 1,
     cuSeqlens.address,
     visible?.address ?? 0,
     heads,
@@ -47,7 +45,8 @@ export function attention(
     v.address,
     o.address,
     lse.address,
-  );
+  ] as const;
+  tape.ops.attentionForward(...shared);
   return tape.record({
     output: o,
     inputs: [q, k, v],
@@ -58,27 +57,7 @@ export function attention(
       const dk = tape.claimOrScratch(k);
       const dv = tape.claimOrScratch(v);
       if (dq.accumulate || dk.accumulate || dv.accumulate) throw new Error('attention: q, k or v is used twice');
-      tape.ops.attentionBackward(
-        mode,
-        q.code,
-        sequences,
-        cuSeqlens.address,
-        visible?.address ?? 0,
-        heads,
-        kvHeads,
-        headDim,
-        scale,
-        window,
-        q.address,
-        k.address,
-        v.address,
-        o.address,
-        lse.address,
-        dO.address,
-        dq.into.address,
-        dk.into.address,
-        dv.into.address,
-      );
+      tape.ops.attentionBackward(...shared, dO.address, dq.into.address, dk.into.address, dv.into.address);
     },
   });
 }
