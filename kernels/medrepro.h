@@ -138,15 +138,17 @@ MR_API int32_t mr_rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, i
 MR_API int32_t mr_rope(mr_stream* s, int32_t dtype, int64_t tokens, int64_t heads, int64_t head_dim, const void* x,
                        const float* cos_table, const float* sin_table, const int32_t* positions, int32_t inverse, void* y);
 /* Causal self-attention inside each sequence of the pack. q [T, heads*head_dim], k and v [T, kv_heads*head_dim], o like q;
- * cu_seqlens [sequences+1] prefix sums; window: keys at distance >= window are masked, 0 = no window.
+ * cu_seqlens [sequences+1] prefix sums, the last of them = tokens = T; window: keys at distance >= window are masked, 0 = no window.
  * visible [sequences], or NULL: only the first visible[i] >= 1 keys of sequence i are seen, by whatever query (padding that
  * itself computes something behind the real tokens); not with a window.
  * lse [T, heads] = log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm. */
-MR_API int32_t mr_attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+MR_API int32_t mr_attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
+                                     const int32_t* cu_seqlens,
                                     const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
                                     const void* q, const void* k, const void* v, void* o, float* lse);
 /* dq, dk, dv are written (not accumulated). */
-MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
+                                     const int32_t* cu_seqlens,
                                      const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
                                      const void* q, const void* k, const void* v, const void* o, const float* lse,
                                      const void* d_o, void* dq, void* dk, void* dv);
@@ -154,7 +156,8 @@ MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtyp
  * p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens included. q and o
  * [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. The bits are those of the rows from past[i] on of
  * mr_attention_forward over the whole sequence. */
-MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
+                                     const int32_t* cu_seqlens,
                                    const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
                                    int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
                                    const void* v_cache, void* o);

@@ -27,6 +27,7 @@ namespace {  // members need internal linkage as much as functions do
 
 struct Attention {
   int32_t compute, dtype;
+  int64_t tokens;
   int64_t sequences;
   const int32_t* cu_seqlens;  // [sequences + 1]
   int64_t heads, kv_heads, head_dim;
@@ -104,6 +105,8 @@ static inline int32_t check_attention(const char* op, const Attention& a) {
   for (int64_t i = 0; i < a.sequences; i++)
     MR_REQUIRE(a.cu_seqlens[i] <= a.cu_seqlens[i + 1], "%s: cu_seqlens[%lld] = %d is above its successor %d", op,
                (long long)i, a.cu_seqlens[i], a.cu_seqlens[i + 1]);
+  MR_REQUIRE(a.tokens == (a.sequences > 0 ? a.cu_seqlens[a.sequences] : 0), "%s: %lld tokens, and cu_seqlens ends with %d", op,
+             (long long)a.tokens, a.sequences > 0 ? a.cu_seqlens[a.sequences] : 0);
   MR_REQUIRE(!a.visible || a.window == 0, "%s: visible keys and a window exclude each other", op);
   for (int64_t i = 0; a.visible && i < a.sequences; i++)
     MR_REQUIRE(a.visible[i] >= 1, "%s: visible[%lld] is %d, and a query must see a key", op, (long long)i,

@@ -179,11 +179,12 @@ static void cut_sequences(mr_stream* s, const Attention& a, const Gradients& t, 
 static_assert(CHUNK % QUERY_BLOCK == 0 && CHUNK % KEY_ALIGN == 0,
               "chunks must begin with a block of queries and of keys");
 
-int32_t attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+int32_t attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
+                         const int32_t* cu_seqlens,
                            const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
                            const void* q, const void* k, const void* v, const void* o, const float* lse,
                            const void* d_o, void* dq, void* dk, void* dv) {
-  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
+  Attention a = {compute, dtype, tokens, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
   int32_t error = check_attention("attention_backward", a);
   if (error) return error;
   int64_t spans = count_spans(a, INT64_MAX);

@@ -112,10 +112,11 @@ static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_
   return MR_OK;
 }
 
-int32_t attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+int32_t attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
+                         const int32_t* cu_seqlens,
                           const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
                           const void* k, const void* v, void* o, float* lse) {
-  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
+  Attention a = {compute, dtype, tokens, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
   int32_t error = check_attention("attention_forward", a);
   if (error) return error;
   int64_t spans = count_spans(a, CHUNK);
@@ -148,11 +149,12 @@ static Queries find_piece(const Attention& a, const int32_t* cache_rows, const i
   }
 }
 
-int32_t attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t sequences, const int32_t* cu_seqlens,
+int32_t attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
+                         const int32_t* cu_seqlens,
                          const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
                          int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
                          const void* v_cache, void* o) {
-  Attention a = {compute, dtype, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window};
+  Attention a = {compute, dtype, tokens, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window};
   int32_t error = check_attention("attention_cached", a);
   if (error) return error;
   MR_REQUIRE(sequences == 0 || (cache_rows && past), "attention_cached: cache_rows or past is NULL");

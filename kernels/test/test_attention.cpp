@@ -58,10 +58,10 @@ Expected reference(const Case& c, const Buffer& q, const Buffer& k, const Buffer
 int32_t run(mr_stream* s, const Case& c, int32_t compute, int32_t dtype, const Buffer& q, const Buffer& k,
             const Buffer& v, const Buffer& d_o, Buffers& out) {
   int32_t error =
-      mr_attention_forward(s, compute, dtype, c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads, c.head_dim,
+      mr_attention_forward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads, c.head_dim,
                            c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32());
   if (error) return error;
-  return mr_attention_backward(s, compute, dtype, c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads, c.head_dim,
+  return mr_attention_backward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads, c.head_dim,
                                c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32(),
                                d_o.data(), out[2].data(), out[3].data(), out[4].data());
 }
@@ -171,7 +171,7 @@ TEST(attention_refuse) {
   int32_t good[] = {0, 2}, late[] = {1, 2}, falling[] = {0, 2, 1};
   auto forward = [&](int32_t dtype, const int32_t* cu, int64_t n, int64_t heads, int64_t kv_heads, int64_t d,
                      const float* q) {
-    return mr_attention_forward(s, MR_F32, dtype, n, cu, nullptr, heads, kv_heads, d, 1, 0, q, x, x, x, x);
+    return mr_attention_forward(s, MR_F32, dtype, 2, n, cu, nullptr, heads, kv_heads, d, 1, 0, q, x, x, x, x);
   };
   refused(forward(MR_F64, good, 1, 2, 1, 4, x), "attention_forward");
   refused(forward(MR_F32, late, 1, 2, 1, 4, x), "attention_forward");
@@ -180,14 +180,15 @@ TEST(attention_refuse) {
   refused(forward(MR_F32, good, 1, 2, 1, 0, x), "attention_forward");
   refused(forward(MR_F32, nullptr, 1, 2, 1, 4, x), "attention_forward");
   refused(forward(MR_F32, good, 1, 2, 1, 4, nullptr), "attention_forward");
-  refused(mr_attention_forward(s, 9, MR_F32, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 1, good, nullptr, 2, 1, 4, 1, -1, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_forward(s, 9, MR_F32, 2, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_forward(s, MR_F32, MR_F32, 2, 1, good, nullptr, 2, 1, 4, 1, -1, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_forward(s, MR_F32, MR_F32, 3, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
   int32_t one[] = {1}, none[] = {0};
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 1, good, none, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 1, good, one, 2, 1, 4, 1, 1, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_backward(s, MR_F32, MR_F32, 1, late, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, x),
+  refused(mr_attention_forward(s, MR_F32, MR_F32, 2, 1, good, none, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_forward(s, MR_F32, MR_F32, 2, 1, good, one, 2, 1, 4, 1, 1, x, x, x, x, x), "attention_forward");
+  refused(mr_attention_backward(s, MR_F32, MR_F32, 2, 1, late, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, x),
           "attention_backward");
-  refused(mr_attention_backward(s, MR_F32, MR_F32, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, nullptr),
+  refused(mr_attention_backward(s, MR_F32, MR_F32, 2, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, nullptr),
           "attention_backward");
 }
 
@@ -202,10 +203,10 @@ TEST(attention_visible) {
       Buffer q(fq), k(fk), v(fv), d_o(fo), unset = Buffer::unset(MR_F32, rows * d);
       Buffers start = {unset, Buffer::unset(MR_F32, rows), unset, unset, unset};
       return same_bits("attention_visible", start, [&](mr_stream* s, Buffers& out) {
-        int32_t error = mr_attention_forward(s, MR_F32, MR_F32, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(),
+        int32_t error = mr_attention_forward(s, MR_F32, MR_F32, rows, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(),
                                              v.data(), out[0].data(), out[1].f32());
         if (error) return error;
-        return mr_attention_backward(s, MR_F32, MR_F32, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(), v.data(),
+        return mr_attention_backward(s, MR_F32, MR_F32, rows, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(), v.data(),
                                      out[0].data(), out[1].f32(), d_o.data(), out[2].data(), out[3].data(),
                                      out[4].data());
       });
@@ -230,7 +231,7 @@ TEST(attention_cached_equals_forward) {
         Buffer q(dtype, fq), k(dtype, fk), v(dtype, fv), whole = Buffer::unset(dtype, t * qw);
         Buffer lse = Buffer::unset(MR_F32, t * c.heads);
         Stream s;
-        CHECK(mr_attention_forward(s, compute, dtype, c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads,
+        CHECK(mr_attention_forward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads,
                                    c.head_dim, c.scale(), c.window, q.data(), k.data(), v.data(), whole.data(),
                                    lse.f32()) == MR_OK);
         for (int64_t share = 0; share <= 4; share++) {
@@ -264,7 +265,7 @@ TEST(attention_cached_equals_forward) {
                 }
           };
           auto op = [&](mr_stream* stream, Buffers& out) {
-            return mr_attention_cached(stream, compute, dtype, c.sequences(), cu.data(), cache_rows.data(),
+            return mr_attention_cached(stream, compute, dtype, cu.back(), c.sequences(), cu.data(), cache_rows.data(),
                                        past.data(), c.heads, c.kv_heads, c.head_dim, c.scale(), c.window, nq.data(),
                                        ck.data(), cv.data(), out[0].data());
           };
@@ -284,7 +285,7 @@ TEST(attention_cached_refuse) {
   float x[64] = {};
   int32_t cu[] = {0, 2}, zero[] = {0}, negative[] = {-1};
   auto cached = [&](const int32_t* rows, const int32_t* past, const float* q) {
-    return mr_attention_cached(s, MR_F32, MR_F32, 1, cu, rows, past, 2, 1, 4, 1, 0, q, x, x, x);
+    return mr_attention_cached(s, MR_F32, MR_F32, 2, 1, cu, rows, past, 2, 1, 4, 1, 0, q, x, x, x);
   };
   refused(cached(negative, zero, x), "attention_cached");
   refused(cached(zero, negative, x), "attention_cached");

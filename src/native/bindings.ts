@@ -64,9 +64,9 @@ const DEVICE_SYMBOLS = {
   mr_rms_norm_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_rms_norm_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_rope: { args: ['ptr', 'i32', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
-  mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_attention_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_attention_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_gather_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_add_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -563,35 +563,37 @@ export class Ops {
 
   /**
    * Causal self-attention inside each sequence of the pack. q [T, heads*head_dim], k and v [T, kv_heads*head_dim],
-   * o like q; cu_seqlens [sequences+1] prefix sums; window: keys at distance >= window are masked, 0 = no window.
-   * visible [sequences], or NULL: only the first visible[i] >= 1 keys of sequence i are seen, by whatever query
-   * (padding that itself computes something behind the real tokens); not with a window. lse [T, heads] =
-   * log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm.
+   * o like q; cu_seqlens [sequences+1] prefix sums, the last of them = tokens = T; window: keys at distance >=
+   * window are masked, 0 = no window. visible [sequences], or NULL: only the first visible[i] >= 1 keys of sequence
+   * i are seen, by whatever query (padding that itself computes something behind the real tokens); not with a
+   * window. lse [T, heads] = log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm.
    */
-  attentionForward(compute: number, dtype: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address): void {
+  attentionForward(compute: number, dtype: number, tokens: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address): void {
     i32(compute, 'mr_attention_forward', 'compute');
     i32(dtype, 'mr_attention_forward', 'dtype');
+    i64(tokens, 'mr_attention_forward', 'tokens');
     i64(sequences, 'mr_attention_forward', 'sequences');
     i64(heads, 'mr_attention_forward', 'heads');
     i64(kvHeads, 'mr_attention_forward', 'kvHeads');
     i64(headDim, 'mr_attention_forward', 'headDim');
     i64(window, 'mr_attention_forward', 'window');
-    const code = this.symbols.mr_attention_forward(this.stream, compute, dtype, sequences, cuSeqlens, visible, heads, kvHeads, headDim, scale, window, q, k, v, o, lse);
+    const code = this.symbols.mr_attention_forward(this.stream, compute, dtype, tokens, sequences, cuSeqlens, visible, heads, kvHeads, headDim, scale, window, q, k, v, o, lse);
     if (code !== 0) this.fail(code, 'mr_attention_forward');
   }
 
   /**
    * dq, dk, dv are written (not accumulated).
    */
-  attentionBackward(compute: number, dtype: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address, dO: Address, dq: Address, dk: Address, dv: Address): void {
+  attentionBackward(compute: number, dtype: number, tokens: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address, dO: Address, dq: Address, dk: Address, dv: Address): void {
     i32(compute, 'mr_attention_backward', 'compute');
     i32(dtype, 'mr_attention_backward', 'dtype');
+    i64(tokens, 'mr_attention_backward', 'tokens');
     i64(sequences, 'mr_attention_backward', 'sequences');
     i64(heads, 'mr_attention_backward', 'heads');
     i64(kvHeads, 'mr_attention_backward', 'kvHeads');
     i64(headDim, 'mr_attention_backward', 'headDim');
     i64(window, 'mr_attention_backward', 'window');
-    const code = this.symbols.mr_attention_backward(this.stream, compute, dtype, sequences, cuSeqlens, visible, heads, kvHeads, headDim, scale, window, q, k, v, o, lse, dO, dq, dk, dv);
+    const code = this.symbols.mr_attention_backward(this.stream, compute, dtype, tokens, sequences, cuSeqlens, visible, heads, kvHeads, headDim, scale, window, q, k, v, o, lse, dO, dq, dk, dv);
     if (code !== 0) this.fail(code, 'mr_attention_backward');
   }
 
@@ -601,15 +603,16 @@ export class Ops {
    * tokens included. q and o [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. The bits are
    * those of the rows from past[i] on of mr_attention_forward over the whole sequence.
    */
-  attentionCached(compute: number, dtype: number, sequences: number, cuSeqlens: Address, cacheRows: Address, past: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, kCache: Address, vCache: Address, o: Address): void {
+  attentionCached(compute: number, dtype: number, tokens: number, sequences: number, cuSeqlens: Address, cacheRows: Address, past: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, kCache: Address, vCache: Address, o: Address): void {
     i32(compute, 'mr_attention_cached', 'compute');
     i32(dtype, 'mr_attention_cached', 'dtype');
+    i64(tokens, 'mr_attention_cached', 'tokens');
     i64(sequences, 'mr_attention_cached', 'sequences');
     i64(heads, 'mr_attention_cached', 'heads');
     i64(kvHeads, 'mr_attention_cached', 'kvHeads');
     i64(headDim, 'mr_attention_cached', 'headDim');
     i64(window, 'mr_attention_cached', 'window');
-    const code = this.symbols.mr_attention_cached(this.stream, compute, dtype, sequences, cuSeqlens, cacheRows, past, heads, kvHeads, headDim, scale, window, q, kCache, vCache, o);
+    const code = this.symbols.mr_attention_cached(this.stream, compute, dtype, tokens, sequences, cuSeqlens, cacheRows, past, heads, kvHeads, headDim, scale, window, q, kCache, vCache, o);
     if (code !== 0) this.fail(code, 'mr_attention_cached');
   }
 

@@ -7,7 +7,6 @@
  */
 import { ptr, toArrayBuffer } from 'bun:ffi';
 import { inputError, interruptedError, type MedreproError, nativeError, unmeasuredError } from '../errors';
-import { Arena } from './arena';
 import {
   type Address,
   DeviceLibrary,
@@ -23,7 +22,8 @@ import {
   OP_NAMES,
   Ops,
 } from './bindings';
-import { cpuLibrary } from './library';
+import { type Backend, cpuLibrary, locateLibrary } from './library';
+import { Allocations, type Memory, Region } from './memory';
 import { DTYPE_BYTES, type Dtype, elements, type FloatDtype, Tensor } from './tensor';
 
 export type Isa = 'portable' | 'avx2' | 'avx512' | 'avx512bf16';
@@ -47,28 +47,47 @@ export interface CpuOptions {
   readonly cancelled?: () => boolean;
 }
 
+export interface CudaOptions {
+  /** Which GPU, from 0. */
+  readonly device?: number;
+  /** Bytes of its memory to take. */
+  readonly capacity: number;
+  /** Another library than the one of this build: the tests' emulation. */
+  readonly library?: string;
+  /** Every tensor in an allocation of its own, so that a checker of memory sees where each ends. */
+  readonly separate?: boolean;
+  readonly cancelled?: () => boolean;
+}
+
 /** Address space reserved when no plan says how much: costs nothing until touched. */
 const DEFAULT_CAPACITY = 2 ** 40;
 
+/** How bytes pass between the host and a device's memory. */
+interface Transfer {
+  /** Into device memory. */
+  write(values: Address, bytes: number, device: Address): void;
+  /** A copy of device memory. */
+  read(device: Address, bytes: number): ArrayBuffer;
+}
+
 export class Device {
-  private readonly arena: Arena;
   private scopes: Tensor[][] = [[]];
   private readonly mapped: { readonly address: Address; readonly bytes: number }[] = [];
 
   private constructor(
+    readonly backend: Backend,
     readonly ops: Ops,
-    /** `cpu:avx512`, or `plan`. */
+    /** `cpu:avx512`, `cuda:0`, or `plan`. */
     readonly name: string,
+    /** The CPU path; `portable` where there is none. */
     readonly isa: Isa,
     readonly threads: number,
-    private readonly base: Address,
-    capacity: number,
+    private readonly memory: Memory,
+    private readonly transfer: Transfer,
     private readonly stop: (() => boolean) | null,
     private readonly stream: Address,
     private readonly close: () => void,
-  ) {
-    this.arena = new Arena(capacity);
-  }
+  ) {}
 
   /**
    * The CPU back end.
@@ -89,17 +108,67 @@ export class Device {
       library.streamDestroy(stream);
       throw outOfMemory(capacity, reason);
     }
-    const fail = (code: number, op: string): never => {
-      const reason = library.lastError();
-      if (code === MR_ERR_MEMORY) throw outOfMemory(0, reason);
-      if (code === MR_ERR_ARGUMENT) throw new RangeError(`${op}: ${reason}`);
-      throw nativeError(`${op} failed: ${reason}`);
-    };
     const name = ISA_NAMES[host.streamIsa(stream)]!;
+    const ops = new Ops(library.table, stream, failing(library));
+    const stop = options.cancelled ?? null;
+    const threads = host.streamThreads(stream);
+    const memory = new Region(base, capacity);
+    return new Device('cpu', ops, `cpu:${name}`, name, threads, memory, hostTransfer(ops), stop, stream, () => {
+      library.deviceFree(stream, base, capacity);
+      library.streamDestroy(stream);
+    });
+  }
+
+  /**
+   * The CUDA back end.
+   * @throws MedreproError `unmeasured` when this build has none, or there is no driver, a driver too old, or no GPU;
+   *   `native` when the GPU has less memory than asked for.
+   */
+  static cuda(options: CudaOptions): Device {
+    const path = options.library ?? locateLibrary('cuda')?.path;
+    if (path === undefined) {
+      const remedy = 'build it where nvcc is on the PATH, or run without --device cuda';
+      throw unmeasuredError('this build of medrepro has no CUDA kernels', remedy);
+    }
+    const library = DeviceLibrary.open(path);
+    const index = options.device ?? 0;
+    const stream = library.streamCreate(index, 0, -1);
+    if (stream === 0) throw unmeasuredError(library.lastError(), "see 'medrepro doctor'");
+    const fail = failing(library);
+    const checked = (code: number, what: string): void => {
+      if (code !== 0) fail(code, what);
+    };
+    const allocate = (bytes: number): Address => {
+      const address = library.deviceAlloc(stream, bytes);
+      if (address === 0) throw outOfMemory(bytes, library.lastError());
+      return address;
+    };
+    const free = (address: Address, bytes: number): void => {
+      checked(library.deviceFree(stream, address, bytes), 'freeing memory');
+    };
+    const transfer: Transfer = {
+      write: (values, bytes, device) =>
+        checked(library.copyToDevice(stream, bytes, values, device), 'copying to the GPU'),
+      read: (device, bytes) => {
+        const copy = new Uint8Array(bytes);
+        checked(library.copyToHost(stream, bytes, device, ptr(copy)), 'copying from the GPU');
+        return copy.buffer;
+      },
+    };
     const ops = new Ops(library.table, stream, fail);
     const stop = options.cancelled ?? null;
-    return new Device(ops, `cpu:${name}`, name, host.streamThreads(stream), base, capacity, stop, stream, () => {
-      library.deviceFree(stream, base, capacity);
+    let memory: Region | Allocations;
+    try {
+      memory = options.separate
+        ? new Allocations(options.capacity, allocate, free)
+        : new Region(allocate(options.capacity), options.capacity);
+    } catch (error) {
+      library.streamDestroy(stream);
+      throw error;
+    }
+    return new Device('cuda', ops, `cuda:${index}`, 'portable', 1, memory, transfer, stop, stream, () => {
+      if (memory instanceof Region) free(memory.base, memory.capacity);
+      else memory.freeAll();
       library.streamDestroy(stream);
     });
   }
@@ -107,7 +176,14 @@ export class Device {
   /** A device that only counts memory: ops do nothing, reading gives zeros. */
   static plan(): Device {
     const nothing = Object.fromEntries(OP_NAMES.map((name) => [camel(name.slice(3)), () => {}]));
-    return new Device(nothing as unknown as Ops, 'plan', 'portable', 1, 4096, 2 ** 50, null, 0, () => {});
+    const none: Transfer = { write: () => {}, read: (_, bytes) => new ArrayBuffer(bytes) };
+    const memory = new Region(NOWHERE, 2 ** 50);
+    return new Device('cpu', nothing as unknown as Ops, 'plan', 'portable', 1, memory, none, null, 0, () => {});
+  }
+
+  /** Whether every tensor is an allocation of its own. */
+  get separate(): boolean {
+    return this.memory instanceof Allocations;
   }
 
   get planned(): boolean {
@@ -143,21 +219,21 @@ export class Device {
 
   /** Highest bytes in use since the last `resetPeak`. */
   get peakBytes(): number {
-    return this.arena.peak;
+    return this.memory.peak;
   }
   get bytesInUse(): number {
-    return this.arena.inUse;
+    return this.memory.inUse;
   }
   resetPeak(): void {
-    this.arena.resetPeak();
+    this.memory.resetPeak();
   }
 
   /** An uninitialised tensor that lives until the innermost scope ends, unless something retains it. */
   empty(shape: readonly number[], dtype: Dtype): Tensor {
     const bytes = elements(shape) * DTYPE_BYTES[dtype];
-    const offset = this.arena.allocate(bytes);
-    if (offset < 0) throw outOfMemory(bytes, `${this.arena.inUse} of ${this.arena.capacity} bytes are in use`);
-    const tensor = new Tensor(this.arena, offset, this.base + offset, shape, dtype);
+    const address = this.memory.allocate(bytes);
+    if (address === 0) throw outOfMemory(bytes, `${this.memory.inUse} of ${this.memory.capacity} bytes are in use`);
+    const tensor = new Tensor(this.memory, address, shape, dtype);
     this.scopes.at(-1)!.push(tensor);
     return tensor;
   }
@@ -169,7 +245,7 @@ export class Device {
    */
   zerosOnDisk(folder: string, shape: readonly number[]): Tensor {
     const bytes = elements(shape) * DTYPE_BYTES.f32;
-    if (this.planned || bytes === 0) return new Tensor(null, 0, this.base, shape, 'f32');
+    if (this.planned || bytes === 0) return new Tensor(null, NOWHERE, shape, 'f32');
     const host = hostLibrary();
     const address = host.mapScratch(ptr(Buffer.from(`${folder}\0`)), bytes);
     if (address === 0) {
@@ -181,7 +257,7 @@ export class Device {
       );
     }
     this.mapped.push({ address, bytes });
-    return new Tensor(null, 0, address, shape, 'f32');
+    return new Tensor(null, address, shape, 'f32');
   }
 
   zeros(shape: readonly number[], dtype: FloatDtype): Tensor {
@@ -228,7 +304,7 @@ export class Device {
 
   write(tensor: Tensor, values: Float32Array | Int32Array | Uint8Array | Uint16Array): void {
     if (values.byteLength > tensor.bytes) throw new RangeError('more values than the tensor holds');
-    if (values.byteLength > 0) this.ops.copy(values.byteLength, ptr(values), tensor.address);
+    if (values.byteLength > 0) this.transfer.write(ptr(values), values.byteLength, tensor.address);
   }
 
   /**
@@ -236,7 +312,7 @@ export class Device {
    * weights take no memory of their own. The bytes must outlive the device's use of them and are never written.
    */
   adopt(address: Address, shape: readonly number[], dtype: Dtype): Tensor {
-    return new Tensor(null, 0, address, shape, dtype);
+    return new Tensor(null, address, shape, dtype);
   }
 
   /** A copy of an fp32 tensor's values. */
@@ -257,8 +333,29 @@ export class Device {
   private read(tensor: Tensor): ArrayBuffer {
     // bun:ffi makes no buffer of no bytes
     if (this.planned || tensor.bytes === 0) return new ArrayBuffer(tensor.bytes);
-    return toArrayBuffer(tensor.address as never, 0, tensor.bytes).slice(0) as ArrayBuffer;
+    return this.transfer.read(tensor.address, tensor.bytes);
   }
+}
+
+/** An address for what has no bytes. */
+const NOWHERE = 4096;
+
+/** Host memory is the device's memory. */
+function hostTransfer(ops: Ops): Transfer {
+  return {
+    write: (values, bytes, device) => ops.copy(bytes, values, device),
+    read: (device, bytes) => toArrayBuffer(device as never, 0, bytes).slice(0) as ArrayBuffer,
+  };
+}
+
+/** What a failing op throws. */
+function failing(library: DeviceLibrary): (code: number, op: string) => never {
+  return (code, op) => {
+    const reason = library.lastError();
+    if (code === MR_ERR_MEMORY) throw outOfMemory(0, reason);
+    if (code === MR_ERR_ARGUMENT) throw new RangeError(`${op}: ${reason}`);
+    throw nativeError(`${op} failed: ${reason}`);
+  };
 }
 
 let host: HostLibrary | undefined;

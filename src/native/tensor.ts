@@ -1,6 +1,6 @@
 /** A block of device memory with a shape. Reference counted: scopes and the tape hold references, nobody frees by hand. */
-import type { Arena } from './arena';
 import { type Address, MR_BF16, MR_F16, MR_F32, MR_F64, MR_I32, MR_U8 } from './bindings';
+import type { Memory } from './memory';
 
 export type Dtype = 'f32' | 'bf16' | 'f16' | 'u8' | 'i32' | 'f64';
 /** What activations, their gradients and dense matrices are stored in. */
@@ -30,8 +30,7 @@ export class Tensor {
 
   constructor(
     /** null for a view: it owns nothing and must not outlive what it looks at. */
-    private readonly arena: Arena | null,
-    private readonly offset: number,
+    private readonly memory: Memory | null,
     /** Where the data starts on the device. */
     readonly address: Address,
     readonly shape: readonly number[],
@@ -67,12 +66,12 @@ export class Tensor {
   release(): void {
     if (this.references === 0) throw new Error('release of a freed tensor');
     if (--this.references > 0) return;
-    this.arena?.free(this.offset, this.bytes);
+    this.memory?.free(this.address, this.bytes);
   }
 
   /** A view of `rows` rows from row `begin`; valid only as long as this tensor is. */
   rowsFrom(begin: number, rows: number): Tensor {
     const address = this.address + begin * this.cols * DTYPE_BYTES[this.dtype];
-    return new Tensor(null, 0, address, [rows, this.cols], this.dtype);
+    return new Tensor(null, address, [rows, this.cols], this.dtype);
   }
 }

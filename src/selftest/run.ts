@@ -12,7 +12,7 @@ import { allCases, OPS } from './cases';
 import { type CaseResult, runCase, type Streams } from './compare';
 
 export interface SelftestOptions {
-  /** Opens a stream; `isa` and `threads` as for `Device.cpu`. */
+  /** Opens a stream; `isa` and `threads` as for `Device.cpu`, and of no meaning to a GPU. */
   readonly open: (options: CpuOptions) => Device;
   /** The path under test; the best one this machine has by default. */
   readonly isa?: Isa;
@@ -100,7 +100,7 @@ const CAPACITY = 2 ** 30;
 function openStreams({ open, isa, threads }: SelftestOptions): Streams {
   const common = { capacity: CAPACITY, ...(threads === undefined ? {} : { threads }) };
   const main = open(isa === undefined ? common : { ...common, isa });
-  const others = availablePaths().filter((path) => path !== main.isa);
+  const others = main.backend === 'cpu' ? availablePaths().filter((path) => path !== main.isa) : [];
   return {
     main,
     // three where the machine has one core: more threads than cores must not change a bit either

@@ -37,12 +37,12 @@ test.each<[string, () => void, RegExp]>([
   ['adamw: step 0', () => ops.adamw(4, x, y, x, y, 1, 0.9, 0.9, 1, 0, 0, 0, 1), /bias1/],
   [
     'attention: heads that do not divide',
-    () => ops.attentionForward(MR_F32, MR_F32, 1, index(0, 1), 0, 3, 2, 2, 1, 0, x, x, x, y, y),
+    () => ops.attentionForward(MR_F32, MR_F32, 1, 1, index(0, 1), 0, 3, 2, 2, 1, 0, x, x, x, y, y),
     /3 heads/,
   ],
   [
     'attention: lengths below zero',
-    () => ops.attentionForward(MR_F32, MR_F32, 2, index(0, 3, 1), 0, 1, 1, 2, 1, 0, x, x, x, y, y),
+    () => ops.attentionForward(MR_F32, MR_F32, 1, 2, index(0, 3, 1), 0, 1, 1, 2, 1, 0, x, x, x, y, y),
     /cu_seqlens/,
   ],
 ])('%s', (_, call, message) => {

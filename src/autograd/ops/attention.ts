@@ -32,6 +32,7 @@ export function attention(
   const shared = [
     computeCode(compute),
     q.code,
+    q.rows,
     cuSeqlens.size - 1,
     cuSeqlens.address,
     visible?.address ?? 0,
@@ -90,6 +91,7 @@ export function attentionCached(
   tape.ops.attentionCached(
     computeCode(compute),
     q.code,
+    q.rows,
     cuSeqlens.size - 1,
     cuSeqlens.address,
     cacheRows.address,

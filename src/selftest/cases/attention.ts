@@ -105,6 +105,7 @@ function forwardCase(spec: Shape, precision: Precision): Case {
       ops.attentionForward(
         DTYPE_CODE[compute],
         DTYPE_CODE[stored],
+        cuSeqlens.at(-1)!,
         cuSeqlens.length - 1,
         at.cuSeqlens,
         visible ? at.visible : 0,
@@ -179,6 +180,7 @@ function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
       ops.attentionCached(
         DTYPE_CODE[compute],
         DTYPE_CODE[stored],
+        newQ.length / (heads * headDim),
         past.length,
         at.cuSeqlens,
         at.cacheRows,
@@ -230,6 +232,7 @@ function backwardCase(spec: Shape, precision: Precision): Case {
       ops.attentionBackward(
         DTYPE_CODE[compute],
         DTYPE_CODE[stored],
+        cuSeqlens.at(-1)!,
         cuSeqlens.length - 1,
         at.cuSeqlens,
         visible ? at.visible : 0,

@@ -1,0 +1,205 @@
+// checks.cpp: what the compiler calls for every load and store of a kernel (gcc's -fsanitize=thread, whose own runtime is
+// not linked): is the memory there, has it been written, and did another thread touch it without a barrier between?
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <map>
+
+#include "cuda_runtime.h"
+#include "runtime.h"
+
+extern "C" {
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+}
+
+namespace emulation {
+namespace {
+
+// What is known of one byte.
+struct Cell {
+  Moment write, read;
+  bool initialised;
+  bool many_blocks, many_warps, many_threads;  // more than one reads it since `read.launch` and its barrier
+};
+
+struct Memory {
+  int64_t bytes;
+  bool shared;
+  uint32_t block;  // shared: contents count from this block on
+  Cell* cells;
+};
+
+std::map<uintptr_t, Memory>& memories() {
+  static std::map<uintptr_t, Memory> all;
+  return all;
+}
+uintptr_t cached_begin;
+Memory* cached;
+
+Memory* find(uintptr_t p, uintptr_t* begin) {
+  if (cached != nullptr && p - cached_begin < (uintptr_t)cached->bytes) return *begin = cached_begin, cached;
+  auto next = memories().upper_bound(p);
+  if (next == memories().begin()) return nullptr;
+  --next;
+  if (p - next->first >= (uintptr_t)next->second.bytes) return nullptr;
+  cached_begin = *begin = next->first;
+  return cached = &next->second;
+}
+
+// Whether all that happened at `then` is known to `me` to be over.
+bool ordered(const Moment& then, const Moment& me) {
+  if (then.launch != me.launch) return true;
+  if (then.block != me.block) return false;
+  if (then.thread == me.thread || then.block_barriers < me.block_barriers) return true;
+  return then.warp == me.warp && then.warp_barriers < me.warp_barriers;
+}
+
+bool everyone_ordered(const Cell& cell, const Moment& me) {
+  const Moment& r = cell.read;
+  if (r.launch != me.launch) return true;
+  if (cell.many_blocks) return false;
+  if (r.block != me.block) return false;
+  if (r.block_barriers < me.block_barriers) return true;
+  if (cell.many_warps) return false;
+  if (r.warp != me.warp) return false;
+  return r.warp_barriers < me.warp_barriers || (!cell.many_threads && r.thread == me.thread);
+}
+
+void note_read(Cell& cell, const Moment& me) {
+  const Moment& r = cell.read;
+  bool same_launch = r.launch == me.launch;
+  bool blocks = same_launch && (cell.many_blocks || r.block != me.block);
+  bool same_span = same_launch && r.block == me.block && r.block_barriers == me.block_barriers;
+  bool warps = same_span && (cell.many_warps || r.warp != me.warp);
+  bool same_warp_span = same_span && r.warp == me.warp && r.warp_barriers == me.warp_barriers;
+  cell.many_threads = same_warp_span && (cell.many_threads || r.thread != me.thread);
+  cell.many_blocks = blocks;
+  cell.many_warps = warps;
+  cell.read = me;
+}
+
+const char* place(const void* caller) {
+  static char text[256];
+  Dl_info info;
+  if (dladdr(caller, &info) != 0 && info.dli_fname != nullptr) {
+    // only on the way to an error, so a helper process costs nothing that matters
+    char command[512];
+    snprintf(command, sizeof command, "addr2line -s -e '%s' %p 2>/dev/null", info.dli_fname,
+             (void*)((const char*)caller - (const char*)info.dli_fbase - 1));
+    FILE* out = popen(command, "r");
+    if (out != nullptr) {
+      char* line = fgets(text, sizeof text, out);
+      pclose(out);
+      if (line != nullptr) {
+        text[strcspn(text, "\n")] = 0;
+        return text;
+      }
+    }
+  }
+  return "?";
+}
+
+void access(const void* p, int64_t bytes, bool writes, const void* caller) {
+  if (!running() || own_memory((const char*)p)) return;
+  const char* c = (const char*)p;
+  const Moment& me = now();
+  if (c >= __ehdr_start && c < _end) {
+    if (writes) fail_launch("thread %u writes a variable of the program (%s)", me.thread, place(caller));
+    return;
+  }
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  const char* verb = writes ? "writes" : "reads";
+  if (memory == nullptr || (uintptr_t)p - begin + (uintptr_t)bytes > (uintptr_t)memory->bytes)
+    return fail_launch("block %u thread %u %s %lld bytes outside every allocation (%s)", me.block - 1, me.thread, verb,
+                       (long long)bytes, place(caller));
+  const char* where = memory->shared ? "shared" : "device";
+  Cell* cells = memory->cells + ((uintptr_t)p - begin);
+  for (int64_t i = 0; i < bytes; i++) {
+    Cell& cell = cells[i];
+    bool stale = memory->shared && (cell.write.launch != me.launch || cell.write.block != me.block);
+    if (!writes && (!cell.initialised || stale))
+      return fail_launch("block %u thread %u reads %s memory that nobody has written (%s)", me.block - 1, me.thread, where,
+                         place(caller));
+    if (!(memory->shared && stale) && !ordered(cell.write, me))
+      return fail_launch("race: block %u thread %u %s %s memory that block %u thread %u wrote, and no barrier lies between (%s)",
+                         me.block - 1, me.thread, verb, where, cell.write.block - 1, cell.write.thread, place(caller));
+    bool stale_read = memory->shared && (cell.read.launch != me.launch || cell.read.block != me.block);
+    if (writes && !stale_read && !everyone_ordered(cell, me))
+      return fail_launch("race: block %u thread %u writes %s memory that block %u thread %u reads, and no barrier lies between (%s)",
+                         me.block - 1, me.thread, where, cell.read.block - 1, cell.read.thread, place(caller));
+    if (writes) {
+      cell.write = me;
+      cell.initialised = true;
+    } else {
+      if (stale_read) cell.many_blocks = cell.many_warps = cell.many_threads = false, cell.read = me;
+      note_read(cell, me);
+    }
+  }
+}
+
+}  // namespace
+
+void check_read(const void* p, int64_t bytes) { access(p, bytes, false, __builtin_return_address(0)); }
+void check_write(void* p, int64_t bytes) { access(p, bytes, true, __builtin_return_address(0)); }
+
+void add_memory(void* p, int64_t bytes, bool shared) {
+  size_t size = (size_t)bytes * sizeof(Cell);
+  void* cells = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  memories()[(uintptr_t)p] = {bytes, shared, 0, static_cast<Cell*>(cells)};
+  cached = nullptr;
+}
+
+void remove_memory(void* p) {
+  auto found = memories().find((uintptr_t)p);
+  if (found == memories().end()) return;
+  munmap(found->second.cells, (size_t)found->second.bytes * sizeof(Cell));
+  memories().erase(found);
+  cached = nullptr;
+}
+
+// A new block: `access` takes what earlier blocks left in shared memory for unwritten.
+void forget_contents(void*) {}
+
+bool within_memory(const void* p, int64_t bytes) {
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  return memory != nullptr && (uintptr_t)p - begin + (uintptr_t)bytes <= (uintptr_t)memory->bytes;
+}
+
+bool host_wrote(void* p, int64_t bytes) {
+  if (!within_memory(p, bytes)) return false;
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  for (int64_t i = 0; i < bytes; i++) memory->cells[(uintptr_t)p - begin + (uintptr_t)i].initialised = true;
+  return true;
+}
+
+}  // namespace emulation
+
+using emulation::access;
+
+// The names are gcc's.
+extern "C" {
+#define MR_ACCESS(bytes)                                                                                          \
+  void __tsan_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }                      \
+  void __tsan_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }                      \
+  void __tsan_unaligned_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }            \
+  void __tsan_unaligned_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }            \
+  void __tsan_volatile_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }             \
+  void __tsan_volatile_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }
+MR_ACCESS(1)
+MR_ACCESS(2)
+MR_ACCESS(4)
+MR_ACCESS(8)
+MR_ACCESS(16)
+void __tsan_read_range(void* p, uint64_t n) { access(p, (int64_t)n, false, __builtin_return_address(0)); }
+void __tsan_write_range(void* p, uint64_t n) { access(p, (int64_t)n, true, __builtin_return_address(0)); }
+void __tsan_init() {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_vptr_update(void*, void*) {}
+}

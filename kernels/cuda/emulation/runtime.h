@@ -1,0 +1,37 @@
+// runtime.h: what the scheduler (runtime.cpp) and the checks (checks.cpp) of the emulation know of each other.
+#pragma once
+
+#include <stdint.h>
+
+namespace emulation {
+
+// When an access happened, seen from its block: an access is ordered after another one of the block when a barrier of both lies
+// between them.
+struct Moment {
+  uint32_t launch;
+  uint32_t block;          // 1-based in the launch
+  uint32_t block_barriers; // that the block has passed
+  uint32_t warp_barriers;  // that the warp has passed
+  uint16_t warp;
+  uint16_t thread;
+};
+
+// The running thread's; only while `running()`.
+const Moment& now();
+// Whether a kernel runs (and not the host).
+bool running();
+// Whether p lies on the running thread's stack, in the kernel's arguments or in the slots of `exchange`.
+bool own_memory(const char* p);
+
+// Ends the launch with one line; does not return while a kernel runs.
+void fail_launch(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
+// Memory that kernels may use. Shared memory starts each block uninitialised.
+void add_memory(void* p, int64_t bytes, bool shared);
+void remove_memory(void* p);
+void forget_contents(void* p);
+// The host wrote or reads device memory: false when it is not within one allocation.
+bool host_wrote(void* p, int64_t bytes);
+bool within_memory(const void* p, int64_t bytes);
+
+}  // namespace emulation

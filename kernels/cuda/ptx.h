@@ -1,0 +1,244 @@
+// ptx.h: the instructions that C++ has no word for, each with the arithmetic or the data movement it stands for, which is what
+// the emulation runs.
+//
+// Fragments of a warp's products (PTX ISA, "Matrix Fragments for mma.m16n8k16" and its neighbours): with g = lane / 4 and
+// t = lane % 4, a thread holds
+//   d  [16, 8] fp32     d0 d1: row g, columns 2t 2t+1;  d2 d3: row g+8
+//   16-bit a [16, 16]   a0: row g, columns 2t 2t+1; a1: row g+8; a2: row g, columns 2t+8 2t+9; a3: row g+8 of these
+//   16-bit b [16, 8]    b0: rows 2t 2t+1 of column g; b1: rows 2t+8 2t+9
+//   tf32   a [16, 8]    a0: (g, t); a1: (g+8, t); a2: (g, t+4); a3: (g+8, t+4);   b [8, 8] b0: (t, g); b1: (t+4, g)
+//   int8   a [16, 32]   a0: row g, columns 4t..4t+3; a1: row g+8; a2, a3: the same 16 columns on;  b [32, 8] likewise
+#pragma once
+
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+namespace mr {
+
+// ---- 16-bit floats -----------------------------------------------------------------------------------------------
+
+// Storage types: their bits.
+struct bf16 {
+  uint16_t bits;
+};
+struct f16 {
+  uint16_t bits;
+};
+
+__device__ __forceinline__ float to_float(float x) { return x; }
+__device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((uint32_t)x.bits << 16); }
+__device__ __forceinline__ float to_float(f16 x) {
+#ifdef MR_EMULATED
+  return (float)bits_of<_Float16>(&x.bits);
+#else
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+#endif
+}
+
+// Nearest even. NaN stays NaN.
+template <class T>
+__device__ __forceinline__ T from_float(float x);
+template <>
+__device__ __forceinline__ float from_float<float>(float x) {
+  return x;
+}
+template <>
+__device__ __forceinline__ bf16 from_float<bf16>(float x) {
+#ifdef MR_EMULATED
+  uint32_t u = __float_as_uint(x);
+  if (x != x) return {(uint16_t)0x7fff};
+  return {(uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16)};
+#else
+  bf16 y;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+  return y;
+#endif
+}
+template <>
+__device__ __forceinline__ f16 from_float<f16>(float x) {
+#ifdef MR_EMULATED
+  _Float16 h = (_Float16)x;
+  return {bits_of<uint16_t>(&h)};
+#else
+  f16 y;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+  return y;
+#endif
+}
+
+// fp32 with 10 bits of fraction, as the tensor cores take it: nearest, ties away from zero.
+__device__ __forceinline__ uint32_t to_tf32(float x) {
+#ifdef MR_EMULATED
+  uint32_t u = __float_as_uint(x);
+  if ((u & 0x7f800000u) == 0x7f800000u) return u;
+  return (u + 0x1000u) & 0xffffe000u;
+#else
+  uint32_t u;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(u) : "f"(x));
+  return u;
+#endif
+}
+
+// ---- copies into shared memory ---------------------------------------------------------------------------------------
+
+__device__ __forceinline__ uint32_t shared_address(const void* p) {
+#ifdef MR_EMULATED
+  return (uint32_t)((const char*)p - (const char*)emulation::shared_memory());
+#else
+  return (uint32_t)__cvta_generic_to_shared(p);
+#endif
+}
+
+// 16 bytes from device to shared memory, both aligned to 16, without passing registers; the bytes from `copied` on are
+// zero and are not read. They are there for the calling thread after wait_copies, for others after a barrier that follows.
+__device__ __forceinline__ void copy_async_16(void* to, const void* from, int copied = 16) {
+#ifdef MR_EMULATED
+  emulation::copy_async(to, from, 16, copied);
+#else
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(copied)
+               : "memory");
+#endif
+}
+__device__ __forceinline__ void commit_copies() {
+#ifdef MR_EMULATED
+  emulation::commit_copies();
+#else
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+// Waits for all but the newest PENDING groups of the calling thread.
+template <int PENDING>
+__device__ __forceinline__ void wait_copies() {
+#ifdef MR_EMULATED
+  emulation::wait_copies(PENDING);
+#else
+  asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+#endif
+}
+
+// Four 8x8 matrices of 16-bit elements from shared memory: lane i names the i%8-th row (16 aligned bytes) of matrix i/8. A
+// thread gets of each matrix row g, columns 2t 2t+1; with TRANSPOSED rows 2t 2t+1 of column g.
+template <bool TRANSPOSED>
+__device__ __forceinline__ void load_matrices(uint32_t (&d)[4], const void* row) {
+#ifdef MR_EMULATED
+  emulation::check_read(row, 16);
+  if ((uintptr_t)row % 16 != 0) emulation::stop("ldmatrix: a row is not aligned to 16 bytes");
+  uint4 mine;
+  __builtin_memcpy(&mine, row, 16);
+  const char* all = (const char*)emulation::exchange(0xffffffffu, &mine, 16);
+  int g = emulation::lane() / 4, t = emulation::lane() % 4;
+  for (int m = 0; m < 4; m++) {
+    uint16_t pair[2];
+    for (int e = 0; e < 2; e++) {
+      int r = TRANSPOSED ? 2 * t + e : g, c = TRANSPOSED ? g : 2 * t + e;
+      __builtin_memcpy(&pair[e], all + (m * 8 + r) * emulation::SLOT + 2 * c, 2);
+    }
+    d[m] = (uint32_t)pair[0] | (uint32_t)pair[1] << 16;
+  }
+  emulation::leave(0xffffffffu);
+#else
+  uint32_t address = shared_address(row);
+  if (TRANSPOSED)
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(address)
+                 : "memory");
+  else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(address)
+                 : "memory");
+#endif
+}
+
+// ---- products of a warp ----------------------------------------------------------------------------------------------
+
+#ifdef MR_EMULATED
+namespace emulated {
+struct Fragments {
+  uint32_t a[4], b[2];
+};
+// d += a b, K elements of BYTES bytes a row, one fp32 or int32 sum after the other in the order of k.
+template <int BYTES, class Sum, class Value>
+inline void product(Sum (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Value value) {
+  Fragments mine;
+  for (int i = 0; i < 4; i++) mine.a[i] = a[i];
+  for (int i = 0; i < 2; i++) mine.b[i] = b[i];
+  const char* all = (const char*)emulation::exchange(0xffffffffu, &mine, (int64_t)sizeof mine);
+  constexpr int EACH = 4 / BYTES;  // elements a register
+  int g = emulation::lane() / 4, t = emulation::lane() % 4;
+  for (int i = 0; i < 4; i++) {
+    int row = g + (i / 2) * 8, col = 2 * t + i % 2;
+    for (int k = 0; k < 8 * EACH; k++) {
+      int half = k / (4 * EACH), owner = k % (4 * EACH) / EACH, place = k % EACH;
+      uint32_t u, v;
+      const char* from_a = all + ((row % 8) * 4 + owner) * emulation::SLOT;
+      const char* from_b = all + (col * 4 + owner) * emulation::SLOT;
+      __builtin_memcpy(&u, from_a + 4 * (row / 8 + 2 * half), 4);
+      __builtin_memcpy(&v, from_b + 16 + 4 * half, 4);
+      d[i] = value(u >> (8 * BYTES * place), v >> (8 * BYTES * place), d[i]);
+    }
+  }
+  emulation::leave(0xffffffffu);
+}
+}  // namespace emulated
+#endif
+
+// d [16, 8] += a [16, 16] b [16, 8] in 16-bit operands with fp32 sums.
+template <class T>
+__device__ __forceinline__ void multiply_16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+template <>
+__device__ __forceinline__ void multiply_16<bf16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#ifdef MR_EMULATED
+  emulated::product<2>(d, a, b, [](uint32_t u, uint32_t v, float sum) {
+    return fmaf(to_float(bf16{(uint16_t)u}), to_float(bf16{(uint16_t)v}), sum);
+  });
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+template <>
+__device__ __forceinline__ void multiply_16<f16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#ifdef MR_EMULATED
+  emulated::product<2>(d, a, b, [](uint32_t u, uint32_t v, float sum) {
+    return fmaf(to_float(f16{(uint16_t)u}), to_float(f16{(uint16_t)v}), sum);
+  });
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// d [16, 8] += a [16, 8] b [8, 8], operands as to_tf32 made them.
+__device__ __forceinline__ void multiply_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#ifdef MR_EMULATED
+  emulated::product<4>(d, a, b,
+                       [](uint32_t u, uint32_t v, float sum) { return fmaf(__uint_as_float(u), __uint_as_float(v), sum); });
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// d [16, 8] += a [16, 32] b [32, 8] of signed bytes, exactly.
+__device__ __forceinline__ void multiply_int8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#ifdef MR_EMULATED
+  emulated::product<1>(d, a, b, [](uint32_t u, uint32_t v, int32_t sum) { return sum + (int8_t)u * (int8_t)v; });
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+}  // namespace mr
