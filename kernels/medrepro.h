@@ -54,6 +54,13 @@ MR_API int32_t mr_stream_synchronize(mr_stream* s);
 /* Device memory, aligned to 4096 bytes, zero-filled on first touch; NULL when there is none. */
 MR_API void* mr_device_alloc(mr_stream* s, int64_t bytes);
 MR_API int32_t mr_device_free(mr_stream* s, void* p, int64_t bytes);
+/* What the device calls itself; never NULL. */
+MR_API const char* mr_device_name(mr_stream* s);
+/* Bytes of device memory that nobody uses. */
+MR_API double mr_device_free_memory(mr_stream* s);
+/* Zeros in the host's memory that ops take like device memory, only slower; NULL when there is none. */
+MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes);
+MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes);
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device);
 MR_API int32_t mr_copy_to_host(mr_stream* s, int64_t bytes, const void* device, void* host);
 

@@ -87,6 +87,10 @@ const NOT_OPS = new Set([
   'mr_stream_synchronize',
   'mr_device_alloc',
   'mr_device_free',
+  'mr_device_name',
+  'mr_device_free_memory',
+  'mr_host_alloc',
+  'mr_host_free',
   'mr_copy_to_device',
   'mr_copy_to_host',
 ]);

@@ -30,6 +30,7 @@ struct Fault {
 
 struct mr_stream {
   int32_t device;
+  char name[256];
   cudaStream_t stream;
   // of the device
   int32_t multiprocessors;

@@ -1,6 +1,7 @@
 // stream.cu: streams, device memory, copies between host and device, errors.
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "device.h"
 
@@ -70,6 +71,9 @@ int32_t open_stream(mr_stream* s, int32_t device) {
   MR_TRY(attribute(cudaDevAttrMultiProcessorCount, device, &s->multiprocessors));
   MR_TRY(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device, &room));
   s->device = device;
+  cudaDeviceProp properties;
+  MR_TRY(check(cudaGetDeviceProperties(&properties, device), "mr_stream_create"));
+  snprintf(s->name, sizeof s->name, "%s", properties.name);
   s->compute_capability = major * 10 + minor;
   s->shared_memory = room;
   if (s->compute_capability < 80)
@@ -133,6 +137,28 @@ MR_API int32_t mr_device_free(mr_stream* s, void* p, int64_t) {
   MR_REQUIRE(s != nullptr, "mr_device_free: the stream is NULL");
   MR_TRY(check(cudaStreamSynchronize(s->stream), "mr_device_free"));
   return check(cudaFree(p), "mr_device_free");
+}
+
+MR_API const char* mr_device_name(mr_stream* s) { return s == nullptr ? "no GPU" : s->name; }
+
+MR_API double mr_device_free_memory(mr_stream* s) {
+  size_t free = 0, total = 0;
+  if (s == nullptr || cudaMemGetInfo(&free, &total) != cudaSuccess) return 0;
+  return (double)free;
+}
+
+MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes) {
+  if (s == nullptr || bytes <= 0) return fail(MR_ERR_ARGUMENT, "mr_host_alloc: cannot allocate %lld bytes", (long long)bytes), nullptr;
+  void* p = nullptr;
+  if (check(cudaHostAlloc(&p, (size_t)bytes, cudaHostAllocMapped), "mr_host_alloc") != MR_OK) return nullptr;
+  memset(p, 0, (size_t)bytes);
+  return p;
+}
+
+MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t) {
+  MR_REQUIRE(s != nullptr, "mr_host_free: the stream is NULL");
+  MR_TRY(check(cudaStreamSynchronize(s->stream), "mr_host_free"));
+  return check(cudaFreeHost(p), "mr_host_free");
 }
 
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device) {

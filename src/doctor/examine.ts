@@ -11,6 +11,7 @@ import { dirname, join, resolve } from 'node:path';
 import { version } from '../../package.json';
 import { asMedreproError } from '../errors';
 import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA } from '../native/bindings';
+import { cudaState } from '../native/choose';
 import { hostLibrary } from '../native/device';
 import { cacheFolders, type Library, locateLibrary } from '../native/library';
 import { ISAS } from '../run/request';
@@ -168,8 +169,8 @@ function explainPaths(features: number, best: number): PathReport[] {
 }
 
 function examineCuda(): Report['cuda'] {
-  const built = locateLibrary('cuda') !== null;
-  return { available: false, reason: built ? 'in this build, not used yet' : 'not in this build' };
+  const { usable, reason } = cudaState();
+  return { available: usable, reason };
 }
 
 function glibcVersion(): string | null {

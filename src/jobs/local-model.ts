@@ -3,7 +3,8 @@ import { inputError } from '../errors';
 import type { GenerationOptions } from '../generate/generate';
 import { readEosTokens } from '../generate/inputs';
 import type { JobContext } from '../job';
-import { Device } from '../native/device';
+import { backendOf, openDevice } from '../native/choose';
+import type { Device } from '../native/device';
 import type { LoraOptions } from '../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
 import { type AdapterFiles, loadAdapter, openAdapterFolder } from '../nn/peft';
@@ -48,8 +49,7 @@ export function withLocalModel<Result>(
     }
     for (const message of files.warnings) context.emit({ kind: 'warning', message });
     check(files, task);
-    const isa = request.isa === null ? {} : { isa: request.isa };
-    const device = Device.cpu({ threads: request.threads ?? 0, ...isa, cancelled: context.cancelled });
+    const device = openDevice(request, backendOf(request), { cancelled: context.cancelled });
     try {
       const model = loadModel(device, files, {
         task,

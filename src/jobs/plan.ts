@@ -1,6 +1,7 @@
 /** `medrepro plan`: what a target would take, before anything runs. */
 import { EXIT } from '../errors';
 import type { JobResult } from '../job';
+import { backendOf } from '../native/choose';
 import { embeddedFacts } from '../plan/embedded';
 import { type ExperimentPlan, planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
@@ -30,7 +31,7 @@ export async function planJob(request: unknown): Promise<JobResult> {
 async function peakOf(requested: Requested, request: RunRequest): Promise<number> {
   const inputs = await readInputs(requested, request, () => {});
   try {
-    return prepareRun(requested.experiment, inputs).memory.peakBytes;
+    return prepareRun(requested.experiment, inputs, backendOf(request, requested.experiment.scale)).memory.peakBytes;
   } finally {
     inputs.files.tensors.close();
   }

@@ -1,6 +1,7 @@
 /** Which scale and device a request means on this machine, with the reason. */
 import { EXIT } from '../errors';
 import type { JobResult } from '../job';
+import { cudaState } from '../native/choose';
 import { fullScaleNeeds } from '../plan/plan';
 import { applyRequest, obstacle } from '../run/inputs';
 import type { TargetRequest } from '../run/request';
@@ -21,6 +22,8 @@ export function chooseScale(paper: Paper, id: string, request: TargetRequest): {
 /** Non-null when the device asked for cannot be used: exit 4, and what is missing. */
 export function checkDevice({ device }: { device: 'auto' | 'cpu' | 'cuda' }): JobResult | null {
   if (device !== 'cuda') return null;
-  const reason = 'UNMEASURED: --device cuda asks for a GPU, and this build has no CUDA kernels';
-  return { exitCode: EXIT.unmeasured, text: reason, document: { unmeasured: [{ target: '--device cuda', reason }] } };
+  const { usable, reason } = cudaState();
+  if (usable) return null;
+  const text = `UNMEASURED: --device cuda: ${reason}`;
+  return { exitCode: EXIT.unmeasured, text, document: { unmeasured: [{ target: '--device cuda', reason }] } };
 }

@@ -1,4 +1,5 @@
 /** What a finished run must be to stand for one that would be made now. */
+import { backendOf } from '../native/choose';
 import { hostLibrary, ISA_NAMES } from '../native/device';
 import { buildId } from '../run/execute';
 import { type Requested, readData } from '../run/inputs';
@@ -12,14 +13,15 @@ export async function wantedResult(requested: Requested, request: TargetRequest)
   const { experiment } = requested;
   const { seed, precision } = experiment.training;
   const { data } = await readData(requested, request);
-  const kernelPath = request.isa ?? ISA_NAMES[hostLibrary().cpuBestIsa()]!;
+  const backend = backendOf(request, experiment.scale);
+  const kernelPath = backend === 'cuda' ? 'cuda' : (request.isa ?? ISA_NAMES[hostLibrary().cpuBestIsa()]!);
   return {
     paper: experiment.paper,
     experiment: experiment.id,
     specSha256: specSha256(experiment),
     seed,
     dataSha256: data.sha256,
-    build: buildId(),
+    build: buildId(backend),
     path: numericPath({ precision, kernelPath }),
   };
 }

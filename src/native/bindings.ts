@@ -39,6 +39,10 @@ const DEVICE_SYMBOLS = {
   mr_stream_synchronize: { args: ['ptr'], returns: 'i32' },
   mr_device_alloc: { args: ['ptr', 'i64'], returns: 'ptr' },
   mr_device_free: { args: ['ptr', 'ptr', 'i64'], returns: 'i32' },
+  mr_device_name: { args: ['ptr'], returns: 'ptr' },
+  mr_device_free_memory: { args: ['ptr'], returns: 'f64' },
+  mr_host_alloc: { args: ['ptr', 'i64'], returns: 'ptr' },
+  mr_host_free: { args: ['ptr', 'ptr', 'i64'], returns: 'i32' },
   mr_copy_to_device: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_copy_to_host: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_fill: { args: ['ptr', 'i32', 'i64', 'f32', 'ptr'], returns: 'i32' },
@@ -167,6 +171,29 @@ export class DeviceLibrary {
   deviceFree(s: Address, p: Address, bytes: number): number {
     i64(bytes, 'mr_device_free', 'bytes');
     return this.symbols.mr_device_free(s, p, bytes);
+  }
+  /**
+   * What the device calls itself; never NULL.
+   */
+  deviceName(s: Address): string {
+    return cString(this.symbols.mr_device_name(s));
+  }
+  /**
+   * Bytes of device memory that nobody uses.
+   */
+  deviceFreeMemory(s: Address): number {
+    return this.symbols.mr_device_free_memory(s);
+  }
+  /**
+   * Zeros in the host's memory that ops take like device memory, only slower; NULL when there is none.
+   */
+  hostAlloc(s: Address, bytes: number): Address {
+    i64(bytes, 'mr_host_alloc', 'bytes');
+    return address(this.symbols.mr_host_alloc(s, bytes));
+  }
+  hostFree(s: Address, p: Address, bytes: number): number {
+    i64(bytes, 'mr_host_free', 'bytes');
+    return this.symbols.mr_host_free(s, p, bytes);
   }
   copyToDevice(s: Address, bytes: number, host: Address, device: Address): number {
     i64(bytes, 'mr_copy_to_device', 'bytes');

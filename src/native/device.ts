@@ -52,12 +52,22 @@ export interface CudaOptions {
   readonly device?: number;
   /** Bytes of its memory to take. */
   readonly capacity: number;
+  /** {@link Device.tokensPerPass} */
+  readonly tokensPerPass?: number;
   /** Another library than the one of this build: the tests' emulation. */
   readonly library?: string;
   /** Every tensor in an allocation of its own, so that a checker of memory sees where each ends. */
   readonly separate?: boolean;
   readonly cancelled?: () => boolean;
 }
+
+/** Tokens in one pass on the CPU. A constant, because the grouping of micro-batches decides the order of sums. */
+export const CPU_TOKENS_PER_PASS = 2048;
+/** On a GPU, where it has the memory: large matrices are what keeps it busy. */
+export const CUDA_TOKENS_PER_PASS = 8192;
+
+/** What a GPU's stream takes besides tensors (WORKSPACE_LIMIT of kernels/cuda/device.h). */
+export const CUDA_WORKSPACE_BYTES = 64 * 2 ** 20;
 
 /** Address space reserved when no plan says how much: costs nothing until touched. */
 const DEFAULT_CAPACITY = 2 ** 40;
@@ -72,7 +82,7 @@ interface Transfer {
 
 export class Device {
   private scopes: Tensor[][] = [[]];
-  private readonly mapped: { readonly address: Address; readonly bytes: number }[] = [];
+  private readonly elsewhere: { readonly address: Address; readonly bytes: number }[] = [];
 
   private constructor(
     readonly backend: Backend,
@@ -82,10 +92,13 @@ export class Device {
     /** The CPU path; `portable` where there is none. */
     readonly isa: Isa,
     readonly threads: number,
+    /** Tokens that one pass through the model may hold; micro-batches share passes up to this. */
+    readonly tokensPerPass: number,
     private readonly memory: Memory,
     private readonly transfer: Transfer,
     private readonly stop: (() => boolean) | null,
-    private readonly stream: Address,
+    /** The library and its stream; null of a plan. */
+    private readonly native: { readonly library: DeviceLibrary; readonly stream: Address } | null,
     private readonly close: () => void,
   ) {}
 
@@ -113,10 +126,23 @@ export class Device {
     const stop = options.cancelled ?? null;
     const threads = host.streamThreads(stream);
     const memory = new Region(base, capacity);
-    return new Device('cpu', ops, `cpu:${name}`, name, threads, memory, hostTransfer(ops), stop, stream, () => {
-      library.deviceFree(stream, base, capacity);
-      library.streamDestroy(stream);
-    });
+    const tokens = CPU_TOKENS_PER_PASS;
+    return new Device(
+      'cpu',
+      ops,
+      `cpu:${name}`,
+      name,
+      threads,
+      tokens,
+      memory,
+      hostTransfer(ops),
+      stop,
+      { library, stream },
+      () => {
+        library.deviceFree(stream, base, capacity);
+        library.streamDestroy(stream);
+      },
+    );
   }
 
   /**
@@ -166,19 +192,34 @@ export class Device {
       library.streamDestroy(stream);
       throw error;
     }
-    return new Device('cuda', ops, `cuda:${index}`, 'portable', 1, memory, transfer, stop, stream, () => {
-      if (memory instanceof Region) free(memory.base, memory.capacity);
-      else memory.freeAll();
-      library.streamDestroy(stream);
-    });
+    const tokens = options.tokensPerPass ?? CUDA_TOKENS_PER_PASS;
+    return new Device(
+      'cuda',
+      ops,
+      `cuda:${index}`,
+      'portable',
+      1,
+      tokens,
+      memory,
+      transfer,
+      stop,
+      { library, stream },
+      () => {
+        if (memory instanceof Region) free(memory.base, memory.capacity);
+        else memory.freeAll();
+        library.streamDestroy(stream);
+      },
+    );
   }
 
-  /** A device that only counts memory: ops do nothing, reading gives zeros. */
-  static plan(): Device {
+  /** A device that only counts the memory of a back end: ops do nothing, reading gives zeros. */
+  static plan(backend: Backend = 'cpu', tokensPerPass?: number): Device {
     const nothing = Object.fromEntries(OP_NAMES.map((name) => [camel(name.slice(3)), () => {}]));
     const none: Transfer = { write: () => {}, read: (_, bytes) => new ArrayBuffer(bytes) };
     const memory = new Region(NOWHERE, 2 ** 50);
-    return new Device('cpu', nothing as unknown as Ops, 'plan', 'portable', 1, memory, none, null, 0, () => {});
+    const ops = nothing as unknown as Ops;
+    const tokens = tokensPerPass ?? (backend === 'cpu' ? CPU_TOKENS_PER_PASS : CUDA_TOKENS_PER_PASS);
+    return new Device(backend, ops, 'plan', 'portable', 1, tokens, memory, none, null, null, () => {});
   }
 
   /** Whether every tensor is an allocation of its own. */
@@ -190,10 +231,38 @@ export class Device {
     return this.name === 'plan';
   }
 
+  /** The kernels that run, as results and golden files name them. */
+  get path(): Isa | 'cuda' {
+    return this.backend === 'cuda' ? 'cuda' : this.isa;
+  }
+
+  /** What the hardware calls itself. */
+  get hardware(): string {
+    return this.native === null ? 'nothing' : this.native.library.deviceName(this.native.stream);
+  }
+
   /** Frees everything; the device must not be used afterwards. */
   destroy(): void {
-    for (const { address, bytes } of this.mapped) hostLibrary().unmapFile(address, bytes);
+    for (const { address, bytes } of this.elsewhere) {
+      if (this.backend === 'cpu') hostLibrary().unmapFile(address, bytes);
+      else this.native?.library.hostFree(this.native.stream, address, bytes);
+    }
     this.close();
+  }
+
+  private waitForAll(): void {
+    const { library, stream } = this.native!;
+    const code = library.streamSynchronize(stream);
+    if (code !== 0) failing(library)(code, 'waiting for the device');
+  }
+
+  /** Zeros in the host's memory that a GPU reads and writes; freed with the device. */
+  private hostMemory(bytes: number): Address {
+    const { library, stream } = this.native!;
+    const address = library.hostAlloc(stream, bytes);
+    if (address === 0) throw outOfMemory(bytes, library.lastError());
+    this.elsewhere.push({ address, bytes });
+    return address;
   }
 
   /** @throws MedreproError `interrupted` when the user asked to stop. Called between blocks, so at most one block's time late. */
@@ -209,7 +278,7 @@ export class Device {
     let best = 0;
     for (let round = 0; round < 5; round++) {
       const start = performance.now();
-      const flops = hostLibrary().multiplyAdd(this.stream, compute === 'bf16' ? MR_BF16 : MR_F32, 500_000);
+      const flops = hostLibrary().multiplyAdd(this.native!.stream, compute === 'bf16' ? MR_BF16 : MR_F32, 500_000);
       best = Math.max(best, flops / ((performance.now() - start) / 1e3));
     }
     return best;
@@ -239,13 +308,14 @@ export class Device {
   }
 
   /**
-   * fp32 zeros in a file without a name in `folder`: memory that the system may write out when it is short. They live until
-   * the device is destroyed and count as no memory of it.
-   * @throws MedreproError `input` when the disk has no room.
+   * fp32 zeros outside the device's memory, which live until it is destroyed: beside a GPU in the host's memory, beside the
+   * CPU in a file without a name in `folder`, which the system may write out when memory is short.
+   * @throws MedreproError `input` when the disk has no room, `native` when the host has no memory.
    */
-  zerosOnDisk(folder: string, shape: readonly number[]): Tensor {
+  zerosElsewhere(folder: string, shape: readonly number[]): Tensor {
     const bytes = elements(shape) * DTYPE_BYTES.f32;
     if (this.planned || bytes === 0) return new Tensor(null, NOWHERE, shape, 'f32');
+    if (this.backend === 'cuda') return new Tensor(null, this.hostMemory(bytes), shape, 'f32');
     const host = hostLibrary();
     const address = host.mapScratch(ptr(Buffer.from(`${folder}\0`)), bytes);
     if (address === 0) {
@@ -256,7 +326,7 @@ export class Device {
         },
       );
     }
-    this.mapped.push({ address, bytes });
+    this.elsewhere.push({ address, bytes });
     return new Tensor(null, address, shape, 'f32');
   }
 
@@ -308,11 +378,25 @@ export class Device {
   }
 
   /**
-   * A tensor over bytes that already lie in host memory, such as a mapped file: on the CPU it is used where it is, so frozen
-   * weights take no memory of their own. The bytes must outlive the device's use of them and are never written.
+   * A tensor of bytes that lie in host memory, such as a mapped file. On the CPU it is those bytes, so frozen weights take no
+   * memory of their own: they must outlive the device's use of them and are never written. A GPU, and the CPU where no number
+   * may lie at that address, has a copy that lives until the innermost scope ends.
    */
   adopt(address: Address, shape: readonly number[], dtype: Dtype): Tensor {
+    if (this.backend === 'cpu' && address % DTYPE_BYTES[dtype] === 0) return this.view(address, shape, dtype);
+    const tensor = this.empty(shape, dtype);
+    if (tensor.bytes > 0) this.transfer.write(address, tensor.bytes, tensor.address);
+    return tensor;
+  }
+
+  /** A tensor over bytes of this device that something else owns. */
+  view(address: Address, shape: readonly number[], dtype: Dtype): Tensor {
     return new Tensor(null, address, shape, dtype);
+  }
+
+  /** Waits for all work so far, for whoever takes the time. */
+  synchronise(): void {
+    if (!this.planned) this.waitForAll();
   }
 
   /** A copy of an fp32 tensor's values. */

@@ -73,6 +73,23 @@ export function cpuLibrary(): Library {
   throw nativeError('libmedrepro_cpu.so is missing', { remedy: "build it with 'npx --yes bun@1.4.5 run build'" });
 }
 
+/** The library of a back end that is known to be here. @throws MedreproError `native` when it is not. */
+export function libraryOf(backend: Backend): Library {
+  const library = backend === 'cpu' ? cpuLibrary() : locateLibrary(backend);
+  if (library === null) throw nativeError('libmedrepro_cuda.so is missing');
+  return library;
+}
+
+/** Another file in the place of a back end's library, for this process: the tests' emulation of a GPU. */
+export function useLibrary(backend: Backend, path: string | null): void {
+  if (path === null) {
+    located.delete(backend);
+    return;
+  }
+  const data = readFileSync(path);
+  located.set(backend, { backend, path, how: 'file', sha256: hash(data), bytes: data.length });
+}
+
 /**
  * A loadable path for the bytes of a library, through a file in memory.
  * The descriptor stays open: dlopen of the same path from another thread finds the same library.

@@ -25,7 +25,7 @@ export function tensorShapes(config: DecoderConfig): [string, number[]][] {
 }
 
 /**
- * Fresh weights on a CPU device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
+ * Fresh weights on a device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
  * for what adds to the residual stream; norms multiply by 1, biases are 0. They stay allocated as long as the device,
  * stored in `dtype`: bf16 is how checkpoints are published, and rounds the matrices. With `transient`, the matrices of the
  * blocks are not kept: each is made when its address is asked for and freed by its `release`, which is enough to quantise
@@ -71,6 +71,7 @@ export function initialise(
           made ??= make();
           return made.address;
         },
+        onDevice: true,
         release: () => {
           made?.release();
           made = null;
@@ -80,7 +81,7 @@ export function initialise(
     }
     const stored = device.empty(shape, dtype).retain();
     fill(stored, name, stream);
-    tensors.set(name, { dtype, shape, bytes, address: stored.address, release: () => {} });
+    tensors.set(name, { dtype, shape, bytes, address: stored.address, onDevice: true, release: () => {} });
   });
   const held = { tensors, metadata: {}, close: () => {} };
   return { name: 'random weights', config, quantisation: null, tensors: held, sha256: '', warnings: [] };

@@ -1,10 +1,9 @@
 /** A model ready to run: the decoder, its head, and what of it is trained. */
 
-import { ptr } from 'bun:ffi';
 import { activationDtype, type Compute, type Weight } from '../autograd/ops/linear';
 import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
-import { DTYPE_BYTES, type Tensor } from '../native/tensor';
+import type { Tensor } from '../native/tensor';
 import { isSaved } from '../spec/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
@@ -263,16 +262,13 @@ class Loader {
     return tensor;
   }
 
-  /** As stored: no copy where the file is mapped. */
+  /** As stored: no copy where the CPU has the file mapped (and its header does not leave tensors at odd addresses). */
   private upload(stored: StoredTensor): Tensor {
-    // a file whose header is not a multiple of 8 bytes long leaves its tensors where no number may lie
-    if (stored.address % DTYPE_BYTES[stored.dtype] !== 0) {
-      const tensor = this.device.empty(stored.shape, stored.dtype);
-      this.device.ops.copy(stored.bytes, stored.address, tensor.address);
-      stored.release();
-      return tensor;
-    }
-    return this.device.adopt(stored.address, stored.shape, stored.dtype);
+    const { address, shape, dtype } = stored;
+    if (stored.onDevice) return this.device.view(address, shape, dtype);
+    const tensor = this.device.adopt(address, shape, dtype);
+    if (tensor.address !== address) stored.release();
+    return tensor;
   }
 
   private find(name: string, shape: readonly number[]): StoredTensor {
@@ -294,6 +290,5 @@ class Loader {
 /** Copies host values into a trainable tensor of the same size, as when resuming. */
 export function restore(device: Device, tensor: Tensor, values: Uint8Array): void {
   if (values.length !== tensor.bytes) throw new RangeError(`${values.length} bytes for a tensor of ${tensor.bytes}`);
-  // bun:ffi has no address for no bytes
-  if (values.length > 0) device.ops.copy(values.length, ptr(values), tensor.address);
+  device.write(tensor, values);
 }

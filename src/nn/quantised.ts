@@ -49,7 +49,7 @@ export function storedMatrix(
     const options = { kind: 'int8', threshold: asked?.kind === 'int8' ? asked.threshold : DEFAULT_THRESHOLD } as const;
     agree(name, options, asked);
     const { codes, absmax } = eight.parts;
-    const weight = new Int8Weight({ codes, absmax: absmax.retain() }, options, dtype);
+    const weight = new Int8Weight({ codes: codes.retain(), absmax: absmax.retain() }, options, dtype);
     return { weight, bytes: weight.packedBytes };
   });
 }

@@ -15,8 +15,10 @@ import { DTYPE_BYTES, type Dtype, elements } from '../native/tensor';
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Host address of the first byte, valid while the file is open. */
+  /** Address of the first byte, valid while the file is open: the host's, unless it says otherwise. */
   readonly address: number;
+  /** It lies in the memory of the device it will be used on. */
+  readonly onDevice?: true;
   readonly bytes: number;
   /** Gives back the memory its pages of a mapped file take; they are read from the file again when they are looked at. */
   release(): void;

@@ -1,14 +1,14 @@
 /** One experiment with one seed: data, plan, train, evaluate, record. */
 
 import { mkdirSync } from 'node:fs';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { version } from '../../package.json';
 import { inputError, interruptedError, MedreproError } from '../errors';
 import type { RunWarning, StepEvent } from '../events';
 import type { JobContext } from '../job';
-import { Device, hostLibrary } from '../native/device';
-import { cpuLibrary } from '../native/library';
+import { backendOf, openDevice } from '../native/choose';
+import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary } from '../native/device';
+import { type Backend, libraryOf } from '../native/library';
 import type { AdapterOptions } from '../nn/adapter';
 import { loadModel, type Model, type ModelOptions } from '../nn/model';
 import { adapterConfigJson, adapterMetadata, adapterTensors } from '../nn/peft';
@@ -31,7 +31,7 @@ import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { RunDirectory } from './directory';
 import { applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
-import { prepareRun } from './prepare';
+import { gibibytes, memoryBudget, prepareRun } from './prepare';
 import type { RunRequest } from './request';
 import type { ClassTables, Task, TestOutcome } from './task';
 
@@ -39,6 +39,8 @@ import type { ClassTables, Task, TestOutcome } from './task';
 const CHECKPOINT_SECONDS = 60;
 /** Address space per planned byte: the plan is a bound, and unused pages cost nothing. */
 const RESERVED = 1.5;
+/** A GPU's memory per planned byte. */
+const SLACK = 1.02;
 
 const CHECKPOINT = join('checkpoint', 'state.safetensors');
 
@@ -78,7 +80,7 @@ export async function execute(
 }
 
 /** What made a result: a later build does not take an earlier one's results for its own. */
-export const buildId = (): string => `medrepro ${version}, kernels ${cpuLibrary().sha256}`;
+export const buildId = (backend: Backend): string => `medrepro ${version}, kernels ${libraryOf(backend).sha256}`;
 
 class Run {
   readonly directory: RunDirectory;
@@ -108,36 +110,38 @@ class Run {
     this.experiment = experiment;
     this.warnings = [...inputs.warnings];
     const { data, files } = inputs;
-    const { rows, model, tested, trainer, memory: plan } = prepareRun(experiment, inputs);
-    if (plan.peakBytes > freemem()) {
-      throw inputError(`training needs ${gigabytes(plan.peakBytes)} and ${gigabytes(freemem())} are free`, {
-        remedy: 'set training.gradientCheckpointing: true or a smaller batchSize or data.maxLength in the spec',
-      });
+    const backend = backendOf(request, experiment.scale);
+    const { rows, model, tested, trainer, memory: plan, remedy } = prepareRun(experiment, inputs, backend);
+    if (remedy !== null) {
+      const free = gibibytes(memoryBudget(backend).total);
+      throw inputError(`training needs ${gibibytes(plan.peakBytes)} and ${free} are free`, { remedy });
     }
     this.plannedPeak = plan.peakBytes;
-    this.device = Device.cpu({
-      threads: request.threads ?? 0,
-      capacity: Math.ceil(plan.peakBytes * RESERVED) + 2 ** 28,
+    this.device = openDevice(request, backend, {
+      capacity: backend === 'cpu' ? Math.ceil(plan.peakBytes * RESERVED) + 2 ** 28 : Math.ceil(plan.peakBytes * SLACK),
+      tokensPerPass: plan.tokensPerPass,
       cancelled: context.cancelled,
-      ...(request.isa === null ? {} : { isa: request.isa }),
     });
     this.model = loadModel(this.device, files, model);
     this.adapter = model.adapter;
-    if (plan.offloaded) mkdirSync(request.out, { recursive: true });
+    if (plan.offloaded && backend === 'cpu') mkdirSync(request.out, { recursive: true });
     this.trainer = new Trainer(this.device, this.model, rows, {
       ...trainer,
       offload: plan.offloaded ? request.out : null,
     });
     if (plan.offloaded) {
-      const message = `memory is short: the optimiser's state lies in files of ${request.out}; the result is the same`;
+      const where = backend === 'cpu' ? `files of ${request.out}` : "the host's memory";
+      const message = `memory is short: the optimiser's state lies in ${where}; the result is the same`;
       context.emit({ kind: 'info', message });
     }
     this.task = this.taskOf(this.model);
     this.tested = tested;
-    const kernel = cpuLibrary();
-    const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.isa });
+    const kernel = libraryOf(backend);
+    const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.path });
     const settings = specSha256(experiment);
-    this.identity = [settings, data.sha256, files.sha256, path, kernel.sha256].join(' ');
+    // on a GPU the tokens of a pass decide the order of sums
+    const passes = backend === 'cuda' ? [`passes of ${plan.tokensPerPass}`] : [];
+    this.identity = [settings, data.sha256, files.sha256, path, kernel.sha256, ...passes].join(' ');
     const unfinished = request.resume
       ? RunDirectory.findUnfinished(request.out, experiment.paper, experiment.id, this.identity)
       : null;
@@ -322,12 +326,14 @@ class Run {
       kind: 'plan',
       target: `${experiment.paper}/${experiment.id}`,
       scale: experiment.scale,
-      device: 'cpu',
+      device: device.backend,
       steps: trainer.counts.steps,
       trainable,
       parameters: model.baseParameters,
       memory: this.plannedPeak,
-      reasons: [`kernels: ${device.isa}, ${device.threads} threads`],
+      reasons: [
+        device.backend === 'cpu' ? `kernels: ${device.isa}, ${device.threads} threads` : `kernels: ${device.hardware}`,
+      ],
     });
     this.context.emit({ kind: 'info', message: this.task.trainsOn(rows) });
   }
@@ -351,14 +357,22 @@ class Run {
       seed: experiment.training.seed,
       overrides,
       settingsSha256: settings,
-      kernels: { sha256: kernelSha256, isa: device.isa, path, threads: device.threads, processor: processor() },
+      kernels: {
+        sha256: kernelSha256,
+        isa: device.path,
+        path,
+        threads: device.threads,
+        processor: device.backend === 'cpu' ? processor() : device.hardware,
+      },
       model: { id: experiment.model.id, sha256: files.sha256 },
       tokenizer: { sha256: tokenizer.sha256 },
       data: { sha256: data.sha256, files: data.files, hashes: data.hashes },
       memory: {
         plannedPeakBytes: this.plannedPeak,
         denseCopiesResident: plan.resident,
-        optimiserState: plan.offloaded ? 'files' : 'memory',
+        gradientCheckpointing: plan.checkpointing,
+        tokensPerPass: plan.tokensPerPass,
+        optimiserState: !plan.offloaded ? 'memory' : plan.backend === 'cpu' ? 'files' : 'host memory',
       },
     };
   }
@@ -377,9 +391,9 @@ class Run {
       seed: experiment.training.seed,
       specSha256: String(this.manifest.settingsSha256),
       dataSha256: inputs.data.sha256,
-      build: buildId(),
+      build: buildId(device.backend),
       precision: experiment.training.precision,
-      kernelPath: device.isa,
+      kernelPath: device.path,
       overrides: this.manifest.overrides as string[],
       metrics,
       test: classes,
@@ -414,7 +428,7 @@ class Run {
       signatures: Object.fromEntries(Object.entries(result.metrics).map(([id, { signature }]) => [id, signature])),
       memory: {
         ...(this.manifest.memory as object),
-        measuredPeakBytes: device.peakBytes,
+        measuredPeakBytes: device.peakBytes + (device.backend === 'cuda' ? CUDA_WORKSPACE_BYTES : 0),
         processPeakBytes: hostLibrary().peakMemory(),
       },
     });
@@ -456,5 +470,3 @@ class StepClock {
     return { step: step.step, total: this.total, loss, lr, gradNorm, tokens: this.tokens, tokensPerSecond, eta };
   }
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

@@ -2,17 +2,29 @@
 import { freemem } from 'node:os';
 import { epochOrder } from '../data/batches';
 import { inputError } from '../errors';
+import { cudaState } from '../native/choose';
+import type { Backend } from '../native/library';
 import { adapterOptions } from '../nn/adapter';
 import type { ModelOptions } from '../nn/model';
 import type { Experiment } from '../spec/types';
 import type { Row } from '../train/pass';
-import { type MemoryPlan, planMemory } from '../train/plan';
+import { type Budget, fittingBatch, type MemoryPlan, type Planned, planMemory } from '../train/plan';
 import { countSteps } from '../train/schedule';
 import type { TrainerOptions } from '../train/trainer';
 import { type Inputs, trainingRows } from './inputs';
 
-/** Share of free memory that dense copies of quantised weights may take. */
+/** Share of the machine's free memory that dense copies of quantised weights may take. */
 const RESIDENT_SHARE = 0.5;
+/** Share of a GPU's free memory that a run may take: the driver keeps some of what it calls free. */
+const GPU_SHARE = 0.97;
+
+/** What a run may use. A back end that is not here is planned as if it had room. */
+export function memoryBudget(backend: Backend): Budget {
+  if (backend === 'cpu') return { resident: freemem() * RESIDENT_SHARE, total: freemem() };
+  const { usable, freeBytes } = cudaState();
+  const total = usable ? freeBytes * GPU_SHARE : Number.POSITIVE_INFINITY;
+  return { resident: total, total };
+}
 
 export interface Prepared {
   readonly rows: readonly Row[];
@@ -21,13 +33,19 @@ export interface Prepared {
   readonly tested: ModelOptions | null;
   readonly trainer: TrainerOptions;
   readonly memory: MemoryPlan;
+  /** What fits instead, where `memory` does not; null where it does. */
+  readonly remedy: string | null;
 }
 
 /**
  * Plans an experiment by running it dry.
  * @throws MedreproError `input` when there are no training rows.
  */
-export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs, 'tokenizer'>): Prepared {
+export function prepareRun(
+  experiment: Experiment,
+  { data, files }: Omit<Inputs, 'tokenizer'>,
+  backend: Backend,
+): Prepared {
   if (data.splits.train.length === 0 && experiment.training.epochs > 0) {
     throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
   }
@@ -52,9 +70,32 @@ export function prepareRun(experiment: Experiment, { data, files }: Omit<Inputs,
   const { generation } = experiment;
   const lengths = trainingRows(data, 'test', experiment.data).map(({ ids }) => ids.length);
   const answered = generation === null ? null : { lengths, maxNewTokens: generation.maxNewTokens };
-  const budget = { resident: freemem() * RESIDENT_SHARE, total: freemem() };
   const unquantised = experiment.quantisation?.tested === 'unquantised';
   const tested = unquantised ? { ...model, quantisation: null, fullParameter: false, resident: false } : null;
-  const memory = planMemory(files, model, rows, evaluated, trainer, budget, answered, tested);
-  return { rows, model: { ...model, resident: memory.resident }, tested, trainer, memory };
+  const generated = answered;
+  const planned = { backend, files, model, rows, evaluationRows: evaluated, options: trainer, generated, tested };
+  const budget = memoryBudget(backend);
+  const memory = planMemory(planned, budget);
+  const used = { ...experiment.training, gradientCheckpointing: memory.checkpointing };
+  return {
+    rows,
+    model: { ...model, resident: memory.resident },
+    tested,
+    trainer: { ...trainer, training: used },
+    memory,
+    remedy: memory.peakBytes <= budget.total ? null : remedyOf(planned, budget),
+  };
 }
+
+// --- internal ---
+
+function remedyOf(planned: Planned, budget: Budget): string {
+  const smaller = fittingBatch(planned, budget);
+  const advice = smaller && `training.batchSize: ${smaller.batchSize} takes ${gibibytes(smaller.peakBytes)}`;
+  const { gradientCheckpointing } = planned.options.training;
+  const checkpointing = planned.backend === 'cpu' && !gradientCheckpointing ? 'gradientCheckpointing: true, ' : '';
+  return `set ${checkpointing}${advice ?? 'a smaller data.maxLength'} in the spec, or use a machine with more memory`;
+}
+
+/** Bytes in GiB, for people. */
+export const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

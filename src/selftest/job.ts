@@ -7,13 +7,17 @@ import type { SelftestRequest } from '../run/request';
 import { reportText } from './report';
 import { runSelftest } from './run';
 
+/** Far more than the largest case needs. */
+const CUDA_CAPACITY = 2 ** 30;
+
 export const selftestJob: Job = async (request, { emit, cancelled }) => {
   const asked = request as SelftestRequest;
   const refused = checkDevice(asked);
   if (refused !== null) return refused;
   const { threads, isa, only } = asked;
   const began = performance.now();
-  const options = { open: Device.cpu, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
+  const open = asked.device === 'cuda' ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, cancelled }) : Device.cpu;
+  const options = { open, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
   const report = runSelftest({ ...options, only: only ?? undefined }, emit);
   emit({ kind: 'done', seconds: (performance.now() - began) / 1000 });
   return {

@@ -20,7 +20,10 @@ export function reportText(report: SelftestReport): string {
     `with ${otherThreads} thread${otherThreads === 1 ? '' : 's'}`,
     ...otherPaths.map((path) => `on ${path}`),
   ];
-  lines.push('', `${device}, ${threads} thread${threads === 1 ? '' : 's'}; repeated ${also.join(', ')}`);
+  const repeated = device.startsWith('cuda')
+    ? `${device}, ${report.hardware}; repeated on a second stream`
+    : `${device}, ${threads} thread${threads === 1 ? '' : 's'}; repeated ${also.join(', ')}`;
+  lines.push('', repeated);
   lines.push(`${passed} cases passed, ${failed} failed`);
   return lines.join('\n');
 }

@@ -37,6 +37,8 @@ export interface OpReport {
 export interface SelftestReport {
   /** `cpu:avx512` */
   readonly device: string;
+  /** What the GPU calls itself; null on the CPU. */
+  readonly hardware: string | null;
   readonly isa: Isa;
   readonly threads: number;
   /** The other paths each case was repeated on. */
@@ -79,6 +81,7 @@ export function runSelftest(options: SelftestOptions, onEvent: OnEvent): Selftes
     const failed = results.filter(({ passed }) => !passed).length;
     return {
       device: main.name,
+      hardware: main.backend === 'cuda' ? main.hardware : null,
       isa: main.isa,
       threads: main.threads,
       otherPaths: [...paths.keys()],

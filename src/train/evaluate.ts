@@ -7,7 +7,7 @@ import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
 import type { Loss } from '../spec/types';
 import { causalPass, classifierLogits, nextTokenTargets, type Row, sumOf } from './pass';
-import { TOKENS_PER_PASS, tokensOf } from './trainer';
+import { tokensOf } from './trainer';
 
 /** The predicted class of every row; `onProgress` gets the rows done so far. */
 export function predictClasses(
@@ -20,7 +20,7 @@ export function predictClasses(
   model.decoder.prepare(longest(rows));
   const predicted = new Int32Array(rows.length);
   let done = 0;
-  for (const pack of packsOf(rows, (row) => row.ids.length, TOKENS_PER_PASS)) {
+  for (const pack of packsOf(rows, (row) => row.ids.length, device.tokensPerPass)) {
     device.scope(() => {
       const logits = classifierLogits(new Tape(device, false), model, pack, options);
       const classes = device.empty([pack.length], 'i32');
@@ -47,7 +47,7 @@ export function classifierEvaluationLoss(
 ): number {
   model.decoder.prepare(longest(rows));
   let sum = 0;
-  for (const pack of packsOf(groupsOf(rows, batchSize), tokensOf, TOKENS_PER_PASS)) {
+  for (const pack of packsOf(groupsOf(rows, batchSize), tokensOf, device.tokensPerPass)) {
     device.scope(() => {
       const tape = new Tape(device, false);
       const logits = classifierLogits(tape, model, pack.flat(), options);
@@ -80,7 +80,7 @@ export function causalRowLosses(
 ): TokenLoss[] {
   model.decoder.prepare(longest(rows));
   const perRow: TokenLoss[] = [];
-  for (const pack of packsOf(rows, (row) => row.ids.length, TOKENS_PER_PASS)) {
+  for (const pack of packsOf(rows, (row) => row.ids.length, device.tokensPerPass)) {
     const { losses } = causalPass(device, model, pack, null, options);
     let begin = 0;
     for (const row of pack) {

@@ -83,7 +83,8 @@ export function createOptimiser(
   settings: OptimiserSettings,
   offload: string | null = null,
 ): Optimiser {
-  const zeros: Zeros = (shape) => (offload === null ? device.zeros(shape, 'f32') : device.zerosOnDisk(offload, shape));
+  const zeros: Zeros = (shape) =>
+    offload === null ? device.zeros(shape, 'f32') : device.zerosElsewhere(offload, shape);
   return settings.kind === 'adamw'
     ? new AdamW(device, parameters, settings, zeros)
     : new Adafactor(device, parameters, settings, zeros);

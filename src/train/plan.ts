@@ -2,21 +2,31 @@
 
 import { packsOf } from '../data/batches';
 import { planGeneration } from '../generate/generate';
-import { Device } from '../native/device';
+import { CPU_TOKENS_PER_PASS, CUDA_TOKENS_PER_PASS, CUDA_WORKSPACE_BYTES, Device } from '../native/device';
+import type { Backend } from '../native/library';
 import { loadModel, type ModelFiles, type ModelOptions } from '../nn/model';
 import { causalRowLosses, predictClasses } from './evaluate';
 import type { Row } from './pass';
-import { evaluationOptions, TOKENS_PER_PASS, Trainer, type TrainerOptions, tokensOf } from './trainer';
+import { evaluationOptions, Trainer, type TrainerOptions, tokensOf } from './trainer';
 
-export interface MemoryPlan {
+/** How a run uses memory. On the CPU nothing here changes a bit of the result; on a GPU `tokensPerPass` changes the order of sums. */
+export interface MemoryUse {
+  /** The dense copies of 4-bit weights stay in memory. */
+  readonly resident: boolean;
+  /** Activations of a block are computed again for its backward. */
+  readonly checkpointing: boolean;
+  /** Tokens one pass may hold. */
+  readonly tokensPerPass: number;
+  /** The optimiser's state lies in files, or beside a GPU in the host's memory. */
+  readonly offloaded: boolean;
+}
+
+export interface MemoryPlan extends MemoryUse {
+  readonly backend: Backend;
   /** Weights, adapters, gradients and optimiser moments. */
   readonly persistentBytes: number;
   /** The most that is in use at any moment. */
   readonly peakBytes: number;
-  /** The dense copies of 4-bit weights stay in memory. */
-  readonly resident: boolean;
-  /** The optimiser's state lies in files. */
-  readonly offloaded: boolean;
 }
 
 /** What is generated after training. */
@@ -37,43 +47,79 @@ export interface Budget {
   readonly total: number;
 }
 
-/**
- * The peak of training on `rows` and of evaluating `evaluationRows`, with what of the choices fits into the budget. None of
- * them changes a bit of the result.
- *
- * @param tested the model that the test rows meet, loaded beside the trained one; null = the trained one.
- */
-export function planMemory(
-  files: ModelFiles,
-  model: Omit<ModelOptions, 'resident'>,
-  rows: readonly Row[],
-  evaluationRows: readonly Row[],
-  options: TrainerOptions,
-  budget: Budget,
-  generated: PlannedGeneration | null = null,
-  tested: ModelOptions | null = null,
-): MemoryPlan {
-  const plan = (resident: boolean, offload: string | null): MemoryPlan =>
-    dryRun(files, { ...model, resident }, rows, evaluationRows, { ...options, offload }, generated, tested);
-  const roomy = plan(true, null);
-  if (roomy.peakBytes <= (model.quantisation === null ? budget.total : budget.resident)) return roomy;
-  const packed = model.quantisation === null ? roomy : plan(false, null);
-  if (packed.peakBytes <= budget.total) return packed;
-  const offloaded = plan(model.quantisation === null, 'files');
-  return offloaded.peakBytes < packed.peakBytes ? offloaded : packed;
+/** What is planned, apart from how memory is used. */
+export interface Planned {
+  readonly backend: Backend;
+  readonly files: ModelFiles;
+  readonly model: Omit<ModelOptions, 'resident'>;
+  readonly rows: readonly Row[];
+  readonly evaluationRows: readonly Row[];
+  readonly options: TrainerOptions;
+  readonly generated: PlannedGeneration | null;
+  /** The model that the test rows meet, loaded beside the trained one; null = the trained one. */
+  readonly tested: ModelOptions | null;
 }
 
-function dryRun(
-  files: ModelFiles,
-  modelOptions: ModelOptions,
-  rows: readonly Row[],
-  evaluationRows: readonly Row[],
-  options: TrainerOptions,
-  generated: PlannedGeneration | null,
-  tested: ModelOptions | null,
-): MemoryPlan {
-  const device = Device.plan();
-  const trained = loadModel(device, files, modelOptions);
+/** The peak of training and evaluating, in the fastest way of using memory that fits into the budget; else the smallest. */
+export function planMemory(planned: Planned, budget: Budget): MemoryPlan {
+  const ways = planned.backend === 'cuda' ? cudaWays(planned) : cpuWays(planned);
+  let smallest: MemoryPlan | null = null;
+  for (const way of ways) {
+    const plan = dryRun(planned, way);
+    const limit = way.resident && planned.model.quantisation !== null ? budget.resident : budget.total;
+    if (plan.peakBytes <= limit) return plan;
+    if (smallest === null || plan.peakBytes < smallest.peakBytes) smallest = plan;
+  }
+  return smallest!;
+}
+
+/** The largest batchSize below the spec's with which training fits, and what it takes then; null when none does. */
+export function fittingBatch(planned: Planned, budget: Budget): { batchSize: number; peakBytes: number } | null {
+  const { training } = planned.options;
+  for (let batchSize = Math.floor(training.batchSize / 2); batchSize >= 1; batchSize = Math.floor(batchSize / 2)) {
+    const options = { ...planned.options, training: { ...training, batchSize } };
+    const { peakBytes } = planMemory({ ...planned, options }, budget);
+    if (peakBytes <= budget.total) return { batchSize, peakBytes };
+  }
+  return null;
+}
+
+// --- internal ---
+
+/** Fastest first. */
+function cpuWays({ model, options }: Planned): MemoryUse[] {
+  const tokensPerPass = CPU_TOKENS_PER_PASS;
+  const way = { checkpointing: options.training.gradientCheckpointing, tokensPerPass };
+  const roomy = { ...way, resident: true, offloaded: false };
+  if (model.quantisation === null) return [roomy, { ...roomy, offloaded: true }];
+  return [roomy, { ...roomy, resident: false }, { ...roomy, resident: false, offloaded: true }];
+}
+
+/** Fastest first: a GPU wants large passes, then dense weights, then its activations kept; the host's memory is far away. */
+function cudaWays({ model, options }: Planned): MemoryUse[] {
+  const ways: MemoryUse[] = [];
+  const dense = model.quantisation === null ? [true] : [true, false];
+  for (const checkpointing of [false, true])
+    for (const tokensPerPass of [CUDA_TOKENS_PER_PASS, CUDA_TOKENS_PER_PASS / 4])
+      for (const resident of dense) ways.push({ resident, checkpointing, tokensPerPass, offloaded: false });
+  // one micro-batch at a time: the least that a pass can hold
+  const least = {
+    resident: model.quantisation === null,
+    checkpointing: true,
+    tokensPerPass: options.training.batchSize,
+  };
+  return [...ways, { ...least, offloaded: false }, { ...least, offloaded: true }];
+}
+
+function dryRun(planned: Planned, use: MemoryUse): MemoryPlan {
+  const { backend, files, rows, evaluationRows, generated, tested } = planned;
+  const options: TrainerOptions = {
+    ...planned.options,
+    training: { ...planned.options.training, gradientCheckpointing: use.checkpointing },
+    offload: use.offloaded ? 'elsewhere' : null,
+  };
+  const device = Device.plan(backend, use.tokensPerPass);
+  const trained = loadModel(device, files, { ...planned.model, resident: use.resident });
   const trainer = new Trainer(device, trained, rows, options);
   const persistentBytes = device.bytesInUse;
   const largestPass = Array.from({ length: trainer.counts.steps }, (_, step) =>
@@ -85,7 +131,7 @@ function dryRun(
     trainer.run();
   }
   const model = tested === null ? trained : loadModel(device, files, tested);
-  const packs = packsOf(evaluationRows, (row) => row.ids.length, TOKENS_PER_PASS);
+  const packs = packsOf(evaluationRows, (row) => row.ids.length, device.tokensPerPass);
   const largest = packs.reduce<readonly Row[]>((most, pack) => (tokensOf(pack) > tokensOf(most) ? pack : most), []);
   if (largest.length > 0) {
     const evaluate = options.task === 'sequence-classification' ? predictClasses : causalRowLosses;
@@ -94,10 +140,6 @@ function dryRun(
   if (generated !== null && generated.lengths.length > 0) {
     planGeneration(device, model, generated.lengths, { ...generated, compute: options.training.precision });
   }
-  return {
-    persistentBytes,
-    peakBytes: device.peakBytes,
-    resident: modelOptions.resident,
-    offloaded: (options.offload ?? null) !== null,
-  };
+  const extra = backend === 'cuda' ? CUDA_WORKSPACE_BYTES : 0;
+  return { backend, ...use, persistentBytes, peakBytes: device.peakBytes + extra };
 }

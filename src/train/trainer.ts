@@ -16,9 +16,6 @@ import { causalPass, classifierPass, countLabels, nextTokenTargets, type Row } f
 import { LossScaler, type ScalerState } from './scaler';
 import { countSteps, endsEpoch, epochOf, learningRate, microBatchesOf, type StepCounts } from './schedule';
 
-/** Tokens one pass may hold. A constant, because the grouping of micro-batches decides the order of sums. */
-export const TOKENS_PER_PASS = 2048;
-
 export interface TrainerOptions {
   readonly task: 'sequence-classification' | 'causal-lm';
   readonly training: Training;
@@ -161,7 +158,7 @@ export class Trainer {
     const { task, training } = this.options;
     // a mean per micro-batch cannot share a pass: every micro-batch has its own divisor
     const apart = task === 'causal-lm' && !sumsOverTokens(training.lossNormalisation);
-    return apart ? batches.map((batch) => [batch]) : packsOf(batches, tokensOf, TOKENS_PER_PASS);
+    return apart ? batches.map((batch) => [batch]) : packsOf(batches, tokensOf, this.device.tokensPerPass);
   }
 
   /**

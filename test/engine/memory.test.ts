@@ -142,7 +142,12 @@ describe('the plan', () => {
       { resident: 0, total: 0 },
     ];
     for (const budget of budgets) {
-      const plan = planMemory(files, modelOptions(setup), rows, held, options, budget);
+      const model = modelOptions(setup);
+      const nothing = { generated: null, tested: null };
+      const plan = planMemory(
+        { backend: 'cpu', files, model, rows, evaluationRows: held, options, ...nothing },
+        budget,
+      );
       expect(plan.resident).toBe(setup.model?.quantisation === undefined || budget.resident > 0);
       expect(plan.offloaded).toBe(budget.total === 0);
       const measured = onCpu((device) => {

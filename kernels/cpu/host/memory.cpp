@@ -111,6 +111,15 @@ static int32_t copy_bytes(mr_stream* s, const char* op, int64_t bytes, const voi
   return MR_OK;
 }
 
+MR_API const char* mr_device_name(mr_stream*) { return "this machine's processor"; }
+
+MR_API double mr_device_free_memory(mr_stream*) {
+  return (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+}
+
+MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes) { return mr_device_alloc(s, bytes); }
+MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes) { return mr_device_free(s, p, bytes); }
+
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device) {
   return copy_bytes(s, "mr_copy_to_device", bytes, host, device);
 }

@@ -1,0 +1,90 @@
+/** Which device a request means on this machine, and why not the other. */
+import { MedreproError } from '../errors';
+import { DeviceLibrary } from './bindings';
+import { Device, type Isa } from './device';
+import { type Backend, locateLibrary } from './library';
+
+export interface DeviceRequest {
+  readonly device: 'auto' | Backend;
+  /** CPU threads; null = all cores the process may use. */
+  readonly threads: number | null;
+  /** A forced CPU path; null = the best one this CPU runs. */
+  readonly isa: Isa | null;
+}
+
+/** Whether the CUDA back end runs here. */
+export interface CudaState {
+  readonly usable: boolean;
+  /** What is there, or which of these is missing: kernels in this build, a driver, a newer driver, a GPU, a newer GPU. */
+  readonly reason: string;
+  /** Bytes of the GPU's memory that nobody uses; 0 when it is not usable. */
+  readonly freeBytes: number;
+}
+
+let known: CudaState | undefined;
+
+/** Asks the driver once. */
+export function cudaState(): CudaState {
+  known ??= askDriver();
+  return known;
+}
+
+/** Forgets what the driver said: the memory that is free changes, and tests change the library. */
+export function askAgain(): void {
+  known = undefined;
+}
+
+/**
+ * The back end of a request. `auto` is the GPU where one is usable, but for miniatures: their golden values are exact on
+ * every CPU, and a GPU has little to do with them.
+ */
+export function backendOf({ device, isa }: DeviceRequest, scale: 'mini' | 'full' = 'full'): Backend {
+  if (device !== 'auto') return device;
+  return scale === 'full' && isa === null && cudaState().usable ? 'cuda' : 'cpu';
+}
+
+/** Share of a GPU's free memory that is taken where no plan says how much. */
+const MOST = 0.9;
+
+/**
+ * Opens the device of a request.
+ * @param capacity bytes; by default what it has (address space on the CPU, most of its free memory on a GPU)
+ * @throws MedreproError as {@link Device.cpu} and {@link Device.cuda}
+ */
+export function openDevice(
+  request: DeviceRequest,
+  backend: Backend,
+  { capacity, tokensPerPass, cancelled }: { capacity?: number; tokensPerPass?: number; cancelled?: () => boolean } = {},
+): Device {
+  const stop = cancelled === undefined ? {} : { cancelled };
+  if (backend === 'cuda') {
+    const state = cudaState();
+    const bytes = capacity ?? Math.floor(state.freeBytes * MOST);
+    return Device.cuda({ capacity: bytes, ...(tokensPerPass === undefined ? {} : { tokensPerPass }), ...stop });
+  }
+  return Device.cpu({
+    threads: request.threads ?? 0,
+    ...(request.isa === null ? {} : { isa: request.isa }),
+    ...(capacity === undefined ? {} : { capacity }),
+    ...stop,
+  });
+}
+
+// --- internal ---
+
+function askDriver(): CudaState {
+  const missing = (reason: string): CudaState => ({ usable: false, reason, freeBytes: 0 });
+  try {
+    const found = locateLibrary('cuda');
+    if (found === null) return missing('this build of medrepro has no CUDA kernels (it was made without nvcc)');
+    const library = DeviceLibrary.open(found.path);
+    const stream = library.streamCreate(0, 0, -1);
+    if (stream === 0) return missing(library.lastError());
+    const freeBytes = library.deviceFreeMemory(stream);
+    const name = library.deviceName(stream);
+    library.streamDestroy(stream);
+    return { usable: true, reason: `${name}, ${(freeBytes / 1e9).toFixed(1)} GB free`, freeBytes };
+  } catch (error) {
+    return missing(error instanceof MedreproError ? error.message : String(error));
+  }
+}
