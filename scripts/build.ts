@@ -38,6 +38,7 @@ import {
 export const BINARY = 'dist/medrepro';
 export const NATIVE = 'build/native';
 export const CPU_LIBRARY = `${NATIVE}/libmedrepro_cpu.so`;
+export const CUDA_LIBRARY = `${NATIVE}/libmedrepro_cuda.so`;
 export const NATIVE_TEST = 'build/kernels/test/medrepro_test';
 
 /** The first g++ with all intrinsics the AVX512-BF16 path uses. */
@@ -61,6 +62,9 @@ export async function installPackages(): Promise<void> {
   writeStamp(stamp, hash);
 }
 
+/** Whether the CUDA kernels are built: where there is an nvcc, unless MEDREPRO_CUDA=off says not to. */
+export const buildsCuda = (): boolean => process.env.MEDREPRO_CUDA !== 'off' && Bun.which('nvcc') !== null;
+
 /**
  * The shared libraries into build/native.
  *
@@ -68,15 +72,22 @@ export async function installPackages(): Promise<void> {
  */
 export async function buildKernels(tests: boolean): Promise<void> {
   const compiler = process.env.CXX ?? 'g++';
-  const flags = [`--CDMR_TESTS=${tests ? 'ON' : 'OFF'}`, `--CDCMAKE_CXX_COMPILER=${compiler}`];
+  const cuda = buildsCuda();
+  const flags = [
+    `--CDMR_TESTS=${tests ? 'ON' : 'OFF'}`,
+    `--CDMR_CUDA=${cuda ? 'ON' : 'OFF'}`,
+    `--CDCMAKE_CXX_COMPILER=${compiler}`,
+  ];
   // the flag for the tests adds a program and changes no library: their stamps are separate
   const sources = filesUnder(['kernels']);
-  const libraries = contentHash(sources, [compiler]);
-  const fresh = isFresh(`${NATIVE}/libraries.stamp`, libraries, [CPU_LIBRARY]);
+  const libraries = contentHash(sources, [compiler, String(cuda)]);
+  const products = cuda ? [CPU_LIBRARY, CUDA_LIBRARY] : [CPU_LIBRARY];
+  const fresh = isFresh(`${NATIVE}/libraries.stamp`, libraries, products);
   if (fresh && (!tests || isFresh(`${NATIVE}/tests.stamp`, libraries, [NATIVE_TEST]))) return;
 
   await requireTool('cmake', 'cmake', oldestCmake());
   await requireTool(compiler, 'g++', OLDEST_COMPILER);
+  if (cuda) await requireNvcc();
   const cmakeJs = [process.execPath, join(ROOT, 'node_modules/cmake-js/bin/cmake-js')];
   const where = ['-d', join(ROOT, 'kernels'), '-O', join(ROOT, 'build/kernels'), '-l', 'warn'];
   forgetMovedBuild();
@@ -85,6 +96,8 @@ export async function buildKernels(tests: boolean): Promise<void> {
     await must([...cmakeJs, 'build', ...where, '-p', String(availableParallelism())]);
   });
 
+  // one that an earlier build made is not of these sources
+  rmSync(join(ROOT, CUDA_LIBRARY), { force: true });
   mkdirSync(join(ROOT, NATIVE), { recursive: true });
   for (const folder of ['build/kernels', 'build/kernels/Release']) {
     if (!existsSync(join(ROOT, folder))) continue;
@@ -92,7 +105,7 @@ export async function buildKernels(tests: boolean): Promise<void> {
       if (/^libmedrepro_\w+\.so$/.test(name)) install(join(folder, name), NATIVE);
     }
   }
-  for (const file of tests ? [CPU_LIBRARY, NATIVE_TEST] : [CPU_LIBRARY]) {
+  for (const file of tests ? [...products, NATIVE_TEST] : products) {
     if (!existsSync(join(ROOT, file))) throw new BuildError(`cmake-js built no ${basename(file)}`);
   }
   writeStamp(`${NATIVE}/libraries.stamp`, libraries);
@@ -189,6 +202,17 @@ async function requireTool(command: string, name: string, oldest: readonly [numb
   if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
     throw new BuildError(`${needs}, this one is ${found ?? 'of an unknown version'}: ${remedy}`);
   }
+}
+
+/** The nvcc that knows every architecture of kernels/cuda/CMakeLists.txt. */
+async function requireNvcc(): Promise<void> {
+  const { output } = await capture(['nvcc', '--version']);
+  const [, major, minor] = /release (\d+)\.(\d+)/.exec(output) ?? [];
+  if (Number(major) >= 13) return;
+  const found = major === undefined ? 'this one does not say what it is' : `this one is ${major}.${minor}`;
+  throw new BuildError(
+    `the CUDA kernels are built with nvcc 13.0 or newer, ${found}: install a newer CUDA toolkit, or set MEDREPRO_CUDA=off`,
+  );
 }
 
 if (import.meta.main) {

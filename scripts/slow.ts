@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkBareMachine, whyNoBareMachine } from './bare';
-import { BINARY, CPU_LIBRARY } from './build';
+import { BINARY, CPU_LIBRARY, CUDA_LIBRARY } from './build';
 import { type CommandResult, capture, ROOT } from './stages';
 import { type Check, countPlain } from './test';
 
@@ -42,7 +42,8 @@ export function slowChecks(): Check[] {
 // --- internal ---
 
 async function checkLibraryNeeds(): Promise<CommandResult> {
-  const { exitCode, output } = await capture(['objdump', '-pT', CPU_LIBRARY]);
+  const libraries = existsSync(join(ROOT, CUDA_LIBRARY)) ? [CPU_LIBRARY, CUDA_LIBRARY] : [CPU_LIBRARY];
+  const { exitCode, output } = await capture(['objdump', '-pT', ...libraries]);
   if (exitCode !== 0) return { exitCode, output };
   const versions = [...output.matchAll(/\bGLIBC_2\.(\d+)/g)].map((match) => Number(match[1]));
   const needed = [...output.matchAll(/^ *NEEDED +(\S+)$/gm)].map((match) => match[1] ?? '');
@@ -51,7 +52,7 @@ async function checkLibraryNeeds(): Promise<CommandResult> {
   );
   const newest = Math.max(...versions);
   const ok = versions.length > 0 && newest <= GLIBC_FLOOR && foreign.length === 0;
-  return { exitCode: ok ? 0 : 1, output: `needs glibc 2.${newest} and ${needed.join(', ')}` };
+  return { exitCode: ok ? 0 : 1, output: `needs glibc 2.${newest} and ${[...new Set(needed)].join(', ')}` };
 }
 
 async function checkHelpTime(): Promise<CommandResult> {
