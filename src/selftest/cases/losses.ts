@@ -225,6 +225,7 @@ function argmaxCases(): Case[] {
     [5, 33, 0],
     [7, 1003, 5],
     [300, 5, 2],
+    [2, 9001, 3],
   ] as const;
   const few = Float64Array.from({ length: 40 * 37 }, () => draws.integer(3));
   const low = new Float64Array(3 * 20).fill(Number.NEGATIVE_INFINITY);
@@ -253,6 +254,8 @@ export function lossCases(): Case[] {
     crossEntropyCase({ rows: 1, classes: 2 }),
     crossEntropyCase({ rows: 3, classes: 1003 }),
     crossEntropyCase({ rows: 2, classes: 2049, target: 'in place' }),
+    crossEntropyCase({ rows: 2, classes: 20_011, gap: 1, target: 'none' }),
+    crossEntropyCase({ rows: 2, classes: 9001, target: 'accumulate', size: 30 }),
     crossEntropyCase({ rows: 6, classes: 20, size: 40 }),
     crossEntropyCase({ rows: 200, classes: 5 }),
     crossEntropyCase({ rows: 3, classes: 5 }, [0, 1, 2]),

@@ -5,6 +5,8 @@ import * as reference from '../reference/reductions';
 
 /** One element, a tail, one chunk of 4,096, one more, and many with a tail. */
 const SIZES = [1, 15, 4096, 4097, 70_001] as const;
+/** More than the blocks of a GPU take at a time. */
+const MANY = 2_100_003;
 
 /** Each lane adds 256 terms, lanes and chunks a few more; the sum of magnitudes bounds every partial sum. */
 function doubleSum(value: number, magnitudes: number): Expected {
@@ -171,7 +173,7 @@ function adafactorCase({ rows, cols, ...rest }: AdafactorCase): Case {
 /** The cases of this file. */
 export function reductionCases(): Case[] {
   return [
-    ...SIZES.map(sumCase),
+    ...[...SIZES, MANY].map(sumCase),
     ...SIZES.map(sumSquaresCase),
     adamwCase({ n: 1, step: 1, weightDecay: 0, gradScale: 1 }),
     adamwCase({ n: 33, step: 1, weightDecay: 0.01, gradScale: 1 }),
@@ -182,6 +184,7 @@ export function reductionCases(): Case[] {
     adafactorCase({ rows: 4, cols: 33, fresh: true }),
     adafactorCase({ rows: 65, cols: 7, momentum: true, weightDecay: 0.1 }),
     adafactorCase({ rows: 17, cols: 80, scaled: true }),
+    adafactorCase({ rows: 1029, cols: 9, scaled: true }),
     adafactorCase({ rows: 2, cols: 16_401, weightDecay: 0.01 }),
     adafactorCase({ rows: 1, cols: 100, factored: false, scaled: true, fresh: true }),
     adafactorCase({ rows: 1, cols: 20_003, factored: false, momentum: true }),

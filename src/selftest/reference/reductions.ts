@@ -67,7 +67,8 @@ export function adafactor(param: Numbers, grad: Numbers, before: AdafactorState,
   const mix = (old: number, value: number): number => beta2 * old + (1 - beta2) * value;
   const rowOf = (r: number): Float64Array => squares.subarray(r * cols, (r + 1) * cols);
   const row = factored ? before.row.map((old, r) => mix(old, sum(rowOf(r)) / cols)) : before.row;
-  const columnMean = (c: number): number => sum(squares.filter((_, i) => i % cols === c)) / rows;
+  const columnOf = (c: number): Float64Array => Float64Array.from({ length: rows }, (_, r) => squares[r * cols + c]!);
+  const columnMean = (c: number): number => sum(columnOf(c)) / rows;
   const column = before.column.map((old, i) => mix(old, factored ? columnMean(i) : squares[i]!));
   const mean = factored ? sum(row) / rows : 1;
   const moment = (i: number): number =>
