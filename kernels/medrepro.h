@@ -64,6 +64,14 @@ MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes);
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device);
 MR_API int32_t mr_copy_to_host(mr_stream* s, int64_t bytes, const void* device, void* host);
 
+/* What is queued between the two is recorded and not run; mr_replay runs it as often as wanted, with the same arguments and what
+ * is in memory then. No memory is allocated, freed or copied from or to the host meanwhile. mr_record_end: NULL when an op
+ * could not be recorded. The CPU records nothing: MR_ERR_DEVICE. */
+MR_API int32_t mr_record_begin(mr_stream* s);
+MR_API void* mr_record_end(mr_stream* s);
+MR_API int32_t mr_replay(mr_stream* s, void* recording);
+MR_API int32_t mr_recording_free(mr_stream* s, void* recording);
+
 /* ---- elementwise --------------------------------------------------------------------------------------------- */
 
 MR_API int32_t mr_fill(mr_stream* s, int32_t dtype, int64_t n, float value, void* y);

@@ -91,6 +91,10 @@ const NOT_OPS = new Set([
   'mr_device_free_memory',
   'mr_host_alloc',
   'mr_host_free',
+  'mr_record_begin',
+  'mr_record_end',
+  'mr_replay',
+  'mr_recording_free',
   'mr_copy_to_device',
   'mr_copy_to_host',
 ]);

@@ -161,6 +161,33 @@ MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t) {
   return check(cudaFreeHost(p), "mr_host_free");
 }
 
+MR_API int32_t mr_record_begin(mr_stream* s) {
+  MR_REQUIRE(s != nullptr, "mr_record_begin: the stream is NULL");
+  return check(cudaStreamBeginCapture(s->stream, cudaStreamCaptureModeThreadLocal), "mr_record_begin");
+}
+
+MR_API void* mr_record_end(mr_stream* s) {
+  if (s == nullptr) return fail(MR_ERR_ARGUMENT, "mr_record_end: the stream is NULL"), nullptr;
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t recording = nullptr;
+  if (check(cudaStreamEndCapture(s->stream, &graph), "mr_record_end") != MR_OK) return nullptr;
+  check(cudaGraphInstantiate(&recording, graph, 0), "mr_record_end");
+  cudaGraphDestroy(graph);
+  return recording;
+}
+
+MR_API int32_t mr_replay(mr_stream* s, void* recording) {
+  MR_REQUIRE(s != nullptr && recording != nullptr, "mr_replay: the stream or the recording is NULL");
+  return check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), s->stream), "mr_replay");
+}
+
+MR_API int32_t mr_recording_free(mr_stream* s, void* recording) {
+  MR_REQUIRE(s != nullptr, "mr_recording_free: the stream is NULL");
+  if (recording == nullptr) return MR_OK;
+  MR_TRY(check(cudaStreamSynchronize(s->stream), "mr_recording_free"));
+  return check(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recording)), "mr_recording_free");
+}
+
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device) {
   MR_REQUIRE(s != nullptr && bytes >= 0 && (bytes == 0 || (host && device)), "mr_copy_to_device: %lld bytes", (long long)bytes);
   if (bytes == 0) return MR_OK;

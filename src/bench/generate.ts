@@ -4,7 +4,7 @@
  */
 import { activationDtype, type Compute } from '../autograd/ops/linear';
 import { KvCache } from '../generate/cache';
-import { nextTokenLogits } from '../generate/generate';
+import { Passes } from '../generate/passes';
 import type { Isa } from '../native/device';
 import { Device, hostLibrary } from '../native/device';
 import { DTYPE_BYTES } from '../native/tensor';
@@ -138,7 +138,7 @@ function timePrefill(device: Device, model: Model, compute: Compute): GenerateRe
       const cache = new KvCache(device, config, compute, 1, PREFILL);
       return time(() => {
         device.scope(() =>
-          nextTokenLogits(device, model, cache, [{ slot: 0, ids: tokens(PREFILL, 0, config) }], compute),
+          new Passes(device, model, cache, compute).logits([{ slot: 0, ids: tokens(PREFILL, 0, config) }]),
         );
       });
     });
@@ -163,16 +163,11 @@ function timeDecode(
   const { config } = model;
   return device.scope(() => {
     const cache = new KvCache(device, config, compute, batch, CONTEXT + STEPS + 2);
+    const passes = new Passes(device, model, cache, compute);
     const rows = Array.from({ length: batch }, (_, slot) => slot);
     const advance = (ids: (row: number) => ArrayLike<number>): Int32Array =>
       device.scope(() => {
-        const logits = nextTokenLogits(
-          device,
-          model,
-          cache,
-          rows.map((slot) => ({ slot, ids: ids(slot) })),
-          compute,
-        );
+        const logits = passes.logits(rows.map((slot) => ({ slot, ids: ids(slot) })));
         const best = device.empty([batch], 'i32');
         device.ops.argmaxRows(batch, logits.cols, logits.address, logits.cols, best.address);
         return device.readI32(best);

@@ -10,13 +10,32 @@ import { packBatch } from '../data/batches';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { DecoderConfig } from '../nn/config';
-import type { AttentionCache, Pack } from '../nn/decoder';
+import type { AttentionCache } from '../nn/decoder';
 
 /** Tokens that a sequence goes on with. */
 export interface NewTokens {
   readonly slot: number;
   readonly ids: ArrayLike<number>;
 }
+
+/** The indices of one pass over new tokens, T of B sequences, as the host has them. */
+export interface PassInputs {
+  /** (T,) token ids, and the position of each in its sequence. */
+  readonly ids: Int32Array;
+  readonly positions: Int32Array;
+  /** (B+1,) */
+  readonly cuSeqlens: Int32Array;
+  /** (B,) the last new token of each sequence. */
+  readonly last: Int32Array;
+  /** (B,) tokens stored before, and where the sequence's rows begin in the cache. */
+  readonly past: Int32Array;
+  readonly cacheRows: Int32Array;
+  /** (T,) the row of the cache that each token goes to. */
+  readonly places: Int32Array;
+}
+
+/** The same on the device. */
+export type PassTensors = Readonly<Record<keyof PassInputs, Tensor>>;
 
 export class KvCache {
   /** Tokens stored, per slot. */
@@ -30,7 +49,7 @@ export class KvCache {
    * @param slotSize tokens of the longest one
    */
   constructor(
-    private readonly device: Device,
+    device: Device,
     { layers, kvHeads, headDim }: DecoderConfig,
     compute: Compute,
     slots: number,
@@ -48,28 +67,32 @@ export class KvCache {
   }
 
   /**
-   * The pack of some sequences' next tokens, and the cache as the decoder's forward pass over that pack needs it; both live
-   * until the innermost scope ends. The tokens count as stored from now on, so the pass must follow.
+   * What the decoder's pass over some sequences' next tokens reads. The tokens count as stored from now on, so the pass must
+   * follow.
    */
-  extend(sequences: readonly NewTokens[]): { readonly pack: Pack; readonly cache: AttentionCache } {
-    const { device, lengths, slotSize } = this;
+  extend(sequences: readonly NewTokens[]): PassInputs {
+    const { lengths, slotSize } = this;
     const packed = packBatch(sequences.map(({ ids }) => ({ ids, label: 0 })));
     const past = Int32Array.from(sequences, ({ slot }) => lengths[slot]!);
     const cacheRows = Int32Array.from(sequences, ({ slot }) => slot * slotSize);
-    const rows = new Int32Array(packed.ids.length);
+    const places = new Int32Array(packed.ids.length);
     sequences.forEach(({ slot, ids }, i) => {
       if (past[i]! + ids.length > slotSize) throw new RangeError(`${past[i]} + ${ids.length} tokens in ${slotSize}`);
       for (let t = packed.cuSeqlens[i]!; t < packed.cuSeqlens[i + 1]!; t++) {
         packed.positions[t]! += past[i]!;
-        rows[t] = cacheRows[i]! + packed.positions[t]!;
+        places[t] = cacheRows[i]! + packed.positions[t]!;
       }
       lengths[slot]! += ids.length;
     });
-    const i32 = (values: Int32Array): Tensor => device.fromArray(values, [values.length], 'i32');
-    const at = { past: i32(past), cacheRows: i32(cacheRows) };
-    const places = i32(rows);
-    const pack = { ids: i32(packed.ids), positions: i32(packed.positions), cuSeqlens: i32(packed.cuSeqlens) };
-    const cache: AttentionCache = {
+    const { ids, positions, cuSeqlens } = packed;
+    const last = cuSeqlens.subarray(1).map((end) => end - 1);
+    return { ids, positions, cuSeqlens, last, past, cacheRows, places };
+  }
+
+  /** The cache as the decoder's forward pass needs it. */
+  attention({ past, cacheRows, places }: PassTensors): AttentionCache {
+    const at = { past, cacheRows };
+    return {
       attend: (tape, compute, block, { q, k, v }, { cuSeqlens }, shape) => {
         const kept = { k: this.k[block]!, v: this.v[block]! };
         tape.ops.scatterRows(k.code, k.rows, k.cols, k.address, places.address, kept.k.address);
@@ -77,6 +100,5 @@ export class KvCache {
         return attentionCached(tape, compute, q, { ...kept, ...at }, cuSeqlens, shape);
       },
     };
-    return { pack, cache };
   }
 }

@@ -5,13 +5,13 @@
  * Rows are independent: in fp32 and bf16 alike a row's tokens do not depend, to the bit, on which rows run with it. So a row
  * that ends gives its place to the next prompt at once.
  */
-import { type Compute, linear } from '../autograd/ops/linear';
-import { Tape } from '../autograd/tape';
+import type { Compute } from '../autograd/ops/linear';
 import { MedreproError } from '../errors';
 import { type Device, hostLibrary } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { Model } from '../nn/model';
 import { KvCache, type NewTokens } from './cache';
+import { Passes } from './passes';
 import { type Penalties, ScoreProcessor } from './processors';
 import { argmax, type Sampling, sample } from './sampling';
 
@@ -74,6 +74,7 @@ export function generate(
   model.decoder.prepare(slotSize, { beyondConfig: true });
   return device.scope(() => {
     const cache = new KvCache(device, model.config, compute, slots, slotSize);
+    const passes = new Passes(device, model, cache, compute);
     const rows = prompts.map((_, index) => new Row(index, options, prompts));
     const free = Array.from({ length: slots }, (_, i) => slots - 1 - i);
     let waiting = 0;
@@ -82,7 +83,7 @@ export function generate(
     /** Runs some tokens and gives every row its next one. */
     const advance = (sequences: readonly (NewTokens & { readonly row: Row })[]): void => {
       device.scope(() => {
-        const logits = nextTokenLogits(device, model, cache, sequences, compute);
+        const logits = passes.logits(sequences);
         const chosen = choose(device, logits, sequences, options);
         for (const [i, { row, slot }] of sequences.entries()) {
           row.slot = slot;
@@ -98,48 +99,30 @@ export function generate(
       }
     };
 
-    while (waiting < rows.length || running.length > 0) {
-      device.checkCancelled();
-      // prompts first, as many as have a place and make one pass
-      const started: (NewTokens & { row: Row })[] = [];
-      for (let tokens = 0; waiting < rows.length && free.length > 0; waiting++) {
-        const ids = prompts[waiting]!;
-        tokens += ids.length;
-        if (started.length > 0 && tokens > PREFILL_TOKENS) break;
-        started.push({ slot: free.pop()!, ids, row: rows[waiting]! });
+    try {
+      while (waiting < rows.length || running.length > 0) {
+        device.checkCancelled();
+        // prompts first, as many as have a place and make one pass
+        const started: (NewTokens & { row: Row })[] = [];
+        for (let tokens = 0; waiting < rows.length && free.length > 0; waiting++) {
+          const ids = prompts[waiting]!;
+          tokens += ids.length;
+          if (started.length > 0 && tokens > PREFILL_TOKENS) break;
+          started.push({ slot: free.pop()!, ids, row: rows[waiting]! });
+        }
+        if (started.length > 0) {
+          advance(started);
+          running.push(...started.map(({ row }) => row));
+        } else {
+          advance(running.map((row) => ({ slot: row.slot, ids: [row.ids.at(-1)!], row })));
+        }
+        running = running.filter((row) => row.finish === null);
       }
-      if (started.length > 0) {
-        advance(started);
-        running.push(...started.map(({ row }) => row));
-      } else {
-        advance(running.map((row) => ({ slot: row.slot, ids: [row.ids.at(-1)!], row })));
-      }
-      running = running.filter((row) => row.finish === null);
+    } finally {
+      passes.forget();
     }
     return rows.map((row) => row.result());
   });
-}
-
-/** fp32 logits [sequences, vocab] after the last new token of each sequence. */
-export function nextTokenLogits(
-  device: Device,
-  model: Model,
-  cache: KvCache,
-  sequences: readonly NewTokens[],
-  compute: Compute,
-): Tensor {
-  const tape = new Tape(device, false);
-  const { pack, cache: attention } = cache.extend(sequences);
-  let end = -1;
-  const ends = Int32Array.from(sequences, ({ ids }) => (end += ids.length));
-  const last = device.fromArray(ends, [ends.length], 'i32');
-  const hidden = model.decoder.forward(tape, pack, last, {
-    compute,
-    checkpoint: false,
-    dropoutSeed: null,
-    cache: attention,
-  });
-  return linear(tape, compute, hidden, model.head, null, 'f32');
 }
 
 /**
@@ -157,22 +140,22 @@ export function planGeneration(
   model.decoder.prepare(slotSize, { beyondConfig: true });
   device.scope(() => {
     const cache = new KvCache(device, model.config, options.compute, slots, slotSize);
+    const passes = new Passes(device, model, cache, options.compute);
     const all = Array.from({ length: slots }, (_, slot) => slot);
     const together = Math.max(1, Math.floor(PREFILL_TOKENS / longest));
     const prompt = new Int32Array(longest);
     const pass = (chosen: readonly number[], ids: ArrayLike<number>): void => {
       device.scope(() => {
-        nextTokenLogits(
-          device,
-          model,
-          cache,
-          chosen.map((slot) => ({ slot, ids })),
-          options.compute,
-        );
+        passes.logits(chosen.map((slot) => ({ slot, ids })));
       });
     };
     for (let begin = 0; begin < slots; begin += together) pass(all.slice(begin, begin + together), prompt);
-    pass(all, Int32Array.of(0));
+    // the second and third time as it is recorded and repeated
+    for (let time = 0; time < 3; time++) {
+      for (const slot of all) cache.clear(slot);
+      pass(all, Int32Array.of(0));
+    }
+    passes.forget();
   });
 }
 

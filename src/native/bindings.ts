@@ -45,6 +45,10 @@ const DEVICE_SYMBOLS = {
   mr_host_free: { args: ['ptr', 'ptr', 'i64'], returns: 'i32' },
   mr_copy_to_device: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_copy_to_host: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
+  mr_record_begin: { args: ['ptr'], returns: 'i32' },
+  mr_record_end: { args: ['ptr'], returns: 'ptr' },
+  mr_replay: { args: ['ptr', 'ptr'], returns: 'i32' },
+  mr_recording_free: { args: ['ptr', 'ptr'], returns: 'i32' },
   mr_fill: { args: ['ptr', 'i32', 'i64', 'f32', 'ptr'], returns: 'i32' },
   mr_copy: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_cast: { args: ['ptr', 'i32', 'i32', 'i64', 'ptr', 'ptr'], returns: 'i32' },
@@ -202,6 +206,23 @@ export class DeviceLibrary {
   copyToHost(s: Address, bytes: number, device: Address, host: Address): number {
     i64(bytes, 'mr_copy_to_host', 'bytes');
     return this.symbols.mr_copy_to_host(s, bytes, device, host);
+  }
+  /**
+   * What is queued between the two is recorded and not run; mr_replay runs it as often as wanted, with the same
+   * arguments and what is in memory then. No memory is allocated, freed or copied from or to the host meanwhile.
+   * mr_record_end: NULL when an op could not be recorded. The CPU records nothing: MR_ERR_DEVICE.
+   */
+  recordBegin(s: Address): number {
+    return this.symbols.mr_record_begin(s);
+  }
+  recordEnd(s: Address): Address {
+    return address(this.symbols.mr_record_end(s));
+  }
+  replay(s: Address, recording: Address): number {
+    return this.symbols.mr_replay(s, recording);
+  }
+  recordingFree(s: Address, recording: Address): number {
+    return this.symbols.mr_recording_free(s, recording);
   }
 }
 

@@ -36,6 +36,12 @@ export const ISA_CODE: Readonly<Record<Isa, number>> = {
 };
 export const ISA_NAMES: readonly Isa[] = ['portable', 'avx2', 'avx512', 'avx512bf16'];
 
+/** Ops that were queued once and run whenever they are wanted. */
+export interface Recording {
+  replay(): void;
+  destroy(): void;
+}
+
 export interface CpuOptions {
   /** Threads, the calling one included; 0 takes every core the process may use. */
   readonly threads?: number;
@@ -82,6 +88,7 @@ interface Transfer {
 
 export class Device {
   private scopes: Tensor[][] = [[]];
+  private recording = false;
   private readonly elsewhere: { readonly address: Address; readonly bytes: number }[] = [];
 
   private constructor(
@@ -356,6 +363,61 @@ export class Device {
     return result;
   }
 
+  /** Runs `body`; every tensor made inside lives until `release` is called. */
+  hold<Result>(body: () => Result): { readonly result: Result; readonly release: () => void } {
+    const mine: Tensor[] = [];
+    this.scopes.push(mine);
+    const release = (): void => {
+      for (const tensor of mine.splice(0)) tensor.release();
+    };
+    try {
+      return { result: body(), release };
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      this.scopes.pop();
+    }
+  }
+
+  /** Whether {@link record} does anything: on a GPU, where starting an op takes longer than a small one runs. */
+  get records(): boolean {
+    return this.backend === 'cuda';
+  }
+
+  /**
+   * Queues what `body` runs without running it, to be run any number of times. Nothing may be read from the device or written to
+   * it inside, and the tensors it uses must live as long as the recording.
+   */
+  record(body: () => void): Recording {
+    if (this.native === null) {
+      body();
+      return { replay: () => {}, destroy: () => {} };
+    }
+    const { library, stream } = this.native;
+    const checked = (code: number, what: string): void => {
+      if (code !== 0) failing(library)(code, what);
+    };
+    checked(library.recordBegin(stream), 'recording');
+    this.recording = true;
+    let recorded: Address = 0;
+    try {
+      body();
+    } finally {
+      this.recording = false;
+      recorded = library.recordEnd(stream);
+    }
+    if (recorded === 0) throw nativeError(`recording failed: ${library.lastError()}`);
+    return {
+      replay: () => checked(library.replay(stream, recorded), 'replaying'),
+      destroy: () => checked(library.recordingFree(stream, recorded), 'freeing a recording'),
+    };
+  }
+
+  private refuseWhileRecording(): void {
+    if (this.recording) throw new Error('the host reads or writes device memory inside a recording');
+  }
+
   // ---- host and device ------------------------------------------------------------------------------------------
 
   /** A tensor holding `values`. */
@@ -374,6 +436,7 @@ export class Device {
 
   write(tensor: Tensor, values: Float32Array | Int32Array | Uint8Array | Uint16Array): void {
     if (values.byteLength > tensor.bytes) throw new RangeError('more values than the tensor holds');
+    this.refuseWhileRecording();
     if (values.byteLength > 0) this.transfer.write(ptr(values), values.byteLength, tensor.address);
   }
 
@@ -415,6 +478,7 @@ export class Device {
   }
 
   private read(tensor: Tensor): ArrayBuffer {
+    this.refuseWhileRecording();
     // bun:ffi makes no buffer of no bytes
     if (this.planned || tensor.bytes === 0) return new ArrayBuffer(tensor.bytes);
     return this.transfer.read(tensor.address, tensor.bytes);

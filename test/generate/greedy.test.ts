@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { linear } from '../../src/autograd/ops/linear';
 import { Tape } from '../../src/autograd/tape';
 import { KvCache } from '../../src/generate/cache';
-import { type GenerationOptions, generate, nextTokenLogits } from '../../src/generate/generate';
+import { type GenerationOptions, generate } from '../../src/generate/generate';
+import { Passes } from '../../src/generate/passes';
 import type { Isa } from '../../src/native/device';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { packRows } from '../../src/train/pass';
@@ -94,22 +95,17 @@ describe.each(fixtures)('$checkpoint', ({ checkpoint, prompts, runs }) => {
           const ids = Array.from({ length: 61 }, (_, i) => 2 + ((i * 37) % 90));
           device.scope(() => {
             const cache = new KvCache(device, model.config, compute, 3, 64);
+            const passes = new Passes(device, model, cache, compute);
             let done = 0;
             // another sequence runs along, one piece longer
             for (const piece of [7, 1, 1, 30, 1, 16, 5]) {
               const next = ids.slice(done, done + piece);
               done += piece;
               const cached = device.readF32(
-                nextTokenLogits(
-                  device,
-                  model,
-                  cache,
-                  [
-                    { slot: 2, ids: [...next, ...(done === 7 ? [5] : [])] },
-                    { slot: 1, ids: next },
-                  ],
-                  compute,
-                ),
+                passes.logits([
+                  { slot: 2, ids: [...next, ...(done === 7 ? [5] : [])] },
+                  { slot: 1, ids: next },
+                ]),
               );
               const row = { ids: ids.slice(0, done), label: 0, labels: null };
               const tape = new Tape(device, false);

@@ -23,6 +23,7 @@ test('the document has stable keys', async () => {
   const report = document as Record<string, unknown>;
   expect(Object.keys(report)).toEqual([
     'device',
+    'hardware',
     'isa',
     'threads',
     'otherPaths',

@@ -120,6 +120,11 @@ MR_API double mr_device_free_memory(mr_stream*) {
 MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes) { return mr_device_alloc(s, bytes); }
 MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes) { return mr_device_free(s, p, bytes); }
 
+MR_API int32_t mr_record_begin(mr_stream*) { return fail(MR_ERR_DEVICE, "mr_record_begin: the CPU records nothing"); }
+MR_API void* mr_record_end(mr_stream*) { return fail(MR_ERR_DEVICE, "mr_record_end: the CPU records nothing"), nullptr; }
+MR_API int32_t mr_replay(mr_stream*, void*) { return fail(MR_ERR_DEVICE, "mr_replay: the CPU records nothing"); }
+MR_API int32_t mr_recording_free(mr_stream*, void*) { return MR_OK; }
+
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device) {
   return copy_bytes(s, "mr_copy_to_device", bytes, host, device);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include <functional>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -236,7 +237,18 @@ void stop(const char* format, ...) {
   abort();
 }
 
+namespace {
+// What was queued while the stream was being captured, in order.
+typedef std::vector<std::function<void()>> Graph;
+Graph* capturing;
+}  // namespace
+
 void launch(dim3 grid, dim3 block, int64_t bytes, void (*body)(const void*), const void* context, int64_t context_bytes) {
+  if (capturing != nullptr) {
+    std::vector<char> kept((const char*)context, (const char*)context + context_bytes);
+    capturing->push_back([=] { launch(grid, block, bytes, body, kept.data(), context_bytes); });
+    return;
+  }
   failed = false;
   threads = (int)(block.x * block.y * block.z);
   if (threads < 1 || threads > MAX_THREADS) return fail_launch("a block of %d threads", threads);
@@ -392,10 +404,20 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaGetLastError(); }
+cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  if (emulation::capturing == nullptr) return cudaGetLastError();
+  failed = false;
+  emulation::fail_launch("cudaStreamSynchronize while the stream is captured");
+  return cudaErrorInvalidValue;
+}
 
 // Device memory ends where a page that nobody may touch begins, so a host that strays beyond it stops at once.
 cudaError_t cudaMalloc(void** p, size_t bytes) {
+  if (emulation::capturing != nullptr) {
+    failed = false;
+    emulation::fail_launch("cudaMalloc while the stream is captured");
+    return cudaErrorInvalidValue;
+  }
   if (bytes > (size_t)4 << 30) return cudaErrorMemoryAllocation;
   void* at = mmap(nullptr, bytes + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return cudaErrorMemoryAllocation;
@@ -423,12 +445,52 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     emulation::fail_launch("cudaMemcpyAsync: an address on the wrong side, or beyond its allocation");
     return cudaErrorInvalidValue;
   }
+  if (emulation::capturing != nullptr) {
+    if (!reads_device || !writes_device) {
+      failed = false;
+      emulation::fail_launch("cudaMemcpyAsync: a copy from or to the host while the stream is captured");
+      return cudaErrorInvalidValue;
+    }
+    emulation::capturing->push_back([=] { memmove(to, from, bytes); });
+    return cudaSuccess;
+  }
   memmove(to, from, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  emulation::capturing = new emulation::Graph;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  *graph = reinterpret_cast<cudaGraph_t>(emulation::capturing);
+  emulation::capturing = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  *exec = reinterpret_cast<cudaGraphExec_t>(new emulation::Graph(*reinterpret_cast<emulation::Graph*>(graph)));
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete reinterpret_cast<emulation::Graph*>(graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
+  for (const auto& work : *reinterpret_cast<emulation::Graph*>(exec)) {
+    work();
+    if (failed) return cudaGetLastError();
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete reinterpret_cast<emulation::Graph*>(exec);
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
   if (!emulation::host_wrote(p, (int64_t)bytes)) return cudaErrorInvalidValue;
-  memset(p, value, bytes);
+  if (emulation::capturing != nullptr)
+    emulation::capturing->push_back([=] { memset(p, value, bytes); });
+  else
+    memset(p, value, bytes);
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() {
