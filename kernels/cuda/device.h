@@ -80,6 +80,13 @@ inline T* as(T*, void* p) {
   return static_cast<T*>(p);
 }
 
+// Before a loop whose arrays must stay in registers.
+#ifdef MR_EMULATED
+#define MR_UNROLL
+#else
+#define MR_UNROLL _Pragma("unroll")
+#endif
+
 #ifdef MR_EMULATED
 template <class Kernel>
 inline void emulate(dim3 grid, dim3 block, int64_t shared_bytes, Kernel kernel) {

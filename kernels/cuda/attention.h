@@ -1,0 +1,99 @@
+// attention.h: what the attention kernels share: the shape, how a block finds its tokens, which keys a query sees, checks.
+#pragma once
+
+#include "device.h"
+
+namespace mr {
+
+struct Attention {
+  int32_t compute, dtype;
+  int64_t tokens, sequences;
+  const int32_t* cu_seqlens;  // [sequences + 1]
+  const int32_t* visible;     // [sequences]: keys of each that may be seen; NULL = all
+  int64_t heads, kv_heads, head_dim;
+  float scale;
+  int64_t window;
+  // [sequences] each, or NULL: tokens before the first query, and the row of the key at position 0
+  const int32_t* past = nullptr;
+  const int32_t* cache_rows = nullptr;
+
+  __host__ __device__ int64_t group() const { return heads / kv_heads; }  // query heads of one key-value head
+  __host__ __device__ int64_t q_width() const { return heads * head_dim; }
+  __host__ __device__ int64_t kv_width() const { return kv_heads * head_dim; }
+};
+
+inline int32_t check_attention(const char* op, const Attention& a) {
+  MR_REQUIRE(is_activation(a.compute), "%s: compute %d is not f32, bf16 or f16", op, a.compute);
+  MR_REQUIRE(is_activation(a.dtype), "%s: dtype %d is not f32, bf16 or f16", op, a.dtype);
+  MR_REQUIRE(a.heads >= 1 && a.kv_heads >= 1 && a.heads % a.kv_heads == 0 && a.head_dim >= 1,
+             "%s: %lld heads, %lld kv_heads, head_dim %lld", op, (long long)a.heads, (long long)a.kv_heads,
+             (long long)a.head_dim);
+  MR_REQUIRE(a.heads <= 65535, "%s: %lld heads are more than a GPU's grid has rows", op, (long long)a.heads);
+  MR_REQUIRE(a.sequences >= 0 && a.window >= 0, "%s: sequences %lld, window %lld", op, (long long)a.sequences,
+             (long long)a.window);
+  MR_REQUIRE(a.tokens >= 0 && (a.sequences == 0 ? a.tokens == 0 : a.cu_seqlens != nullptr),
+             "%s: %lld tokens in %lld sequences, cu_seqlens %s", op, (long long)a.tokens, (long long)a.sequences,
+             a.cu_seqlens ? "given" : "NULL");
+  MR_REQUIRE(!a.visible || a.window == 0, "%s: visible keys and a window exclude each other", op);
+  return MR_OK;
+}
+
+// Queries of one sequence, or keys: positions [begin, end) of it. Position p lies in row q_row0 + p of q and o, and in row
+// k_row0 + p of k and v. Keys from `visible` on are seen by nobody; there are `length` positions.
+struct Span {
+  int64_t q_row0, k_row0;
+  int begin, end, length, visible;
+};
+
+// A grid that has a block for every span of `tile` positions (and some more), whatever the sequences' lengths are.
+inline int64_t spans_at_most(const Attention& a, int64_t tile) { return divide_up(a.tokens, tile) + a.sequences; }
+
+// The index-th span of at most `tile` positions, cut within each sequence; false when there are fewer. All lanes of the warp
+// call it and get the same. With LAST_FIRST the spans of a sequence count from its end: there queries have the most keys to
+// see, and blocks that take long should start early.
+template <bool LAST_FIRST>
+__device__ __forceinline__ bool find_span(const Attention& a, int tile, int64_t index, Span* span) {
+  int lane = (int)(threadIdx.x % WARP);
+  for (int64_t base = 0; base < a.sequences; base += WARP) {
+    int64_t i = base + lane;
+    int mine = 0;
+    if (i < a.sequences) mine = (a.cu_seqlens[i + 1] - a.cu_seqlens[i] + tile - 1) / tile;
+    int64_t sum = mine;  // of the lanes up to this one
+    for (int distance = 1; distance < WARP; distance *= 2) {
+      int64_t before = __shfl_up_sync(ALL_LANES, sum, distance);
+      if (lane >= distance) sum += before;
+    }
+    uint32_t found = __ballot_sync(ALL_LANES, index < sum);
+    if (found == 0) {
+      index -= __shfl_sync(ALL_LANES, sum, WARP - 1);
+      continue;
+    }
+    int owner = __ffs((int)found) - 1;
+    int place = (int)(index - (__shfl_sync(ALL_LANES, sum, owner) - __shfl_sync(ALL_LANES, mine, owner)));
+    if (LAST_FIRST) place = __shfl_sync(ALL_LANES, mine, owner) - 1 - place;
+    i = base + owner;
+    int past = a.past ? a.past[i] : 0, count = a.cu_seqlens[i + 1] - a.cu_seqlens[i];
+    span->q_row0 = (int64_t)a.cu_seqlens[i] - past;
+    span->k_row0 = a.cache_rows ? a.cache_rows[i] : a.cu_seqlens[i];
+    span->begin = past + place * tile;
+    span->length = past + count;
+    span->end = min(span->begin + tile, span->length);
+    span->visible = a.visible ? min(a.visible[i], span->length) : span->length;
+    return true;
+  }
+  return false;
+}
+
+// The first key that a query sees.
+__device__ __forceinline__ int first_key(const Attention& a, int query) {
+  return a.window > 0 && query >= a.window ? query - (int)a.window + 1 : 0;
+}
+// Past the last query that sees a key, in a sequence of `length`.
+__device__ __forceinline__ int end_of_queries(const Attention& a, int key, int length) {
+  return a.window > 0 && a.window < length - key ? key + (int)a.window : length;
+}
+
+// o and lse (which may be NULL) of every query; the shape has been checked. In attention_forward.cu.
+int32_t attend(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o, float* lse);
+
+}  // namespace mr
