@@ -3,7 +3,7 @@ import { EXIT } from '../errors';
 import type { JobResult } from '../job';
 import { backendOf } from '../native/choose';
 import { embeddedFacts } from '../plan/embedded';
-import { type ExperimentPlan, planExperiment } from '../plan/plan';
+import { type ExperimentPlan, planCard, planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
 import { applyRequest, obstacle, type Requested, readInputs } from '../run/inputs';
 import { prepareRun } from '../run/prepare';
@@ -21,7 +21,8 @@ export async function planJob(request: unknown): Promise<JobResult> {
       const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
       const { experiment } = requested;
       const plan = planExperiment(paper, experiment, embeddedFacts([experiment]));
-      plans.push(obstacle(experiment, asked) === null ? { ...plan, peakBytes: await peakOf(requested, asked) } : plan);
+      if (obstacle(experiment, asked) === null) plans.push({ ...plan, peakBytes: await peakOf(requested, asked) });
+      else plans.push({ ...plan, gpu: scale === 'full' ? planCard(paper, experiment) : null });
     }
   }
   return { exitCode: EXIT.ok, text: renderPlans(plans), document: { plans } };

@@ -7,6 +7,7 @@ import { specSha256 } from '../spec/canonical';
 import type { Paper } from '../spec/load';
 import type { Architecture, DatasetFacts } from '../spec/schema';
 import type { Experiment, Scale } from '../spec/types';
+import { type CardPlan, smallestCard } from './card';
 import {
   countFlops,
   countParameters,
@@ -57,6 +58,8 @@ export interface ExperimentPlan {
   readonly tokensPerRow: number | null;
   readonly flops: { readonly training: number; readonly evaluation: number } | null;
   readonly memory: Memory | null;
+  /** The smallest GPU it trains on and how; null where that was not asked or the architecture is not known. */
+  readonly gpu: CardPlan | null;
   /** Peak bytes of the run, from running its code dry; null where the weights or the rows are not here. */
   readonly peakBytes: number | null;
   readonly hours: Range | null;
@@ -104,6 +107,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     flops,
     memory,
     peakBytes: null,
+    gpu: null,
     hours: flops && rate && hoursOf(flops.training + flops.evaluation, rate),
     downloads,
     gated: gatedOf(paper, experiment, dataset),
@@ -111,6 +115,15 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     disk: trainable === null ? null : bytes + trainable * (2 * 12 + 4),
     assumed: Object.values(experiment.marks).filter(({ mark }) => mark === 'assumed').length,
   };
+}
+
+/** The smallest GPU for the plan of a full-scale experiment; takes seconds. Null where the paper does not know the sizes. */
+export function planCard(paper: Paper, experiment: Experiment): CardPlan | null {
+  const architecture = paper.models[experiment.model.id]?.architecture ?? null;
+  const dataset = paper.datasets[experiment.data.source] ?? null;
+  if (architecture === null || dataset === null || experiment.unmeasured !== null) return null;
+  const rows = Math.max(1, trainingRows(experiment, dataset));
+  return smallestCard(architecture, experiment, { rows, classes: dataset.classes });
 }
 
 /** What experiments lack on a machine that cannot run them at the full scale, in words that stay the same. */

@@ -1,6 +1,7 @@
 /** Lists and plans as text for people. Numbers are rounded here and nowhere else. */
 
 import { bytes, count } from '../units';
+import type { CardPlan } from './card';
 import type { ListedPaper } from './list';
 import type { ExperimentPlan, Range } from './plan';
 
@@ -50,6 +51,7 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
       const parts = `base ${bytes(base)}, trainable ${bytes(trainable)}, activations ${bytes(activations)}`;
       rows.push(['memory', `about ${bytes(total)}: ${parts}`]);
     }
+    if (plan.gpu) rows.push(['GPU', card(plan.gpu)]);
     if (plan.hours) rows.push(['time', hours(plan.hours)]);
     for (const download of plan.downloads) rows.push(['download', `${download.what}, ${bytes(download.bytes)}`]);
     for (const terms of plan.gated) rows.push(['to ask for', terms]);
@@ -65,6 +67,16 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
 
 function flops(value: number): string {
   return `${value.toExponential(1).replace('e+', 'e')}`;
+}
+
+function card({ card, peakBytes, resident, checkpointing, tokensPerPass, offloaded }: CardPlan): string {
+  const how = [
+    resident ? 'dense weights' : '4-bit weights restored as they are used',
+    checkpointing ? 'activations computed again' : 'activations kept',
+    `passes of ${count(tokensPerPass)} tokens`,
+    ...(offloaded ? ["the optimiser's state in the host's memory"] : []),
+  ];
+  return `${count(card / 1e9)} GB are enough: peak ${bytes(peakBytes)} at full-length rows (${how.join(', ')})`;
 }
 
 function hours({ low, high }: Range): string {

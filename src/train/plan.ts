@@ -62,9 +62,8 @@ export interface Planned {
 
 /** The peak of training and evaluating, in the fastest way of using memory that fits into the budget; else the smallest. */
 export function planMemory(planned: Planned, budget: Budget): MemoryPlan {
-  const ways = planned.backend === 'cuda' ? cudaWays(planned) : cpuWays(planned);
   let smallest: MemoryPlan | null = null;
-  for (const way of ways) {
+  for (const way of waysOf(planned)) {
     const plan = dryRun(planned, way);
     const limit = way.resident && planned.model.quantisation !== null ? budget.resident : budget.total;
     if (plan.peakBytes <= limit) return plan;
@@ -72,6 +71,9 @@ export function planMemory(planned: Planned, budget: Budget): MemoryPlan {
   }
   return smallest!;
 }
+
+/** Every way of using memory, fastest first. */
+export const allPlans = (planned: Planned): MemoryPlan[] => waysOf(planned).map((way) => dryRun(planned, way));
 
 /** The largest batchSize below the spec's with which training fits, and what it takes then; null when none does. */
 export function fittingBatch(planned: Planned, budget: Budget): { batchSize: number; peakBytes: number } | null {
@@ -85,6 +87,8 @@ export function fittingBatch(planned: Planned, budget: Budget): { batchSize: num
 }
 
 // --- internal ---
+
+const waysOf = (planned: Planned): MemoryUse[] => (planned.backend === 'cuda' ? cudaWays(planned) : cpuWays(planned));
 
 /** Fastest first. */
 function cpuWays({ model, options }: Planned): MemoryUse[] {

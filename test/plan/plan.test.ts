@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { architectureOf, embeddedFacts } from '../../src/plan/embedded';
 import { listPapers } from '../../src/plan/list';
-import { fullScaleNeeds, type PlanFacts, planExperiment } from '../../src/plan/plan';
+import { fullScaleNeeds, type PlanFacts, planCard, planExperiment } from '../../src/plan/plan';
 import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
 import { renderList, renderPlans } from '../../src/plan/text';
 import { resolveExperiment } from '../../src/spec/load';
@@ -174,4 +174,13 @@ test('the text of a plan', () => {
     '999 B',
     '16.4 GB',
   ]);
+});
+
+test('MedGemma-27B in NF4 trains at 1,024 tokens on one card of 80 GB', () => {
+  const experiment = resolveExperiment(paper, 'medgemma-27b', 'full');
+  const long = { ...experiment, data: { ...experiment.data, maxLength: 1024 } };
+  const plan = planCard(paper, long)!;
+  expect(plan.card).toBeLessThanOrEqual(80e9);
+  expect(plan.peakBytes).toBeGreaterThan(27e9 / 2);
+  expect(plan.offloaded).toBeFalse();
 });

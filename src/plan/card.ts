@@ -1,0 +1,102 @@
+/**
+ * The smallest GPU that an experiment trains on, from the architecture alone: its own training code, run dry on rows of the
+ * spec's full length.
+ */
+import { adapterOptions } from '../nn/adapter';
+import { type DecoderConfig, decoderConfig } from '../nn/config';
+import { tensorShapes } from '../nn/initialise';
+import type { ModelFiles } from '../nn/model';
+import type { Architecture } from '../spec/schema';
+import type { Experiment } from '../spec/types';
+import type { Row } from '../train/pass';
+import { allPlans, type MemoryPlan, type Planned } from '../train/plan';
+import { countSteps } from '../train/schedule';
+
+/** How an experiment fits a card. */
+export interface CardPlan extends MemoryPlan {
+  /** Bytes of the card. */
+  readonly card: number;
+}
+
+/** Memory sizes cards come in, GB. */
+const CARDS = [8, 16, 24, 40, 48, 80, 96, 141, 192] as const;
+/** Of a card's memory, what the driver leaves. */
+const USABLE = 0.95;
+
+/** Null when no card is large enough. */
+export function smallestCard(
+  architecture: Architecture,
+  experiment: Experiment,
+  { rows, classes }: { readonly rows: number; readonly classes: number },
+): CardPlan | null {
+  const plans = allPlans(plannedStep(architecture, experiment, rows, classes));
+  for (const gigabytes of CARDS) {
+    const card = gigabytes * 1e9;
+    // the host's memory is for when there is no other card
+    const plan = plans.find(({ peakBytes, offloaded }) => !offloaded && peakBytes <= card * USABLE);
+    if (plan !== undefined) return { card, ...plan };
+  }
+  return null;
+}
+
+// --- internal ---
+
+/** One optimiser step of full-length rows. */
+function plannedStep(architecture: Architecture, experiment: Experiment, trainRows: number, classes: number): Planned {
+  const { training, data, task, adapter, quantisation } = experiment;
+  const ids = new Int32Array(data.maxLength);
+  const row: Row = { ids, label: 0, labels: task === 'causal-lm' ? ids : null };
+  const rows = Array.from({ length: training.batchSize * training.accumulation }, () => row);
+  const model: Planned['model'] = {
+    task,
+    classes,
+    compute: training.precision,
+    quantisation,
+    adapter: adapter && adapterOptions(adapter, countSteps(trainRows, training).steps),
+    fullParameter: adapter === null,
+    seed: training.seed,
+  };
+  const order = (): number[] => [...rows.keys()];
+  return {
+    backend: 'cuda',
+    files: publishedFiles(configOf(architecture, data.maxLength)),
+    model,
+    rows,
+    evaluationRows: rows.slice(0, 1),
+    options: { task, training: { ...training, epochs: 1 }, loss: experiment.loss, order },
+    generated: null,
+    tested: null,
+  };
+}
+
+function configOf(a: Architecture, positions: number): DecoderConfig {
+  return decoderConfig(a.family, {
+    vocabSize: a.vocabulary,
+    hiddenSize: a.hiddenSize,
+    layers: a.layers,
+    heads: a.heads,
+    kvHeads: a.kvHeads,
+    headDim: a.headDim,
+    intermediateSize: a.intermediateSize,
+    rmsNormEpsilon: 1e-6,
+    maxPositions: positions,
+    tieWordEmbeddings: a.tiedEmbeddings,
+    labels: 0,
+    padTokenId: null,
+    eosTokenIds: [],
+    ropeTheta: 1e4,
+  });
+}
+
+/** A checkpoint in bf16, as models are published, of which only shapes are known. */
+function publishedFiles(config: DecoderConfig): ModelFiles {
+  const tensors = tensorShapes(config).map(([name, shape]) => {
+    const bytes = 2 * shape.reduce((product, side) => product * side, 1);
+    return [name, { dtype: 'bf16', shape, bytes, address: NOWHERE, release: () => {} }] as const;
+  });
+  const held = { tensors: new Map(tensors), metadata: {}, close: () => {} };
+  return { name: 'architecture', config, quantisation: null, tensors: held, sha256: '', warnings: [] };
+}
+
+/** Never read: a planned device has no memory. */
+const NOWHERE = 4096;
