@@ -30,8 +30,10 @@ __device__ __forceinline__ Online add_up(const float* x, int64_t classes) {
   Online seen = {-INFINITY, 0};
   for (int64_t begin = threadIdx.x * N; begin < classes; begin += THREADS * N * PACKS) {
     Pack<float> packs[PACKS];
+    MR_UNROLL
     for (int k = 0; k < PACKS; k++) packs[k] = load_pack(x, begin + k * THREADS * N, classes);
     float largest = -INFINITY;
+    MR_UNROLL
     for (int k = 0; k < PACKS; k++)
       for (int j = 0; j < N; j++) {
         if (begin + k * THREADS * N + j >= classes) packs[k].x[j] = -INFINITY;
@@ -42,6 +44,7 @@ __device__ __forceinline__ Online add_up(const float* x, int64_t classes) {
       seen.largest = largest;
     }
     float sum = 0;
+    MR_UNROLL
     for (int k = 0; k < PACKS; k++)
       for (int j = 0; j < N; j++)
         if (packs[k].x[j] != -INFINITY) sum += expf(packs[k].x[j] - seen.largest);
@@ -51,8 +54,9 @@ __device__ __forceinline__ Online add_up(const float* x, int64_t classes) {
 }
 
 template <int THREADS>
-__global__ void cross_entropy_kernel(int64_t classes, const float* logits, int64_t ld, const int32_t* labels, int32_t ignore_index,
-                                     float grad_scale, float* loss, float* dlogits, bool accumulate, Fault* fault) {
+__global__ void __launch_bounds__(THREADS, 2)
+    cross_entropy_kernel(int64_t classes, const float* logits, int64_t ld, const int32_t* labels, int32_t ignore_index,
+                         float grad_scale, float* loss, float* dlogits, bool accumulate, Fault* fault) {
   Shared<THREADS>& shared = shared_memory<Shared<THREADS>>();
   int64_t row = blockIdx.x;
   const float* x = logits + row * ld;
@@ -78,10 +82,12 @@ __global__ void cross_entropy_kernel(int64_t classes, const float* logits, int64
   float factor = (float)((double)grad_scale / total);
   for (int64_t begin = threadIdx.x * N; begin < classes; begin += THREADS * N * PACKS) {
     Pack<float> packs[PACKS], before[PACKS];
+    MR_UNROLL
     for (int k = 0; k < PACKS; k++) {
       packs[k] = load_pack(x, begin + k * THREADS * N, classes);
       if (accumulate) before[k] = load_pack(d, begin + k * THREADS * N, classes);
     }
+    MR_UNROLL
     for (int k = 0; k < PACKS; k++) {
       int64_t c = begin + k * THREADS * N;
       for (int j = 0; j < N; j++) {

@@ -22,6 +22,7 @@ namespace {
 struct Cell {
   Moment write, read;
   bool initialised;
+  bool awaited;  // a late copy is on its way here
   bool many_blocks, many_warps, many_threads;  // more than one reads it since `read.launch` and its barrier
 };
 
@@ -121,6 +122,9 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
   for (int64_t i = 0; i < bytes; i++) {
     Cell& cell = cells[i];
     bool stale = memory->shared && (cell.write.launch != me.launch || cell.write.block != me.block);
+    if (cell.awaited && !stale)
+      return fail_launch("block %u thread %u %s %s memory before the copy on its way there was waited for (%s)", me.block - 1,
+                         me.thread, verb, where, place(caller));
     if (!writes && (!cell.initialised || stale))
       return fail_launch("block %u thread %u reads %s memory that nobody has written (%s)", me.block - 1, me.thread, where,
                          place(caller));
@@ -134,6 +138,7 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
     if (writes) {
       cell.write = me;
       cell.initialised = true;
+      cell.awaited = false;
     } else {
       if (stale_read) cell.many_blocks = cell.many_warps = cell.many_threads = false, cell.read = me;
       note_read(cell, me);
@@ -141,7 +146,30 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
   }
 }
 
+// The same for an access that the machine makes only at a multiple of its size.
+void aligned_access(const void* p, int64_t bytes, bool writes, const void* caller) {
+  if (running() && (uintptr_t)p % (uintptr_t)bytes != 0 && !own_memory((const char*)p))
+    return fail_launch("block %u thread %u %s %lld bytes at an address that is not a multiple of them (%s)", now().block - 1,
+                       now().thread, writes ? "writes" : "reads", (long long)bytes, place(caller));
+  access(p, bytes, writes, caller);
+}
+
+void set_awaited(void* p, int64_t bytes, bool awaited) {
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  for (int64_t i = 0; i < bytes; i++) memory->cells[(uintptr_t)p - begin + (uintptr_t)i].awaited = awaited;
+}
+
 }  // namespace
+
+void copy_leaves(void* to, int64_t bytes) {
+  check_write(to, bytes);
+  set_awaited(to, bytes, true);
+}
+void copy_arrives(void* to, int64_t bytes) {
+  set_awaited(to, bytes, false);
+  check_write(to, bytes);
+}
 
 void check_read(const void* p, int64_t bytes) { access(p, bytes, false, __builtin_return_address(0)); }
 void check_write(void* p, int64_t bytes) { access(p, bytes, true, __builtin_return_address(0)); }
@@ -170,6 +198,15 @@ bool within_memory(const void* p, int64_t bytes) {
   return memory != nullptr && (uintptr_t)p - begin + (uintptr_t)bytes <= (uintptr_t)memory->bytes;
 }
 
+bool initialised(const void* p, int64_t bytes) {
+  if (!within_memory(p, bytes)) return false;
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  for (int64_t i = 0; i < bytes; i++)
+    if (!memory->cells[(uintptr_t)p - begin + (uintptr_t)i].initialised) return false;
+  return true;
+}
+
 bool host_wrote(void* p, int64_t bytes) {
   if (!within_memory(p, bytes)) return false;
   uintptr_t begin = 0;
@@ -181,12 +218,13 @@ bool host_wrote(void* p, int64_t bytes) {
 }  // namespace emulation
 
 using emulation::access;
+using emulation::aligned_access;
 
 // The names are gcc's.
 extern "C" {
 #define MR_ACCESS(bytes)                                                                                          \
-  void __tsan_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }                      \
-  void __tsan_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }                      \
+  void __tsan_read##bytes(void* p) { aligned_access(p, bytes, false, __builtin_return_address(0)); }              \
+  void __tsan_write##bytes(void* p) { aligned_access(p, bytes, true, __builtin_return_address(0)); }              \
   void __tsan_unaligned_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }            \
   void __tsan_unaligned_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }            \
   void __tsan_volatile_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }             \

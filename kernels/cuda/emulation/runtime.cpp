@@ -312,6 +312,11 @@ const void* exchange(uint32_t mask, const void* mine, int64_t bytes) {
   uint32_t before = fibers[current].moment.warp_barriers;
   warp_barrier(mask);
   fibers[current].moment.warp_barriers = before;
+  for (int lane = 0; lane < WARP; lane++) {
+    int i = warp * WARP + lane;
+    if ((mask >> lane & 1) && (i >= threads || fibers[i].state == DONE))
+      fail_launch("thread %d exchanges values with lane %d, which has ended", current, lane);
+  }
   return slots[warp].of;
 }
 
@@ -326,7 +331,7 @@ void copy_async(void* to, const void* from, int bytes, int copied) {
   if (copied < 0 || copied > bytes) stop("cp.async: %d of %d bytes", copied, bytes);
   // it may be carried out at any time from here to the wait: both ends are checked
   if (copied > 0) check_read(from, copied);
-  check_write(to, bytes);
+  copy_leaves(to, bytes);
   memset(to, 0xff, (size_t)bytes);
   Fiber& f = fibers[current];
   f.copies.push_back({static_cast<char*>(to), static_cast<const char*>(from), bytes, copied, f.group});
@@ -342,7 +347,7 @@ void wait_copies(int pending) {
       left.push_back(c);
       continue;
     }
-    check_write(c.to, c.bytes);
+    copy_arrives(c.to, c.bytes);
     memcpy(c.to, c.from, (size_t)c.copied);
     memset(c.to + c.copied, 0, (size_t)(c.bytes - c.copied));
   }
@@ -355,23 +360,38 @@ using emulation::failed;
 using emulation::problem;
 
 // Fibers change only at barriers, so an atomic needs no more than to happen.
+static void check_atomic(const void* p) {
+  if ((uintptr_t)p % 4 != 0 || !emulation::initialised(p, 4))
+    emulation::fail_launch("an atomic outside every allocation, misaligned, or on memory that nobody has written");
+}
 int atomicCAS(int* p, int expected, int value) {
+  check_atomic(p);
   int old = *p;
   if (old == expected) *p = value;
   return old;
 }
 int atomicAdd(int* p, int value) {
+  check_atomic(p);
   int old = *p;
   *p = old + value;
   return old;
 }
 unsigned atomicAdd(unsigned* p, unsigned value) {
+  check_atomic(p);
   unsigned old = *p;
   *p = old + value;
   return old;
 }
 void __threadfence() {}
 void __threadfence_system() {}
+
+// What a call of the host did wrong; as with the runtime, only that call fails.
+static cudaError_t refuse(const char* text) {
+  failed = false;
+  emulation::fail_launch("%s", text);
+  failed = false;
+  return cudaErrorInvalidValue;
+}
 
 // ---- the runtime's calls ----------------------------------------------------------------------------------------------
 
@@ -405,19 +425,12 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  if (emulation::capturing == nullptr) return cudaGetLastError();
-  failed = false;
-  emulation::fail_launch("cudaStreamSynchronize while the stream is captured");
-  return cudaErrorInvalidValue;
+  return emulation::capturing == nullptr ? cudaGetLastError() : refuse("cudaStreamSynchronize while the stream is captured");
 }
 
 // Device memory ends where a page that nobody may touch begins, so a host that strays beyond it stops at once.
 cudaError_t cudaMalloc(void** p, size_t bytes) {
-  if (emulation::capturing != nullptr) {
-    failed = false;
-    emulation::fail_launch("cudaMalloc while the stream is captured");
-    return cudaErrorInvalidValue;
-  }
+  if (emulation::capturing != nullptr) return refuse("cudaMalloc while the stream is captured");
   if (bytes > (size_t)4 << 30) return cudaErrorMemoryAllocation;
   void* at = mmap(nullptr, bytes + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return cudaErrorMemoryAllocation;
@@ -436,25 +449,21 @@ cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
 }
 cudaError_t cudaFreeHost(void* p) { return cudaFree(p); }
 
+static cudaError_t copy(void* to, const void* from, int64_t bytes, bool reads_device, bool writes_device) {
+  using emulation::within_memory;
+  if ((reads_device && !within_memory(from, bytes)) || (writes_device && !within_memory(to, bytes)) ||
+      (!reads_device && within_memory(from, 1)) || (!writes_device && within_memory(to, 1)))
+    return refuse("cudaMemcpyAsync: an address on the wrong side, or beyond its allocation");
+  if (reads_device && !emulation::initialised(from, bytes)) return refuse("cudaMemcpyAsync: from memory that nobody has written");
+  if (writes_device) emulation::host_wrote(to, bytes);
+  memmove(to, from, (size_t)bytes);
+  return cudaSuccess;
+}
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
   bool reads_device = kind != cudaMemcpyHostToDevice, writes_device = kind != cudaMemcpyDeviceToHost;
-  if ((reads_device && !emulation::within_memory(from, (int64_t)bytes)) ||
-      (writes_device && !emulation::host_wrote(to, (int64_t)bytes)) ||
-      (!reads_device && emulation::within_memory(from, 1)) || (!writes_device && emulation::within_memory(to, 1))) {
-    failed = false;
-    emulation::fail_launch("cudaMemcpyAsync: an address on the wrong side, or beyond its allocation");
-    return cudaErrorInvalidValue;
-  }
-  if (emulation::capturing != nullptr) {
-    if (!reads_device || !writes_device) {
-      failed = false;
-      emulation::fail_launch("cudaMemcpyAsync: a copy from or to the host while the stream is captured");
-      return cudaErrorInvalidValue;
-    }
-    emulation::capturing->push_back([=] { memmove(to, from, bytes); });
-    return cudaSuccess;
-  }
-  memmove(to, from, bytes);
+  if (emulation::capturing == nullptr) return copy(to, from, (int64_t)bytes, reads_device, writes_device);
+  if (!reads_device || !writes_device) return refuse("cudaMemcpyAsync: a copy from or to the host while the stream is captured");
+  emulation::capturing->push_back([=] { failed = copy(to, from, (int64_t)bytes, true, true) != cudaSuccess; });
   return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
@@ -485,12 +494,14 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
   delete reinterpret_cast<emulation::Graph*>(exec);
   return cudaSuccess;
 }
+static cudaError_t set(void* p, int value, int64_t bytes) {
+  if (!emulation::host_wrote(p, bytes)) return refuse("cudaMemsetAsync: beyond an allocation");
+  memset(p, value, (size_t)bytes);
+  return cudaSuccess;
+}
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
-  if (!emulation::host_wrote(p, (int64_t)bytes)) return cudaErrorInvalidValue;
-  if (emulation::capturing != nullptr)
-    emulation::capturing->push_back([=] { memset(p, value, bytes); });
-  else
-    memset(p, value, bytes);
+  if (emulation::capturing == nullptr) return set(p, value, (int64_t)bytes);
+  emulation::capturing->push_back([=] { failed = set(p, value, (int64_t)bytes) != cudaSuccess; });
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() {

@@ -32,6 +32,11 @@ void remove_memory(void* p);
 void forget_contents(void* p);
 // The host wrote or reads device memory: false when it is not within one allocation.
 bool host_wrote(void* p, int64_t bytes);
+// Whether all of it has been written.
+bool initialised(const void* p, int64_t bytes);
+// A late copy is issued for these bytes; it is carried out.
+void copy_leaves(void* to, int64_t bytes);
+void copy_arrives(void* to, int64_t bytes);
 bool within_memory(const void* p, int64_t bytes);
 
 }  // namespace emulation
