@@ -41,7 +41,7 @@ export function classifierLoss(
     const target = gradient === null ? 0 : at(gradient, classes);
     const scale = weight / rows;
     const meanOfRows = (): number => {
-      const values = device.readF32(perRow).subarray(begin, end);
+      const values = device.readF32(device.view(at(perRow, 1), [rows], 'f32'));
       return values.reduce((sum, value) => sum + value, 0) / rows;
     };
     if (loss.kind === 'focal') {
