@@ -2,6 +2,7 @@
  * The smallest GPU that an experiment trains on, from the architecture alone: its own training code, run dry on rows of the
  * spec's full length.
  */
+import { CUDA_TOKENS_PER_PASS } from '../native/device';
 import { adapterOptions } from '../nn/adapter';
 import { type DecoderConfig, decoderConfig } from '../nn/config';
 import { tensorShapes } from '../nn/initialise';
@@ -46,7 +47,10 @@ function plannedStep(architecture: Architecture, experiment: Experiment, trainRo
   const { training, data, task, adapter, quantisation } = experiment;
   const ids = new Int32Array(data.maxLength);
   const row: Row = { ids, label: 0, labels: task === 'causal-lm' ? ids : null };
-  const rows = Array.from({ length: training.batchSize * training.accumulation }, () => row);
+  // as many as the largest pass takes: more of them are more passes, one after the other
+  const { batchSize, accumulation } = training;
+  const largest = Math.max(batchSize, Math.ceil(CUDA_TOKENS_PER_PASS / data.maxLength));
+  const rows = Array.from({ length: Math.min(batchSize * accumulation, largest) }, () => row);
   const model: Planned['model'] = {
     task,
     classes,
