@@ -1,5 +1,6 @@
 /**
- * A comparison as JUnit XML: one test case per claim and level, one per exact value.
+ * A comparison as JUnit XML: one test case per claim and level, one per exact value and per metric
+ * that was scored again.
  *
  * What was not measured is `skipped`, never passed; a change is a failure.
  */
@@ -72,6 +73,15 @@ function suite(comparison: Comparison): { name: string; cases: Case[] } {
       output: [arithmetic, provenance],
     }),
   );
+  const scores = comparison.scores.map(
+    ({ experiment, metric, value, reason, verdict, accepted, outcome, published, provenance }): Case => ({
+      group: `${paper}.score.values`,
+      name: `${experiment} ${metric}`,
+      status: verdict === 'UNMEASURED' && outcome !== 'differs' ? 'skipped' : statusOf(outcome),
+      message: `${verdict ?? 'nothing is printed'}${reason === null ? '' : ` (${reason})`}, accepted: ${accepted?.verdict ?? 'nothing'}`,
+      output: [`${value}`, ...published.map(({ where, arithmetic }) => `${where}: ${arithmetic}`), provenance],
+    }),
+  );
   const audit = comparison.audit.map(
     ({ item, rule, outcome, message, where, arithmetic, accepted }): Case => ({
       group: `${paper}.audit`,
@@ -88,7 +98,7 @@ function suite(comparison: Comparison): { name: string; cases: Case[] } {
     message: tampered ?? (comparison.golden === null ? 'no golden file' : 'the hash of the last acceptance matches'),
     output: [],
   };
-  return { name: paper, cases: [golden, ...audit, ...claims, ...values] };
+  return { name: paper, cases: [golden, ...audit, ...claims, ...values, ...scores] };
 }
 
 function statusOf(outcome: Outcome): Case['status'] {

@@ -5,7 +5,7 @@ import { type AuditedItem, auditRows } from '../../src/verify/audited';
 import { compare } from '../../src/verify/compare';
 import { loadGolden } from '../../src/verify/golden';
 import { renderJunit } from '../../src/verify/junit';
-import { renderComparison } from '../../src/verify/text';
+import { renderComparisons } from '../../src/verify/text';
 import { accept, BOOTSTRAP, GOLDEN_FILE, GOLDEN_TEXT, paper } from './support';
 
 const finding = (item: string, consistent: boolean): AuditedItem => ({
@@ -67,7 +67,7 @@ describe('a comparison', () => {
     const findings = [...FINDINGS, finding('new', false)];
     const comparison = compare(paper, golden, [], { findings, bootstrap: BOOTSTRAP });
     expect(comparison.exitCode).toBe(1);
-    expect(renderComparison(comparison)).toContain('audit of 3 items, 2 INCONSISTENT');
+    expect(renderComparisons([comparison])).toContain('audit of 3 items, 2 INCONSISTENT');
     expect(renderJunit([comparison])).toMatch(/<testcase classname="abjadmed\.audit" name="new \(ratio\)">\s*<failure/);
   });
 
@@ -75,6 +75,6 @@ describe('a comparison', () => {
     expect(compare(paper, golden, [], { findings: FINDINGS }).exitCode).toBe(0);
     const without = compare(paper, golden, []);
     expect([without.audited, without.audit]).toEqual([null, []]);
-    expect(renderComparison(without)).not.toContain('audit of');
+    expect(renderComparisons([without])).not.toContain('audit of');
   });
 });

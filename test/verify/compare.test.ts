@@ -11,7 +11,7 @@ import { findResults, readRunResult } from '../../src/verify/find';
 import { findGolden, type Golden, loadGolden } from '../../src/verify/golden';
 import { renderJunit } from '../../src/verify/junit';
 import { type ExperimentResult, numericPath, parseResult } from '../../src/verify/result';
-import { renderComparison } from '../../src/verify/text';
+import { renderComparisons } from '../../src/verify/text';
 import { isImprovement } from '../../src/verify/verdict';
 import { accept, BOOTSTRAP, fake, GOLDEN_FILE, GOLDEN_TEXT, holding, paper } from './support';
 
@@ -48,7 +48,7 @@ describe('the golden file of abjadmed', () => {
     const comparison = run([], findGolden(paper));
     expect(comparison.exitCode).toBe(0);
     expect(comparison.claims.every(({ verdict }) => verdict === 'UNMEASURED')).toBe(true);
-    expect(renderComparison(comparison)).not.toMatch(/\d+ as accepted[,;]/);
+    expect(renderComparisons([comparison])).not.toMatch(/\d+ as accepted[,;]/);
   });
 });
 
@@ -203,7 +203,7 @@ describe('--require', () => {
     expect(run(holding(), golden, { require: 'L1' }).exitCode).toBe(0);
   });
 
-  test('L3 without a GPU: 4; L2 is not part of this version: 4; a difference outweighs it: 1', () => {
+  test('L3 without a GPU: 4; L2 without predictions: 4; a difference outweighs it: 1', () => {
     expect(run(holding(), golden, { require: 'L3' }).exitCode).toBe(4);
     expect(run(holding(), golden, { require: 'L2' }).exitCode).toBe(4);
     const [first] = holding();
@@ -406,7 +406,7 @@ describe('renderings', () => {
   });
 
   test('the text names verdicts, digits, levels and disclaimers', () => {
-    const rendered = renderComparison(run(holding()));
+    const rendered = renderComparisons([run(holding())]);
     for (const part of [
       'all-linear-beats-attention-only',
       'L1 mini',
@@ -420,7 +420,7 @@ describe('renderings', () => {
       expect(rendered).toContain(part === 'not medical advice' ? 'medical advice' : part);
     }
     expect(rendered).not.toContain('\x1b[');
-    expect(renderComparison(run(holding()), { colour: true })).toContain('\x1b[32m');
+    expect(renderComparisons([run(holding())], { colour: true })).toContain('\x1b[32m');
   });
 });
 
