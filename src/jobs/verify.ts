@@ -29,12 +29,18 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
   const device = checkDevice(asked);
   if (device !== null) return device;
   const comparisons: Comparison[] = [];
+  const seconds: number[] = [];
+  const began = new Date();
   const targets = loadTargets(asked.targets, asked.all, asked.reading);
   const scored = asked.scored.map((files) => scoredExperiment(files, targets, asked));
-  for (const target of targets) comparisons.push(await verifyTarget(target, scored, asked, context));
+  for (const target of targets) {
+    const started = performance.now();
+    comparisons.push(await verifyTarget(target, scored, asked, context));
+    seconds.push((performance.now() - started) / 1e3);
+  }
   if (asked.junit !== null) {
     try {
-      writeFileSync(asked.junit, renderJunit(comparisons));
+      writeFileSync(asked.junit, renderJunit(comparisons, { began, seconds }));
     } catch (error) {
       throw inputError(`cannot write ${asked.junit}: ${(error as Error).message}`, { remedy: 'check --junit' });
     }

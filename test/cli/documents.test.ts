@@ -73,8 +73,8 @@ describe('--json', () => {
     const claims = document.comparisons[0]!.claims;
     expect(claims.length).toBeGreaterThan(10);
     for (const { claim } of claims) expect(xml).toContain(`name="${claim}"`);
-    expect(Number(/<testsuites [^>]*tests="(\d+)"/.exec(xml)?.[1])).toBe([...xml.matchAll(/<testcase /g)].length);
-    expect(Number(/<testsuites [^>]*failures="(\d+)"/.exec(xml)?.[1])).toBe(0);
+    expect(Number(/<testsuite [^>]*tests="(\d+)"/.exec(xml)?.[1])).toBe([...xml.matchAll(/<testcase /g)].length);
+    expect(Number(/<testsuite [^>]*failures="(\d+)"/.exec(xml)?.[1])).toBe(0);
   });
 
   test('data: JSON Lines, one row each', async () => {

@@ -30,6 +30,9 @@ function withAudit(findings: readonly AuditedItem[]) {
 const outcomes = (findings: readonly AuditedItem[], golden: ReturnType<typeof withAudit>['golden']) =>
   Object.fromEntries(auditRows('p', findings, golden).map(({ item, outcome }) => [item, outcome]));
 
+/** When a JUnit file says that it began. */
+const NOW = { began: new Date(0), seconds: [] };
+
 describe('an accepted inconsistency', () => {
   const { golden, text, changes } = withAudit(FINDINGS);
 
@@ -68,7 +71,9 @@ describe('a comparison', () => {
     const comparison = compare(paper, golden, [], { findings, bootstrap: BOOTSTRAP });
     expect(comparison.exitCode).toBe(1);
     expect(renderComparisons([comparison])).toContain('audit of 3 items, 2 INCONSISTENT');
-    expect(renderJunit([comparison])).toMatch(/<testcase classname="abjadmed\.audit" name="new \(ratio\)">\s*<failure/);
+    expect(renderJunit([comparison], NOW)).toMatch(
+      /<testcase classname="abjadmed\.audit" name="new \(ratio\)" time="0">\s*<failure/,
+    );
   });
 
   test('exits 0 when everything is as accepted; without findings the level is left out', () => {

@@ -9,7 +9,6 @@ import { acceptGolden } from '../../src/verify/accept';
 import { compare, worstExit } from '../../src/verify/compare';
 import { findResults, readRunResult } from '../../src/verify/find';
 import { findGolden, type Golden, loadGolden } from '../../src/verify/golden';
-import { renderJunit } from '../../src/verify/junit';
 import { type ExperimentResult, numericPath, parseResult } from '../../src/verify/result';
 import { renderComparisons } from '../../src/verify/text';
 import { isImprovement } from '../../src/verify/verdict';
@@ -385,26 +384,6 @@ describe('results', () => {
 });
 
 describe('renderings', () => {
-  test('JUnit: well-formed, escaped, unmeasured is skipped and a change fails', () => {
-    const hostile = { ...paper, title: '<&">' };
-    const [first] = holding();
-    const comparison = compare(hostile, golden, replace(holding(), { ...first!, metrics: {} }), {
-      bootstrap: BOOTSTRAP,
-    });
-    const evil = { ...comparison.claims[0]!, claim: `<x a="1">&'\u0000`, outcome: 'differs' as const };
-    const xml = renderJunit([{ ...comparison, claims: [evil, ...comparison.claims.slice(1)] }]);
-    expect(wellFormed(xml)).toBe(true);
-    expect(xml).toContain('&lt;x a=&quot;1&quot;&gt;&amp;&apos;\ufffd');
-    const [, tests, failures, skipped] =
-      /testsuites name="medrepro" tests="(\d+)" failures="(\d+)" errors="0" skipped="(\d+)"/.exec(xml)!;
-    expect(xml.match(/<testcase /g)).toHaveLength(Number(tests));
-    expect(xml.match(/<failure /g)).toHaveLength(Number(failures));
-    expect(xml.match(/<skipped /g)).toHaveLength(Number(skipped));
-    for (const { claim, verdict } of comparison.claims.slice(1)) {
-      if (verdict === 'UNMEASURED') expect(xml).toMatch(new RegExp(`name="${claim}">\n {6}<skipped`));
-    }
-  });
-
   test('the text names verdicts, digits, levels and disclaimers', () => {
     const rendered = renderComparisons([run(holding())]);
     for (const part of [
@@ -443,18 +422,6 @@ function almost({ test: items }: ExperimentResult): number[] {
 }
 
 /** Tags that nest, attributes in quotes, nothing bare: enough of XML for what is written here. */
-function wellFormed(xml: string): boolean {
-  const body = xml.replace(/^<\?xml [^?]*\?>\n/, '');
-  const open: string[] = [];
-  const rest = body.replace(/<(\/?)([A-Za-z-]+)((?: [A-Za-z-]+="[^"<]*")*)(\/?)>/g, (_, close, name, __, self) => {
-    if (close) {
-      if (open.pop() !== name) open.push('broken');
-    } else if (!self) open.push(name);
-    return '';
-  });
-  return open.length === 0 && !/[<>]/.test(rest) && !/&(?!(?:amp|lt|gt|quot|apos);)/.test(rest);
-}
-
 test('values are accepted of the default reading: the other one has no golden verdict', () => {
   const twice = { ...paper, readings: ['as-written', 'as-released'] as const };
   const changed = holding().map((result) => ({ ...result, dataSha256: 'e'.repeat(64) }));

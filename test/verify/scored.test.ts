@@ -19,6 +19,9 @@ import { renderComparisons } from '../../src/verify/text';
 setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), 'scored-'));
+/** When a JUnit file says that it began. */
+const NOW = { began: new Date(0), seconds: [] };
+
 afterAll(() => rmSync(folder, { recursive: true }));
 const file = (name: string, content: string): string => {
   writeFileSync(join(folder, name), content);
@@ -162,7 +165,9 @@ describe('verify with published predictions', () => {
     });
     expect(row(comparison, 'tuned-perplexity')).toMatchObject({ verdict: 'UNMEASURED', outcome: 'equal' });
     expect(comparison.text).toContain('L2 score: UNMEASURED (no published predictions of base are known), not run');
-    expect(renderJunit([comparison])).toMatch(/classname="scored-paper\.score" name="base-match">\n {6}<skipped /);
+    expect(renderJunit([comparison], NOW)).toMatch(
+      /name="base-match" time="0">\n {6}<skipped>UNMEASURED \(no published/,
+    );
     const required = await verify({ require: 'L2' });
     expect(required.exitCode).toBe(4);
     expect(required.notes.join('\n')).toContain('tuned-match: L2 is required; the published predictions of tuned');
@@ -204,7 +209,7 @@ describe('verify with published predictions', () => {
     expect(worse.exitCode).toBe(1);
     expect(row(worse, 'base-match')).toMatchObject({ verdict: 'DEVIATES', outcome: 'differs' });
     expect(worse.text).toContain('DIFFERS: REPRODUCED is accepted');
-    expect(renderJunit([worse])).toContain('<failure message="DEVIATES, accepted: REPRODUCED"/>');
+    expect(renderJunit([worse], NOW)).toContain('<failure type="differs" message="DEVIATES, accepted: REPRODUCED">');
   });
 
   test('a value that deviates without an accepted verdict differs, as with score', async () => {
