@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../scripts/run-files';
 import { medrepro } from './binary';
-import { type Box, box, filesOf, RUN_FILES, runDirectories, statusOf, table } from './box';
+import { type Box, box, filesOf, runDirectories, statusOf, table } from './box';
 
 setDefaultTimeout(60_000);
 
