@@ -1,6 +1,7 @@
 /** Published predictions of one experiment scored again: what `score` does, and `verify` where it finds no kept result. */
 import { createHash } from 'node:crypto';
 import { RunDirectory } from '../run/directory';
+import type { PaddedPerplexity } from '../score/findings';
 import { type ColumnMap, readPairs, readTraining, type SourceFile } from '../score/pairs';
 import { type ScoreResult, scorePairs } from '../score/score';
 import { type Paper, resolveExperiment } from '../spec/load';
@@ -36,8 +37,9 @@ export async function rescore(
   const pairs = await readPairs(predictions, references, map);
   const training = train === null ? null : await readTraining(train, map);
   const { golden = null, experiment = null } = of ?? {};
+  const padded = of === null ? null : paddedPerplexity(of);
   return {
-    result: scorePairs(pairs, { metrics, golden, experiment, training }),
+    result: scorePairs(pairs, { metrics, golden, experiment, training, padded }),
     files: [...pairs.files, ...(training === null ? [] : [training.file])],
   };
 }
@@ -68,4 +70,13 @@ export function keepScore(out: string, { result, files }: Rescored, of: Publishe
   const directory = RunDirectory.create(out, paper.id, experiment, identity);
   directory.writeJson('score.json', data);
   return { ...data, file: directory.file('score.json') };
+}
+
+// --- internal ---
+
+function paddedPerplexity({ paper, experiment }: PublishedExperiment): PaddedPerplexity | null {
+  for (const { statement } of paper.statements) {
+    if (statement.kind === 'text-perplexity' && statement.experiment === experiment) return statement;
+  }
+  return null;
 }

@@ -10,7 +10,16 @@ import { scoreInterval, type TextScore } from '../metrics/text-metric';
 import type { Golden } from '../verify/golden';
 import { judgeScored, type ScoredVerdict } from '../verify/printed';
 import type { ScoreData } from '../verify/scored';
-import { echoFinding, type Finding, findCutOff, findEcho, findOverlap, findThinking } from './findings';
+import {
+  echoFinding,
+  type Finding,
+  findCutOff,
+  findEcho,
+  findOverlap,
+  findThinking,
+  type PaddedPerplexity,
+  paddingFinding,
+} from './findings';
 import type { Pairs, QuestionAnswers } from './pairs';
 
 /** The metrics of generated text that are computed when nobody names any. */
@@ -59,6 +68,8 @@ export interface ScoreOptions {
   readonly experiment: string | null;
   /** Training rows, for the overlap. */
   readonly training: QuestionAnswers | null;
+  /** What is known of the tokens of its printed perplexity; absent = nothing. */
+  readonly padded?: PaddedPerplexity | null;
 }
 
 /**
@@ -88,6 +99,7 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   if (options.training !== null && questions !== null) {
     findings.push(findOverlap(questions, references, options.training));
   }
+  if (options.padded) findings.push(paddingFinding(options.padded));
   if (options.training !== null && questions === null) {
     warnings.add(
       'the references have no column of questions, so the overlap with the training rows was not looked for',

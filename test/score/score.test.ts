@@ -176,6 +176,14 @@ describe('thinking and cut texts', () => {
   });
 });
 
+test('padding among the tokens of a printed perplexity', () => {
+  const padded = { perplexity: '49.479412', tokens: 176_249, padding: 18_249 };
+  const options = { metrics: ['exact-match'], golden: null, experiment: null, training: null, padded };
+  const { findings } = scorePairs(pairsOf(REFERENCES), options);
+  expect(findings).toMatchObject([{ id: 'padded-perplexity', rows: 18_249, of: 176_249 }]);
+  expect(findings[0]!.says).toEndWith('18,249 of which (10.35%) are padding; on the text alone it is at most 77.65');
+});
+
 test('overlap: test rows are taken out of the training file once each', () => {
   const training = {
     questions: ['q1', 'q1', 'q2', 'q3', 'q9', 'q4'],

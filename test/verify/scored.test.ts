@@ -15,6 +15,7 @@ import { findGolden } from '../../src/verify/golden';
 import { renderJunit } from '../../src/verify/junit';
 import { parseScore, type ScoreRecord } from '../../src/verify/scored';
 import { renderComparisons } from '../../src/verify/text';
+import { verifyRequest } from './support';
 
 setDefaultTimeout(60_000);
 
@@ -111,27 +112,7 @@ file('golden.yaml', acceptGolden(GOLDEN, 'golden.yaml', paper, [], { reason: 'ty
 
 let outs = 0;
 async function verify(change: Partial<VerifyRequest>): Promise<Comparison & { text: string; messages: string[] }> {
-  const request: VerifyRequest = {
-    targets: [spec],
-    all: false,
-    scale: 'auto',
-    device: 'auto',
-    threads: null,
-    isa: null,
-    seed: null,
-    data: null,
-    map: {},
-    model: null,
-    tokenizer: null,
-    reading: null,
-    golden: null,
-    out: join(folder, `runs-${outs++}`),
-    run: true,
-    junit: null,
-    require: null,
-    scored: [],
-    ...change,
-  };
+  const request = verifyRequest({ targets: [spec], out: join(folder, `runs-${outs++}`), ...change });
   const messages: string[] = [];
   const emit: JobContext['emit'] = (event) => {
     if (event.kind === 'stage') messages.push(`${event.name} ${event.detail}`);
