@@ -3,7 +3,9 @@
  * on the same machine, and the ratio is taken inside a round, so that a machine that slows down slows both.
  *
  *   PYTHON=/path/to/python-with-torch bun bench/train-step.ts [--shape mini|qwen3-0.6b] [--precision fp32|bf16]
- *       [--rounds 3] [--threads 2] [--out bench/results/FILE.json]
+ *       [--base bf16|nf4] [--rounds 3] [--threads 2] [--out bench/results/FILE.json]
+ *
+ * The base is medrepro's alone: torch's is stored in what it computes in.
  */
 
 import { cpus } from 'node:os';
@@ -20,6 +22,7 @@ const { values } = parseArgs({
   options: {
     shape: { type: 'string', default: 'mini' },
     precision: { type: 'string', default: 'fp32' },
+    base: { type: 'string', default: 'bf16' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
     out: { type: 'string' },
@@ -41,7 +44,7 @@ const peer = (variant: readonly string[]): Figure =>
       .split('\n')
       .at(-1)!,
   ) as Figure;
-const only = `train ${values.shape} ${values.precision}`;
+const only = ['train', values.shape, ...(values.base === 'bf16' ? [] : [values.base]), values.precision].join(' ');
 /** The compiled binary, in a process of its own. */
 function ours(): Figure {
   const command = [
@@ -77,7 +80,7 @@ const line = (name: string, of: (round: (typeof rounds)[number]) => Figure): str
     .toFixed(1)
     .padStart(9)} tokens/s  ` + `${(median(rounds.map((r) => of(r).peakBytes)) / 1e6).toFixed(0).padStart(6)} MB`;
 console.log(
-  `${values.shape} ${values.precision}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`,
+  `${values.shape} ${values.precision}, base ${values.base}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`,
 );
 for (const name of names) console.log(line(`torch ${name}`, (r) => r.peers[name]!));
 console.log(line('medrepro', (r) => r.ours));

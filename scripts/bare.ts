@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BINARY, CPU_LIBRARY } from './build';
+import { RUN_FILES } from './run-files';
 import { type CommandResult, capture, must, ROOT } from './stages';
 
 /** Why this machine cannot have such a file system; null when it can. */
@@ -97,18 +98,6 @@ const COMMANDS: readonly Command[] = [
     exitCode: 0,
     check: (stdout) => (/^abjadmed\/attention-only \(mini, seed 7\): macro-f1 0\.\d+/.test(stdout) ? null : stdout),
   },
-];
-
-const RUN_FILES = [
-  'adapter/adapter_config.json',
-  'adapter/adapter_model.safetensors',
-  'log.jsonl',
-  'manifest.json',
-  'metrics.json',
-  'per-class.json',
-  'predictions.jsonl',
-  'report.html',
-  'spec.yaml',
 ];
 
 /** The binary, what ldd says it and the kernels need, and empty places to mount on. */

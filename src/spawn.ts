@@ -32,21 +32,42 @@ export async function spawnJob(kind: string, request: unknown, options: SpawnOpt
     () => killNow(),
   );
   try {
-    return await runInWorker({ kind, request, cancel }, options.onEvent, options.worker);
+    return await runInWorker({ kind, request, cancel }, options.onEvent, { file: options.worker });
   } finally {
     restoreSignals();
   }
 }
 
-/** A part of another job, in a Worker of its own: it has no events and ends with the process. */
-export function jobInWorker(kind: string, request: unknown): Promise<JobResult> {
-  return runInWorker({ kind, request, cancel: new Int32Array(new SharedArrayBuffer(4)) }, () => {});
+/**
+ * A part of another job, in a Worker of its own: it has no events and ends with the process.
+ *
+ * @param milliseconds after which it is given up; absent = never
+ * @throws WorkerStopped when it was given up or died
+ */
+export function jobInWorker(kind: string, request: unknown, milliseconds?: number): Promise<JobResult> {
+  return runInWorker({ kind, request, cancel: new Int32Array(new SharedArrayBuffer(4)) }, () => {}, { milliseconds });
+}
+
+/** A Worker that ended without a result. */
+export class WorkerStopped extends MedreproError {
+  constructor(
+    message: string,
+    /** Whether its time was over. */
+    readonly late: boolean,
+  ) {
+    super('internal', message);
+  }
 }
 
 // --- internal ---
 
-async function runInWorker(start: StartMessage, onEvent: OnEvent, file?: URL): Promise<JobResult> {
+async function runInWorker(
+  start: StartMessage,
+  onEvent: OnEvent,
+  { file, milliseconds }: { file?: URL | undefined; milliseconds?: number | undefined },
+): Promise<JobResult> {
   const worker = new Worker((file ?? new URL('./worker.ts', import.meta.url)).href);
+  let timer: Timer | undefined;
   try {
     return await new Promise<JobResult>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
@@ -54,10 +75,14 @@ async function runInWorker(start: StartMessage, onEvent: OnEvent, file?: URL): P
         else if ('result' in data) resolve(data.result);
         else reject(MedreproError.fromPlain(data.error));
       };
-      worker.onerror = (event) => reject(new MedreproError('internal', `the worker stopped: ${event.message}`));
+      worker.onerror = (event) => reject(new WorkerStopped(`the worker stopped: ${event.message}`, false));
+      if (milliseconds !== undefined) {
+        timer = setTimeout(() => reject(new WorkerStopped('the worker took too long', true)), milliseconds);
+      }
       worker.postMessage(start);
     });
   } finally {
+    clearTimeout(timer);
     worker.terminate();
   }
 }

@@ -10,7 +10,7 @@ import { finalRank } from './rules/final-rank';
 import { outsideGrid } from './rules/grid';
 import { modelRatio } from './rules/model-ratio';
 import { modelParameters, packedParameters, trainableParameters, trainableShare } from './rules/parameters';
-import { perplexityOfLoss } from './rules/perplexity';
+import { perplexityOfLoss, perplexityOfText } from './rules/perplexity';
 import { identifiers, missingNumber } from './rules/presence';
 import { ratio, share } from './rules/ratio';
 import { sourced } from './rules/readings';
@@ -22,6 +22,7 @@ import { product, sum } from './rules/total';
 
 export const RULES: readonly Rule[] = [
   perplexityOfLoss,
+  perplexityOfText,
   relativeChange,
   difference,
   ratio,

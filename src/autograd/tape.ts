@@ -7,7 +7,8 @@
  *    writes, later ones accumulate, so that no gradient is ever cleared and added to for nothing.
  * 3. Lifetimes: a tensor's values live until the scope that made it ends, unless an op saved them for its backward; what was
  *    saved is released the moment that backward has run. A gradient lives until the op that made its tensor has used it.
- * 4. A checkpointed block keeps only its input and is run again, recording, when backward reaches it.
+ * 4. A checkpointed block keeps only its input and is run again, recording, when backward reaches it; so is a stretch of
+ *    ops that keep much and cost little.
  */
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
@@ -78,16 +79,26 @@ export class Tape {
     if (!checkpoint || !this.recording) {
       return this.device.scope(() => body(this, input));
     }
-    const output = this.device.scope(() => body(new Tape(this.device, false), input));
     // the block's parameters may need gradients even when its input does not
     const marker = { requiresGrad: true } as Tensor;
+    return this.recompute([input], [marker], (tape) => body(tape, input));
+  }
+
+  /**
+   * The result of `body`, of which nothing else is kept: its ops are run again, recording, when backward reaches it, with the
+   * same bits.
+   * @param inputs what `body` reads that could end before
+   * @param parameters what else it reads that may need a gradient
+   */
+  recompute(inputs: readonly Tensor[], parameters: readonly Tensor[], body: (tape: Tape) => Tensor): Tensor {
+    if (!this.recording) return this.device.scope(() => body(this));
     return this.record({
-      output,
-      inputs: [input, marker],
-      saved: [input],
+      output: this.device.scope(() => body(new Tape(this.device, false))),
+      inputs: [...inputs, ...parameters],
+      saved: inputs,
       backward: (gradient) => {
         const again = new Tape(this.device, true);
-        const result = this.device.scope(() => body(again, input));
+        const result = this.device.scope(() => body(again));
         result.grad = gradient.retain();
         again.backward();
       },

@@ -7,7 +7,7 @@ import type { BenchRequest } from '../run/request';
 import { table } from '../table';
 import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
 import { BATCHES, type Base, benchGenerate, GENERATE_SHAPES, type GenerateResult } from './generate';
-import { benchTrainStep, TRAIN_SHAPES, type TrainStepResult } from './train-step';
+import { benchTrainStep, TRAIN_BASES, TRAIN_SHAPES, type TrainStepResult, trainStepName } from './train-step';
 
 export async function benchJob(request: unknown, context: JobContext): Promise<JobResult> {
   const asked = request as BenchRequest;
@@ -32,11 +32,14 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
   device.destroy();
 
   const steps: TrainStepResult[] = [];
-  for (const name of Object.keys(TRAIN_SHAPES)) {
-    for (const compute of computes) {
-      if (!wanted(`train ${name} ${compute}`)) continue;
-      context.emit({ kind: 'stage', name: 'bench', detail: `train ${name} ${compute}` });
-      steps.push(benchTrainStep(name, compute, options));
+  for (const shape of Object.keys(TRAIN_SHAPES)) {
+    for (const base of TRAIN_BASES) {
+      for (const compute of computes) {
+        const name = trainStepName(shape, base, compute);
+        if (!wanted(name)) continue;
+        context.emit({ kind: 'stage', name: 'bench', detail: name });
+        steps.push(benchTrainStep(shape, base, compute, options));
+      }
     }
   }
   const bases: readonly Base[] = isa === 'avx512bf16' ? ['nf4', 'bf16', 'fp32'] : ['nf4', 'fp32'];
@@ -79,14 +82,15 @@ function render(
     blocks.push(table(['gemm', 'compute', 'layout', 'm x n x k', 'us', 'GFLOP/s', 'of peak'], rows));
   }
   if (steps.length > 0) {
-    const rows = steps.map(({ shape, compute, tokensPerSecond, stepSeconds, peakBytes }) => [
+    const rows = steps.map(({ shape, base, compute, tokensPerSecond, stepSeconds, peakBytes }) => [
       shape,
+      base,
       compute,
       tokensPerSecond.toFixed(1),
       stepSeconds.toFixed(3),
       (peakBytes / 1e6).toFixed(0),
     ]);
-    blocks.push(table(['LoRA train step', 'compute', 'tokens/s', 's', 'process peak MB'], rows));
+    blocks.push(table(['LoRA train step', 'base', 'compute', 'tokens/s', 's', 'process peak MB'], rows));
   }
   if (generations.length > 0) {
     const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)}%`);

@@ -53,8 +53,17 @@ export const TRAIN_SHAPES: Readonly<Record<string, TrainShape>> = {
   },
 };
 
+/** What the matrices of the frozen blocks are stored in; embeddings and norms are bf16 in both. */
+export const TRAIN_BASES = ['bf16', 'nf4'] as const;
+export type TrainBase = (typeof TRAIN_BASES)[number];
+
+/** What `--only` looks for: the base is named where it is not the published bf16. */
+export const trainStepName = (shape: string, base: TrainBase, compute: Compute): string =>
+  ['train', shape, ...(base === 'bf16' ? [] : [base]), compute].join(' ');
+
 export interface TrainStepResult {
   readonly shape: string;
+  readonly base: TrainBase;
   readonly compute: Compute;
   readonly threads: number;
   readonly isa: Isa;
@@ -69,23 +78,25 @@ export interface TrainStepResult {
 
 /**
  * Runs `steps` timed steps after `warmup` ones: LoRA r=8 on q and v, every token labelled, AdamW, frozen random base. The
- * base is stored in bf16, as checkpoints of these shapes are published; fp32 compute widens each weight as it is read.
+ * base is stored in bf16, as checkpoints of these shapes are published, or quantised while it is made, as a checkpoint is
+ * while it is read (QLoRA: double-quantised NF4); fp32 compute widens each weight as it is read.
  */
 export function benchTrainStep(
   name: string,
+  base: TrainBase,
   compute: Training['precision'],
   options: { threads?: number; isa?: Isa; steps?: number; warmup?: number },
 ): TrainStepResult {
   const { config, sequence, batch } = TRAIN_SHAPES[name]!;
   const { steps = 5, warmup = 2 } = options;
   const device = Device.cpu({ threads: options.threads ?? 0, ...(options.isa ? { isa: options.isa } : {}) });
-  const files = initialise(device, config, 0.02, 1, 'bf16');
+  const files = initialise(device, config, 0.02, 1, 'bf16', { transient: base === 'nf4' });
   const adapter = { rank: 8, alpha: 16, dropout: 0, targets: ['q_proj', 'v_proj'] };
   const model = loadModel(device, files, {
     task: 'causal-lm',
     classes: 0,
     compute,
-    quantisation: null,
+    quantisation: base === 'nf4' ? { kind: 'nf4', doubleQuant: true, blockSize: 64 } : null,
     resident: false,
     adapter,
     fullParameter: false,
@@ -131,6 +142,7 @@ export function benchTrainStep(
   device.destroy();
   return {
     shape: name,
+    base,
     compute,
     threads,
     isa,

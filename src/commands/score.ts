@@ -28,6 +28,11 @@ export const score: Command = {
     },
     reading: TARGET_FLAGS.reading,
     golden: TARGET_FLAGS.golden,
+    out: {
+      type: 'string',
+      valueHint: 'dir',
+      description: 'keep the scores in this parent of run directories, for verify',
+    },
     ...JSON_FLAG,
   },
   words: {
@@ -54,7 +59,11 @@ export const score: Command = {
       map: map === null ? {} : columnMap(map),
       reading: flags.choice('reading', READINGS),
       golden: flags.text('golden'),
+      out: flags.text('out'),
     };
+    if (request.out !== null && request.target === null) {
+      throw usageError('--out keeps the scores of an experiment, and none was named', 'name one: PAPER/EXPERIMENT');
+    }
     return runHere('score', request, { ...globals, json: flags.is('json') });
   },
 };

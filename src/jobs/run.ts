@@ -10,7 +10,7 @@ import { type Comparison, compare, worstExit } from '../verify/compare';
 import { findResults } from '../verify/find';
 import { findGolden } from '../verify/golden';
 import type { ExperimentResult } from '../verify/result';
-import { renderComparison } from '../verify/text';
+import { renderComparisons } from '../verify/text';
 import { writeReport } from './report';
 import { checkDevice, chooseScale } from './scale';
 import { wantedResult } from './wanted';
@@ -39,7 +39,7 @@ export async function runJob(request: unknown, context: JobContext): Promise<Job
   return {
     exitCode:
       executed.length === 0 && skipped.length > 0 && asked.scale === 'full' ? EXIT.unmeasured : worstExit(comparisons),
-    text: [lines.join('\n'), ...comparisons.map((one) => renderComparison(one))].join('\n\n'),
+    text: [lines.join('\n'), renderComparisons(comparisons)].join('\n\n'),
     document: {
       runs: executed.map(({ result, directory, seconds, tables }) => ({
         directory: directory.path,

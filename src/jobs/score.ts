@@ -3,46 +3,39 @@
 import { EXIT, usageError } from '../errors';
 import type { JobResult } from '../job';
 import type { ScoreRequest } from '../run/request';
-import { readPairs, readTraining } from '../score/pairs';
-import { DEFAULT_METRICS, differs, scorePairs } from '../score/score';
+import { DEFAULT_METRICS } from '../score/score';
 import { renderScore } from '../score/text';
-import { type Paper, resolveExperiment } from '../spec/load';
 import { loadTarget } from '../spec/target';
-import { findGolden, type Golden } from '../verify/golden';
+import { findGolden } from '../verify/golden';
+import { keepScore, type PublishedExperiment, publishedMetrics, rescore } from './rescore';
 
 export async function scoreJob(request: unknown): Promise<JobResult> {
   const asked = request as ScoreRequest;
   const target = asked.target === null ? null : publishedExperiment(asked.target, asked);
-  const metrics = asked.metrics ?? target?.metrics ?? DEFAULT_METRICS;
-  const pairs = await readPairs(asked.predictions, asked.references, asked.map);
-  const training = asked.train === null ? null : await readTraining(asked.train, asked.map);
-  const experiment = target?.experiment ?? null;
-  const result = scorePairs(pairs, { metrics, golden: target?.golden ?? null, experiment, training });
-  const files = [...pairs.files, ...(training === null ? [] : [training.file])];
+  const named = target === null ? DEFAULT_METRICS : publishedMetrics(target.paper, target.experiment);
+  const scored = await rescore(asked, asked.metrics ?? named, target);
+  const { perRow: _, ...result } = scored.result;
+  const { files } = scored;
+  const name = target === null ? null : `${target.paper.id}/${target.experiment}`;
   const notes: string[] = [];
   if (target !== null && result.metrics.every(({ published }) => published.length === 0)) {
-    notes.push(`no printed value of ${target.name} is known, so nothing was compared`);
+    notes.push(`no printed value of ${name} is known, so nothing was compared`);
   }
   if (target?.golden?.tampered) notes.push(`${target.golden.file}: ${target.golden.tampered}`);
-  const exitCode = result.metrics.some(differs) || target?.golden?.tampered ? EXIT.differs : EXIT.ok;
-  const about = { target: target?.name ?? null, files, disclaimers: target?.paper.disclaimers ?? [], notes };
+  if (target !== null && asked.out !== null) notes.push(`kept in ${keepScore(asked.out, scored, target).file}`);
+  const differs = result.metrics.some(({ outcome }) => outcome === 'differs');
+  const exitCode = differs || target?.golden?.tampered ? EXIT.differs : EXIT.ok;
+  const about = { target: name, files, disclaimers: target?.paper.disclaimers ?? [], notes };
   return {
     exitCode,
-    text: renderScore(result, about),
+    text: renderScore(scored.result, about),
     document: { ...about, level: target === null ? null : 'score', ...result, exitCode },
   };
 }
 
 // --- internal ---
 
-interface PublishedExperiment {
-  readonly name: string;
-  readonly paper: Paper;
-  readonly experiment: string;
-  readonly metrics: readonly string[];
-  readonly golden: Golden | null;
-}
-
+/** @throws MedreproError `usage` when the target is not one experiment */
 function publishedExperiment(name: string, { golden, reading }: ScoreRequest): PublishedExperiment {
   const { paper, experiments } = loadTarget(name, reading);
   const [experiment] = experiments as [string];
@@ -52,7 +45,5 @@ function publishedExperiment(name: string, { golden, reading }: ScoreRequest): P
       `name one: ${experiments.map((id) => `${paper.id}/${id}`).join(', ')}`,
     );
   }
-  const { scales } = paper.experiments.find(({ id }) => id === experiment)!;
-  const { metrics } = resolveExperiment(paper, experiment, scales.full === undefined ? 'mini' : 'full');
-  return { name: `${paper.id}/${experiment}`, paper, experiment, metrics, golden: findGolden(paper, golden) };
+  return { paper, experiment, golden: findGolden(paper, golden) };
 }

@@ -18,8 +18,13 @@ const PER_ROW = new Set([
   'rougeLsum',
 ]);
 
+const IN_PERCENT = new Set(['exact-match', 'f1', 'bleu']);
+
 /** Whether a smaller value is the better one. */
 export const lowerIsBetter = (metric: string): boolean => LOWER_IS_BETTER.test(metric);
 
 /** Whether a comparison of the metric is tested over test rows; false for one number per run, such as a training loss. */
 export const isPerRow = (metric: string): boolean => PER_ROW.has(metric);
+
+/** Whether a metric is between 0 and 1; SQuAD's and BLEU are in percent, a loss is in nats. */
+export const isShare = (metric: string): boolean => !lowerIsBetter(metric) && !IN_PERCENT.has(metric);

@@ -133,11 +133,10 @@ function beginsWith(name: string): RegExp {
 /** The tensors of a checkpoint by name. */
 export type StoredTensors = ReadonlyMap<string, StoredTensor>;
 
-/** A matrix read back: its parts on the device, how they were made, and which tensors they were. */
+/** A matrix read back: its parts on the device, and how they were made. */
 export interface StoredFourBit {
   readonly parts: FourBitParts;
   readonly options: FourBitOptions;
-  readonly names: readonly string[];
 }
 
 const STATE = '.quant_state.bitsandbytes__';
@@ -168,7 +167,6 @@ export function readFourBit(
   if (kind === undefined) return null;
   const refuse = (problem: string): MedreproError =>
     inputError(`${name}: ${problem}`, { remedy: 'the checkpoint is damaged: fetch or quantise it again' });
-  const names = [name, `${name}${STATE}${kind}`];
   const part = (suffix: string, dtype: 'f32' | 'u8', count: number): StoredTensor => {
     const found = tensors.get(`${name}.${suffix}`);
     if (found === undefined) throw refuse(`is in four bits, and has no ${suffix}`);
@@ -176,7 +174,6 @@ export function readFourBit(
     if (found.dtype !== dtype || size !== count) {
       throw refuse(`${suffix} is ${size} of ${found.dtype}, not ${count} of ${dtype}`);
     }
-    names.push(`${name}.${suffix}`);
     return found;
   };
   const state = QuantState(parseState(tensors.get(`${name}${STATE}${kind}`)!, refuse));
@@ -201,7 +198,7 @@ export function readFourBit(
   const own = (stored: StoredTensor): Tensor =>
     device.fromArray(storedBytes(stored), [stored.bytes / DTYPE_BYTES[stored.dtype]], stored.dtype);
   if (state.nested_offset === undefined) {
-    return { parts: { packed: adopted, absmax: own(part('absmax', 'f32', blocks)), nested: null }, options, names };
+    return { parts: { packed: adopted, absmax: own(part('absmax', 'f32', blocks)), nested: null }, options };
   }
   if (state.nested_blocksize !== NESTED_BLOCK) {
     throw refuse(`scales in blocks of ${state.nested_blocksize}: bitsandbytes multiplies with ${NESTED_BLOCK} alone`);
@@ -212,7 +209,7 @@ export function readFourBit(
     offset: Math.fround(state.nested_offset),
     map: storedF32(part('nested_quant_map', 'f32', 256)),
   };
-  return { parts: { packed: adopted, absmax: restoreAbsmax(device, nested), nested }, options, names };
+  return { parts: { packed: adopted, absmax: restoreAbsmax(device, nested), nested }, options };
 }
 
 /**
@@ -268,7 +265,7 @@ export function readInt8(
   tensors: StoredTensors,
   name: string,
   shape: readonly [number, number],
-): { readonly parts: Int8Parts; readonly names: readonly string[] } | null {
+): Int8Parts | null {
   const module = name.replace(/\.weight$/, '');
   const scales = tensors.get(`${module}.SCB`);
   const codes = tensors.get(name);
@@ -283,8 +280,7 @@ export function readInt8(
   // 0 is 'row'; the others are the tilings of GPUs that bitsandbytes has given up
   if (format !== undefined && storedBytes(format)[0] !== 0) throw refuse('weight_format is not that of rows');
   const absmax = device.fromArray(storedBytes(scales), [shape[0]], 'f32');
-  const parts = { codes: device.adopt(codes.address, shape, 'u8'), absmax };
-  return { parts, names: [name, `${module}.SCB`, `${module}.weight_format`] };
+  return { codes: device.adopt(codes.address, shape, 'u8'), absmax };
 }
 
 // --- internal ---

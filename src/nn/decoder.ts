@@ -251,18 +251,28 @@ export class Decoder {
     };
 
     const h = norm(x, block.inputNorm);
-    const q = rope(tape, norm(project(h, 'self_attn.q_proj'), block.qNorm), heads, rotation);
-    const k = rope(tape, norm(project(h, 'self_attn.k_proj'), block.kNorm), kvHeads, rotation);
-    const v = project(h, 'self_attn.v_proj');
+    const [q, k, v] = (['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] as const).map((name) =>
+      project(h, name),
+    ) as [Tensor, Tensor, Tensor];
     const shape = { heads, kvHeads, headDim, scale: attentionScale, window: kind === 'sliding' ? (window ?? 0) : 0 };
     if (pack.visible && shape.window > 0) {
       throw inputError('a model with a sliding window cannot learn padding under an attention mask', {
         remedy: 'set data.labels.padding: left-out, or paddingAttention: full, in the spec',
       });
     }
-    const mixed =
-      options.cache?.attend(tape, compute, index, { q, k, v }, pack, shape) ??
-      attention(tape, compute, q, k, v, pack.cuSeqlens, shape, pack.visible ?? null);
+    const mix = (inner: Tape): Tensor => {
+      const turn = (y: Tensor, weight: Tensor | null, count: number): Tensor =>
+        rope(inner, weight === null ? y : this.norm(inner, y, weight, compute), count, rotation);
+      const turned = { q: turn(q, block.qNorm, heads), k: turn(k, block.kNorm, kvHeads), v };
+      return (
+        options.cache?.attend(inner, compute, index, turned, pack, shape) ??
+        attention(inner, compute, turned.q, turned.k, v, pack.cuSeqlens, shape, pack.visible ?? null)
+      );
+    };
+    // a quarter of what a block would keep is q and k before and behind their norms, and what attention gives: made again
+    const norms = [block.qNorm, block.kNorm].filter((weight) => weight !== null);
+    // (a checkpointed block is made again as a whole)
+    const mixed = options.checkpoint && tape.recording ? mix(tape) : tape.recompute([q, k, v], norms, mix);
     const streamed = x.dtype as FloatDtype;
     const attended = join(x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm), streamed);
 

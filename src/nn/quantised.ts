@@ -48,7 +48,7 @@ export function storedMatrix(
     // the threshold belongs to the product, not to what is stored
     const options = { kind: 'int8', threshold: asked?.kind === 'int8' ? asked.threshold : DEFAULT_THRESHOLD } as const;
     agree(name, options, asked);
-    const { codes, absmax } = eight.parts;
+    const { codes, absmax } = eight;
     const weight = new Int8Weight({ codes: codes.retain(), absmax: absmax.retain() }, options, dtype);
     return { weight, bytes: weight.packedBytes };
   });

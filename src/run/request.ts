@@ -59,6 +59,8 @@ export interface VerifyRequest extends TargetRequest {
   junit: string | null;
   /** The level every claim must reach, else exit 4. */
   require: 'L1' | 'L2' | 'L3' | null;
+  /** Published predictions to score again, by `paper/experiment`. */
+  scored: readonly { readonly target: string; readonly predictions: string; readonly references: string }[];
 }
 
 export interface DataRequest extends TargetRequest {
@@ -80,6 +82,8 @@ export interface ScoreRequest {
   map: Readonly<Record<string, string>>;
   reading: Reading | null;
   golden: string | null;
+  /** The parent of run directories to keep the scores in; null = they are only printed. */
+  out: string | null;
 }
 
 export interface AuditRequest {

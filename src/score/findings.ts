@@ -5,16 +5,18 @@
  * Everything is found in the texts themselves; no finding knows a paper.
  */
 
+import { perplexityBound } from '../metrics/perplexity';
 import { count } from '../units';
+import { printedValue } from '../verify/tolerance';
 import type { QuestionAnswers } from './pairs';
 
 export interface Finding {
-  readonly id: 'prompt-echo' | 'thinking-text' | 'cut-off' | 'train-overlap';
+  readonly id: 'prompt-echo' | 'thinking-text' | 'cut-off' | 'train-overlap' | 'padded-perplexity';
   /** One sentence with its numbers. */
   readonly says: string;
   /** What it means for the scores. */
   readonly means: string;
-  /** Rows it is true of. */
+  /** Rows it is true of; of a perplexity, tokens. */
   readonly rows: number;
   readonly of: number;
   readonly numbers: Readonly<Record<string, number>>;
@@ -156,6 +158,28 @@ export function findOverlap(
     rows: sameQuestions,
     of,
     numbers: { questions: sameQuestions, answers: sameAnswers, pairs: samePairs, subtracted, others: rest },
+  };
+}
+
+/** What a spec states about the tokens that a printed perplexity is a mean over. */
+export interface PaddedPerplexity {
+  readonly perplexity: string;
+  readonly tokens: number;
+  readonly padding: number;
+}
+
+/** Padding among the tokens of a printed perplexity, which the predictions themselves do not show. */
+export function paddingFinding({ perplexity, tokens, padding }: PaddedPerplexity): Finding {
+  const bound = perplexityBound(printedValue(perplexity), tokens, padding);
+  return {
+    id: 'padded-perplexity',
+    says:
+      `the perplexity of ${perplexity} is that of ${count(tokens)} tokens, ${count(padding)} of which ` +
+      `(${((100 * padding) / tokens).toFixed(2)}%) are padding; on the text alone it is at most ${bound.toFixed(2)}`,
+    means: 'padding is easy to predict, so that the number says less about the answers than it seems',
+    rows: padding,
+    of: tokens,
+    numbers: { bound },
   };
 }
 

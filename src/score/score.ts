@@ -3,29 +3,29 @@
  * what the predictions themselves show.
  */
 
-import { CLASS_METRICS, scoreClasses, TEXT_METRICS, textMetricById } from '../metrics';
+import { CLASS_METRICS, classMetricById, isTextMetric, scoreClasses, textMetricById } from '../metrics';
 import { lowerIsBetter } from '../metrics/direction';
 import type { Score } from '../metrics/metric';
 import { scoreInterval, type TextScore } from '../metrics/text-metric';
-import { type Accepted, acceptedAt, type Golden } from '../verify/golden';
-import { checkPrinted, halfUnit, printedValue } from '../verify/tolerance';
-import { isImprovement, type Verdict } from '../verify/verdict';
-import { echoFinding, type Finding, findCutOff, findEcho, findOverlap, findThinking } from './findings';
+import type { Golden } from '../verify/golden';
+import { judgeScored, type ScoredVerdict } from '../verify/printed';
+import type { ScoreData } from '../verify/scored';
+import {
+  echoFinding,
+  type Finding,
+  findCutOff,
+  findEcho,
+  findOverlap,
+  findThinking,
+  type PaddedPerplexity,
+  paddingFinding,
+} from './findings';
 import type { Pairs, QuestionAnswers } from './pairs';
 
 /** The metrics of generated text that are computed when nobody names any. */
 export const DEFAULT_METRICS = ['exact-match', 'f1', 'bleu', 'rougeL', 'meteor'] as const;
 
-/** A printed value and what the recomputed one says about it. */
-export interface PublishedVerdict {
-  /** As printed. */
-  readonly value: string;
-  readonly where: string;
-  readonly verdict: Verdict;
-  readonly arithmetic: string;
-}
-
-export interface ScoredMetric {
+export interface ScoredMetric extends ScoredVerdict {
   readonly metric: string;
   /**
    * Null when it cannot be computed from predictions; `reason` says why. Of a bootstrapped ROUGE the mean of the rows, of
@@ -46,11 +46,6 @@ export interface ScoredMetric {
   /** Standard deviation of Hugging Face evaluate's ROUGE over its unseeded bootstrap; null for other metrics. */
   readonly toolNoise: number | null;
   readonly details: Readonly<Record<string, number | readonly number[]>>;
-  readonly published: readonly PublishedVerdict[];
-  /** The worst verdict of all printed values; null where none is known. */
-  readonly verdict: Verdict | null;
-  /** What the golden file accepts for a claim about this value at this level. */
-  readonly accepted: Accepted | null;
 }
 
 export interface ScoreResult {
@@ -61,6 +56,8 @@ export interface ScoreResult {
   readonly withoutEcho: Readonly<Record<string, number>> | null;
   readonly echoAlone: Readonly<Record<string, number>> | null;
   readonly warnings: readonly string[];
+  /** What of each row claims about two experiments are judged by. */
+  readonly perRow: Pick<ScoreData, 'test' | 'items'>;
 }
 
 export interface ScoreOptions {
@@ -71,6 +68,8 @@ export interface ScoreOptions {
   readonly experiment: string | null;
   /** Training rows, for the overlap. */
   readonly training: QuestionAnswers | null;
+  /** What is known of the tokens of its printed perplexity; absent = nothing. */
+  readonly padded?: PaddedPerplexity | null;
 }
 
 /**
@@ -81,12 +80,16 @@ export interface ScoreOptions {
 export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   const { predictions, references, questions } = pairs;
   const warnings = new Set<string>();
+  const items: ScoreData['items'] = {};
   const metrics = options.metrics.map((id) => {
     const score = scoreOf(id, predictions, references);
+    if (score !== null && 'rows' in score && score.rows !== null) {
+      items[id] = { kind: 'ratio', numerators: [...score.rows], denominators: Array.from(score.rows, () => 1) };
+    }
     for (const warning of score !== null && 'warnings' in score ? (score.warnings ?? []) : []) warnings.add(warning);
     return judged(id, score, options);
   });
-  const texts = options.metrics.filter((id) => TEXT_METRICS.some((metric) => metric.id === id));
+  const texts = options.metrics.filter(isTextMetric);
   const values = (said: readonly string[]): Record<string, number> =>
     Object.fromEntries(texts.map((id) => [id, centreOf(textMetricById(id).score(said, references))]));
   const echo = questions === null || texts.length === 0 ? null : findEcho(predictions, questions);
@@ -96,6 +99,7 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   if (options.training !== null && questions !== null) {
     findings.push(findOverlap(questions, references, options.training));
   }
+  if (options.padded) findings.push(paddingFinding(options.padded));
   if (options.training !== null && questions === null) {
     warnings.add(
       'the references have no column of questions, so the overlap with the training rows was not looked for',
@@ -108,24 +112,33 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
     withoutEcho: echo === null ? null : values(echo.stripped),
     echoAlone: echo === null ? null : values(echo.removed),
     warnings: [...warnings],
+    perRow: { test: options.metrics.some(isClassMetric) ? classesOf(pairs) : null, items },
   };
 }
 
-/** Whether the verdict is another than the accepted one, and no better; without an accepted one, whether it deviates. */
-export function differs({ verdict, accepted }: ScoredMetric): boolean {
-  if (verdict === null) return false;
-  if (accepted === null) return verdict === 'DEVIATES';
-  return verdict !== accepted.verdict && !isImprovement(accepted.verdict, verdict);
+/** The signature of a metric of today; null for what predictions do not hold. */
+export function scoreSignature(id: string): string | null {
+  if (isClassMetric(id)) return classMetricById(id).signature();
+  return lowerIsBetter(id) ? null : textMetricById(id).signature;
 }
 
 // --- internal ---
 
-/** 97.5% quantile of the normal distribution. */
-const Z = 1.959963984540054;
+const isClassMetric = (id: string): boolean => CLASS_METRICS.some((metric) => metric.id === id);
+
+/** The references' classes first, so that every predictions file of the same references numbers them alike. */
+function classesOf({ predictions, references }: Pairs): NonNullable<ScoreData['test']> {
+  const known = [...new Set(references)].sort();
+  const strangers = [...new Set(predictions)].filter((label) => !known.includes(label)).sort();
+  const labels = [...known, ...strangers];
+  const place = new Map(labels.map((label, i) => [label, i]));
+  const numbers = (texts: readonly string[]): number[] => texts.map((text) => place.get(text)!);
+  return { gold: numbers(references), predicted: numbers(predictions), labels };
+}
 
 /** Null for what needs the model: losses, perplexities, detectors on a loss curve, all of which are better when lower. */
 function scoreOf(id: string, predictions: readonly string[], references: readonly string[]): Score | TextScore | null {
-  if (CLASS_METRICS.some((metric) => metric.id === id)) {
+  if (isClassMetric(id)) {
     const labels = [...new Set([...references, ...predictions])].sort();
     const place = new Map(labels.map((label, i) => [label, i]));
     const numbers = (texts: readonly string[]): number[] => texts.map((text) => place.get(text)!);
@@ -135,32 +148,25 @@ function scoreOf(id: string, predictions: readonly string[], references: readonl
   return textMetricById(id).score(predictions, references);
 }
 
-function judged(id: string, score: Score | TextScore | null, options: ScoreOptions): ScoredMetric {
-  const { golden, experiment } = options;
-  const printed = (experiment === null ? undefined : golden?.published[experiment]?.[id]) ?? [];
-  const accepted = acceptedFor(id, options);
+function judged(id: string, score: Score | TextScore | null, { golden, experiment }: ScoreOptions): ScoredMetric {
   if (score === null) {
     const reason = `${id} needs the model's losses: predictions do not hold them`;
-    const published = printed.map((one) => ({ ...one, verdict: 'UNMEASURED' as const, arithmetic: reason }));
     const nothing = { value: null, toolValue: null, signature: null, interval: null, toolNoise: null, details: {} };
-    return { metric: id, reason, published, verdict: worst(published), accepted, ...nothing };
+    return { metric: id, reason, ...nothing, ...judgeScored({ ...nothing, reason }, golden, experiment, id) };
   }
   const details = 'details' in score ? (score.details ?? {}) : {};
-  const noise = typeof details.hf_bootstrap_sd === 'number' ? details.hf_bootstrap_sd : null;
-  const centre = centreOf(score);
-  const published = printed.map(({ value, where }) => ({ value, where, ...verdictOn(centre, value, noise) }));
+  const toolNoise = typeof details.hf_bootstrap_sd === 'number' ? details.hf_bootstrap_sd : null;
+  const value = centreOf(score);
   return {
     metric: id,
-    value: centre,
+    value,
     toolValue: 'mean' in details ? score.value : null,
     reason: null,
     signature: score.signature,
     interval: 'rows' in score ? scoreInterval(score) : null,
-    toolNoise: noise,
+    toolNoise,
     details,
-    published,
-    verdict: worst(published),
-    accepted,
+    ...judgeScored({ value, toolNoise, reason: null }, golden, experiment, id),
   };
 }
 
@@ -168,42 +174,4 @@ function judged(id: string, score: Score | TextScore | null, options: ScoreOptio
 function centreOf(score: Score | TextScore): number {
   const mean = 'details' in score ? score.details?.mean : undefined;
   return typeof mean === 'number' ? mean : score.value;
-}
-
-/** Rounding first; then noise that the paper's own tool is known to make; then a value cut off instead of rounded. */
-function verdictOn(
-  value: number,
-  text: string,
-  noise: number | null,
-): Pick<PublishedVerdict, 'verdict' | 'arithmetic'> {
-  const { how, arithmetic } = checkPrinted(value, text);
-  if (how === 'rounded') return { verdict: 'REPRODUCED', arithmetic };
-  if (noise !== null) {
-    const distance = Math.abs(printedValue(text) - value);
-    const allowed = Z * noise + halfUnit(text);
-    const line =
-      `${arithmetic}; Hugging Face evaluate prints the median of 1,000 resampled means from an unseeded generator, ` +
-      `whose standard deviation is ${noise.toExponential(2)}: |${text} - ${value}| = ${distance.toExponential(2)} against ` +
-      `1.96 * ${noise.toExponential(2)} + half a digit = ${allowed.toExponential(2)}`;
-    if (distance <= allowed) return { verdict: 'WITHIN', arithmetic: line };
-    if (how === null) return { verdict: 'DEVIATES', arithmetic: line };
-  }
-  return { verdict: how === null ? 'DEVIATES' : 'WITHIN', arithmetic };
-}
-
-function acceptedFor(metric: string, { golden, experiment }: ScoreOptions): Accepted | null {
-  for (const claim of Object.values(golden?.claims ?? {})) {
-    if (claim.kind === 'value' && claim.experiment === experiment && claim.metric === metric) {
-      const accepted = acceptedAt(claim, 'score');
-      if (accepted !== null) return accepted;
-    }
-  }
-  return null;
-}
-
-/** From worst to best. */
-const RANKS: readonly Verdict[] = ['DEVIATES', 'UNMEASURED', 'WITHIN', 'REPRODUCED'];
-
-function worst(published: readonly PublishedVerdict[]): Verdict | null {
-  return RANKS.find((rank) => published.some(({ verdict }) => verdict === rank)) ?? null;
 }

@@ -4,7 +4,7 @@ import { table } from '../table';
 import { count } from '../units';
 import { OUTCOME_WORDS } from '../verify/verdict';
 import type { SourceFile } from './pairs';
-import { differs, type ScoredMetric, type ScoreResult } from './score';
+import type { ScoredMetric, ScoreResult } from './score';
 
 export interface ScoreText {
   /** `qwen3-medquad/baseline`; null without a paper. */
@@ -62,10 +62,9 @@ function valueTable(metrics: readonly ScoredMetric[]): string {
   return table(['metric', 'value', '95% interval', 'printed', 'verdict', 'golden'], rows);
 }
 
-function acceptance(scored: ScoredMetric): string {
-  if (scored.accepted === null) return OUTCOME_WORDS['no-golden'];
-  if (differs(scored)) return `${OUTCOME_WORDS.differs}: ${scored.accepted.verdict} is accepted`;
-  return OUTCOME_WORDS[scored.verdict === scored.accepted.verdict ? 'equal' : 'improved'];
+function acceptance({ accepted, outcome }: ScoredMetric): string {
+  const words = OUTCOME_WORDS[outcome];
+  return outcome === 'differs' ? `${words}: ${accepted === null ? 'nothing' : accepted.verdict} is accepted` : words;
 }
 
 function echoTable({ metrics, withoutEcho, echoAlone }: ScoreResult): string {

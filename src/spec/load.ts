@@ -41,6 +41,8 @@ export interface Paper {
   readonly golden: string | null;
   readonly models: Readonly<Record<string, ModelFacts>>;
   readonly datasets: Readonly<Record<string, DatasetFacts>>;
+  /** Predictions that the authors published, by experiment: where they are. */
+  readonly predictions: Readonly<Record<string, { readonly source: string }>>;
   /** What the audit checks, in the order of the file. */
   readonly statements: readonly StatedItem[];
   /** In the order of the file. */
@@ -72,6 +74,10 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
   const ids = described.map(({ id }) => id);
   for (const { id, path } of described.filter((one, i) => ids.indexOf(one.id) < i)) {
     problems.push(problemAt(source, path, 'must have an id of its own', { actual: `'${id}'` }));
+  }
+  for (const id of Object.keys(file.predictions ?? {}).filter((one) => !ids.includes(one))) {
+    const suggestion = suggest(id, ids);
+    problems.push(problemAt(source, ['predictions', id], 'must be an experiment', { actual: `'${id}'`, suggestion }));
   }
   const released = layers.some(({ path }) => path.at(-1) === 'as-released');
   const readings: readonly Reading[] = released ? ['as-written', 'as-released'] : ['as-written'];
@@ -105,6 +111,7 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
     golden: file.golden ?? null,
     models: file.models ?? {},
     datasets: file.datasets ?? {},
+    predictions: file.predictions ?? {},
     statements: Object.entries(file.statements ?? {}).map(([id, statement]) => ({
       id,
       line: source.lineOf(['statements', id]),

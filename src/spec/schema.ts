@@ -300,6 +300,8 @@ export const PaperFile = type({
   'golden?': 'string >= 1',
   'models?': type({ '[string]': ModelFacts }),
   'datasets?': type({ '[string]': DatasetFacts }),
+  /** Predictions that the authors published, by experiment: where they are, for `score` and `verify --predictions`. */
+  'predictions?': { '[string]': { source: 'string >= 1' } },
   /** What the paper states that arithmetic can check, by a name of its own: `medrepro audit`. */
   'statements?': type({ '[string]': Statement }),
   defaults: Blocks,

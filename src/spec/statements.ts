@@ -15,6 +15,14 @@ const range = type([printed, printed]);
 const KINDS = {
   /** exp(loss) is the perplexity. */
   perplexity: { loss: printed, perplexity: printed },
+  /** The most that a perplexity over tokens of which some are padding can be on the others, as if padding cost nothing. */
+  'text-perplexity': {
+    experiment: printed,
+    perplexity: printed,
+    tokens: rows,
+    padding: 'number.integer >= 0',
+    atMost: printed,
+  },
   /** (to - from) / from in percent; `released`: the same numbers with more digits, from logs. */
   'relative-change': {
     from: printed,
@@ -89,6 +97,7 @@ const common = {
 } as const;
 
 export const Statement = type({ kind: "'perplexity'", ...common, ...KINDS.perplexity })
+  .or({ kind: "'text-perplexity'", ...common, ...KINDS['text-perplexity'] })
   .or({ kind: "'relative-change'", ...common, ...KINDS['relative-change'] })
   .or({ kind: "'difference'", ...common, ...KINDS.difference })
   .or({ kind: "'ratio'", ...common, ...KINDS.ratio })

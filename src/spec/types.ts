@@ -151,12 +151,14 @@ export interface Schedule {
 }
 
 /**
- * What a step's gradient is divided by, which the HF Trainer changed twice:
- * - `mean-of-means` (up to 4.45): the mean of each micro-batch, divided by the accumulation;
- * - `sum-over-tokens-unshifted` (from 4.46): the sum over the step's tokens, divided by its labels other than -100, the
+ * What a step's gradient is divided by, which the HF Trainer changed four times:
+ * - `mean-of-means` (up to 4.45, and later for models whose forward takes no further arguments): the mean of each
+ *   micro-batch, divided by the accumulation;
+ * - `sum-over-tokens-unshifted` (4.48.1 to 5.9): the sum over the step's tokens, divided by its labels other than -100, the
  *   first one of a row included although nothing predicts it;
- * - `sum-over-tokens-shifted` (from mid 2026): the same without the first label of each row;
- * - `undivided`: the mean of each micro-batch, summed: a custom compute_loss, and classifiers, from 4.46 on.
+ * - `sum-over-tokens-shifted` (4.46.0, and from 5.10): the same without the first label of each row;
+ * - `undivided`: the mean of each micro-batch, summed: a custom compute_loss from 4.46 on, the sequence classifiers since
+ *   their forward takes any argument (4.54), and causal LMs in 4.47 and 4.48.0, which did not hand them the count.
  *
  * For a classifier, whose labels have no shift, both sums are the mean over the step's rows.
  */
@@ -181,11 +183,11 @@ export interface Training {
   readonly stepsPerEpoch: 'ceil' | 'floor';
   /**
    * Micro-batches left at the end of an epoch, which every era of the HF Trainer treats in its own way:
-   * - `carried` (up to 4.45): they begin the next epoch's first step;
-   * - `miscounted` (4.46 to 4.51): rows modulo accumulation of them are taken; when that is all of them, they are a step;
+   * - `carried` (4.27 to 4.45): they begin the next epoch's first step;
+   * - `miscounted` (4.47 to 4.51): rows modulo accumulation of them are taken; when that is all of them, they are a step;
    *   else their gradients, normalised on their own, are added to the next epoch's first step and the others are left out;
-   * - `step` (up to 4.57): a step of their own, where means are still divided by the accumulation;
-   * - `rescaled` (5.x): a step of their own, where means are divided by their number.
+   * - `step` (4.52 to 4.54): a step of their own, where means are still divided by the accumulation;
+   * - `rescaled` (from 4.55): a step of their own, where means are divided by their number.
    */
   readonly lastAccumulation: 'carried' | 'miscounted' | 'step' | 'rescaled';
   readonly optimiser: Optimiser;

@@ -1,4 +1,5 @@
 /** Learning-rate schedules of transformers' `get_scheduler`, and the Trainer's step counts. */
+import { inputError } from '../errors';
 import { hostLibrary } from '../native/device';
 import type { Schedule, Training } from '../spec/types';
 
@@ -8,7 +9,7 @@ export interface StepCounts {
   readonly steps: number;
   readonly warmupSteps: number;
   readonly accumulation: number;
-  /** Micro-batches left at the end of an epoch begin the next epoch's first step. */
+  /** Steps are counted through the epochs: micro-batches left at the end of one begin the next one's first step. */
   readonly carried: boolean;
   /** Micro-batches left at the end of an epoch whose gradients are added to the next epoch's first step. */
   readonly added: number;
@@ -24,17 +25,22 @@ export function countSteps(rows: number, training: Training): StepCounts {
   const exact = microBatchesPerEpoch / accumulation;
   const counted = training.stepsPerEpoch === 'ceil' ? Math.ceil(exact) : Math.max(1, Math.floor(exact));
   const steps = counted * epochs;
-  // what 4.46 to 4.51 take for the number of micro-batches left is one of rows
+  // what 4.47 to 4.51 take for the number of micro-batches left is one of rows
   const taken = rows % accumulation || accumulation;
-  const short = lastAccumulation === 'miscounted' && exact > 1 && taken < microBatchesPerEpoch % accumulation;
+  const short = lastAccumulation === 'miscounted' && taken < microBatchesPerEpoch % accumulation;
+  if (short && exact < 1) {
+    throw inputError(
+      `training: with lastAccumulation miscounted, an epoch of ${rows} rows fetches ${taken} of its ${microBatchesPerEpoch} micro-batches and takes no step`,
+      { remedy: `lower training.accumulation (${accumulation}), or choose another lastAccumulation` },
+    );
+  }
   return {
     microBatchesPerEpoch,
     stepsPerEpoch: short ? Math.floor(exact) : Math.ceil(exact),
     steps,
     warmupSteps: warmupSteps(training.schedule, steps),
     accumulation,
-    // an epoch with fewer micro-batches than a step is a step in every version
-    carried: lastAccumulation === 'carried' && exact > 1,
+    carried: lastAccumulation === 'carried',
     added: short ? taken : 0,
   };
 }
@@ -48,7 +54,7 @@ export interface Span {
 /** The micro-batches of the step after `done` steps: one span, or several that are normalised each on its own. */
 export function microBatchesOf(counts: StepCounts, done: number): Span[] {
   const { microBatchesPerEpoch, stepsPerEpoch, accumulation, carried, added } = counts;
-  if (carried) return [{ begin: done * accumulation, end: (done + 1) * accumulation }];
+  if (carried) return [{ begin: carriedThrough(counts, done), end: carriedThrough(counts, done + 1) }];
   const epoch = Math.floor(done / stepsPerEpoch);
   const index = done % stepsPerEpoch;
   const first = epoch * microBatchesPerEpoch;
@@ -61,16 +67,31 @@ export function microBatchesOf(counts: StepCounts, done: number): Span[] {
 
 /** Whether an epoch ends between step `done` and the next: with `carried`, the step before the one that crosses over. */
 export function endsEpoch(counts: StepCounts, done: number): boolean {
-  const { microBatchesPerEpoch, stepsPerEpoch, accumulation, carried } = counts;
+  const { microBatchesPerEpoch, stepsPerEpoch, carried } = counts;
   if (!carried) return done % stepsPerEpoch === 0;
-  const epoch = Math.ceil((done * accumulation) / microBatchesPerEpoch);
-  return Math.floor((epoch * microBatchesPerEpoch) / accumulation) === done;
+  const end = Math.ceil(carriedThrough(counts, done) / microBatchesPerEpoch) * microBatchesPerEpoch;
+  return carriedThrough(counts, done + 1) > end;
 }
 
 /** Epochs done after `done` steps, as the Trainer logs them: the micro-batch that the last step ended with. */
 export function epochOf(counts: StepCounts, done: number): number {
   return done === 0 ? 0 : microBatchesOf(counts, done - 1).at(-1)!.end / counts.microBatchesPerEpoch;
 }
+
+/**
+ * Micro-batches that `done` steps take when steps are counted through the epochs. The end of an epoch shorter than a step is
+ * one as well, and the count goes on.
+ */
+function carriedThrough({ microBatchesPerEpoch, accumulation }: StepCounts, done: number): number {
+  if (microBatchesPerEpoch >= accumulation) return done * accumulation;
+  let end = 0;
+  for (let step = 0; step < done; step++) {
+    end = Math.min(nextMultiple(end, accumulation), nextMultiple(end, microBatchesPerEpoch));
+  }
+  return end;
+}
+
+const nextMultiple = (value: number, of: number): number => (Math.floor(value / of) + 1) * of;
 
 function warmupSteps({ warmup }: Schedule, steps: number): number {
   return 'steps' in warmup ? warmup.steps : Math.ceil(steps * warmup.ratio);

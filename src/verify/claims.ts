@@ -5,16 +5,20 @@
  * correction needs the p values of all of a paper's comparisons.
  */
 
-import { isPerRow, lowerIsBetter } from '../metrics/direction';
+import { isPerRow, isShare, lowerIsBetter } from '../metrics/direction';
 import { fullScaleNeeds } from '../plan/plan';
 import { type Paper, resolveExperiment } from '../spec/load';
-import type { Scale } from '../spec/types';
 import { type Bootstrap, type BootstrapOptions, type Items, pairedBootstrap } from './bootstrap';
 import { type Claim, experimentsOf, type GoldenData } from './golden';
-import { type ExperimentResult, itemsOf, validationMetric } from './result';
+import { judgeScored } from './printed';
+import { type Evidence, itemsOf, validationMetric } from './result';
+import type { ScoredEvidence } from './scored';
 import { predictionInterval } from './statistics';
 import { checkPrinted, halfUnit, printedValue } from './tolerance';
-import type { Verdict } from './verdict';
+import type { Level, Verdict } from './verdict';
+
+/** The levels at which claims are judged; the audit has items of its own. */
+export type ClaimLevel = Exclude<Level, 'audit'>;
 
 /** A verdict with everything that led to it. */
 export interface Judgement {
@@ -29,7 +33,7 @@ export interface Judgement {
   /** The halves of a claim that has halves. */
   readonly parts: readonly { readonly name: string; readonly holds: boolean }[];
   readonly lowPower: boolean;
-  readonly used: readonly ExperimentResult[];
+  readonly used: readonly Evidence[];
 }
 
 /** What comparing two experiments gave, before Holm. */
@@ -37,35 +41,36 @@ export interface ClaimTest {
   readonly higher: string;
   readonly lower: string;
   readonly bootstrap: Bootstrap;
-  readonly used: readonly ExperimentResult[];
+  readonly used: readonly Evidence[];
 }
 
 /** Results by experiment id, one per seed. */
-export type ResultsOf = ReadonlyMap<string, readonly ExperimentResult[]>;
+export type ResultsOf = ReadonlyMap<string, readonly Evidence[]>;
 
-/** Why a claim cannot be measured at this scale: by the nature of the spec (`missing` false) or for want of results. */
+/** Why a claim cannot be measured at this level: by the nature of the spec (`missing` false) or for want of results. */
 export function whyUnmeasured(
   claim: Claim,
   paper: Paper,
-  scale: Scale,
+  level: ClaimLevel,
   results: ResultsOf,
 ): { readonly reason: string; readonly missing: boolean } | null {
   if (claim.kind === 'fact') return { reason: claim.unmeasured, missing: false };
-  if (claim.kind === 'value' && scale === 'mini') {
+  if (level === 'score') return whyNotScored(claim, paper, results);
+  if (claim.kind === 'value' && level === 'mini') {
     return { reason: "a miniature's value is evidence about the engine, not about a printed number", missing: false };
   }
-  const described = experimentsOf(claim).filter((id) => hasScale(paper, id, scale));
+  const described = experimentsOf(claim).filter((id) => hasScale(paper, id, level));
   if (described.length < experimentsOf(claim).length) {
-    return { reason: `the spec does not describe it at the ${scale} scale`, missing: false };
+    return { reason: `the spec does not describe it at the ${level} scale`, missing: false };
   }
   for (const id of described) {
-    const { unmeasured } = resolveExperiment(paper, id, scale);
+    const { unmeasured } = resolveExperiment(paper, id, level);
     if (unmeasured !== null) return { reason: `${id}: ${unmeasured}`, missing: false };
   }
   const absent = described.filter((id) => (results.get(id)?.length ?? 0) === 0);
   const [first] = absent;
   if (first === undefined) return null;
-  if (scale === 'mini') return { reason: `no result of ${absent.join(' and ')}`, missing: true };
+  if (level === 'mini') return { reason: `no result of ${absent.join(' and ')}`, missing: true };
   return { reason: fullScaleNeeds(paper, ...absent.map((id) => resolveExperiment(paper, id, 'full'))), missing: true };
 }
 
@@ -111,20 +116,20 @@ export function testClaim(claim: Claim, results: ResultsOf, options: BootstrapOp
   const items = new Map(used.map((result) => [result, itemsOf(result, metric)]));
   const all = [...items.values()].filter((one): one is Items => one !== null);
   if (all.length < used.length) return `a result has no ${metric} per test row`;
-  const keys = all.map(rowsKey);
+  const keys = all.map((one, i) => `${used[i]!.rows ?? ''}${rowsKey(one)}`);
   if (keys[0] === '') return 'there are no test rows';
   if (keys.some((key) => key !== keys[0])) {
     return 'the runs were evaluated on different test rows, so their items cannot be paired';
   }
-  const of = (list: readonly ExperimentResult[]): Items[] => list.map((result) => items.get(result)!);
+  const of = (list: readonly Evidence[]): Items[] => list.map((result) => items.get(result)!);
   return { higher, lower, bootstrap: pairedBootstrap(of(a), of(b), options), used };
 }
 
-/** Direction, and at the full scale magnitude, of a tested claim. */
+/** Direction, and but for the miniature magnitude, of a tested claim. */
 export function judgeComparison(
   claim: Claim,
   test: ClaimTest,
-  scale: Scale,
+  level: ClaimLevel,
   golden: GoldenData,
   holmP: number,
   family: number,
@@ -132,9 +137,8 @@ export function judgeComparison(
   const { higher, lower, bootstrap, used } = test;
   const { observed, low, high, p, items, resamples, seed } = bootstrap;
   const metric = comparisonOf(claim)?.metric ?? '';
-  const seeds = `${seedsOf(used, higher)} and ${seedsOf(used, lower)}`;
   const arithmetic = [
-    `${metric} ${higher} - ${lower} = ${signed(observed)} (${points(observed)} points) on ${items} test rows, seeds ${seeds}`,
+    `${metric} ${higher} - ${lower} = ${signed(observed)}${points(metric, observed)} on ${items} test rows, ${pairOf(used, higher, lower)}`,
     `paired bootstrap, ${resamples} resamples, Philox seed ${seed}: 95% interval [${signed(low)}, ${signed(high)}]`,
   ];
   let direction = low > 0;
@@ -156,8 +160,8 @@ export function judgeComparison(
     direction &&= validation.holds;
   }
   const base = { reason: null, missing: false, measured: `${signed(observed)}`, parts, lowPower: false, used };
-  const wrong = scale === 'mini' && !direction ? 'the direction is not established at the mini scale' : null;
-  if (scale === 'mini') {
+  const wrong = level === 'mini' && !direction ? 'the direction is not established at the mini scale' : null;
+  if (level === 'mini') {
     return { ...base, verdict: direction ? 'DIRECTION-ONLY' : 'DEVIATES', reason: wrong, arithmetic };
   }
   const gain = printedGain(claim, higher, lower, golden);
@@ -172,7 +176,9 @@ export function judgeComparison(
   arithmetic.push(
     `the 95% interval meets the printed gain: ${yes(meets)}; the measured gain is inside it: ${yes(exact)}`,
   );
-  const lowPower = [higher, lower].some((id) => used.filter(({ experiment }) => experiment === id).length < 5);
+  // published predictions are the paper's own, whatever its number of seeds
+  const lowPower =
+    level === 'full' && [higher, lower].some((id) => used.filter(({ experiment }) => experiment === id).length < 5);
   const agreed: Verdict = exact ? 'REPRODUCED' : meets ? 'WITHIN' : 'DIRECTION-ONLY';
   return { ...base, verdict: direction ? agreed : 'DEVIATES', arithmetic, lowPower };
 }
@@ -180,7 +186,7 @@ export function judgeComparison(
 /** A printed value against one or more full runs. */
 export function judgeValue(
   claim: Claim & { kind: 'value' },
-  results: readonly ExperimentResult[],
+  results: readonly Evidence[],
   golden: GoldenData,
 ): Judgement {
   const printed = golden.published[claim.experiment]?.[claim.metric] ?? [];
@@ -209,14 +215,69 @@ export function judgeValue(
   return { ...base, verdict: within ? 'WITHIN' : 'DEVIATES', measured, arithmetic, lowPower: interval.lowPower };
 }
 
+/** A printed value against the one that published predictions give. */
+export function judgeScoredValue(
+  claim: Claim & { kind: 'value' },
+  results: readonly ScoredEvidence[],
+  golden: GoldenData,
+): Judgement {
+  const { record } = results[0]!;
+  const { published, verdict } = judgeScored(record.metrics[claim.metric]!, golden, claim.experiment, claim.metric);
+  return {
+    // the golden file does not load without a printed value
+    verdict: verdict!,
+    reason: null,
+    missing: false,
+    measured: short(record.metrics[claim.metric]!.value!),
+    arithmetic: published.map(({ where, arithmetic }) => `${where}: ${arithmetic}`),
+    parts: [],
+    lowPower: false,
+    used: results,
+  };
+}
+
 // --- internal ---
+
+/** The same for published predictions: what they cannot hold, and what is not here. */
+function whyNotScored(
+  claim: Claim,
+  paper: Paper,
+  results: ResultsOf,
+): { readonly reason: string; readonly missing: boolean } | null {
+  if (claim.kind === 'hurts-despite-validation') {
+    return { reason: 'predictions of the test rows say nothing of the validation rows', missing: false };
+  }
+  if ('metric' in claim && lowerIsBetter(claim.metric)) {
+    return { reason: `${claim.metric} needs the model's losses: predictions do not hold them`, missing: false };
+  }
+  const absent = experimentsOf(claim).filter((id) => (results.get(id)?.length ?? 0) === 0);
+  if (absent.length > 0) return { reason: notGiven(paper, absent), missing: true };
+  if (!('metric' in claim)) return null;
+  const without = experimentsOf(claim).filter((id) =>
+    results.get(id)!.some(({ metrics }) => !(claim.metric in metrics)),
+  );
+  return without.length === 0
+    ? null
+    : { reason: `the re-scored predictions of ${without.join(' and ')} have no ${claim.metric}`, missing: true };
+}
+
+/** Where the predictions that nobody gave would come from. */
+function notGiven(paper: Paper, experiments: readonly string[]): string {
+  const released = experiments.filter((id) => paper.predictions[id] !== undefined);
+  const unknown = experiments.filter((id) => !released.includes(id));
+  const parts = released.map(
+    (id) => `the published predictions of ${id} were not given (${paper.predictions[id]!.source})`,
+  );
+  if (unknown.length > 0) parts.push(`no published predictions of ${unknown.join(' and ')} are known`);
+  return parts.join('; ');
+}
 
 /** Equal for runs over the same test rows, as far as a result shows it: the gold classes, or the weights of the rows. */
 function rowsKey(items: Items): string {
   return items.kind === 'classes' ? items.gold.join() : items.denominators.join();
 }
 
-function hasScale(paper: Paper, id: string, scale: Scale): boolean {
+function hasScale(paper: Paper, id: string, scale: 'mini' | 'full'): boolean {
   return paper.experiments.some((experiment) => experiment.id === id && experiment.scales[scale] !== undefined);
 }
 
@@ -225,7 +286,7 @@ function validationHalf(
   changed: string,
   reference: string,
   metric: string,
-  used: readonly ExperimentResult[],
+  used: readonly Evidence[],
 ): { readonly holds: boolean; readonly arithmetic: string } {
   const meanOf = (id: string): number => {
     const values = used
@@ -262,8 +323,19 @@ function printedGain(
   return { low, high, arithmetic };
 }
 
-function seedsOf(used: readonly ExperimentResult[], id: string): string {
-  return used.flatMap(({ experiment, seed }) => (experiment === id ? [seed] : [])).join(', ');
+/** Whose numbers they are: `seed 42`, `seeds 1, 2`, `published predictions`. */
+export function sourceOf(used: readonly Evidence[]): string {
+  const seeds = used.flatMap(({ seed }) => seed ?? []);
+  return seeds.length === 0 ? 'published predictions' : `seed${seeds.length > 1 ? 's' : ''} ${seeds.join(', ')}`;
+}
+
+function pairOf(used: readonly Evidence[], higher: string, lower: string): string {
+  const of = (id: string): Evidence[] => used.filter(({ experiment }) => experiment === id);
+  const seeds = (id: string): string =>
+    of(id)
+      .map(({ seed }) => seed)
+      .join(', ');
+  return of(higher)[0]!.seed === null ? sourceOf(used) : `seeds ${seeds(higher)} and ${seeds(lower)}`;
 }
 
 export function signed(value: number): string {
@@ -275,8 +347,9 @@ export function short(value: number): string {
   return Number(value.toPrecision(6)).toString();
 }
 
-function points(value: number): string {
-  return `${value < 0 ? '-' : '+'}${Math.abs(value * 100).toFixed(2)}`;
+/** A difference of shares of one in points; what is in percent already, or no share, has none. */
+function points(metric: string, value: number): string {
+  return isShare(metric) ? ` (${value < 0 ? '-' : '+'}${Math.abs(value * 100).toFixed(2)} points)` : '';
 }
 
 export function yes(value: boolean): string {

@@ -9,15 +9,16 @@ import { EXIT, type ExitCode } from '../errors';
 import { specSha256 } from '../spec/canonical';
 import type { Paper } from '../spec/load';
 import { withOverrides } from '../spec/override';
-import type { Scale } from '../spec/types';
 import { type AuditedItem, type AuditRow, auditRows } from './audited';
 import type { BootstrapOptions } from './bootstrap';
 import {
+  type ClaimLevel,
   type ClaimTest,
   comparisonOf,
   isInFamily,
   type Judgement,
   judgeComparison,
+  judgeScoredValue,
   judgeValue,
   type ResultsOf,
   testClaim,
@@ -25,17 +26,18 @@ import {
 } from './claims';
 import { type Accepted, acceptedAt, type Claim, experimentsOf, type Golden, type Measured } from './golden';
 import { judgeMeasured } from './measured';
-import { type ExperimentResult, numericPath } from './result';
+import { type Evidence, type ExperimentResult, isRun, numericPath } from './result';
+import { describeScore, evidenceOf, type ScoredEvidence, type ScoreRecord, type ScoreRow, scoreRows } from './scored';
 import { holm } from './statistics';
 import { bitsOf } from './tolerance';
-import { isImprovement, LEVEL_CODE, type Level, type Outcome } from './verdict';
+import { isImprovement, LEVEL_CODE, type Outcome } from './verdict';
 
 export interface ClaimRow extends Omit<Judgement, 'used'> {
   readonly paper: string;
   readonly claim: string;
   readonly says: string;
   readonly where: string;
-  readonly level: 'mini' | 'full';
+  readonly level: ClaimLevel;
   readonly accepted: Accepted | null;
   readonly outcome: Outcome;
   /** Why the outcome is what it is, where that is not plain from the two verdicts. */
@@ -67,6 +69,8 @@ export interface Comparison {
   readonly tampered: string | null;
   readonly claims: readonly ClaimRow[];
   readonly values: readonly ValueRow[];
+  /** Metrics of published predictions against every place where the paper prints them. */
+  readonly scores: readonly ScoreRow[];
   /** Items that the audit finds inconsistent, or that were accepted as such. */
   readonly audit: readonly AuditRow[];
   /** Items that the audit checked; null where it was not asked for. */
@@ -85,6 +89,8 @@ export interface CompareOptions {
   readonly absent?: readonly string[];
   /** What the audit found; absent = the audit level is not compared. */
   readonly findings?: readonly AuditedItem[];
+  /** Re-scored predictions, at most one per experiment; absent = the score level is not compared. */
+  readonly scores?: readonly ScoreRecord[];
   readonly bootstrap?: BootstrapOptions;
 }
 
@@ -101,7 +107,19 @@ export function compare(
 ): Comparison {
   const own = results.filter((result) => result.paper === paper.id);
   const values = own.flatMap((result) => (result.scale === 'mini' ? valueRows(paper, golden, result) : []));
-  const claims = golden === null ? [] : LEVELS.flatMap((level) => claimRows(paper, golden, own, level, options));
+  // asked for and not given is nothing scored, not nothing asked
+  const given = options.scores ?? (options.require === 'L2' ? [] : undefined);
+  const scored = given?.filter((record) => record.paper === paper.id);
+  const evidence: Record<ClaimLevel, readonly Evidence[] | undefined> = {
+    mini: own.filter(({ scale }) => scale === 'mini'),
+    score: scored?.map(evidenceOf),
+    full: own.filter(({ scale }) => scale === 'full'),
+  };
+  const claims = LEVELS.flatMap((level) => {
+    const here = evidence[level];
+    return golden === null || here === undefined ? [] : claimRows(paper, golden, here, level, options);
+  });
+  const scores = (scored ?? []).flatMap((record) => scoreRows(record, golden));
   const audit = options.findings === undefined ? [] : auditRows(paper.id, options.findings, golden);
   const notes: string[] = [];
   if (golden === null) notes.push('no golden file: nothing to compare with');
@@ -122,7 +140,8 @@ export function compare(
     );
   }
   const differs =
-    Boolean(golden?.tampered) || [...claims, ...values, ...audit].some(({ outcome }) => outcome === 'differs');
+    Boolean(golden?.tampered) ||
+    [...claims, ...values, ...scores, ...audit].some(({ outcome }) => outcome === 'differs');
   return {
     paper: paper.id,
     title: paper.title,
@@ -131,6 +150,7 @@ export function compare(
     tampered: golden?.tampered ?? null,
     claims,
     values,
+    scores,
     audit,
     audited: options.findings?.length ?? null,
     notes,
@@ -147,16 +167,16 @@ export function worstExit(comparisons: readonly Pick<Comparison, 'exitCode'>[]):
 
 // --- internal ---
 
-const LEVELS = ['mini', 'full'] as const satisfies readonly Level[];
+const LEVELS = ['mini', 'score', 'full'] as const satisfies readonly ClaimLevel[];
 
 function claimRows(
   paper: Paper,
   golden: Golden,
-  results: readonly ExperimentResult[],
-  level: 'mini' | 'full',
+  evidence: readonly Evidence[],
+  level: ClaimLevel,
   options: CompareOptions,
 ): ClaimRow[] {
-  const here = group(results.filter(({ scale }) => scale === level));
+  const here = group(evidence);
   const claims = Object.entries(golden.claims);
   const tests = new Map<string, ClaimTest | string>();
   const reasons = new Map<string, { reason: string; missing: boolean }>();
@@ -198,7 +218,7 @@ function judge(
   claim: Claim,
   unmeasured: { reason: string; missing: boolean } | undefined,
   test: ClaimTest | string | undefined,
-  level: Scale,
+  level: ClaimLevel,
   golden: Golden,
   results: ResultsOf,
   holmP: number | undefined,
@@ -206,7 +226,12 @@ function judge(
 ): Judgement {
   const nothing = { measured: null, arithmetic: [], parts: [], lowPower: false, used: [] };
   if (unmeasured !== undefined) return { verdict: 'UNMEASURED', ...unmeasured, ...nothing };
-  if (claim.kind === 'value') return judgeValue(claim, results.get(claim.experiment) ?? [], golden);
+  if (claim.kind === 'value') {
+    const own = results.get(claim.experiment) ?? [];
+    return level === 'score'
+      ? judgeScoredValue(claim, own as ScoredEvidence[], golden)
+      : judgeValue(claim, own, golden);
+  }
   if (typeof test === 'string') return { verdict: 'NEEDS-HUMAN', reason: test, missing: false, ...nothing };
   if (test === undefined) return judgeMeasured(claim, level, results);
   return judgeComparison(claim, test, level, golden, holmP ?? 1, family);
@@ -244,12 +269,12 @@ function outcomeOf(
   accepted: Accepted | null,
   paper: Paper,
   golden: Golden,
-  level: Scale,
+  level: ClaimLevel,
   undecided: boolean,
 ): [Outcome, string | null] {
   if (missing && accepted?.verdict !== 'UNMEASURED') return ['not-run', null];
   if (accepted === null) return ['no-golden', `nothing is accepted at the ${level} level yet`];
-  const foreign = used.find((result) => !isGoldenSetting(paper, golden, result));
+  const foreign = used.find((result) => isRun(result) && !isGoldenSetting(paper, golden, result));
   if (foreign !== undefined)
     return ['no-golden', `${foreign.experiment} was run with another setting than the golden's`];
   if (undecided) return ['no-golden', "Holm's correction needs the paper's other comparisons too"];
@@ -340,8 +365,8 @@ function compareValue(
 }
 
 /** The first result per experiment and seed. */
-function group(results: readonly ExperimentResult[]): ResultsOf {
-  const groups = new Map<string, ExperimentResult[]>();
+function group(results: readonly Evidence[]): ResultsOf {
+  const groups = new Map<string, Evidence[]>();
   for (const result of results) {
     const list = groups.get(result.experiment) ?? [];
     if (!list.some(({ seed }) => seed === result.seed)) list.push(result);
@@ -356,7 +381,11 @@ function provenanceOf(claim: Claim, { used }: Judgement, golden: Golden): string
   const printed = experimentsOf(claim).flatMap((id) =>
     (golden.published[id]?.[metric] ?? []).map(({ value, where }) => `paper, ${where}: ${id} ${value}`),
   );
-  return [...used.map(describe), ...printed];
+  return [...used.map(sourceFile), ...printed];
+}
+
+function sourceFile(evidence: Evidence): string {
+  return isRun(evidence) ? describe(evidence) : describeScore((evidence as ScoredEvidence).record);
 }
 
 function describe(result: ExperimentResult): string {
@@ -364,16 +393,14 @@ function describe(result: ExperimentResult): string {
   return `${file} (seed ${seed}, ${kernelPath} ${precision}, spec ${spec.slice(0, 12)}, data ${data.slice(0, 12)})`;
 }
 
-function requiredLevel(code: 'L1' | 'L2' | 'L3' | null): Level | null {
-  if (code === null) return null;
-  return (Object.keys(LEVEL_CODE) as Level[]).find((level) => LEVEL_CODE[level] === code) ?? null;
+function requiredLevel(code: 'L1' | 'L2' | 'L3' | null): ClaimLevel | null {
+  return LEVELS.find((level) => LEVEL_CODE[level] === code) ?? null;
 }
 
 /** What a required level still lacks; a claim that cannot be measured there by its nature lacks nothing. */
-function unmetClaims(claims: readonly ClaimRow[], required: Level, golden: Golden | null): string[] {
+function unmetClaims(claims: readonly ClaimRow[], required: ClaimLevel, golden: Golden | null): string[] {
   const code = LEVEL_CODE[required];
   if (golden === null) return [`${code} is required, but there is no golden file to hold the claims`];
-  if (required === 'score') return [`${code} is required, but this version does not re-score published predictions`];
   return claims
     .filter(({ level, missing }) => level === required && missing)
     .map(({ claim, reason }) => `${claim}: ${code} is required; ${reason}`);

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ExperimentResult, numericPath, parseResult } from './result';
+import { parseScore, type ScoreRecord } from './scored';
 
 /** What a run must be to count. */
 export interface WantedResult {
@@ -35,8 +36,8 @@ export function findResults(outDir: string, wanted: readonly WantedResult[]): Fo
   const missing: WantedResult[] = [];
   const unreadable: { file: string; reason: string }[] = [];
   for (const want of wanted) {
-    const match = candidates(join(outDir, want.paper, want.experiment)).find(({ file }) => {
-      const result = readOrNote(file, unreadable);
+    const match = candidates(join(outDir, want.paper, want.experiment), 'metrics.json').find(({ file }) => {
+      const result = readOrNote(file, unreadable, parseResult);
       if (result === null || !matches(result, want)) return false;
       found.push(result);
       return true;
@@ -44,6 +45,31 @@ export function findResults(outDir: string, wanted: readonly WantedResult[]): Fo
     if (match === undefined) missing.push(want);
   }
   return { found, missing, unreadable };
+}
+
+/** What a kept re-scoring must be to count. */
+export interface WantedScore {
+  readonly paper: string;
+  readonly experiment: string;
+  /** The signatures of today's metrics; null for what predictions do not hold. */
+  readonly signatures: Readonly<Record<string, string | null>>;
+  /** sha256 of the files that were named; null = any. */
+  readonly predictions: string | null;
+  readonly references: string | null;
+}
+
+/** The newest kept re-scoring in `outDir/<paper>/<experiment>/<id>/score.json`; null when there is none. */
+export function findScore(outDir: string, want: WantedScore): FoundScore {
+  const unreadable: { file: string; reason: string }[] = [];
+  for (const { file } of candidates(join(outDir, want.paper, want.experiment), 'score.json')) {
+    const record = readOrNote(file, unreadable, parseScore);
+    if (record !== null && isWanted(record, want)) return { record, unreadable };
+  }
+  return { record: null, unreadable };
+}
+
+export interface FoundScore extends Pick<FoundResults, 'unreadable'> {
+  readonly record: ScoreRecord | null;
 }
 
 /** The result of one run directory. */
@@ -67,18 +93,34 @@ function matches(result: ExperimentResult, want: WantedResult): boolean {
   );
 }
 
-function candidates(directory: string): { file: string; time: number }[] {
+function isWanted(record: ScoreRecord, { paper, experiment, signatures, ...files }: WantedScore): boolean {
+  const sameFile = (role: 'predictions' | 'references'): boolean =>
+    files[role] === null || record.files.some((file) => file.role === role && file.sha256 === files[role]);
+  return (
+    record.paper === paper &&
+    record.experiment === experiment &&
+    Object.entries(signatures).every(([metric, signature]) => record.metrics[metric]?.signature === signature) &&
+    sameFile('predictions') &&
+    sameFile('references')
+  );
+}
+
+function candidates(directory: string, name: string): { file: string; time: number }[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)
-    .map((name) => join(directory, name, 'metrics.json'))
+    .map((id) => join(directory, id, name))
     .filter((file) => existsSync(file))
     .map((file) => ({ file, time: statSync(file).mtimeMs }))
     .sort((a, b) => b.time - a.time || (a.file < b.file ? 1 : -1));
 }
 
-function readOrNote(file: string, unreadable: { file: string; reason: string }[]): ExperimentResult | null {
+function readOrNote<T>(
+  file: string,
+  unreadable: { file: string; reason: string }[],
+  parse: (text: string, file: string) => T,
+): T | null {
   try {
-    return parseResult(readFileSync(file, 'utf8'), file);
+    return parse(readFileSync(file, 'utf8'), file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (!unreadable.some((known) => known.file === file)) unreadable.push({ file, reason });

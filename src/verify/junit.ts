@@ -1,26 +1,52 @@
 /**
- * A comparison as JUnit XML: one test case per claim and level, one per exact value.
+ * A comparison as JUnit XML: one test case per claim and level, one per exact value and per metric that was scored again.
  *
- * What was not measured is `skipped`, never passed; a change is a failure.
+ * What was not measured is `skipped`, never passed; a change is a failure. The file is valid by Ant's schema, which is the
+ * strictest, and by those that Jenkins takes: the totals stand on the suites alone, a test case holds nothing but its
+ * failure or the reason it was skipped for, and the arithmetic of all cases is the suite's output.
  */
 
+import { version } from '../../package.json';
 import type { Comparison } from './compare';
 import type { Outcome } from './verdict';
 
-export function renderJunit(comparisons: readonly Comparison[]): string {
-  const suites = comparisons.map(suite);
-  const total = { tests: 0, failures: 0, skipped: 0 };
-  for (const { cases } of suites) for (const one of cases) add(total, one);
-  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites name="medrepro" ${counts(total)}>`];
-  for (const { name, cases } of suites) {
-    const own = { tests: 0, failures: 0, skipped: 0 };
-    for (const one of cases) add(own, one);
-    lines.push(`  <testsuite name="${escapeXml(name)}" ${counts(own)}>`);
-    for (const one of cases) lines.push(...testCase(one));
-    lines.push('  </testsuite>');
-  }
-  lines.push('</testsuites>', '');
-  return lines.join('\n');
+export interface JunitOptions {
+  /** When the verification began. */
+  readonly began: Date;
+  /** How long each comparison took with the runs it needed, in their order. */
+  readonly seconds: readonly number[];
+}
+
+export function renderJunit(comparisons: readonly Comparison[], { began, seconds }: JunitOptions): string {
+  const timestamp = began.toISOString().slice(0, 19);
+  const suites = comparisons.map((comparison, id) => {
+    const cases = casesOf(comparison);
+    const attributes = {
+      name: comparison.paper,
+      package: 'medrepro',
+      id,
+      timestamp,
+      // the name of a machine is nobody's business
+      hostname: 'localhost',
+      tests: cases.length,
+      failures: cases.filter(({ status }) => status === 'failed').length,
+      errors: 0,
+      skipped: cases.filter(({ status }) => status === 'skipped').length,
+      time: (seconds[id] ?? 0).toFixed(3),
+    };
+    const properties = { version, golden: comparison.golden ?? 'none' };
+    return element('testsuite', attributes, [
+      ...element(
+        'properties',
+        {},
+        Object.entries(properties).flatMap(([name, value]) => element('property', { name, value })),
+      ),
+      ...cases.flatMap(testCase),
+      ...element('system-out', {}, [...cases.flatMap(told), ...comparison.notes, ...comparison.disclaimers].join('\n')),
+      ...element('system-err', {}),
+    ]);
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', {}, suites.flat()).join('\n')}\n`;
 }
 
 /** Text for XML: escaped, and without the control characters XML 1.0 has no way to write. */
@@ -48,7 +74,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 const CONTROL = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
 
-function suite(comparison: Comparison): { name: string; cases: Case[] } {
+function casesOf(comparison: Comparison): Case[] {
   const { paper, tampered } = comparison;
   const claims = comparison.claims.map((row): Case => {
     const { verdict, accepted, outcome, reason, note, level, claim, says, arithmetic, provenance } = row;
@@ -72,6 +98,15 @@ function suite(comparison: Comparison): { name: string; cases: Case[] } {
       output: [arithmetic, provenance],
     }),
   );
+  const scores = comparison.scores.map(
+    ({ experiment, metric, value, reason, verdict, accepted, outcome, published, provenance }): Case => ({
+      group: `${paper}.score.values`,
+      name: `${experiment} ${metric}`,
+      status: verdict === 'UNMEASURED' && outcome !== 'differs' ? 'skipped' : statusOf(outcome),
+      message: `${verdict ?? 'nothing is printed'}${reason === null ? '' : ` (${reason})`}, accepted: ${accepted?.verdict ?? 'nothing'}`,
+      output: [`${value}`, ...published.map(({ where, arithmetic }) => `${where}: ${arithmetic}`), provenance],
+    }),
+  );
   const audit = comparison.audit.map(
     ({ item, rule, outcome, message, where, arithmetic, accepted }): Case => ({
       group: `${paper}.audit`,
@@ -88,7 +123,7 @@ function suite(comparison: Comparison): { name: string; cases: Case[] } {
     message: tampered ?? (comparison.golden === null ? 'no golden file' : 'the hash of the last acceptance matches'),
     output: [],
   };
-  return { name: paper, cases: [golden, ...audit, ...claims, ...values] };
+  return [golden, ...audit, ...claims, ...values, ...scores];
 }
 
 function statusOf(outcome: Outcome): Case['status'] {
@@ -96,22 +131,33 @@ function statusOf(outcome: Outcome): Case['status'] {
   return outcome === 'equal' || outcome === 'improved' ? 'passed' : 'skipped';
 }
 
-function add(total: { tests: number; failures: number; skipped: number }, { status }: Case): void {
-  total.tests++;
-  if (status === 'failed') total.failures++;
-  if (status === 'skipped') total.skipped++;
-}
-
-function counts({ tests, failures, skipped }: { tests: number; failures: number; skipped: number }): string {
-  return `tests="${tests}" failures="${failures}" errors="0" skipped="${skipped}"`;
-}
-
+/** A case takes no time of its own: its runs are the suite's. */
 function testCase({ group, name, status, message, output }: Case): string[] {
-  const attributes = `classname="${escapeXml(group)}" name="${escapeXml(name)}"`;
-  const inside: string[] = [];
-  if (status === 'failed') inside.push(`      <failure message="${escapeXml(message)}"/>`);
-  if (status === 'skipped') inside.push(`      <skipped message="${escapeXml(message)}"/>`);
-  if (output.length > 0) inside.push(`      <system-out>${escapeXml(output.join('\n'))}</system-out>`);
-  if (inside.length === 0) return [`    <testcase ${attributes}/>`];
-  return [`    <testcase ${attributes}>`, ...inside, '    </testcase>'];
+  const text = [message, ...output.filter((line) => line !== message)].join('\n');
+  const inside = {
+    passed: [],
+    failed: element('failure', { type: 'differs', message }, text),
+    // no message beside the text: the oldest of the schemas knows none
+    skipped: element('skipped', {}, message),
+  }[status];
+  return element('testcase', { classname: group, name, time: 0 }, inside);
+}
+
+/** What a case has to say in its suite's output. */
+function told({ group, name, output }: Case): string[] {
+  return output.length === 0 ? [] : [`${group}: ${name}`, ...output.map((line) => `  ${line}`)];
+}
+
+/** Lines of an element with text or elements inside. */
+function element(
+  name: string,
+  attributes: Readonly<Record<string, string | number>>,
+  inside: string | readonly string[] = [],
+): string[] {
+  const open = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escapeXml(`${value}`)}"`)].join(
+    ' ',
+  );
+  if (inside.length === 0) return [`<${open}/>`];
+  if (typeof inside === 'string') return [`<${open}>${escapeXml(inside)}</${name}>`];
+  return [`<${open}>`, ...inside.map((line) => `  ${line}`), `</${name}>`];
 }

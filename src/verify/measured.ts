@@ -4,23 +4,32 @@
  */
 
 import { lowerIsBetter } from '../metrics/direction';
-import type { Scale } from '../spec/types';
-import { type ComparedExperiments, comparisonOf, type Judgement, type ResultsOf, short, signed, yes } from './claims';
+import {
+  type ClaimLevel,
+  type ComparedExperiments,
+  comparisonOf,
+  type Judgement,
+  type ResultsOf,
+  short,
+  signed,
+  sourceOf,
+  yes,
+} from './claims';
 import type { Claim } from './golden';
-import type { ExperimentResult } from './result';
+import type { Evidence } from './result';
 
 /**
- * The verdict on a claim that is not tested over test rows. A direction that holds is DIRECTION-ONLY at the mini scale and
- * REPRODUCED at the full one, since these claims are about a direction or a bound, never about a size.
+ * The verdict on a claim that is not tested over test rows. A direction that holds is DIRECTION-ONLY at the mini level and
+ * REPRODUCED at the others, since these claims are about a direction or a bound, never about a size.
  */
-export function judgeMeasured(claim: Claim, scale: Scale, results: ResultsOf): Judgement {
+export function judgeMeasured(claim: Claim, level: ClaimLevel, results: ResultsOf): Judgement {
   switch (claim.kind) {
     case 'ratio-below':
-      return judgeRatio(claim, scale, results);
+      return judgeRatio(claim, level, results);
     case 'changes-more':
-      return judgeChanges(claim, scale, results);
+      return judgeChanges(claim, level, results);
     case 'bound':
-      return judgeBound(claim, scale, results);
+      return judgeBound(claim, level, results);
     case 'human':
       return {
         ...NOTHING,
@@ -31,7 +40,7 @@ export function judgeMeasured(claim: Claim, scale: Scale, results: ResultsOf): J
     default: {
       const comparison = comparisonOf(claim);
       if (comparison === null) throw new Error(`unreachable: a claim of kind ${claim.kind} has no single numbers`);
-      return judgeScalars(comparison, scale, results);
+      return judgeScalars(comparison, level, results);
     }
   }
 }
@@ -45,7 +54,7 @@ type Of<Kind extends Claim['kind']> = Extract<Claim, { kind: Kind }>;
 interface Value {
   readonly mean: number;
   readonly text: string;
-  readonly used: readonly ExperimentResult[];
+  readonly used: readonly Evidence[];
 }
 
 /** Mean over seeds of a metric; a string says what is missing. */
@@ -54,10 +63,9 @@ function meanOf(experiment: string, metric: string, results: ResultsOf): Value |
   const values = used.flatMap((result) => result.metrics[metric]?.value ?? []);
   if (values.length < used.length || values.length === 0) return `${experiment} has no ${metric}`;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const seeds = used.map(({ seed }) => seed).join(', ');
   return {
     mean,
-    text: `${metric} of ${experiment} = ${short(mean)} (seed${used.length > 1 ? 's' : ''} ${seeds})`,
+    text: `${metric} of ${experiment} = ${short(mean)} (${sourceOf(used)})`,
     used,
   };
 }
@@ -68,21 +76,31 @@ function meansOf(experiments: readonly string[], metric: string, results: Result
   return values.find((value) => typeof value === 'string') ?? (values as Value[]);
 }
 
-function verdict(holds: boolean, scale: Scale, measured: string, arithmetic: string[], values: Value[]): Judgement {
+function verdict(
+  holds: boolean,
+  level: ClaimLevel,
+  measured: string,
+  arithmetic: string[],
+  values: Value[],
+): Judgement {
   const used = values.flatMap((value) => value.used);
   const lowPower = values.some((value) => value.used.length < 5);
   if (lowPower) arithmetic.push('few seeds: one number per run has no interval');
   const base = { missing: false, measured, arithmetic, parts: [], lowPower, used };
   if (!holds) {
-    const reason = scale === 'mini' ? 'the direction does not hold at the mini scale' : null;
+    const reason = level === 'mini' ? 'the direction does not hold at the mini scale' : null;
     return { ...base, verdict: 'DEVIATES', reason };
   }
-  return { ...base, verdict: scale === 'mini' ? 'DIRECTION-ONLY' : 'REPRODUCED', reason: null };
+  return { ...base, verdict: level === 'mini' ? 'DIRECTION-ONLY' : 'REPRODUCED', reason: null };
 }
 
 const cannot = (reason: string): Judgement => ({ ...NOTHING, verdict: 'NEEDS-HUMAN', reason });
 
-function judgeScalars({ higher, lower, metric }: ComparedExperiments, scale: Scale, results: ResultsOf): Judgement {
+function judgeScalars(
+  { higher, lower, metric }: ComparedExperiments,
+  level: ClaimLevel,
+  results: ResultsOf,
+): Judgement {
   const values = meansOf([higher, lower], metric, results);
   if (typeof values === 'string') return cannot(values);
   const difference = values[0]!.mean - values[1]!.mean;
@@ -91,12 +109,12 @@ function judgeScalars({ higher, lower, metric }: ComparedExperiments, scale: Sca
     ...values.map(({ text }) => text),
     `${higher} - ${lower} = ${signed(difference)}; above 0: ${yes(holds)}`,
   ];
-  return verdict(holds, scale, signed(difference), arithmetic, values);
+  return verdict(holds, level, signed(difference), arithmetic, values);
 }
 
 function judgeRatio(
   { experiment, reference, metric, below }: Of<'ratio-below'>,
-  scale: Scale,
+  level: ClaimLevel,
   results: ResultsOf,
 ): Judgement {
   const values = meansOf([experiment, reference], metric, results);
@@ -104,12 +122,12 @@ function judgeRatio(
   const ratio = values[0]!.mean / values[1]!.mean;
   const holds = ratio < below;
   const arithmetic = [...values.map(({ text }) => text), `${short(ratio)} of it; below ${below}: ${yes(holds)}`];
-  return verdict(holds, scale, `${short(ratio)}x`, arithmetic, values);
+  return verdict(holds, level, `${short(ratio)}x`, arithmetic, values);
 }
 
 function judgeChanges(
   { larger, smaller, metric, of }: Of<'changes-more'>,
-  scale: Scale,
+  level: ClaimLevel,
   results: ResultsOf,
 ): Judgement {
   const values = meansOf([...larger, ...smaller], metric, results);
@@ -125,12 +143,12 @@ function judgeChanges(
     ...new Set(values.map(({ text }) => text)),
     `${what} ${larger.join(' to ')}: ${short(large)}; ${smaller.join(' to ')}: ${short(small)}; larger: ${yes(holds)}`,
   ];
-  return verdict(holds, scale, `${short(large)} against ${short(small)}`, arithmetic, values);
+  return verdict(holds, level, `${short(large)} against ${short(small)}`, arithmetic, values);
 }
 
 function judgeBound(
   { experiment, metric, relation, bound, because }: Of<'bound'>,
-  scale: Scale,
+  level: ClaimLevel,
   results: ResultsOf,
 ): Judgement {
   const values = meansOf([experiment], metric, results);
@@ -138,5 +156,5 @@ function judgeBound(
   const { mean, text } = values[0]!;
   const holds = relation === 'at-most' ? mean <= bound : mean >= bound;
   const arithmetic = [text, `${relation.replace('-', ' ')} ${bound} (${because}): ${yes(holds)}`];
-  return verdict(holds, scale, short(mean), arithmetic, values);
+  return verdict(holds, level, short(mean), arithmetic, values);
 }

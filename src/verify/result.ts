@@ -23,6 +23,19 @@ const Metric = type({
   signature: 'string',
 });
 
+/** Classes of the test rows; null where the task has none. */
+export const TestClasses = type({
+  gold: 'number.integer[]',
+  predicted: 'number.integer[]',
+  /** The name of class i. */
+  labels: 'string[]',
+}).or('null');
+
+/** Per test row, for metrics that are a ratio of sums over rows (or exp of one), by metric id. */
+export const ItemsByMetric = type({
+  '[string]': { kind: "'ratio' | 'exp-ratio'", numerators: 'number[]', denominators: 'number[]' },
+});
+
 export const ResultFile = type({
   format: "'medrepro-result-1'",
   paper: 'string',
@@ -41,17 +54,8 @@ export const ResultFile = type({
   overrides: 'string[]',
   /** On the test split, by metric id. */
   metrics: { '[string]': Metric },
-  /** Per item of the test split; null where the task has no classes. */
-  test: type({
-    gold: 'number.integer[]',
-    predicted: 'number.integer[]',
-    /** The name of class i. */
-    labels: 'string[]',
-  }).or('null'),
-  /** Per item of the test split, for metrics that are a ratio of sums over items (or exp of one), by metric id. */
-  'items?': {
-    '[string]': { kind: "'ratio' | 'exp-ratio'", numerators: 'number[]', denominators: 'number[]' },
-  },
+  test: TestClasses,
+  'items?': ItemsByMetric,
   /** Evaluations on the validation split, in order. */
   validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
   /** What can make the result mean something else than it seems: names that stay the same, and sentences. */
@@ -67,6 +71,24 @@ export interface ExperimentResult extends ResultData {
   /** The `metrics.json`. */
   readonly file: string;
 }
+
+/** What a claim is judged by: a finished run, or published predictions that were scored again. */
+export interface Evidence {
+  readonly experiment: string;
+  /** Null of published predictions. */
+  readonly seed: number | null;
+  readonly metrics: Readonly<Record<string, { readonly value: number }>>;
+  readonly test: ResultData['test'];
+  readonly items?: NonNullable<ResultData['items']>;
+  readonly validation: ResultData['validation'];
+  readonly selectedStep: number;
+  /** Names the test rows, where that is known: only the same rows can be paired. */
+  readonly rows?: string;
+  readonly file: string;
+}
+
+/** Whether the evidence is a run rather than published predictions. */
+export const isRun = (evidence: Evidence): evidence is ExperimentResult => 'specSha256' in evidence;
 
 /**
  * Reads a `metrics.json`.
@@ -87,19 +109,24 @@ export function parseResult(text: string, file: string): ExperimentResult {
       remedy: 'the file comes from another version of medrepro: run it again',
     });
   }
-  if (result.test !== null && result.test.gold.length !== result.test.predicted.length) {
+  checkItems(result, file);
+  return { ...result, file };
+}
+
+/** @throws MedreproError `input` when the lists of test rows have different lengths. */
+export function checkItems({ test, items }: Pick<ResultData, 'test' | 'items'>, file: string): void {
+  if (test !== null && test.gold.length !== test.predicted.length) {
     throw inputError('has a different number of gold and predicted labels', { where: { file } });
   }
-  for (const [metric, { numerators, denominators }] of Object.entries(result.items ?? {})) {
+  for (const [metric, { numerators, denominators }] of Object.entries(items ?? {})) {
     if (numerators.length !== denominators.length) {
       throw inputError(`has a different number of numerators and denominators for ${metric}`, { where: { file } });
     }
   }
-  return { ...result, file };
 }
 
 /** What the paired bootstrap needs of a result to compute `metric` on any choice of test rows; null when it has it not. */
-export function itemsOf({ test, items }: ExperimentResult, metric: string): Items | null {
+export function itemsOf({ test, items }: Evidence, metric: string): Items | null {
   const own = items?.[metric];
   if (own !== undefined) return own;
   if (test === null || !isClassStatistic(metric)) return null;
@@ -114,6 +141,6 @@ export function numericPath({ precision, kernelPath }: Pick<ExperimentResult, 'p
 }
 
 /** The validation value of a metric at the step whose weights were kept; null when there is none. */
-export function validationMetric(result: ExperimentResult, metric: string): number | null {
+export function validationMetric(result: Evidence, metric: string): number | null {
   return result.validation.find(({ step }) => step === result.selectedStep)?.metrics[metric] ?? null;
 }

@@ -2,6 +2,7 @@
 
 import { table } from '../table';
 import type { ClaimRow, Comparison, ValueRow } from './compare';
+import type { ScoreRow } from './scored';
 import { LEVEL_CODE, OUTCOME_WORDS, type Outcome } from './verdict';
 
 export interface TextOptions {
@@ -11,27 +12,43 @@ export interface TextOptions {
   readonly details?: boolean;
 }
 
-/** The whole comparison, without a final newline. */
-export function renderComparison(comparison: Comparison, options: TextOptions = {}): string {
-  const { paper, claims, values, notes, disclaimers } = comparison;
+/** The comparisons of one or more papers with one table of all their claims, without a final newline. */
+export function renderComparisons(comparisons: readonly Comparison[], options: TextOptions = {}): string {
   const paint = painter(options.colour ?? false);
-  const blocks: string[] = [];
-  if (comparison.audited !== null) blocks.push(auditBlock(comparison, paint));
+  const [only] = comparisons.length === 1 ? comparisons : [];
+  const claims = comparisons.flatMap((one) => one.claims);
+  const blocks = comparisons.filter(({ audited }) => audited !== null).map((one) => auditBlock(one, paint));
+  // a miniature's reasons stand in the table; what the other levels lack is said once for all claims
   const measured = claims.filter(({ verdict, level }) => level === 'mini' || verdict !== 'UNMEASURED');
-  if (measured.length > 0) blocks.push(`${paper}: claims\n${claimTable(measured, paint)}`);
-  const unmeasured = claims.filter((row) => !measured.includes(row));
-  if (unmeasured.length > 0) blocks.push(unmeasuredLines(unmeasured));
-  if (values.length > 0) blocks.push(`${paper}: values at the mini scale\n${valueTable(values, paint)}`);
+  const title = only === undefined ? 'claims' : `${only.paper}: claims`;
+  if (measured.length > 0) blocks.push(`${title}\n${claimTable(measured, only === undefined, paint)}`);
+  for (const { claims: own } of comparisons) {
+    const unmeasured = own.filter((row) => !measured.includes(row));
+    if (unmeasured.length > 0) blocks.push(unmeasuredLines(unmeasured));
+  }
+  for (const { paper, values } of comparisons) {
+    if (values.length > 0) blocks.push(`${paper}: values at the mini scale\n${valueTable(values, paint)}`);
+  }
+  for (const { paper, scores } of comparisons) {
+    if (scores.length > 0) blocks.push(`${paper}: published predictions, re-scored\n${scoreTable(scores, paint)}`);
+  }
   if (options.details ?? true) {
     const details = measured.filter(({ arithmetic }) => arithmetic.length > 0).map(detail);
     if (details.length > 0) blocks.push(['arithmetic', ...details].join('\n'));
   }
-  if (notes.length > 0) blocks.push(notes.map((note) => `note: ${note}`).join('\n'));
-  blocks.push([summary(comparison, paint), ...disclaimers].join('\n'));
+  const prefix = (paper: string): string => (only === undefined ? `${paper}: ` : '');
+  const notes = comparisons.flatMap(({ paper, notes: own }) => own.map((note) => `note: ${prefix(paper)}${note}`));
+  if (notes.length > 0) blocks.push(notes.join('\n'));
+  const summaries = comparisons.map((one) => `${prefix(one.paper)}${summary(one, paint)}`);
+  const disclaimers = new Set(comparisons.flatMap((one) => one.disclaimers));
+  blocks.push([...summaries, ...disclaimers].join('\n'));
   return blocks.join('\n\n');
 }
 
 // --- internal ---
+
+/** As `score` shows them. */
+const SCORE_DIGITS = 6;
 
 type Paint = (text: string, outcome: Outcome) => string;
 
@@ -47,18 +64,18 @@ function painter(colour: boolean): Paint {
   return (text, outcome) => (colour ? `\x1b[${COLOURS[outcome]}m${text}\x1b[0m` : text);
 }
 
-function claimTable(rows: readonly ClaimRow[], paint: Paint): string {
-  return table(
-    ['claim', 'level', 'measured', 'verdict', 'accepted', 'golden'],
-    rows.map((row) => [
-      row.claim,
-      `${LEVEL_CODE[row.level]} ${row.level}`,
-      row.measured ?? '-',
-      `${row.verdict}${row.lowPower ? ' (low power)' : ''}`,
-      row.accepted?.verdict ?? '-',
-      isColoured(row) ? paint(OUTCOME_WORDS[row.outcome], row.outcome) : OUTCOME_WORDS[row.outcome],
-    ]),
-  );
+function claimTable(rows: readonly ClaimRow[], several: boolean, paint: Paint): string {
+  const head = ['claim', 'level', 'measured', 'verdict', 'accepted', 'golden'];
+  const cells = rows.map((row) => [
+    ...(several ? [row.paper] : []),
+    row.claim,
+    `${LEVEL_CODE[row.level]} ${row.level}`,
+    row.measured ?? '-',
+    `${row.verdict}${row.lowPower ? ' (low power)' : ''}`,
+    row.accepted?.verdict ?? '-',
+    isColoured(row) ? paint(OUTCOME_WORDS[row.outcome], row.outcome) : OUTCOME_WORDS[row.outcome],
+  ]);
+  return table(several ? ['paper', ...head] : head, cells);
 }
 
 /** Agreement of few seeds, or in not having measured, gets no colour. */
@@ -69,8 +86,8 @@ function isColoured({ outcome, lowPower, verdict }: ClaimRow): boolean {
 /** Claims nothing was measured for: the reasons are the content, so they are grouped by reason. */
 function unmeasuredLines(rows: readonly ClaimRow[]): string {
   const byReason = new Map<string, string[]>();
-  for (const { level, reason, claim, outcome } of rows) {
-    const key = `${LEVEL_CODE[level]} ${level}: UNMEASURED (${reason ?? 'no reason'}), ${OUTCOME_WORDS[outcome]}`;
+  for (const { paper, level, reason, claim, outcome } of rows) {
+    const key = `${paper}: ${LEVEL_CODE[level]} ${level}: UNMEASURED (${reason ?? 'no reason'}), ${OUTCOME_WORDS[outcome]}`;
     byReason.set(key, [...(byReason.get(key) ?? []), claim]);
   }
   return [...byReason].map(([reason, claims]) => `${reason}\n  ${claims.join(', ')}`).join('\n');
@@ -103,6 +120,19 @@ function valueTable(rows: readonly ValueRow[], paint: Paint): string {
   );
 }
 
+function scoreTable(rows: readonly ScoreRow[], paint: Paint): string {
+  const cells = rows.flatMap(({ experiment, metric, value, reason, published, accepted, outcome }) => {
+    const own = [experiment, metric, value === null ? '-' : value.toFixed(SCORE_DIGITS)];
+    const known = outcome === 'differs' ? `: ${accepted?.verdict ?? 'nothing'} is accepted` : '';
+    const golden = `${paint(OUTCOME_WORDS[outcome], outcome)}${known}`;
+    if (published.length === 0) return [[...own, '-', reason ?? '-', golden]];
+    return published.map(({ value: printed, where, verdict }, i) => {
+      return [...(i === 0 ? own : ['', '', '']), `${printed} (${where})`, verdict, i === 0 ? golden : ''];
+    });
+  });
+  return table(['experiment', 'metric', 'value', 'printed', 'verdict', 'golden'], cells);
+}
+
 function detail(row: ClaimRow): string {
   const { claim, level, verdict, reason, says, where, arithmetic, provenance, parts } = row;
   const halves = parts.map(({ name, holds }) => `${name}: ${holds ? 'holds' : 'does not hold'}`);
@@ -111,10 +141,12 @@ function detail(row: ClaimRow): string {
   return [head, ...lines.map((text) => `    ${text}`)].join('\n');
 }
 
-function summary({ claims, values, audit, tampered, exitCode }: Comparison, paint: Paint): string {
+function summary({ claims, values, scores, audit, tampered, exitCode }: Comparison, paint: Paint): string {
   // what was not measured is never counted among what agrees
-  const unmeasured = claims.filter(({ verdict, outcome }) => verdict === 'UNMEASURED' && outcome === 'equal');
-  const rows = [...claims.filter((row) => !unmeasured.includes(row)), ...values, ...audit];
+  const isUnmeasured = ({ verdict, outcome }: { verdict: string | null; outcome: Outcome }): boolean =>
+    verdict === 'UNMEASURED' && outcome === 'equal';
+  const unmeasured = [...claims, ...scores].filter(isUnmeasured);
+  const rows = [...[...claims, ...scores].filter((row) => !isUnmeasured(row)), ...values, ...audit];
   const count = (outcome: Outcome): number => rows.filter((row) => row.outcome === outcome).length;
   const parts = (Object.keys(OUTCOME_WORDS) as Outcome[]).flatMap((outcome) =>
     count(outcome) === 0 ? [] : [paint(`${count(outcome)} ${OUTCOME_WORDS[outcome]}`, outcome)],

@@ -53,6 +53,15 @@ describe('each rule decides by arithmetic on the printed digits', () => {
     ["kind: perplexity, loss: '0.0814', perplexity: '1.085'", true],
     ["kind: perplexity, loss: '1.4230', perplexity: '4.1494'", true],
     ["kind: perplexity, loss: '1.4230', perplexity: '4.1490'", false],
+    [
+      "kind: text-perplexity, experiment: x, perplexity: '49.479412', tokens: 176249, padding: 18249, atMost: '77.65'",
+      true,
+    ],
+    [
+      "kind: text-perplexity, experiment: x, perplexity: '49.479412', tokens: 176249, padding: 18249, atMost: '77.66'",
+      false,
+    ],
+    ["kind: text-perplexity, experiment: x, perplexity: '3.75', tokens: 100, padding: 0, atMost: '3.75'", true],
     ["kind: relative-change, from: '0.1067', to: '0.1222', percent: '+14.5'", true],
     ["kind: relative-change, from: '0.1177', to: '0.0814', percent: '-30.8'", true],
     ["kind: relative-change, from: '0.1177', to: '0.0814', percent: '30.8'", false],
@@ -216,7 +225,14 @@ describe('qwen3-medquad', () => {
       'adapter.rank',
       'adapter.alpha',
     ]);
-    const good = ['bleu-gain', 'rouge-l-gain', 'meteor-gain/released', 'perplexity-gain', 'steps-released'];
+    const good = [
+      'bleu-gain',
+      'rouge-l-gain',
+      'meteor-gain/released',
+      'perplexity-gain',
+      'steps-released',
+      'perplexity-of-text',
+    ];
     for (const item of [...good, 'warm-up-released', 'trainable-released', 'data.labels.padding']) {
       expect(items(true)).toContain(item);
     }

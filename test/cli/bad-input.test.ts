@@ -210,6 +210,23 @@ test('nothing above left a run', () => {
   expect(runDirectories(files.at('out'))).toEqual([]);
 });
 
+describe('verify --predictions', () => {
+  test.each([
+    [['--predictions', 'abjadmed/all-linear=p.csv'], 'no references were named'],
+    [['--references', 'r.csv'], '--references stand without --predictions'],
+    [['--predictions', 'p.csv', '--references', 'r.csv'], "--predictions: 'p.csv' is not paper/experiment=FILE"],
+    [['--predictions', 'abjadmed/x=p.csv', '--references', 'abjadmed/x=r.csv'], "abjadmed has no experiment 'x'"],
+    [['--predictions', 'qwen3-medquad/baseline=p.csv', '--references', 'r.csv'], 'which is not verified here'],
+    [['--predictions', 'abjadmed/all-linear=p.csv', '--references', 'r.csv', '--no-run'], '--no-run scores nothing'],
+    [
+      ['--predictions', 'abjadmed/all-linear=p,abjadmed/focal-4b=q', '--references', 'abjadmed/all-linear=r.csv'],
+      '--references name no file for abjadmed/focal-4b',
+    ],
+  ])('%j', async (flags, cause) => {
+    expectFailure(await medrepro(['verify', 'abjadmed', '--quiet', '--out', files.at('none'), ...flags]), cause);
+  });
+});
+
 describe('score', () => {
   const score = (...flags: string[]): Promise<Outcome> => medrepro(['score', '--quiet', ...flags]);
 
@@ -219,6 +236,7 @@ describe('score', () => {
     const both = ['--predictions', file, '--references', file];
     expectFailure(await score(...both, '--metrics', 'f2'), 'there is no metric "f2"');
     expectFailure(await score('abjadmed', ...both), 'score compares predictions with one experiment');
+    expectFailure(await score(...both, '--out', files.at('kept')), '--out keeps the scores of an experiment');
     expectFailure(
       await score(...both, '--map', 'label=a'),
       "--map knows prediction, reference, question, id, not 'label'",

@@ -4,6 +4,7 @@ import { expect } from 'bun:test';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../scripts/run-files';
 import type { Outcome } from './binary';
 
 /** A temporary folder; `write` returns the path of the file it wrote. */
@@ -47,19 +48,6 @@ export function runDirectories(out: string): string[] {
   const folders = (parent: string): string[] => readdirSync(parent).map((name) => join(parent, name));
   return folders(out).flatMap(folders).flatMap(folders).sort();
 }
-
-/** The files of a finished run. */
-export const RUN_FILES = [
-  'adapter/adapter_config.json',
-  'adapter/adapter_model.safetensors',
-  'log.jsonl',
-  'manifest.json',
-  'metrics.json',
-  'per-class.json',
-  'predictions.jsonl',
-  'report.html',
-  'spec.yaml',
-] as const;
 
 export function filesOf(folder: string): string[] {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });

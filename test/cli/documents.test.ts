@@ -3,9 +3,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../scripts/run-files';
 import { cudaState } from '../../src/native/choose';
 import { medrepro } from './binary';
-import { type Box, box, filesOf, RUN_FILES, runDirectories, statusOf, table } from './box';
+import { type Box, box, filesOf, runDirectories, statusOf, table } from './box';
 
 setDefaultTimeout(60_000);
 
@@ -76,8 +77,8 @@ describe('--json', () => {
     const claims = document.comparisons[0]!.claims;
     expect(claims.length).toBeGreaterThan(10);
     for (const { claim } of claims) expect(xml).toContain(`name="${claim}"`);
-    expect(Number(/<testsuites [^>]*tests="(\d+)"/.exec(xml)?.[1])).toBe([...xml.matchAll(/<testcase /g)].length);
-    expect(Number(/<testsuites [^>]*failures="(\d+)"/.exec(xml)?.[1])).toBe(0);
+    expect(Number(/<testsuite [^>]*tests="(\d+)"/.exec(xml)?.[1])).toBe([...xml.matchAll(/<testcase /g)].length);
+    expect(Number(/<testsuite [^>]*failures="(\d+)"/.exec(xml)?.[1])).toBe(0);
   });
 
   test('data: JSON Lines, one row each', async () => {

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../scripts/run-files';
 import { BINARY, medrepro } from './binary';
-import { type Box, box, filesOf, RUN_FILES, resultsOf, runDirectories, statusOf, table } from './box';
+import { type Box, box, filesOf, resultsOf, runDirectories, statusOf, table } from './box';
 
 setDefaultTimeout(120_000);
 

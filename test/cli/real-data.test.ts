@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_FILES } from '../../scripts/run-files';
 import { medrepro } from './binary';
-import { type Box, box, filesOf, RUN_FILES, runDirectories } from './box';
+import { type Box, box, filesOf, runDirectories } from './box';
 
 setDefaultTimeout(180_000);
 

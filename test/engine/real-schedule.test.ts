@@ -62,11 +62,18 @@ test('micro-batches left at the end of an epoch', () => {
   expect(spans(settings)).toBe('0-3 3-6 6-7| 7-10 10-13 13-14|');
   // up to 4.45: the seventh begins the next epoch's first step, and an evaluation comes before it
   expect(spans({ ...settings, lastAccumulation: 'carried' })).toBe('0-3 3-6| 6-9 9-12| 12-15 15-18');
-  // 4.46 to 4.51: 8 micro-batches of 2 rows; 16 modulo 3 is 1 of the 2 that are left
+  // 4.47 to 4.51: 8 micro-batches of 2 rows; 16 modulo 3 is 1 of the 2 that are left
   const short: Training = { ...settings, batchSize: 2, lastAccumulation: 'miscounted' };
   expect(spans(short, 16)).toBe('0-3 3-6| 6-7+8-11 11-14| 14-15+16-19 19-22|');
   // 15 modulo 3 is taken for 3: both
   expect(spans(short, 15)).toBe('0-3 3-6 6-8| 8-11 11-14 14-16|');
-  // an epoch shorter than a step is a step
-  expect(spans({ ...settings, accumulation: 10, lastAccumulation: 'carried' })).toBe('0-7| 7-14| 14-21|');
+  // an epoch shorter than a step is a step; up to 4.45 the count through the epochs, which makes others, goes on beside it,
+  // and as many steps as epochs are soon taken
+  const long: Training = { ...settings, accumulation: 10 };
+  expect(spans(long)).toBe('0-7| 7-14| 14-21|');
+  expect(spans({ ...long, lastAccumulation: 'carried' })).toBe('0-7| 7-10 10-14|');
+  expect(spans({ ...long, epochs: 5, lastAccumulation: 'carried' })).toBe('0-7| 7-10 10-14| 14-20 20-21|');
+  // 4.47 to 4.51: 7 modulo 10 is all of them; 11 rows are 6 micro-batches of 2, of which 1 is fetched, and no step ever comes
+  expect(spans({ ...long, lastAccumulation: 'miscounted' }, 7)).toBe('0-7| 7-14| 14-21|');
+  expect(() => spans({ ...long, batchSize: 2, lastAccumulation: 'miscounted' }, 11)).toThrow('takes no step');
 });

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCutOff, findEcho, findOverlap, findThinking } from '../../src/score/findings';
 import { type Pairs, readPairs, readTraining } from '../../src/score/pairs';
-import { differs, scorePairs } from '../../src/score/score';
+import { scorePairs } from '../../src/score/score';
 import type { Golden } from '../../src/verify/golden';
 import type { Verdict } from '../../src/verify/verdict';
 
@@ -46,7 +46,7 @@ function goldenOf(published: Record<string, string>, acceptedDeviation: string |
 function verdicts(published: Record<string, string>, predictions: readonly string[], accepted: string | null = null) {
   const options = { metrics: Object.keys(published), experiment: 'baseline', training: null };
   const { metrics } = scorePairs(pairsOf(predictions), { ...options, golden: goldenOf(published, accepted) });
-  return metrics.map((metric) => ({ verdict: metric.published[0]!.verdict, differs: differs(metric) }));
+  return metrics.map((metric) => ({ verdict: metric.published[0]!.verdict, differs: metric.outcome === 'differs' }));
 }
 
 describe('verdict on a printed value', () => {
@@ -110,7 +110,7 @@ describe('verdict on a printed value', () => {
     const options = { metrics: ['exact-match'], golden, experiment: 'baseline', training: null };
     const [metric] = scorePairs(pairsOf(HALF), options).metrics;
     expect(metric!.published.map(({ verdict }) => verdict)).toEqual(['REPRODUCED', 'DEVIATES']);
-    expect([metric!.verdict, differs(metric!)]).toEqual(['DEVIATES', true]);
+    expect([metric!.verdict, metric!.outcome]).toEqual(['DEVIATES', 'differs']);
   });
 
   it('what needs the model is unmeasured', () => {
@@ -174,6 +174,14 @@ describe('thinking and cut texts', () => {
     expect(findCutOff(['It is', 'no'], ['end', 'less'])).toBeNull();
     expect(findCutOff(['هل تعاني من ألم؟'], ['نعم.'])).toBeNull();
   });
+});
+
+test('padding among the tokens of a printed perplexity', () => {
+  const padded = { perplexity: '49.479412', tokens: 176_249, padding: 18_249 };
+  const options = { metrics: ['exact-match'], golden: null, experiment: null, training: null, padded };
+  const { findings } = scorePairs(pairsOf(REFERENCES), options);
+  expect(findings).toMatchObject([{ id: 'padded-perplexity', rows: 18_249, of: 176_249 }]);
+  expect(findings[0]!.says).toEndWith('18,249 of which (10.35%) are padding; on the text alone it is at most 77.65');
 });
 
 test('overlap: test rows are taken out of the training file once each', () => {

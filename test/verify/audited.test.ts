@@ -5,7 +5,7 @@ import { type AuditedItem, auditRows } from '../../src/verify/audited';
 import { compare } from '../../src/verify/compare';
 import { loadGolden } from '../../src/verify/golden';
 import { renderJunit } from '../../src/verify/junit';
-import { renderComparison } from '../../src/verify/text';
+import { renderComparisons } from '../../src/verify/text';
 import { accept, BOOTSTRAP, GOLDEN_FILE, GOLDEN_TEXT, paper } from './support';
 
 const finding = (item: string, consistent: boolean): AuditedItem => ({
@@ -29,6 +29,9 @@ function withAudit(findings: readonly AuditedItem[]) {
 
 const outcomes = (findings: readonly AuditedItem[], golden: ReturnType<typeof withAudit>['golden']) =>
   Object.fromEntries(auditRows('p', findings, golden).map(({ item, outcome }) => [item, outcome]));
+
+/** When a JUnit file says that it began. */
+const NOW = { began: new Date(0), seconds: [] };
 
 describe('an accepted inconsistency', () => {
   const { golden, text, changes } = withAudit(FINDINGS);
@@ -67,14 +70,16 @@ describe('a comparison', () => {
     const findings = [...FINDINGS, finding('new', false)];
     const comparison = compare(paper, golden, [], { findings, bootstrap: BOOTSTRAP });
     expect(comparison.exitCode).toBe(1);
-    expect(renderComparison(comparison)).toContain('audit of 3 items, 2 INCONSISTENT');
-    expect(renderJunit([comparison])).toMatch(/<testcase classname="abjadmed\.audit" name="new \(ratio\)">\s*<failure/);
+    expect(renderComparisons([comparison])).toContain('audit of 3 items, 2 INCONSISTENT');
+    expect(renderJunit([comparison], NOW)).toMatch(
+      /<testcase classname="abjadmed\.audit" name="new \(ratio\)" time="0">\s*<failure/,
+    );
   });
 
   test('exits 0 when everything is as accepted; without findings the level is left out', () => {
     expect(compare(paper, golden, [], { findings: FINDINGS }).exitCode).toBe(0);
     const without = compare(paper, golden, []);
     expect([without.audited, without.audit]).toEqual([null, []]);
-    expect(renderComparison(without)).not.toContain('audit of');
+    expect(renderComparisons([without])).not.toContain('audit of');
   });
 });

@@ -1,6 +1,7 @@
 /** Synthetic results for the tests of verdicts. */
 
 import { readAssetText } from '../../src/assets';
+import type { VerifyRequest } from '../../src/run/request';
 import { specSha256 } from '../../src/spec/canonical';
 import { resolveExperiment } from '../../src/spec/load';
 import { withOverrides } from '../../src/spec/override';
@@ -85,6 +86,31 @@ export function accept(
     bootstrap: BOOTSTRAP,
   });
   return { golden: loadGolden(accepted.text, GOLDEN_FILE, paper), ...accepted };
+}
+
+/** A request with nothing asked for but what `change` says. */
+export function verifyRequest(change: Partial<VerifyRequest>): VerifyRequest {
+  return {
+    targets: [],
+    all: false,
+    scale: 'auto',
+    device: 'auto',
+    threads: null,
+    isa: null,
+    seed: null,
+    data: null,
+    map: {},
+    model: null,
+    tokenizer: null,
+    reading: null,
+    golden: null,
+    out: 'runs',
+    run: true,
+    junit: null,
+    require: null,
+    scored: [],
+    ...change,
+  };
 }
 
 // --- internal ---

@@ -3,60 +3,50 @@
  * codecs it leaves out are the runtime's: gzip, Brotli, zstd. Snappy is its own.
  */
 
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { MedreproError } from '../../errors';
+import { jobInWorker, WorkerStopped } from '../../spawn';
 import type { RawFile } from '../text-file';
 import { damaged, type Format, noRows, type Parsed, rowsOfColumns } from './format';
+import type { ParquetRequest, ParquetRows } from './parquet-rows';
 
 export const parquet: Format = {
   name: 'Parquet',
   fileName: /\.parquet$/i,
   matches: (head) => isMagic(head.subarray(0, 4)),
-  parse,
+  parse: (file) => parseParquet(file),
 };
 
-// --- internal ---
+/** Milliseconds that a file may take. */
+export interface ParquetLimit {
+  readonly base: number;
+  /** More for each megabyte. */
+  readonly perMegabyte: number;
+}
 
-async function parse({ name, bytes }: RawFile): Promise<Parsed> {
+/** Files that are whole take a hundredth of it; damaged ones have been seen to take minutes and all memory. */
+export const PARQUET_LIMIT: ParquetLimit = { base: 10_000, perMegabyte: 2_000 };
+
+/** @throws MedreproError `input` when it is damaged, which includes taking longer than `limit`. */
+export async function parseParquet({ name, bytes }: RawFile, limit: ParquetLimit = PARQUET_LIMIT): Promise<Parsed> {
   if (bytes.length < 12 || !isMagic(bytes.subarray(-4))) {
     throw damaged(name, 'the Parquet file is cut short: its last bytes are not PAR1');
   }
-  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
-  const buffer = bytes.slice().buffer;
-  const file = { byteLength: buffer.byteLength, slice: (start: number, end?: number) => buffer.slice(start, end) };
-  try {
-    const metadata = await parquetMetadataAsync(file);
-    const columns = parquetSchema(metadata).children.map((child) => child.element.name);
-    if (metadata.num_rows === 0n) throw noRows(name);
-    const rows = await parquetReadObjects({ file, metadata, compressors: COMPRESSORS, parsers: { stringFromBytes } });
-    const byColumn = columns.map((column) => rows.map((row) => plain(row[column])));
-    return { columns, headerLine: null, records: rowsOfColumns(byColumn), notes: [] };
-  } catch (error) {
-    if (error instanceof MedreproError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw damaged(name, `the Parquet file cannot be read: ${message.split('\n')[0]!.slice(0, 120)}`, undefined, error);
-  }
+  const milliseconds = limit.base + (limit.perMegabyte * bytes.length) / 1e6;
+  const rows = await rowsOf({ bytes: Uint8Array.from(bytes) }, milliseconds);
+  if ('damage' in rows) throw damaged(name, `the Parquet file cannot be read: ${rows.damage}`);
+  if (rows.cells.every((column) => column.length === 0)) throw noRows(name);
+  return { columns: [...rows.columns], headerLine: null, records: rowsOfColumns(rows.cells), notes: [] };
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const stringFromBytes = (bytes: Uint8Array | undefined): string | undefined => (bytes ? UTF8.decode(bytes) : undefined);
+// --- internal ---
 
-const COMPRESSORS = {
-  GZIP: (input: Uint8Array, length: number) => unpacked(gunzipSync(input, { maxOutputLength: length })),
-  BROTLI: (input: Uint8Array, length: number) => unpacked(brotliDecompressSync(input, { maxOutputLength: length })),
-  ZSTD: (input: Uint8Array, length: number) => unpacked(zstdDecompressSync(input, { maxOutputLength: length })),
-};
-
-const unpacked = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-/** 64-bit integers as numbers where that loses nothing, dates as ISO text, at any depth. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (value instanceof Date) return value.toISOString();
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, plain);
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+async function rowsOf(request: ParquetRequest, milliseconds: number): Promise<ParquetRows> {
+  try {
+    return (await jobInWorker('parquet', request, milliseconds)).document as ParquetRows;
+  } catch (error) {
+    if (!(error instanceof WorkerStopped)) throw error;
+    const late = `its lengths make no sense: no end after ${Number((milliseconds / 1000).toFixed(1))} s`;
+    return { damage: error.late ? late : 'its lengths make no sense' };
+  }
 }
 
 function isMagic(bytes: Uint8Array): boolean {

@@ -1,0 +1,115 @@
+/**
+ * What scoring published predictions again left, as `score.json` holds it: the measurements without any verdict, so that
+ * a golden file that changes is compared with what was measured. Written by `score` and `verify`, read by `verify`.
+ */
+
+import { type } from 'arktype';
+import { inputError } from '../errors';
+import type { GoldenData } from './golden';
+import { judgeScored, type ScoredVerdict } from './printed';
+import { checkItems, type Evidence, ItemsByMetric, TestClasses } from './result';
+
+export const ScoreFile = type({
+  format: "'medrepro-score-1'",
+  paper: 'string',
+  experiment: 'string',
+  /** The predictions and the references, by the hash of the file as it lies. */
+  files: type({
+    role: "'predictions' | 'references' | 'train'",
+    name: 'string',
+    sha256: /^[0-9a-f]{64}$/,
+    rows: 'number.integer',
+  }).array(),
+  /** By metric id, in order; a value of null has a reason. */
+  metrics: {
+    '[string]': {
+      value: 'number | null',
+      signature: 'string | null',
+      toolNoise: 'number | null',
+      reason: 'string | null',
+    },
+  },
+  test: TestClasses,
+  items: ItemsByMetric,
+}).onDeepUndeclaredKey('reject');
+
+export type ScoreData = typeof ScoreFile.infer;
+
+/** A re-scoring and where it was read or written. */
+export interface ScoreRecord extends ScoreData {
+  /** The `score.json`. */
+  readonly file: string;
+}
+
+/** Reads a `score.json`. @throws MedreproError `input` when it is not one. */
+export function parseScore(text: string, file: string): ScoreRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw inputError('is not JSON', { where: { file }, cause, remedy: 'score the predictions again' });
+  }
+  const record = ScoreFile(value);
+  if (record instanceof type.errors) {
+    throw inputError(`is not a re-scoring: ${record.summary}`, {
+      where: { file },
+      remedy: 'the file comes from another version of medrepro: score the predictions again',
+    });
+  }
+  checkItems(record, file);
+  return { ...record, file };
+}
+
+/** Published predictions as what claims are judged by: no seed, and nothing of validation rows. */
+export interface ScoredEvidence extends Evidence {
+  readonly record: ScoreRecord;
+}
+
+export function evidenceOf(record: ScoreRecord): ScoredEvidence {
+  const metrics = Object.entries(record.metrics).flatMap(([id, { value }]) =>
+    value === null ? [] : [[id, { value }]],
+  );
+  return {
+    experiment: record.experiment,
+    seed: null,
+    metrics: Object.fromEntries(metrics),
+    test: record.test,
+    items: record.items,
+    validation: [],
+    selectedStep: 0,
+    rows: record.files.find(({ role }) => role === 'references')?.sha256 ?? '',
+    file: record.file,
+    record,
+  };
+}
+
+/** One metric of published predictions against what the paper prints of it. */
+export interface ScoreRow extends ScoredVerdict {
+  readonly paper: string;
+  readonly experiment: string;
+  readonly metric: string;
+  readonly value: number | null;
+  readonly reason: string | null;
+  readonly provenance: string;
+}
+
+export function scoreRows(record: ScoreRecord, golden: GoldenData | null): ScoreRow[] {
+  const { paper, experiment } = record;
+  return Object.entries(record.metrics).map(([metric, scored]) => ({
+    paper,
+    experiment,
+    metric,
+    value: scored.value,
+    reason: scored.reason,
+    ...judgeScored(scored, golden, experiment, metric),
+    provenance: describeScore(record),
+  }));
+}
+
+/** Which files were scored, in one line. */
+export function describeScore({ file, files }: ScoreRecord): string {
+  const sources = files
+    .filter(({ role }) => role !== 'train')
+    .map(({ role, name, sha256 }) => `${role} ${name}, sha256 ${sha256.slice(0, 12)}`);
+  return `${file} (${sources.join('; ')})`;
+}
