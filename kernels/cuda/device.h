@@ -62,7 +62,7 @@ constexpr int64_t WORKSPACE_LIMIT = 64 << 20;
   } while (0)
 
 inline bool is_activation(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16 || dtype == MR_F16; }
-constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+__host__ __device__ constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // body(T*) with T = float, bf16 or f16: a type as a value. The pointer is NULL.
 template <class Body>

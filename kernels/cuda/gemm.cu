@@ -1,0 +1,78 @@
+// gemm.cu: mr_gemm: which kernel computes a product, and the sums over parts of K.
+//
+//   gemm_fp32.cu   compute fp32: fmaf chains, the bits of the CPU
+//   gemm_few.cu    16-bit compute, at most 8 rows or 8 columns, both along k: decoding, small ranks; as fast as memory is
+//   gemm_mma.cu    16-bit compute on any card: mma.sync fed by a ring of late copies (cp.async)
+//   gemm_wgmma.cu  16-bit compute on compute capability 9.0, when tiles of 128 are filled: wgmma fed by TMA
+//
+// All are written here and not taken from CUTLASS: one kernel of CUTLASS for sm_90a compiles for 16 to 29 s in up to 3.5 GB of
+// memory where these take a few seconds each; it would be a dependency to be fetched, for an optional back end; and it cannot be
+// compiled for the emulation, so nothing of it could be checked where there is no GPU: every access of these kernels is.
+//
+// The order of an output's sums depends on m, n, k, layout and `compute` alone: the same kernel takes operands of every alignment and
+// storage, fed otherwise.
+#include "gemm.h"
+
+namespace mr {
+namespace {
+
+constexpr int THREADS = 256;
+
+__global__ void zero_kernel(int64_t m, int64_t n, Output out) {
+  int64_t i = global_thread();
+  if (i < m * n) store_as(out.c, out.dtype, i / n * out.ldc + i % n, 0.0f);
+}
+
+__global__ void add_parts_kernel(int64_t n, int64_t count, const float* partial, int64_t parts, Output out) {
+  int64_t i = global_thread();
+  if (i >= count) return;
+  float sum = partial[i];
+  for (int64_t part = 1; part < parts; part++) sum += partial[part * count + i];
+  put(out, i / n * out.ldc + i % n, sum);
+}
+
+}  // namespace
+
+int32_t add_parts(mr_stream* s, const char* op, const Product& p, const float* partial, int64_t parts) {
+  int64_t count = p.m * p.n;
+  return launch(s, op, add_parts_kernel, dim3((unsigned)divide_up(count, THREADS)), dim3(THREADS), 0, p.n, count, partial, parts,
+                output_of(p));
+}
+
+int32_t multiply(mr_stream* s, const char* op, const Product& p) {
+  if (p.compute == MR_F32) return gemm_fp32(s, op, p);
+  if (p.a.along_k && p.b.along_k && (p.m <= 8 || p.n <= 8)) return gemm_few(s, op, p);
+  return gemm_mma(s, op, p);
+}
+
+}  // namespace mr
+
+using namespace mr;
+
+extern "C" {
+
+MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k,
+                       float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
+                       int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
+  if (!is_activation(compute) || !is_activation(a_dtype) || !is_activation(b_dtype) || !is_activation(c_dtype))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, b %d, c %d)", compute,
+                a_dtype, b_dtype, c_dtype);
+  if (m < 0 || n < 0 || k < 0 || !is_matrix(trans_a ? k : m, trans_a ? m : k, lda) ||
+      !is_matrix(trans_b ? n : k, trans_b ? k : n, ldb) || !is_matrix(m, n, ldc))
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldb %lld, ldc %lld", (long long)m,
+                (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc);
+  if (m == 0 || n == 0) return MR_OK;
+  if (c == nullptr || (k > 0 && (a == nullptr || b == nullptr))) return fail(MR_ERR_ARGUMENT, "mr_gemm: a pointer is NULL");
+  Product p = {};
+  p.compute = compute;
+  p.m = m, p.n = n, p.k = k;
+  p.alpha = alpha;
+  p.a = {a, lda, m, !trans_a, storage_of(a_dtype), nullptr, 0, 0};
+  p.b = {b, ldb, n, trans_b != 0, storage_of(b_dtype), nullptr, 0, 0};
+  p.c = c, p.ldc = ldc, p.c_dtype = c_dtype, p.accumulate = accumulate != 0;
+  if (k > 0) return multiply(s, "gemm", p);
+  if (accumulate) return MR_OK;
+  return launch(s, "gemm", zero_kernel, dim3((unsigned)divide_up(m * n, THREADS)), dim3(THREADS), 0, m, n, output_of(p));
+}
+
+}  // extern "C"

@@ -1,0 +1,258 @@
+// gemm.h: what the kernels of matrix products share: the problem, operands of any storage on their way to a tile, the order of
+// tiles, sums over parts of K.
+#pragma once
+
+#include "device.h"
+
+namespace mr {
+
+// How an operand's elements lie in memory. FOUR_BIT: two to a byte, the even element in the high half, with one scale a block.
+enum Storage { STORED_F32 = 0, STORED_BF16 = 1, STORED_F16 = 2, STORED_FOUR_BIT = 3 };
+
+// op(A) or op(B) seen as `rows` x k (for B, rows are columns of the product).
+struct Operand {
+  const void* data;
+  int64_t ld;      // elements from one stored row to the next
+  int64_t rows;
+  bool along_k;    // stored [rows, k]; otherwise [k, rows]
+  int32_t storage; // Storage
+  // of STORED_FOUR_BIT
+  const float* absmax;
+  int64_t blocksize;
+  int32_t kind;
+};
+
+struct Product {
+  int32_t compute;
+  int64_t m, n, k;
+  float alpha;
+  Operand a, b;
+  void* c;
+  int64_t ldc;
+  int32_t c_dtype;
+  bool accumulate;
+};
+
+inline int32_t storage_of(int32_t dtype) { return dtype == MR_F32 ? STORED_F32 : dtype == MR_BF16 ? STORED_BF16 : STORED_F16; }
+// Whether rows of 16-bit elements of the type of `compute` begin at multiples of 16 bytes.
+inline bool copies_by_16(const Operand& x, int32_t compute) {
+  return compute != MR_F32 && x.storage == storage_of(compute) && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld % 8 == 0;
+}
+
+// Every one of these computes the whole product. What an output's sum looks like depends on m, n, k, layout and `compute` alone,
+// never on addresses, strides or storage.
+int32_t gemm_fp32(mr_stream* s, const char* op, const Product& p);
+// 16-bit compute.
+int32_t gemm_few(mr_stream* s, const char* op, const Product& p);    // few_rows(p)
+int32_t gemm_mma(mr_stream* s, const char* op, const Product& p);
+int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p);  // compute capability 9.0
+// The kernel for a shape.
+int32_t multiply(mr_stream* s, const char* op, const Product& p);
+
+// A stored matrix of rows x cols with row stride ld is possible: no overflow of its size in bytes.
+inline bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
+  int64_t elements;
+  return ld >= cols && !__builtin_mul_overflow(rows, ld, &elements) && elements < INT64_MAX / 8;
+}
+
+// ---- parts of K ------------------------------------------------------------------------------------------------------
+
+// Streaming multiprocessors that a split aims to keep busy: a number of ours and not the device's, since it is a part of the
+// order of sums.
+constexpr int64_t AIMED_MULTIPROCESSORS = 132;
+
+// Into how many parts K is cut, each `depth` deep but the last one; workspace holds the sums of all.
+struct Split {
+  int64_t parts, depth;
+};
+// `tiles` tiles of a product whose K goes in steps of `step`.
+inline Split split_k(const Product& p, int64_t tiles, int64_t step) {
+  int64_t steps = divide_up(p.k, step), parts = 1;
+  if (tiles < AIMED_MULTIPROCESSORS) {
+    parts = 2 * AIMED_MULTIPROCESSORS / tiles;
+    parts = parts < steps / 4 ? parts : steps / 4;  // four steps at least: below, the second pass costs more than it saves
+    int64_t room = WORKSPACE_LIMIT / (p.m * p.n * 4);
+    parts = parts < room ? parts : room;
+    if (parts < 1) parts = 1;
+  }
+  int64_t depth = divide_up(steps, parts) * step;
+  return {divide_up(p.k, depth), depth};
+}
+
+// c[row, col] (+)= alpha * (partial[0] + partial[1] + ...) of `parts` matrices [m, n] in workspace.
+int32_t add_parts(mr_stream* s, const char* op, const Product& p, const float* partial, int64_t parts);
+
+// ---- in kernels ----------------------------------------------------------------------------------------------------
+
+// The tiles of a product in an order that keeps what neighbouring blocks read in the second-level cache: bands of 8 rows of tiles,
+// column by column.
+__device__ __forceinline__ void tile_at(int64_t i, int64_t tiles_m, int64_t tiles_n, int64_t* tile_m, int64_t* tile_n) {
+  constexpr int64_t BAND = 8;
+  int64_t band = i / (BAND * tiles_n), within = i % (BAND * tiles_n);
+  int64_t height = min(BAND, tiles_m - band * BAND);
+  *tile_m = band * BAND + within % height;
+  *tile_n = within / height;
+}
+
+__device__ __forceinline__ float load_as_float(const void* p, int32_t dtype, int64_t i) {
+  if (dtype == MR_BF16) return to_float(static_cast<const bf16*>(p)[i]);
+  if (dtype == MR_F16) return to_float(static_cast<const f16*>(p)[i]);
+  return static_cast<const float*>(p)[i];
+}
+__device__ __forceinline__ void store_as(void* p, int32_t dtype, int64_t i, float x) {
+  if (dtype == MR_BF16) static_cast<bf16*>(p)[i] = from_float<bf16>(x);
+  else if (dtype == MR_F16) static_cast<f16*>(p)[i] = from_float<f16>(x);
+  else static_cast<float*>(p)[i] = x;
+}
+
+// The value of a 4-bit code: NF4 or FP4 as mr_dequantize_4bit has them.
+__device__ __forceinline__ float code_value(int32_t kind, int code) {
+  // as selects over constants: no table in memory to be read by another index in every lane
+  constexpr float NF4[8] = {0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
+                            0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f};
+  constexpr float BELOW[8] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
+                              -0.28444138169288635f, -0.18477343022833234f, -0.09105003625154495f, 0.0f};
+  constexpr float FP4[8] = {0.0f, 0.0052083334885537624f, 0.6666666865348816f, 1.0f, 0.3333333432674408f, 0.5f,
+                            0.1666666716337204f, 0.25f};
+  float x = 0.0f;
+  if (kind == MR_NF4) {
+    if (code == 15) return 1.0f;
+#pragma unroll
+    for (int i = 0; i < 8; i++) x = code == i ? BELOW[i] : code == i + 7 ? NF4[i] : x;
+    return x;
+  }
+#pragma unroll
+  for (int i = 0; i < 8; i++) x = (code & 7) == i ? FP4[i] : x;
+  return code > 8 ? -x : x;
+}
+// The sixteen values in shared memory: sixteen banks, so lanes with whatever codes read them at once.
+struct CodeBook {
+  float value[16];
+};
+// By the first 16 threads; a barrier must follow.
+__device__ __forceinline__ void fill_book(CodeBook& book, const Operand& x) {
+  if (x.storage == STORED_FOUR_BIT && threadIdx.x < 16) book.value[threadIdx.x] = code_value(x.kind, (int)threadIdx.x);
+}
+
+// Eight elements that follow each other in memory, as they were read.
+struct Raw {
+  uint4 low, high;  // fp32: 4 and 4; 16 bits: low alone; 4 bits: low.x, and the scale's bits in low.y
+};
+// Elements `at` .. at + count - 1 of stored row `row`; zeros after them. at is a multiple of 8, count <= 8.
+__device__ __forceinline__ Raw fetch(const Operand& x, int64_t row, int64_t at, int count) {
+  Raw raw = {};
+  if (count <= 0) return raw;
+  int64_t i = row * x.ld + at;
+  if (x.storage == STORED_FOUR_BIT) {
+    // rows are whole blocks of at least 32 elements, so packs are whole and of one block; what the codes lie in is aligned to
+    // no more than bytes
+    const uint8_t* p = static_cast<const uint8_t*>(x.data) + i / 2;
+    if (reinterpret_cast<uintptr_t>(p) % 4 == 0) raw.low.x = *reinterpret_cast<const uint32_t*>(p);
+    else raw.low.x = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    raw.low.y = __float_as_uint(x.absmax[i / x.blocksize]);
+    return raw;
+  }
+  if (x.storage == STORED_F32) {
+    const float* p = static_cast<const float*>(x.data) + i;
+    if (count == 8 && reinterpret_cast<uintptr_t>(p) % 16 == 0) {
+      raw.low = *reinterpret_cast<const uint4*>(p);
+      raw.high = *reinterpret_cast<const uint4*>(p + 4);
+      return raw;
+    }
+    uint32_t w[8];
+#pragma unroll
+    for (int j = 0; j < 8; j++) w[j] = j < count ? __float_as_uint(p[j]) : 0;
+    raw.low = make_uint4(w[0], w[1], w[2], w[3]);
+    raw.high = make_uint4(w[4], w[5], w[6], w[7]);
+    return raw;
+  }
+  const uint16_t* p = static_cast<const uint16_t*>(x.data) + i;
+  if (count == 8 && reinterpret_cast<uintptr_t>(p) % 16 == 0) {
+    raw.low = *reinterpret_cast<const uint4*>(p);
+    return raw;
+  }
+  uint32_t w[4];
+#pragma unroll
+  for (int j = 0; j < 4; j++)
+    w[j] = (2 * j < count ? p[2 * j] : 0u) | (2 * j + 1 < count ? (uint32_t)p[2 * j + 1] << 16 : 0u);
+  raw.low = make_uint4(w[0], w[1], w[2], w[3]);
+  return raw;
+}
+__device__ __forceinline__ void widen(int32_t storage, const Raw& raw, const CodeBook& book, float (&y)[8]) {
+  const uint32_t w[8] = {raw.low.x, raw.low.y, raw.low.z, raw.low.w, raw.high.x, raw.high.y, raw.high.z, raw.high.w};
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    if (storage == STORED_F32) y[j] = __uint_as_float(w[j]);
+    else if (storage == STORED_BF16) y[j] = to_float(bf16{(uint16_t)(w[j / 2] >> (j % 2 * 16))});
+    else if (storage == STORED_F16) y[j] = to_float(f16{(uint16_t)(w[j / 2] >> (j % 2 * 16))});
+    else y[j] = book.value[w[0] >> ((j ^ 1) * 4) & 15] * __uint_as_float(w[1]);
+  }
+}
+template <class T>
+__device__ __forceinline__ constexpr int32_t own_storage();
+template <>
+__device__ __forceinline__ constexpr int32_t own_storage<bf16>() {
+  return STORED_BF16;
+}
+template <>
+__device__ __forceinline__ constexpr int32_t own_storage<f16>() {
+  return STORED_F16;
+}
+// The same eight as T.
+template <class T>
+__device__ __forceinline__ uint4 narrow(int32_t storage, const Raw& raw, const CodeBook& book) {
+  if (storage == own_storage<T>()) return raw.low;
+  float y[8];
+  widen(storage, raw, book, y);
+  uint32_t w[4];
+#pragma unroll
+  for (int j = 0; j < 4; j++) w[j] = from_float<T>(y[2 * j]).bits | (uint32_t)from_float<T>(y[2 * j + 1]).bits << 16;
+  return make_uint4(w[0], w[1], w[2], w[3]);
+}
+
+// Two neighbouring outputs of a row, or one: c (+)= alpha * sum.
+struct Output {
+  void* c;
+  int64_t ldc, m, n;
+  float alpha;
+  int32_t dtype;
+  bool accumulate, pairs;  // pairs: (row, even column) begins at a multiple of two elements
+};
+inline Output output_of(const Product& p) {
+  int64_t pair = p.c_dtype == MR_F32 ? 8 : 4;
+  bool pairs = reinterpret_cast<uintptr_t>(p.c) % (uintptr_t)pair == 0 && p.ldc % 2 == 0;
+  return {p.c, p.ldc, p.m, p.n, p.alpha, p.c_dtype, p.accumulate, pairs};
+}
+__device__ __forceinline__ void put(const Output& out, int64_t i, float sum) {
+  store_as(out.c, out.dtype, i, out.accumulate ? fmaf(out.alpha, sum, load_as_float(out.c, out.dtype, i)) : out.alpha * sum);
+}
+__device__ __forceinline__ void put_pair(const Output& out, int64_t row, int64_t col, float x, float y) {
+  if (row >= out.m || col >= out.n) return;
+  int64_t i = row * out.ldc + col;
+  if (col + 1 >= out.n) return put(out, i, x);
+  if (!out.pairs) {
+    put(out, i, x);
+    put(out, i + 1, y);
+    return;
+  }
+  if (out.dtype == MR_F32) {
+    float2* p = reinterpret_cast<float2*>(static_cast<float*>(out.c) + i);
+    float2 v = make_float2(0.0f, 0.0f);
+    if (out.accumulate) v = *p;
+    *p = out.accumulate ? make_float2(fmaf(out.alpha, x, v.x), fmaf(out.alpha, y, v.y)) : make_float2(out.alpha * x, out.alpha * y);
+    return;
+  }
+  uint32_t* p = reinterpret_cast<uint32_t*>(static_cast<uint16_t*>(out.c) + i);
+  bool is_bf16 = out.dtype == MR_BF16;
+  float a = out.alpha * x, b = out.alpha * y;
+  if (out.accumulate) {
+    uint32_t v = *p;
+    uint16_t low = (uint16_t)v, high = (uint16_t)(v >> 16);
+    a = fmaf(out.alpha, x, is_bf16 ? to_float(bf16{low}) : to_float(f16{low}));
+    b = fmaf(out.alpha, y, is_bf16 ? to_float(bf16{high}) : to_float(f16{high}));
+  }
+  *p = is_bf16 ? from_float<bf16>(a).bits | (uint32_t)from_float<bf16>(b).bits << 16
+               : from_float<f16>(a).bits | (uint32_t)from_float<f16>(b).bits << 16;
+}
+
+}  // namespace mr
