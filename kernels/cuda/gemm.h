@@ -105,33 +105,21 @@ __device__ __forceinline__ void store_as(void* p, int32_t dtype, int64_t i, floa
   else static_cast<float*>(p)[i] = x;
 }
 
-// The value of a 4-bit code: NF4 or FP4 as mr_dequantize_4bit has them.
-__device__ __forceinline__ float code_value(int32_t kind, int code) {
-  // as selects over constants: no table in memory to be read by another index in every lane
-  constexpr float NF4[8] = {0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
-                            0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f};
-  constexpr float BELOW[8] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
-                              -0.28444138169288635f, -0.18477343022833234f, -0.09105003625154495f, 0.0f};
-  constexpr float FP4[8] = {0.0f, 0.0052083334885537624f, 0.6666666865348816f, 1.0f, 0.3333333432674408f, 0.5f,
-                            0.1666666716337204f, 0.25f};
-  float x = 0.0f;
-  if (kind == MR_NF4) {
-    if (code == 15) return 1.0f;
-#pragma unroll
-    for (int i = 0; i < 8; i++) x = code == i ? BELOW[i] : code == i + 7 ? NF4[i] : x;
-    return x;
-  }
-#pragma unroll
-  for (int i = 0; i < 8; i++) x = (code & 7) == i ? FP4[i] : x;
-  return code > 8 ? -x : x;
-}
+// The values of the 4-bit codes, FP4's and NF4's, as mr_dequantize_4bit has them.
+static __constant__ const float CODE_VALUES[2][16] = {
+    {0.0f, 0.0052083334885537624f, 0.6666666865348816f, 1.0f, 0.3333333432674408f, 0.5f, 0.1666666716337204f, 0.25f, 0.0f,
+     -0.0052083334885537624f, -0.6666666865348816f, -1.0f, -0.3333333432674408f, -0.5f, -0.1666666716337204f, -0.25f},
+    {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
+     -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+     0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f}};
 // The sixteen values in shared memory: sixteen banks, so lanes with whatever codes read them at once.
 struct CodeBook {
   float value[16];
 };
 // By the first 16 threads; a barrier must follow.
 __device__ __forceinline__ void fill_book(CodeBook& book, const Operand& x) {
-  if (x.storage == STORED_FOUR_BIT && threadIdx.x < 16) book.value[threadIdx.x] = code_value(x.kind, (int)threadIdx.x);
+  if (x.storage == STORED_FOUR_BIT && threadIdx.x < 16)
+    book.value[threadIdx.x] = CODE_VALUES[x.kind == MR_NF4][threadIdx.x];
 }
 
 // Eight elements that follow each other in memory, as they were read.
