@@ -1,7 +1,9 @@
-/** Matrix products as a share of the multiply-add peak measured in the same run. */
+/** Matrix products as a share of the peak measured in the same run. */
 import { activationDtype, type Compute, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
+import type { Backend } from '../native/library';
+import { fastest, measurePeak, randomMatrix } from './peak';
 
 export interface GemmShape {
   readonly name: string;
@@ -10,19 +12,36 @@ export interface GemmShape {
   readonly k: number;
 }
 
-/** Shapes of training with M = 512 tokens, the mini yardstick's, and rank-r products. */
-export const GEMM_SHAPES: readonly GemmShape[] = [
-  { name: 'qwen3-0.6b attention out', m: 512, n: 1024, k: 2048 },
-  { name: 'qwen3-0.6b query', m: 512, n: 2048, k: 1024 },
-  { name: 'qwen3-0.6b gate', m: 512, n: 3072, k: 1024 },
-  { name: 'qwen3-0.6b down', m: 512, n: 1024, k: 3072 },
-  { name: 'mini gate', m: 512, n: 688, k: 256 },
-  { name: 'mini down', m: 512, n: 256, k: 688 },
-  { name: 'lora down, r=8', m: 512, n: 8, k: 1024 },
-  { name: 'lora up, r=8', m: 512, n: 1024, k: 8 },
-  { name: 'lora gradient of B, r=8', m: 1024, n: 8, k: 512 },
-  { name: 'lora gradient of A, r=8', m: 8, n: 1024, k: 512 },
-];
+/** On the CPU, shapes of training with M = 512 tokens, the mini yardstick's, and rank-r products; on a GPU, those of 8B models. */
+export const GEMM_SHAPES: Readonly<Record<Backend, readonly GemmShape[]>> = {
+  cpu: [
+    { name: 'qwen3-0.6b attention out', m: 512, n: 1024, k: 2048 },
+    { name: 'qwen3-0.6b query', m: 512, n: 2048, k: 1024 },
+    { name: 'qwen3-0.6b gate', m: 512, n: 3072, k: 1024 },
+    { name: 'qwen3-0.6b down', m: 512, n: 1024, k: 3072 },
+    { name: 'mini gate', m: 512, n: 688, k: 256 },
+    { name: 'mini down', m: 512, n: 256, k: 688 },
+    { name: 'lora down, r=8', m: 512, n: 8, k: 1024 },
+    { name: 'lora up, r=8', m: 512, n: 1024, k: 8 },
+    { name: 'lora gradient of B, r=8', m: 1024, n: 8, k: 512 },
+    { name: 'lora gradient of A, r=8', m: 8, n: 1024, k: 512 },
+  ],
+  cuda: [
+    ...[2048, 4096, 8192].flatMap((m) => [
+      { name: `8b query, ${m}`, m, n: 4096, k: 4096 },
+      { name: `8b key, ${m}`, m, n: 1024, k: 4096 },
+      { name: `8b gate, ${m}`, m, n: 12288, k: 4096 },
+      { name: `8b down, ${m}`, m, n: 4096, k: 12288 },
+    ]),
+    { name: 'lora down, r=16', m: 8192, n: 16, k: 4096 },
+    { name: 'lora up, r=16', m: 8192, n: 4096, k: 16 },
+    { name: 'lora down, r=256', m: 8192, n: 256, k: 4096 },
+    { name: 'lora up, r=256', m: 8192, n: 4096, k: 256 },
+    { name: 'lora gradient of A, r=16', m: 16, n: 4096, k: 8192 },
+    { name: 'decode, 1 row', m: 1, n: 4096, k: 4096 },
+    { name: 'decode, 32 rows', m: 32, n: 4096, k: 4096 },
+  ],
+};
 
 /** `NT` is x W^T (forward), `NN` dy W (input gradient), `TN` dy^T x (weight gradient). */
 export const LAYOUTS = ['NT', 'NN', 'TN'] as const;
@@ -37,36 +56,21 @@ export interface GemmResult extends GemmShape {
   readonly share: number | null;
 }
 
-/** Best of the rounds that fit into about a tenth of a second. */
 export function benchGemm(device: Device, shape: GemmShape, compute: Compute): GemmResult[] {
   const { m, n, k } = shape;
   const dtype = activationDtype(compute);
   return LAYOUTS.map((layout) => {
     const transA = layout === 'TN';
     const transB = layout === 'NT';
-    const before = device.measurePeak(compute);
+    const before = measurePeak(device, compute);
     const seconds = device.scope(() => {
-      const random = (rows: number, cols: number, stream: number) => {
-        const values = device.empty([rows, cols], 'f32');
-        device.ops.uniform(values.size, -1, 1, 1, stream, values.address);
-        const stored = device.empty([rows, cols], dtype);
-        device.ops.cast(values.code, stored.code, values.size, values.address, stored.address);
-        return stored;
-      };
-      const a = transA ? random(k, m, 1) : random(m, k, 1);
-      const b = transB ? random(n, k, 2) : random(k, n, 2);
-      const c = device.empty([m, n], 'f32');
+      const a = transA ? randomMatrix(device, k, m, dtype, 1) : randomMatrix(device, m, k, dtype, 1);
+      const b = transB ? randomMatrix(device, n, k, dtype, 2) : randomMatrix(device, k, n, dtype, 2);
+      const c = device.empty([m, n], device.backend === 'cpu' ? 'f32' : dtype);
       const tape = new Tape(device, false);
-      const once = (): number => {
-        const start = performance.now();
-        matmul(tape, compute, a, transA, b, transB, c);
-        return (performance.now() - start) / 1e3;
-      };
-      once();
-      const rounds = Math.max(5, Math.min(2000, Math.ceil(0.1 / Math.max(once(), 1e-6))));
-      return Math.min(...Array.from({ length: rounds }, once));
+      return fastest(device, () => matmul(tape, compute, a, transA, b, transB, c));
     });
-    const peak = Math.max(before, device.measurePeak(compute));
+    const peak = Math.max(before, measurePeak(device, compute));
     const flops = (2 * m * n * k) / seconds;
     return { ...shape, compute, layout, microseconds: seconds * 1e6, flops, share: peak > 0 ? flops / peak : null };
   });

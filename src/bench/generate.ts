@@ -5,40 +5,19 @@
 import { activationDtype, type Compute } from '../autograd/ops/linear';
 import { KvCache } from '../generate/cache';
 import { Passes } from '../generate/passes';
-import type { Isa } from '../native/device';
-import { Device, hostLibrary } from '../native/device';
+import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary, type Isa } from '../native/device';
+import type { Backend } from '../native/library';
 import { DTYPE_BYTES } from '../native/tensor';
-import { type DecoderConfig, decoderConfig } from '../nn/config';
+import type { DecoderConfig } from '../nn/config';
 import { initialise } from '../nn/initialise';
 import { loadModel, type Model } from '../nn/model';
+import { measurePeak } from './peak';
+import { SHAPES, type ShapeName } from './shapes';
 
-const sizes = { layers: 28, rmsNormEpsilon: 1e-6, maxPositions: 4096, labels: 0, padTokenId: null, eosTokenIds: [] };
-
-/** TinyLlama-1.1B and Qwen3-0.6B, random weights. */
-export const GENERATE_SHAPES: Readonly<Record<string, DecoderConfig>> = {
-  'tinyllama-1.1b': decoderConfig('llama', {
-    ...sizes,
-    vocabSize: 32000,
-    hiddenSize: 2048,
-    layers: 22,
-    heads: 32,
-    kvHeads: 4,
-    headDim: 64,
-    intermediateSize: 5632,
-    ropeTheta: 1e4,
-    tieWordEmbeddings: false,
-  }),
-  'qwen3-0.6b': decoderConfig('qwen3', {
-    ...sizes,
-    vocabSize: 151936,
-    hiddenSize: 1024,
-    heads: 16,
-    kvHeads: 8,
-    headDim: 128,
-    intermediateSize: 3072,
-    ropeTheta: 1e6,
-    tieWordEmbeddings: true,
-  }),
+/** Random weights at these shapes. */
+export const GENERATE_SHAPES: Readonly<Record<Backend, readonly ShapeName[]>> = {
+  cpu: ['tinyllama-1.1b', 'qwen3-0.6b'],
+  cuda: ['qwen3-0.6b', 'llama-3.2-1b'],
 };
 
 /** What the linears of the blocks are stored in, and what products are computed in. */
@@ -49,13 +28,14 @@ const COMPUTE: Readonly<Record<Base, Compute>> = { fp32: 'fp32', bf16: 'bf16', n
 const PREFILL = 512;
 const CONTEXT = 128;
 const STEPS = 16;
-export const BATCHES = [1, 8] as const;
+/** Rows that decode together. */
+export const BATCHES: Readonly<Record<Backend, readonly number[]>> = { cpu: [1, 8], cuda: [1, 32] };
 
 export interface GenerateResult {
   readonly shape: string;
   readonly base: Base;
   readonly threads: number;
-  readonly isa: Isa;
+  readonly isa: Isa | 'cuda';
   readonly prefill: {
     readonly tokensPerSecond: number;
     /** Of the multiply-add peak of the compute type. */
@@ -75,13 +55,9 @@ export interface GenerateResult {
 }
 
 /** @throws MedreproError `interrupted` when the device's user asked to stop. */
-export function benchGenerate(
-  name: string,
-  base: Base,
-  options: { threads?: number; isa?: Isa; cancelled?: () => boolean },
-): GenerateResult {
-  const config = GENERATE_SHAPES[name]!;
-  const device = Device.cpu(options);
+export function benchGenerate(name: ShapeName, base: Base, open: () => Device): GenerateResult {
+  const config = SHAPES[name];
+  const device = open();
   const compute = COMPUTE[base];
   try {
     const bandwidth = measureBandwidth(device);
@@ -100,9 +76,9 @@ export function benchGenerate(
     files.tensors.close();
     model.decoder.prepare(PREFILL);
     const prefill = timePrefill(device, model, compute);
-    const decode = BATCHES.map((batch) => timeDecode(device, model, compute, batch, bandwidth));
-    const { isa, threads } = device;
-    const peakBytes = hostLibrary().peakMemory();
+    const decode = BATCHES[device.backend].map((batch) => timeDecode(device, model, compute, batch, bandwidth));
+    const { path: isa, threads } = device;
+    const peakBytes = device.backend === 'cpu' ? hostLibrary().peakMemory() : device.peakBytes + CUDA_WORKSPACE_BYTES;
     return { shape: name, base, threads, isa, prefill, decode, bandwidth, peakBytes };
   } finally {
     device.destroy();
@@ -114,9 +90,14 @@ export function benchGenerate(
 /** Bytes per second of adding up an array far larger than any cache: the best of three passes. */
 function measureBandwidth(device: Device): number {
   return device.scope(() => {
-    const x = device.zeros([2 ** 26], 'f32');
+    const x = device.zeros([device.backend === 'cpu' ? 2 ** 26 : 2 ** 30], 'f32');
     const sum = device.empty([1], 'f64');
-    const seconds = Array.from({ length: 3 }, () => time(() => device.ops.sum(x.size, x.address, sum.address)));
+    const seconds = Array.from({ length: 3 }, () =>
+      time(() => {
+        device.ops.sum(x.size, x.address, sum.address);
+        device.synchronise();
+      }),
+    );
     return x.bytes / Math.min(...seconds);
   });
 }
@@ -140,12 +121,13 @@ function timePrefill(device: Device, model: Model, compute: Compute): GenerateRe
         device.scope(() =>
           new Passes(device, model, cache, compute).logits([{ slot: 0, ids: tokens(PREFILL, 0, config) }]),
         );
+        device.synchronise();
       });
     });
-  const before = device.measurePeak(compute);
+  const before = measurePeak(device, compute);
   once();
   const seconds = median([once(), once(), once()]);
-  const peak = Math.max(before, device.measurePeak(compute));
+  const peak = Math.max(before, measurePeak(device, compute));
   let weights = 0;
   for (const { weight } of model.decoder.linears()) weights += weight.outFeatures * weight.inFeatures;
   const attention = 2 * PREFILL * config.heads * config.headDim * config.layers; // half of the square is masked

@@ -2,28 +2,35 @@
 import { EXIT } from '../errors';
 import type { JobContext, JobResult } from '../job';
 import { checkDevice } from '../jobs/scale';
-import { Device } from '../native/device';
+import { openDevice } from '../native/choose';
+import type { Device } from '../native/device';
+import type { Backend } from '../native/library';
 import type { BenchRequest } from '../run/request';
 import { table } from '../table';
 import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
 import { BATCHES, type Base, benchGenerate, GENERATE_SHAPES, type GenerateResult } from './generate';
-import { benchTrainStep, TRAIN_BASES, TRAIN_SHAPES, type TrainStepResult, trainStepName } from './train-step';
+import { measurePeak } from './peak';
+import { benchTrainStep, TRAIN_SETUPS, type TrainStepResult } from './train-step';
 
 export async function benchJob(request: unknown, context: JobContext): Promise<JobResult> {
   const asked = request as BenchRequest;
   const unusable = checkDevice(asked);
   if (unusable !== null) return unusable;
-  const wanted = (name: string): boolean => asked.only === null || name.includes(asked.only);
-  const options = { threads: asked.threads ?? 0, ...(asked.isa === null ? {} : { isa: asked.isa }) };
+  // what is measured is named: --device auto is the CPU
+  const backend: Backend = asked.device === 'cuda' ? 'cuda' : 'cpu';
+  const open = (): Device => openDevice(asked, backend, { cancelled: context.cancelled });
+  const chosen = <Item>(items: readonly Item[], name: (item: Item) => string): Item[] =>
+    items.filter((item) => asked.only === null || name(item).includes(asked.only));
+  const announce = (detail: string): void => context.emit({ kind: 'stage', name: 'bench', detail });
 
-  const device = Device.cpu({ ...options, cancelled: context.cancelled });
-  const { isa, threads } = device;
-  const computes: readonly ('fp32' | 'bf16')[] = isa === 'avx512bf16' ? ['fp32', 'bf16'] : ['fp32'];
-  const peaks = Object.fromEntries(computes.map((compute) => [compute, device.measurePeak(compute)]));
+  const device = open();
+  const { path, threads, hardware } = device;
+  const fast16 = path === 'cuda' || path === 'avx512bf16';
+  const computes: readonly ('fp32' | 'bf16')[] = fast16 ? ['fp32', 'bf16'] : ['fp32'];
+  const peaks = Object.fromEntries(computes.map((compute) => [compute, measurePeak(device, compute)]));
   const gemms: GemmResult[] = [];
-  for (const shape of GEMM_SHAPES) {
-    if (!wanted(`gemm ${shape.name}`)) continue;
-    context.emit({ kind: 'stage', name: 'bench', detail: `gemm ${shape.name}` });
+  for (const shape of chosen(GEMM_SHAPES[backend], ({ name }) => `gemm ${name}`)) {
+    announce(`gemm ${shape.name}`);
     for (const compute of computes) {
       device.checkCancelled();
       gemms.push(...benchGemm(device, shape, compute));
@@ -31,44 +38,44 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
   }
   device.destroy();
 
-  const steps: TrainStepResult[] = [];
-  for (const shape of Object.keys(TRAIN_SHAPES)) {
-    for (const base of TRAIN_BASES) {
-      for (const compute of computes) {
-        const name = trainStepName(shape, base, compute);
-        if (!wanted(name)) continue;
-        context.emit({ kind: 'stage', name: 'bench', detail: name });
-        steps.push(benchTrainStep(shape, base, compute, options));
-      }
-    }
-  }
-  const bases: readonly Base[] = isa === 'avx512bf16' ? ['nf4', 'bf16', 'fp32'] : ['nf4', 'fp32'];
-  const generations: GenerateResult[] = [];
-  for (const name of Object.keys(GENERATE_SHAPES)) {
-    for (const base of bases) {
-      if (!wanted(`generate ${name} ${base}`)) continue;
-      context.emit({ kind: 'stage', name: 'bench', detail: `generate ${name} ${base}` });
-      generations.push(benchGenerate(name, base, { ...options, cancelled: context.cancelled }));
-    }
-  }
+  const steps = chosen(TRAIN_SETUPS[backend], ({ name }) => name)
+    .filter(({ compute }) => fast16 || compute === 'fp32')
+    .map((setup) => {
+      announce(setup.name);
+      return benchTrainStep(setup, open, peaks[setup.compute] ?? 0);
+    });
+  const bases: readonly Base[] = fast16 ? ['nf4', 'bf16', 'fp32'] : ['nf4', 'fp32'];
+  const pairs = GENERATE_SHAPES[backend].flatMap((shape) => bases.map((base) => ({ shape, base })));
+  const generations = chosen(pairs, ({ shape, base }) => `generate ${shape} ${base}`).map(({ shape, base }) => {
+    announce(`generate ${shape} ${base}`);
+    return benchGenerate(shape, base, open);
+  });
   return {
     exitCode: EXIT.ok,
-    text: render(isa, threads, peaks, gemms, steps, generations),
-    document: { isa, threads, peakFlops: peaks, gemm: gemms, train: steps, generate: generations },
+    text: render(
+      backend === 'cuda' ? `${hardware}; largest product` : `${path}, ${threads} threads; multiply-add peak`,
+      BATCHES[backend],
+      peaks,
+      gemms,
+      steps,
+      generations,
+    ),
+    document: { isa: path, hardware, threads, peakFlops: peaks, gemm: gemms, train: steps, generate: generations },
   };
 }
 
 function render(
-  isa: string,
-  threads: number,
+  machine: string,
+  batches: readonly number[],
   peaks: Readonly<Record<string, number>>,
   gemms: readonly GemmResult[],
   steps: readonly TrainStepResult[],
   generations: readonly GenerateResult[],
 ): string {
   const gigaflops = (value: number): string => (value / 1e9).toFixed(0);
+  const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)}%`);
   const measured = Object.entries(peaks).map(([compute, flops]) => `${compute} ${gigaflops(flops)} GFLOP/s`);
-  const blocks = [`${isa}, ${threads} threads; multiply-add peak: ${measured.join(', ')}`];
+  const blocks = [`${machine}: ${measured.join(', ')}`];
   if (gemms.length > 0) {
     const rows = gemms.map(({ name, compute, layout, m, n, k, microseconds, flops, share }) => [
       name,
@@ -77,23 +84,22 @@ function render(
       `${m} x ${n} x ${k}`,
       microseconds.toFixed(0),
       gigaflops(flops),
-      share === null ? '-' : `${(100 * share).toFixed(0)}%`,
+      percent(share),
     ]);
     blocks.push(table(['gemm', 'compute', 'layout', 'm x n x k', 'us', 'GFLOP/s', 'of peak'], rows));
   }
   if (steps.length > 0) {
-    const rows = steps.map(({ shape, base, compute, tokensPerSecond, stepSeconds, peakBytes }) => [
-      shape,
-      base,
-      compute,
+    const rows = steps.map(({ name, tokensPerSecond, stepSeconds, usefulFlops, share, peakBytes }) => [
+      name,
       tokensPerSecond.toFixed(1),
       stepSeconds.toFixed(3),
+      gigaflops(usefulFlops),
+      percent(share),
       (peakBytes / 1e6).toFixed(0),
     ]);
-    blocks.push(table(['LoRA train step', 'base', 'compute', 'tokens/s', 's', 'process peak MB'], rows));
+    blocks.push(table(['train step', 'tokens/s', 's', 'useful GFLOP/s', 'of peak', 'peak MB'], rows));
   }
   if (generations.length > 0) {
-    const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)}%`);
     const rows = generations.map(({ shape, base, prefill, decode, bandwidth, peakBytes }) => [
       shape,
       base,
@@ -103,10 +109,8 @@ function render(
       (bandwidth / 1e9).toFixed(1),
       (peakBytes / 1e6).toFixed(0),
     ]);
-    const decoded = BATCHES.flatMap((batch) => [`decode x${batch}`, 'of GB/s']);
-    blocks.push(
-      table(['generation', 'base', 'prefill tokens/s', 'of peak', ...decoded, 'read GB/s', 'process peak MB'], rows),
-    );
+    const decoded = batches.flatMap((batch) => [`decode x${batch}`, 'of GB/s']);
+    blocks.push(table(['generation', 'base', 'prefill tokens/s', 'of peak', ...decoded, 'read GB/s', 'peak MB'], rows));
   }
   return blocks.join('\n\n');
 }
