@@ -3,6 +3,7 @@
 #pragma once
 
 #include "device.h"
+#include "quantize_4bit.h"
 
 namespace mr {
 
@@ -105,21 +106,9 @@ __device__ __forceinline__ void store_as(void* p, int32_t dtype, int64_t i, floa
   else static_cast<float*>(p)[i] = x;
 }
 
-// The values of the 4-bit codes, FP4's and NF4's, as mr_dequantize_4bit has them.
-static __constant__ const float CODE_VALUES[2][16] = {
-    {0.0f, 0.0052083334885537624f, 0.6666666865348816f, 1.0f, 0.3333333432674408f, 0.5f, 0.1666666716337204f, 0.25f, 0.0f,
-     -0.0052083334885537624f, -0.6666666865348816f, -1.0f, -0.3333333432674408f, -0.5f, -0.1666666716337204f, -0.25f},
-    {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
-     -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
-     0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f}};
-// The sixteen values in shared memory: sixteen banks, so lanes with whatever codes read them at once.
-struct CodeBook {
-  float value[16];
-};
-// By the first 16 threads; a barrier must follow.
+// The code book of an operand that has one; a barrier must follow.
 __device__ __forceinline__ void fill_book(CodeBook& book, const Operand& x) {
-  if (x.storage == STORED_FOUR_BIT && threadIdx.x < 16)
-    book.value[threadIdx.x] = CODE_VALUES[x.kind == MR_NF4][threadIdx.x];
+  if (x.storage == STORED_FOUR_BIT) fill_book(book, x.kind);
 }
 
 // Eight elements that follow each other in memory, as they were read.

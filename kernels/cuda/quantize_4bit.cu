@@ -2,6 +2,8 @@
 // the code book, the lower one exactly between two.
 //
 // A thread has eight elements, four bytes of codes, whatever the size of a block.
+#include "quantize_4bit.h"
+
 #include "blockwise.h"
 
 namespace mr {
@@ -9,14 +11,7 @@ namespace {
 
 constexpr int N = 8;
 
-// By mr_kind4. FP4 has its sign in bit 3, and both its codes of zero are +0.
-constexpr float VALUES[2][16] = {
-    {0.0f, 0.0052083334885537624f, 0.6666666865348816f, 1.0f, 0.3333333432674408f, 0.5f, 0.1666666716337204f, 0.25f, 0.0f,
-     -0.0052083334885537624f, -0.6666666865348816f, -1.0f, -0.3333333432674408f, -0.5f, -0.1666666716337204f, -0.25f},
-    {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
-     -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
-     0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f}};
-// the codes by ascending value
+// By mr_kind4: the codes by ascending value
 constexpr uint8_t ORDER[2][16] = {{11, 10, 13, 12, 15, 14, 9, 0, 8, 1, 6, 7, 4, 5, 2, 3},
                                   {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
 
@@ -25,20 +20,13 @@ struct Ordered {
   uint64_t order;   // the codes by ascending value, a nibble each
   float bound[15];  // between neighbours in that order
 };
-struct Book {
-  float value[16];
-};
 
 Ordered ordered(int32_t kind) {
+  const CodeBook& book = kind == MR_NF4 ? NF4_BOOK : FP4_BOOK;
   Ordered o = {};
   for (int i = 0; i < 16; i++) o.order |= (uint64_t)ORDER[kind][i] << 4 * i;
-  for (int i = 0; i < 15; i++) o.bound[i] = (VALUES[kind][ORDER[kind][i]] + VALUES[kind][ORDER[kind][i + 1]]) / 2;
+  for (int i = 0; i < 15; i++) o.bound[i] = (book.value[ORDER[kind][i]] + book.value[ORDER[kind][i + 1]]) / 2;
   return o;
-}
-Book book_of(int32_t kind) {
-  Book book;
-  for (int i = 0; i < 16; i++) book.value[i] = VALUES[kind][i];
-  return book;
 }
 
 // The four bytes of elements i .. i+7, i a multiple of 8: at once where they are all there and aligned.
@@ -70,11 +58,10 @@ __global__ void quantize_kernel(Ordered book, Blocks blocks, const T* x, uint8_t
     for (int j = 0; j < N && i + j < n; j += 2) packed[(i + j) / 2] = (uint8_t)(word >> j * 4);
 }
 
-// The values in shared memory: sixteen banks, so that lanes with whatever codes read them at once.
 template <class T>
-__global__ void dequantize_kernel(Book book, Blocks blocks, const uint8_t* packed, T* y) {
-  Book& shared = shared_memory<Book>();
-  if (threadIdx.x < 16) shared.value[threadIdx.x] = book.value[threadIdx.x];
+__global__ void dequantize_kernel(int32_t kind, Blocks blocks, const uint8_t* packed, T* y) {
+  CodeBook& book = shared_memory<CodeBook>();
+  fill_book(book, kind);
   __syncthreads();
   int64_t i = first_element<N>(), n = blocks.n;
   if (i >= n) return;
@@ -92,7 +79,7 @@ __global__ void dequantize_kernel(Book book, Blocks blocks, const uint8_t* packe
       end += blocks.size;
       scale = blocks.absmax[b];
     }
-    v.x[j] = shared.value[word >> (j / 2 * 8 + (j % 2 == 0 ? 4 : 0)) & 15] * scale;
+    v.x[j] = book.value[word >> (j / 2 * 8 + (j % 2 == 0 ? 4 : 0)) & 15] * scale;
   }
   store_values(y, i, n, v);
 }
@@ -131,7 +118,7 @@ MR_API int32_t mr_dequantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t
   return with_storage(y_dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     return launch(s, "dequantize_4bit", dequantize_kernel<T>, dim3((unsigned)divide_up(n, ELEMENT_THREADS * N)),
-                  dim3(ELEMENT_THREADS), sizeof(Book), book_of(kind), Blocks{n, blocksize, absmax}, packed, as(type, y));
+                  dim3(ELEMENT_THREADS), sizeof(CodeBook), kind, Blocks{n, blocksize, absmax}, packed, as(type, y));
   });
 }
 
