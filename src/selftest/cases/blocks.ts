@@ -318,6 +318,8 @@ export function blockCases(): Case[] {
     ...STORED.map((dtype) => embeddingBackwardCase(40, 7, 33, dtype)),
     embeddingBackwardCase(1, 1, 1, 'f32'),
     embeddingBackwardCase(60, 1003, 200, 'f32'),
+    // more tokens than are sorted at once, ids that repeat over many of them
+    embeddingBackwardCase(4500, 31, 3, 'bf16'),
     ...STORED.flatMap((dtype) => [
       rmsNormForwardCase(1, 1, dtype, MR_NORM_SCALE),
       rmsNormForwardCase(5, 33, dtype, MR_NORM_SCALE),
@@ -325,6 +327,8 @@ export function blockCases(): Case[] {
       rmsNormForwardCase(40, 16, dtype, MR_NORM_SCALE),
       rmsNormForwardCase(3, 1023, dtype, MR_NORM_SCALE),
       rmsNormForwardCase(3, 1023, dtype, MR_NORM_OFFSET),
+      rmsNormForwardCase(2, 2500, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(19, 128, dtype, MR_NORM_SCALE),
       // below the square root of epsilon, where epsilon decides
       rmsNormForwardCase(4, 48, dtype, MR_NORM_SCALE, 2 ** -12),
     ]),
@@ -337,6 +341,7 @@ export function blockCases(): Case[] {
       rmsNormBackwardCase({ rows: 5, cols: 20, accumulate: 0, frozen: true }, dtype),
       rmsNormBackwardCase({ rows: 4, cols: 130, accumulate: 0, inPlace: true }, dtype),
       rmsNormBackwardCase({ rows: 70, cols: 80, accumulate: 0 }, dtype),
+      rmsNormBackwardCase({ rows: 1, cols: 2500, accumulate: 0, frozen: true }, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
       biasForwardCase(1, 1, dtype),
@@ -346,6 +351,8 @@ export function blockCases(): Case[] {
       biasBackwardCase(70, 80, dtype),
       biasBackwardCase(5, 131, dtype),
     ]),
+    biasBackwardCase(130, 140, 'f32'),
+    biasBackwardCase(130, 260, 'bf16'),
     ...STORED.flatMap((dtype) => [
       ropeCase({ tokens: 1, heads: 1, headDim: 2, inverse: 0 }, dtype),
       ropeCase({ tokens: 7, heads: 3, headDim: 20, inverse: 0 }, dtype),
@@ -357,6 +364,7 @@ export function blockCases(): Case[] {
       gatherCase(1, 1, 1, dtype),
       gatherCase(9, 20, 33, dtype),
       gatherCase(300, 40, 80, dtype),
+      gatherCase(2, 3, 2500, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
       putCase(1, 1, 1, dtype),

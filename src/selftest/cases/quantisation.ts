@@ -11,7 +11,7 @@ import * as reference from '../reference/quantisation';
 const KINDS = ['nf4', 'fp4'] as const;
 const codeOf = (kind: reference.Kind4): number => (kind === 'nf4' ? MR_NF4 : MR_FP4);
 
-/** [elements, block size]: one element, an odd count, a tail, whole blocks, odd blocks, more than one task. */
+/** [elements, block size]: one element, an odd count, a tail, whole blocks, odd blocks, blocks of one and of thousands, more than one task. */
 const SHAPES = [
   [1, 64],
   [63, 64],
@@ -20,6 +20,8 @@ const SHAPES = [
   [256, 128],
   [50, 7],
   [35, 7],
+  [5, 1],
+  [5001, 4096],
   [33_001, 64],
 ] as const;
 
@@ -217,6 +219,8 @@ export function quantisationCases(): Case[] {
     [301, 256],
     [5001, 256],
     [40, 7],
+    [5, 1],
+    [5001, 4096],
   ] as const) {
     const { x, offset } = scales(`scales ${n}`, n);
     cases.push(quantize8Case(`${n} in blocks of ${blocksize}`, x, offset, blocksize));
