@@ -382,7 +382,7 @@ export class Device {
 
   /** Whether {@link record} does anything: on a GPU, where starting an op takes longer than a small one runs. */
   get records(): boolean {
-    return this.backend === 'cuda';
+    return this.backend === 'cuda' && !this.separate;
   }
 
   /**

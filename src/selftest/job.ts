@@ -16,7 +16,10 @@ export const selftestJob: Job = async (request, { emit, cancelled }) => {
   if (refused !== null) return refused;
   const { threads, isa, only } = asked;
   const began = performance.now();
-  const open = asked.device === 'cuda' ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, separate: true, cancelled }) : Device.cpu;
+  const open =
+    asked.device === 'cuda'
+      ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, separate: true, cancelled })
+      : Device.cpu;
   const options = { open, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
   const report = runSelftest({ ...options, only: only ?? undefined }, emit);
   emit({ kind: 'done', seconds: (performance.now() - began) / 1000 });
