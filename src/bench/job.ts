@@ -66,6 +66,7 @@ function render(
   steps: readonly TrainStepResult[],
   generations: readonly GenerateResult[],
 ): string {
+  const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)}%`);
   const gigaflops = (value: number): string => (value / 1e9).toFixed(0);
   const measured = Object.entries(peaks).map(([compute, flops]) => `${compute} ${gigaflops(flops)} GFLOP/s`);
   const blocks = [`${isa}, ${threads} threads; multiply-add peak: ${measured.join(', ')}`];
@@ -77,23 +78,23 @@ function render(
       `${m} x ${n} x ${k}`,
       microseconds.toFixed(0),
       gigaflops(flops),
-      share === null ? '-' : `${(100 * share).toFixed(0)}%`,
+      percent(share),
     ]);
     blocks.push(table(['gemm', 'compute', 'layout', 'm x n x k', 'us', 'GFLOP/s', 'of peak'], rows));
   }
   if (steps.length > 0) {
-    const rows = steps.map(({ shape, base, compute, tokensPerSecond, stepSeconds, peakBytes }) => [
+    const rows = steps.map(({ shape, base, compute, tokensPerSecond, share, stepSeconds, peakBytes }) => [
       shape,
       base,
       compute,
       tokensPerSecond.toFixed(1),
+      percent(share),
       stepSeconds.toFixed(3),
       (peakBytes / 1e6).toFixed(0),
     ]);
-    blocks.push(table(['LoRA train step', 'base', 'compute', 'tokens/s', 's', 'process peak MB'], rows));
+    blocks.push(table(['LoRA train step', 'base', 'compute', 'tokens/s', 'of peak', 's', 'process peak MB'], rows));
   }
   if (generations.length > 0) {
-    const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(0)}%`);
     const rows = generations.map(({ shape, base, prefill, decode, bandwidth, peakBytes }) => [
       shape,
       base,

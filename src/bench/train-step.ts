@@ -70,6 +70,8 @@ export interface TrainStepResult {
   /** Of the median step. */
   readonly tokensPerSecond: number;
   readonly bestTokensPerSecond: number;
+  /** Multiply-adds of the frozen matrices, forward and backward, over the median step: a share of this run's peak. */
+  readonly share: number | null;
   readonly stepSeconds: number;
   /** Highest resident memory of the whole process so far, bytes. */
   readonly peakBytes: number;
@@ -128,6 +130,7 @@ export function benchTrainStep(
     loss: { kind: 'cross-entropy' },
     order: () => rows.keys().toArray(),
   });
+  const before = device.measurePeak(compute);
   const seconds: number[] = [];
   const losses: number[] = [];
   for (let step = 0; step < warmup + steps; step++) {
@@ -139,6 +142,9 @@ export function benchTrainStep(
   const tokens = sequence * batch;
   const median = seconds[Math.floor(seconds.length / 2)]!;
   const { isa, threads } = device;
+  const peak = Math.max(before, device.measurePeak(compute));
+  let flops = 4 * tokens * model.head.outFeatures * model.head.inFeatures;
+  for (const { weight } of model.decoder.linears()) flops += 4 * tokens * weight.outFeatures * weight.inFeatures;
   device.destroy();
   return {
     shape: name,
@@ -148,6 +154,7 @@ export function benchTrainStep(
     isa,
     tokensPerSecond: tokens / median,
     bestTokensPerSecond: tokens / seconds[0]!,
+    share: peak > 0 ? flops / median / peak : null,
     stepSeconds: median,
     peakBytes: hostLibrary().peakMemory(),
     losses,
