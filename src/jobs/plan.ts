@@ -5,6 +5,7 @@ import { embeddedFacts } from '../plan/embedded';
 import { type ExperimentPlan, planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
 import { applyRequest, obstacle, type Requested, readInputs } from '../run/inputs';
+import { checkMetrics } from '../run/metrics';
 import { prepareRun } from '../run/prepare';
 import type { RunRequest } from '../run/request';
 import { resolveExperiment } from '../spec/load';
@@ -19,6 +20,7 @@ export async function planJob(request: unknown): Promise<JobResult> {
       const { scale } = chooseScale(paper, id, asked);
       const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
       const { experiment } = requested;
+      checkMetrics(experiment);
       const plan = planExperiment(paper, experiment, embeddedFacts([experiment]));
       plans.push(obstacle(experiment, asked) === null ? { ...plan, peakBytes: await peakOf(requested, asked) } : plan);
     }
