@@ -6,6 +6,7 @@ import { embeddedFacts } from '../plan/embedded';
 import { type ExperimentPlan, planCard, planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
 import { applyRequest, obstacle, type Requested, readInputs } from '../run/inputs';
+import { checkMetrics } from '../run/metrics';
 import { prepareRun } from '../run/prepare';
 import type { RunRequest } from '../run/request';
 import { resolveExperiment } from '../spec/load';
@@ -20,6 +21,7 @@ export async function planJob(request: unknown): Promise<JobResult> {
       const { scale } = chooseScale(paper, id, asked);
       const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
       const { experiment } = requested;
+      checkMetrics(experiment);
       const plan = planExperiment(paper, experiment, embeddedFacts([experiment]));
       if (obstacle(experiment, asked) === null) plans.push({ ...plan, peakBytes: await peakOf(requested, asked) });
       else plans.push({ ...plan, gpu: scale === 'full' ? planCard(paper, experiment) : null });

@@ -6,8 +6,8 @@ import { labelsOf, type SplitName } from '../data/prepare';
 import { inputError, specError } from '../errors';
 import type { OnEvent } from '../events';
 import { type GenerationOptions, generate } from '../generate/generate';
-import { CURVE_METRICS, curveScores } from '../metrics/curve';
-import { isTextMetric, textMetricById } from '../metrics/index';
+import { curveScores } from '../metrics/curve';
+import { textMetricById } from '../metrics/index';
 import { type Score, signatureOf } from '../metrics/metric';
 import { batchMeanLoss, meanLoss, trainerLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
@@ -18,37 +18,8 @@ import type { Row } from '../train/pass';
 import { evaluationOptions, type StepResult } from '../train/trainer';
 import { annotationSheet, lengthHistogram } from './answers';
 import { type Inputs, trainingRows } from './inputs';
+import { includes, LOSS_METRICS, TRAINING_METRICS } from './metrics';
 import type { Task, TestOutcome } from './task';
-
-/** Metrics of the rows' own losses, and of training; the others read generated texts. */
-export const LOSS_METRICS = [
-  'loss',
-  'perplexity',
-  'batch-mean-loss',
-  'batch-mean-perplexity',
-  'text-loss',
-  'text-perplexity',
-  'trainer-loss',
-  'trainer-perplexity',
-] as const;
-const TRAINING_METRICS = ['train-loss', ...CURVE_METRICS] as const;
-
-/** @throws MedreproError `spec` naming a metric that a causal LM has not, or one that needs texts when none are generated. */
-export function checkCausalMetrics({ metrics, generation, training }: Experiment): void {
-  for (const id of metrics) {
-    if (includes(LOSS_METRICS, id)) continue;
-    if (includes(TRAINING_METRICS, id)) {
-      if (training.epochs > 0) continue;
-      throw specError(`metrics: ${id} is of training, and training.epochs is 0`, { remedy: 'leave it out' });
-    }
-    if (!isTextMetric(id)) textMetricById(id);
-    if (generation === null) {
-      throw specError(`metrics: ${id} reads generated texts, and generation is null`, {
-        remedy: 'say under generation how test rows are answered, or leave the metric out',
-      });
-    }
-  }
-}
 
 export class CausalTask implements Task {
   constructor(
@@ -57,9 +28,7 @@ export class CausalTask implements Task {
     private readonly device: Device,
     private readonly model: Model,
     private readonly onEvent: OnEvent,
-  ) {
-    checkCausalMetrics(experiment);
-  }
+  ) {}
 
   trainsOn(rows: number): string {
     const all = trainingRows(this.inputs.data, 'train', this.experiment.data);
@@ -264,9 +233,6 @@ export interface Answers {
   readonly tokens: readonly number[];
   readonly finish: readonly ('eos' | 'length')[];
 }
-
-const includes = <T extends string>(list: readonly T[], id: string): id is T =>
-  (list as readonly string[]).includes(id);
 
 const plain = ({ value, printed, signature }: Score): { value: number; printed: string; signature: string } => ({
   value,

@@ -21,6 +21,7 @@ import { withOverrides } from '../spec/override';
 import type { AdafactorSettings, DataSpec, Experiment } from '../spec/types';
 import type { Row } from '../train/pass';
 import { selectionMetric } from '../train/selection';
+import { checkMetrics } from './metrics';
 import type { DataOverride, TargetRequest } from './request';
 
 /** The experiment as it will really run, and what of the command line changed its inputs. */
@@ -99,6 +100,7 @@ export async function readData(
 export async function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Promise<Inputs> {
   const { experiment } = requested;
   refuseIgnored(experiment);
+  checkMetrics(experiment);
   const { tokenizer, data } = await readData(requested, request);
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
     throw inputError(`this build has no miniature ${experiment.model.id}`);

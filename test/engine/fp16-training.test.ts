@@ -3,13 +3,15 @@ import { expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { epochOrder } from '../../src/data/batches';
 import { DEFAULT_TRAINING } from '../../src/spec/defaults';
 import type { Training } from '../../src/spec/types';
 import { loadCheckpoint, saveCheckpoint } from '../../src/train/checkpoint';
+import type { Row } from '../../src/train/pass';
 import { learningRate } from '../../src/train/schedule';
-import type { StepResult } from '../../src/train/trainer';
+import { type StepResult, Trainer } from '../../src/train/trainer';
 import { type Setup, start, trace, weightsOf } from './fixture-training';
-import { onCpu } from './support';
+import { loadCase, onCpu, readJson } from './support';
 
 const setup = (initial: number, training: Partial<Training> = {}): Setup => ({
   task: 'causal-lm',
@@ -89,4 +91,64 @@ test('resumed after any step with the same scale and the same bits', () => {
   }
   expect(log).toEqual([...never.steps]);
   rmSync(folder, { recursive: true });
+});
+
+test('fifty steps as torch’s autocast and GradScaler (make_precision.py)', () => {
+  type Step = Readonly<Record<'loss' | 'grad_norm', number>>;
+  const torch = readJson<{
+    readonly scaling: Readonly<Record<'init_scale' | 'growth_factor' | 'backoff_factor' | 'growth_interval', number>>;
+    readonly steps: readonly (Step & { readonly scale: number })[];
+  }>('precision', 'trajectory.json');
+  const { settings, steps: exact } = readJson<{
+    readonly settings: Record<'batch' | 'accumulation' | 'epochs' | 'seed' | 'warmup', number>;
+    readonly steps: readonly Step[];
+  }>('trajectories', 'adamw-linear.json');
+  const rows = readJson<{ input_ids: number[]; labels: number[] }[]>('trajectories', 'rows.json').map(
+    ({ input_ids: ids, labels }): Row => ({ ids, label: -1, labels }),
+  );
+  onCpu((device) => {
+    const adapter = { rank: 4, alpha: 16, dropout: 0, targets: ['q_proj', 'v_proj'] };
+    const model = loadCase(device, 'causal-lora', { task: 'causal-lm', adapter, compute: 'fp16' });
+    const trainer = new Trainer(device, model, rows, {
+      task: 'causal-lm',
+      training: {
+        ...DEFAULT_TRAINING,
+        epochs: settings.epochs,
+        batchSize: settings.batch,
+        accumulation: settings.accumulation,
+        stepsPerEpoch: 'ceil',
+        lastAccumulation: 'rescaled',
+        optimiser: { kind: 'adamw', learningRate: 2e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
+        schedule: { kind: 'linear', warmup: { steps: settings.warmup } },
+        clip: 1,
+        lossNormalisation: 'sum-over-tokens-shifted',
+        precision: 'fp16',
+        lossScaling: {
+          initial: torch.scaling.init_scale,
+          growthFactor: torch.scaling.growth_factor,
+          backoffFactor: torch.scaling.backoff_factor,
+          growthInterval: torch.scaling.growth_interval,
+        },
+        gradientCheckpointing: false,
+        selection: 'last',
+        seed: settings.seed,
+      },
+      loss: { kind: 'cross-entropy' },
+      order: (epoch) => epochOrder(rows.length, settings.seed, epoch),
+    });
+    const errors = { ours: [0, 0] as [number, number], theirs: [0, 0] as [number, number] };
+    for (const [index, expected] of torch.steps.entries()) {
+      const { loss, grad_norm } = exact[index]!;
+      const step = trainer.run();
+      expect([step.lossScale, step.skipped]).toEqual([expected.scale, undefined]);
+      errors.ours[0] += Math.abs(step.loss / loss - 1);
+      errors.theirs[0] += Math.abs(expected.loss / loss - 1);
+      errors.ours[1] += Math.abs(step.gradNorm / grad_norm - 1);
+      errors.theirs[1] += Math.abs(expected.grad_norm / grad_norm - 1);
+    }
+    // as in precision.test.ts: at most twice torch's own distance from fp32, here added up over the steps
+    errors.ours.forEach((error, kind) => {
+      expect(error).toBeLessThan(2 * errors.theirs[kind]!);
+    });
+  });
 });

@@ -3,7 +3,9 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { Tape } from '../../src/autograd/tape';
+import { MedreproError } from '../../src/errors';
 import type { Device } from '../../src/native/device';
 import type { AdapterOptions } from '../../src/nn/adapter';
 import { loadModel, type Model, openModelFolder } from '../../src/nn/model';
@@ -286,6 +288,28 @@ describe('adapter_config.json', () => {
     { init_lora_weights: 'gaussian' },
   ])('%j changes nothing', (fields) => {
     expect(parse(fields)).toEqual(parse({}));
+  });
+  test('any value in any field is read or refused', () => {
+    const fields = [
+      ...Object.keys(plain),
+      'rank_pattern',
+      'modules_to_save',
+      'bias',
+      'use_rslora',
+      'lora_dropout',
+      'x',
+    ];
+    const changes = fc.dictionary(fc.constantFrom(...fields), fc.jsonValue(), { maxKeys: 3 });
+    fc.assert(
+      fc.property(changes, (changed) => {
+        try {
+          parse(changed);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MedreproError);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
   test('a field nobody knows that is set is a warning', () => {
     expect(parse({ use_future: true }).warnings.join()).toContain('use_future');

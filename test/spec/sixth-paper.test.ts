@@ -1,7 +1,7 @@
 /** What a researcher writes for a paper of their own: the page's example, taken from there and used as it stands. */
 
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { auditPaper } from '../../src/audit/both-readings';
@@ -45,6 +45,16 @@ test('loads, plans, lists, audits and compares without a line of code', () => {
   expect(compare(paper, golden, []).exitCode).toBe(0);
   const edited = { ...golden!, tampered: 'it was changed' };
   expect(compare(paper, edited, []).exitCode).toBe(1);
+});
+
+test('a metric that does not exist is refused before anything runs', async () => {
+  const wrong = at('wrong.yaml');
+  writeFileSync(wrong, readFileSync(spec, 'utf8').replace('metrics: [macro-f1, accuracy]', 'metrics: [macro-f2]'));
+  for (const words of [['plan'], ['run', '--out', at('none')]]) {
+    const { exitCode, stderr } = await medrepro([...words, `${wrong}/short`, '--quiet']);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('there is no metric "macro-f2"')]);
+  }
+  expect(existsSync(at('none'))).toBe(false);
 });
 
 test('runs, re-scores and verifies by the path of the spec', async () => {
