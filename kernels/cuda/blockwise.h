@@ -13,17 +13,21 @@ __device__ __forceinline__ float divisor_of(float largest) { return largest > LE
 // absmax[b] of |x - offset|; blocks lie along rows of threads.
 template <class T>
 __global__ void absmax_kernel(int64_t n, int64_t blocks, int64_t blocksize, float offset, const T* x, float* absmax) {
+  constexpr int N = Pack<T>::N;
   RowShared& shared = shared_memory<RowShared>();
   int64_t b = own_row(), begin = b * blocksize, end = begin + blocksize < n ? begin + blocksize : n;
   float largest = 0;
-  if (b < blocks)
-    for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x) largest = fmaxf(fabsf(load(x, i) - offset), largest);
+  for (int64_t i = threadIdx.x * N; b < blocks && i < end - begin; i += blockDim.x * N) {
+    Pack<T> v = load_pack(x + begin, i, end - begin);
+    for (int j = 0; j < N; j++)
+      if (i + j < end - begin) largest = fmaxf(fabsf(v.x[j] - offset), largest);
+  }
   // magnitudes are ordered as their bits are; there is no NaN among them
   largest = __int_as_float(row_max(__float_as_int(largest), shared));
   if (b < blocks && threadIdx.x == 0) absmax[b] = end - begin == blocksize ? largest : divisor_of(largest);
 }
 
-// Block of an element, and its scale in the form it is used in.
+// The blocks of n elements, and their scales.
 struct Blocks {
   int64_t n, size;
   const float* absmax;
@@ -32,9 +36,9 @@ __device__ __forceinline__ int64_t block_of(const Blocks& blocks, int64_t i) {
   if (i <= UINT32_MAX && blocks.size <= UINT32_MAX) return (uint32_t)i / (uint32_t)blocks.size;  // a tenth of the instructions
   return i / blocks.size;
 }
-// Scales elements in ascending order; looks a block up once.
+// What the elements of one block are scaled by.
 struct Scaler {
-  int64_t end;  // of the block
+  int64_t end;  // the first element behind the block
   bool whole;
   float divisor, reciprocal;
 };
@@ -48,7 +52,7 @@ __device__ __forceinline__ float scaled(const Scaler& by, float x) { return by.w
 template <class T>
 inline int32_t find_absmax(mr_stream* s, const char* op, int64_t n, int64_t blocksize, float offset, const T* x, float* absmax) {
   int64_t blocks = divide_up(n, blocksize);
-  dim3 block = row_block(blocksize, 4);
+  dim3 block = row_block(blocksize, Pack<T>::N);
   return launch(s, op, absmax_kernel<T>, row_grid(blocks, block), block, sizeof(RowShared), n, blocks, blocksize, offset, x, absmax);
 }
 

@@ -1,4 +1,4 @@
-/** What the CUDA kernels share with the CPU to the bit, and what they report of inputs that only the device can read. */
+/** What the CUDA kernels share with the CPU to the bit, what they do with nothing, what they report of ids that only they read. */
 import { describe, expect, test } from 'bun:test';
 import { Device } from '../../src/native/device';
 import { DTYPE_CODE } from '../../src/native/tensor';
@@ -34,6 +34,39 @@ describe.skipIf(notEmulated !== null)('CUDA kernels and the CPU', () => {
     } finally {
       cpu.destroy();
       cuda.destroy();
+    }
+  });
+
+  test('empty inputs need no memory and leave sums as they were', () => {
+    const device = emulatedDevice();
+    try {
+      const { ops } = device;
+      const { f32, bf16 } = DTYPE_CODE;
+      const sum = device.fromArray(Float32Array.of(1, 2, 3), [3], 'f32');
+      const factors = device.fromArray(Float32Array.of(4, 5, 6), [3], 'f32');
+      const list = device.fromArray(Int32Array.of(-1, -1, -1, -1), [4], 'i32');
+      ops.add(f32, 0, 0, 0, 0);
+      ops.scale(bf16, 0, 2, 0, 0, 1);
+      ops.swigluBackward(bf16, 0, 0, 0, 0, 0, 0);
+      ops.dropout(f32, 0, 0.5, ...SEED, 0, 0, 0, 0);
+      ops.normal(0, 0, 1, ...SEED, 0);
+      ops.addBiasBackward(bf16, 0, 3, 0, sum.address);
+      ops.rmsNormForward(bf16, 0, 0, 3, 1e-6, 0, sum.address, 0, 0);
+      ops.rmsNormBackward(bf16, 0, 0, 3, 0, 0, sum.address, 0, 0, 0, sum.address);
+      ops.rope(f32, 0, 2, 4, 0, 0, 0, 0, 0, 0);
+      ops.gatherRows(f32, 0, 3, 0, 0, 0);
+      ops.scatterAddRows(f32, 0, 3, 0, 0, 0);
+      ops.embeddingForward(0, 4, 3, f32, 0, 0, f32, 0);
+      ops.embeddingBackward(0, 4, 3, 0, f32, 0, 0);
+      ops.scaleRows(0, 3, 0, 0, 0);
+      ops.quantize4bit(0, 0, 64, f32, 0, 0, 0);
+      ops.dequantize8bit(0, 64, 0, 0, 0, 0, 0);
+      ops.quantizeInt8(0, 3, 6, f32, 0, 0, 0, list.address);
+      ops.scaleRowsBackward(3, 0, 0, 0, factors.address, 0, 0, sum.address, 1);
+      expect([...device.readF32(sum)]).toEqual([1, 2, 3]);
+      expect([...device.readI32(list)]).toEqual([0, 0, 0, 0]);
+    } finally {
+      device.destroy();
     }
   });
 
