@@ -18,10 +18,11 @@ extern const char _end[] __attribute__((visibility("hidden")));
 namespace emulation {
 namespace {
 
-// What is known of one byte.
+// What is known of one byte, or of the four bytes of a word that are always used together: then that of its first byte.
 struct Cell {
   Moment write, read;
   bool initialised;
+  bool split;    // of a word's first byte: its bytes have cells of their own
   bool awaited;  // a late copy is on its way here
   bool many_blocks, many_warps, many_threads;  // more than one reads it since `read.launch` and its barrier
 };
@@ -48,6 +49,26 @@ Memory* find(uintptr_t p, uintptr_t* begin) {
   if (p - next->first >= (uintptr_t)next->second.bytes) return nullptr;
   cached_begin = *begin = next->first;
   return cached = &next->second;
+}
+
+// use(cell) for every cell of the bytes from `begin` to `end`, until it says no; whether it never did. Words become one again
+// where all of them are used alike.
+template <class Use>
+bool each_cell(Memory* memory, uintptr_t begin, uintptr_t end, bool alike, Use use) {
+  for (uintptr_t i = begin; i < end;) {
+    Cell* word = memory->cells + i / 4 * 4;
+    bool whole = i % 4 == 0 && end - i >= 4;
+    if (!whole && !word->split) {
+      for (int j = 1; j < 4; j++) word[j] = word[0];
+      word->split = true;
+    }
+    int cells = whole && word->split ? 4 : 1;
+    for (int j = 0; j < cells; j++)
+      if (!use(memory->cells[i + (uintptr_t)j])) return false;
+    if (whole && alike) word->split = false;
+    i += whole ? 4 : 1;
+  }
+  return true;
 }
 
 // Whether all that happened at `then` is known to `me` to be over.
@@ -104,9 +125,9 @@ const char* place(const void* caller) {
 }
 
 void access(const void* p, int64_t bytes, bool writes, const void* caller) {
-  if (!running() || own_memory((const char*)p)) return;
+  if (!here.running || own_memory((const char*)p)) return;
   const char* c = (const char*)p;
-  const Moment& me = now();
+  const Moment& me = *here.now;
   if (c >= __ehdr_start && c < _end) {
     if (writes) fail_launch("thread %u writes a variable of the program (%s)", me.thread, place(caller));
     return;
@@ -118,23 +139,23 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
     return fail_launch("block %u thread %u %s %lld bytes outside every allocation (%s)", me.block - 1, me.thread, verb,
                        (long long)bytes, place(caller));
   const char* where = memory->shared ? "shared" : "device";
-  Cell* cells = memory->cells + ((uintptr_t)p - begin);
-  for (int64_t i = 0; i < bytes; i++) {
-    Cell& cell = cells[i];
+  uintptr_t first = (uintptr_t)p - begin;
+  // after a write no earlier read matters: whoever is ordered after the write is ordered after those
+  each_cell(memory, first, first + (uintptr_t)bytes, writes, [&](Cell& cell) {
     bool stale = memory->shared && (cell.write.launch != me.launch || cell.write.block != me.block);
     if (cell.awaited && !stale)
       return fail_launch("block %u thread %u %s %s memory before the copy on its way there was waited for (%s)", me.block - 1,
-                         me.thread, verb, where, place(caller));
+                         me.thread, verb, where, place(caller)), false;
     if (!writes && (!cell.initialised || stale))
       return fail_launch("block %u thread %u reads %s memory that nobody has written (%s)", me.block - 1, me.thread, where,
-                         place(caller));
-    if (!(memory->shared && stale) && !ordered(cell.write, me))
+                         place(caller)), false;
+    if (!stale && !ordered(cell.write, me))
       return fail_launch("race: block %u thread %u %s %s memory that block %u thread %u wrote, and no barrier lies between (%s)",
-                         me.block - 1, me.thread, verb, where, cell.write.block - 1, cell.write.thread, place(caller));
+                         me.block - 1, me.thread, verb, where, cell.write.block - 1, cell.write.thread, place(caller)), false;
     bool stale_read = memory->shared && (cell.read.launch != me.launch || cell.read.block != me.block);
     if (writes && !stale_read && !everyone_ordered(cell, me))
       return fail_launch("race: block %u thread %u writes %s memory that block %u thread %u reads, and no barrier lies between (%s)",
-                         me.block - 1, me.thread, where, cell.read.block - 1, cell.read.thread, place(caller));
+                         me.block - 1, me.thread, where, cell.read.block - 1, cell.read.thread, place(caller)), false;
     if (writes) {
       cell.write = me;
       cell.initialised = true;
@@ -143,21 +164,23 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
       if (stale_read) cell.many_blocks = cell.many_warps = cell.many_threads = false, cell.read = me;
       note_read(cell, me);
     }
-  }
+    return true;
+  });
 }
 
 // The same for an access that the machine makes only at a multiple of its size.
 void aligned_access(const void* p, int64_t bytes, bool writes, const void* caller) {
-  if (running() && (uintptr_t)p % (uintptr_t)bytes != 0 && !own_memory((const char*)p))
-    return fail_launch("block %u thread %u %s %lld bytes at an address that is not a multiple of them (%s)", now().block - 1,
-                       now().thread, writes ? "writes" : "reads", (long long)bytes, place(caller));
+  if (here.running && (uintptr_t)p % (uintptr_t)bytes != 0 && !own_memory((const char*)p))
+    return fail_launch("block %u thread %u %s %lld bytes at an address that is not a multiple of them (%s)", here.now->block - 1,
+                       here.now->thread, writes ? "writes" : "reads", (long long)bytes, place(caller));
   access(p, bytes, writes, caller);
 }
 
 void set_awaited(void* p, int64_t bytes, bool awaited) {
   uintptr_t begin = 0;
   Memory* memory = find((uintptr_t)p, &begin);
-  for (int64_t i = 0; i < bytes; i++) memory->cells[(uintptr_t)p - begin + (uintptr_t)i].awaited = awaited;
+  uintptr_t first = (uintptr_t)p - begin;
+  each_cell(memory, first, first + (uintptr_t)bytes, false, [=](Cell& cell) { return cell.awaited = awaited, true; });
 }
 
 }  // namespace
@@ -174,8 +197,11 @@ void copy_arrives(void* to, int64_t bytes) {
 void check_read(const void* p, int64_t bytes) { access(p, bytes, false, __builtin_return_address(0)); }
 void check_write(void* p, int64_t bytes) { access(p, bytes, true, __builtin_return_address(0)); }
 
+// Bytes of the cells of so many bytes, whole words.
+static size_t cells_of(int64_t bytes) { return ((size_t)bytes + 3) / 4 * 4 * sizeof(Cell); }
+
 void add_memory(void* p, int64_t bytes, bool shared) {
-  size_t size = (size_t)bytes * sizeof(Cell);
+  size_t size = cells_of(bytes);
   void* cells = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   memories()[(uintptr_t)p] = {bytes, shared, 0, static_cast<Cell*>(cells)};
   cached = nullptr;
@@ -184,7 +210,7 @@ void add_memory(void* p, int64_t bytes, bool shared) {
 void remove_memory(void* p) {
   auto found = memories().find((uintptr_t)p);
   if (found == memories().end()) return;
-  munmap(found->second.cells, (size_t)found->second.bytes * sizeof(Cell));
+  munmap(found->second.cells, cells_of(found->second.bytes));
   memories().erase(found);
   cached = nullptr;
 }
@@ -202,17 +228,16 @@ bool initialised(const void* p, int64_t bytes) {
   if (!within_memory(p, bytes)) return false;
   uintptr_t begin = 0;
   Memory* memory = find((uintptr_t)p, &begin);
-  for (int64_t i = 0; i < bytes; i++)
-    if (!memory->cells[(uintptr_t)p - begin + (uintptr_t)i].initialised) return false;
-  return true;
+  uintptr_t first = (uintptr_t)p - begin;
+  return each_cell(memory, first, first + (uintptr_t)bytes, false, [](Cell& cell) { return cell.initialised; });
 }
 
 bool host_wrote(void* p, int64_t bytes) {
   if (!within_memory(p, bytes)) return false;
   uintptr_t begin = 0;
   Memory* memory = find((uintptr_t)p, &begin);
-  for (int64_t i = 0; i < bytes; i++) memory->cells[(uintptr_t)p - begin + (uintptr_t)i].initialised = true;
-  return true;
+  uintptr_t first = (uintptr_t)p - begin;
+  return each_cell(memory, first, first + (uintptr_t)bytes, false, [](Cell& cell) { return cell.initialised = true; });
 }
 
 }  // namespace emulation

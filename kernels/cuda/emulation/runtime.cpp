@@ -42,10 +42,10 @@ extern "C" void mr_switch_fiber(void** save, void* to);
 namespace emulation {
 
 Coordinates at;
+Here here;
 
 namespace {
 
-constexpr int64_t STACK = 256 << 10;
 constexpr int MAX_THREADS = 1024;
 
 enum State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, DONE };
@@ -74,13 +74,17 @@ struct Slots {
   alignas(16) char of[WARP][SLOT];
 };
 
+// What needs no check, in one piece.
+struct Own {
+  Slots slots[MAX_THREADS / WARP];
+  char arguments[4096];
+};
+
 Fiber fibers[MAX_THREADS];
-Slots slots[MAX_THREADS / WARP];
+Own own;
 int threads, current = -1;
-bool in_kernel;
 void* scheduler;
 void (*kernel)(const void*);
-char arguments[4096];
 char* shared;
 int64_t shared_bytes, shared_room;
 uint32_t launches;
@@ -93,7 +97,7 @@ void finish() {
 }
 
 void begin() {
-  kernel(arguments);
+  kernel(own.arguments);
   Fiber& f = fibers[current];
   for (const Copy& c : f.copies)
     if (c.group >= 0) fail_launch("a copy into shared memory was never waited for");
@@ -185,9 +189,9 @@ void run_block(uint32_t number) {
       if (fibers[i].state != READY) continue;
       current = i;
       at.thread = fibers[i].index;
-      in_kernel = true;
+      here = {true, &fibers[i].moment, fibers[i].stack, (const char*)&own, (const char*)(&own + 1)};
       mr_switch_fiber(&scheduler, fibers[i].saved);
-      in_kernel = false;
+      here.running = false;
       current = -1;
       ran = true;
       if (fibers[i].state == DONE) left--;
@@ -207,15 +211,6 @@ void run_block(uint32_t number) {
 
 }  // namespace
 
-const Moment& now() { return fibers[current].moment; }
-bool running() { return in_kernel; }
-
-bool own_memory(const char* p) {
-  const char* stack = fibers[current].stack;
-  return (p >= stack && p < stack + STACK) || (p >= arguments && p < arguments + sizeof arguments) ||
-         (p >= (const char*)slots && p < (const char*)slots + sizeof slots);
-}
-
 void fail_launch(const char* format, ...) {
   if (!failed) {
     va_list list;
@@ -224,7 +219,7 @@ void fail_launch(const char* format, ...) {
     va_end(list);
     failed = true;
   }
-  if (in_kernel) finish();  // never to return: the block is given up
+  if (here.running) finish();  // never to return: the block is given up
 }
 
 void stop(const char* format, ...) {
@@ -254,9 +249,9 @@ void launch(dim3 grid, dim3 block, int64_t bytes, void (*body)(const void*), con
   if (threads < 1 || threads > MAX_THREADS) return fail_launch("a block of %d threads", threads);
   if (grid.y > 65535 || grid.z > 65535 || block.z > 64) return fail_launch("a grid of %u x %u x %u", grid.x, grid.y, grid.z);
   if (bytes > 227 << 10) return fail_launch("%lld bytes of shared memory", (long long)bytes);
-  if (context_bytes > (int64_t)sizeof arguments) return fail_launch("%lld bytes of arguments", (long long)context_bytes);
+  if (context_bytes > (int64_t)sizeof own.arguments) return fail_launch("%lld bytes of arguments", (long long)context_bytes);
   kernel = body;
-  memcpy(arguments, context, (size_t)context_bytes);
+  memcpy(own.arguments, context, (size_t)context_bytes);
   if (bytes > shared_room) {
     if (shared != nullptr) {
       remove_memory(shared);
@@ -307,7 +302,7 @@ void yield() { wait(); }
 const void* exchange(uint32_t mask, const void* mine, int64_t bytes) {
   int warp = current / WARP;
   if (bytes > SLOT) fail_launch("an exchange of %lld bytes", (long long)bytes);
-  memcpy(slots[warp].of[current % WARP], mine, (size_t)bytes);
+  memcpy(own.slots[warp].of[current % WARP], mine, (size_t)bytes);
   // an exchange orders no accesses to memory but those of its own slots: not a barrier in `Moment`
   uint32_t before = fibers[current].moment.warp_barriers;
   warp_barrier(mask);
@@ -317,7 +312,7 @@ const void* exchange(uint32_t mask, const void* mine, int64_t bytes) {
     if ((mask >> lane & 1) && (i >= threads || fibers[i].state == DONE))
       fail_launch("thread %d exchanges values with lane %d, which has ended", current, lane);
   }
-  return slots[warp].of;
+  return own.slots[warp].of;
 }
 
 void leave(uint32_t mask) {

@@ -16,12 +16,20 @@ struct Moment {
   uint16_t thread;
 };
 
-// The running thread's; only while `running()`.
-const Moment& now();
-// Whether a kernel runs (and not the host).
-bool running();
-// Whether p lies on the running thread's stack, in the kernel's arguments or in the slots of `exchange`.
-bool own_memory(const char* p);
+constexpr int64_t STACK = 256 << 10;
+
+// What a check needs to know of the running thread.
+struct Here {
+  bool running;         // a kernel runs, and not the host
+  const Moment* now;    // only while `running`
+  const char* stack;    // STACK bytes that are its own
+  const char* own;      // the kernel's arguments and the slots of `exchange`, too, need no check
+  const char* own_end;
+};
+extern Here here;
+inline bool own_memory(const char* p) {
+  return (uintptr_t)p - (uintptr_t)here.stack < (uintptr_t)STACK || (p >= here.own && p < here.own_end);
+}
 
 // Ends the launch with one line; does not return while a kernel runs.
 void fail_launch(const char* format, ...) __attribute__((format(printf, 1, 2)));
