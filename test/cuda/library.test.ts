@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cudaState } from '../../src/native/choose';
+import { neededBy } from './elf';
 
 const LIBRARY = join(import.meta.dir, '../../build/native/libmedrepro_cuda.so');
 
@@ -33,33 +34,6 @@ test('without a usable GPU one line says which of library, driver or card is mis
   else expect(reason).toMatch(/no CUDA kernels|no NVIDIA driver|driver is for CUDA|finds no GPU|compute capability/);
   expect(reason).not.toContain('\n');
 });
-
-/** The DT_NEEDED names of a 64-bit ELF file. */
-function neededBy(elf: Buffer): string[] {
-  const sections = sectionsOf(elf);
-  const dynamic = sections.find(({ type }) => type === 6)!;
-  const strings = sections[dynamic.link]!;
-  const names: string[] = [];
-  for (let at = dynamic.offset; at < dynamic.offset + dynamic.size; at += 16) {
-    if (elf.readBigUInt64LE(at) !== 1n) continue;
-    const begin = strings.offset + Number(elf.readBigUInt64LE(at + 8));
-    names.push(elf.toString('utf8', begin, elf.indexOf(0, begin)));
-  }
-  return names;
-}
-
-function sectionsOf(elf: Buffer) {
-  const table = Number(elf.readBigUInt64LE(40));
-  return Array.from({ length: elf.readUInt16LE(60) }, (_, i) => {
-    const at = table + i * elf.readUInt16LE(58);
-    return {
-      type: elf.readUInt32LE(at + 4),
-      offset: Number(elf.readBigUInt64LE(at + 24)),
-      size: Number(elf.readBigUInt64LE(at + 32)),
-      link: elf.readUInt32LE(at + 40),
-    };
-  });
-}
 
 /** Architectures in the fat binaries: each begins with a magic number, and each of its entries names kind and architecture. */
 function codeFor(elf: Buffer): { machine: Set<number>; ptx: Set<number> } {
