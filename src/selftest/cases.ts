@@ -8,6 +8,7 @@ import { elementwiseCases } from './cases/elementwise';
 import { gemmCases } from './cases/gemm';
 import { int8Cases, int8TapeCases } from './cases/int8';
 import { lossCases } from './cases/losses';
+import { modelCases } from './cases/models';
 import { quantisationCases } from './cases/quantisation';
 import { reductionCases } from './cases/reductions';
 import { tapeCases } from './cases/tape';
@@ -27,5 +28,10 @@ export function allCases(): Case[] {
     ...quantisationCases(),
     ...int8Cases(),
   ];
-  return [...OPS.flatMap((op) => kernels.filter((test) => test.op === op)), ...tapeCases(), ...int8TapeCases()];
+  return [
+    ...OPS.flatMap((op) => kernels.filter((test) => test.op === op)),
+    ...tapeCases(),
+    ...int8TapeCases(),
+    ...modelCases(),
+  ];
 }
