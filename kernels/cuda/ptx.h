@@ -29,7 +29,9 @@ __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((uint32_t)x.bits << 16); }
 __device__ __forceinline__ float to_float(f16 x) {
 #ifdef MR_EMULATED
-  return (float)bits_of<_Float16>(&x.bits);
+  uint32_t sign = (uint32_t)(x.bits & 0x8000) << 16, rest = (uint32_t)(x.bits & 0x7fff) << 13;
+  if (rest >= 0x7c00u << 13) return __uint_as_float(sign | 0x70000000u | rest);  // infinite, NaN
+  return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest) * 0x1p112f));
 #else
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));

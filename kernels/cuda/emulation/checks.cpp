@@ -18,11 +18,11 @@ extern const char _end[] __attribute__((visibility("hidden")));
 namespace emulation {
 namespace {
 
-// What is known of one byte, or of the four bytes of a word that are always used together: then that of its first byte.
+// What is known of one byte, or of the four bytes of a word that are always used together.
 struct Cell {
   Moment write, read;
   bool initialised;
-  bool split;    // of a word's first byte: its bytes have cells of their own
+  bool split;    // of a word: its bytes have cells of their own
   bool awaited;  // a late copy is on its way here
   bool many_blocks, many_warps, many_threads;  // more than one reads it since `read.launch` and its barrier
 };
@@ -30,8 +30,8 @@ struct Cell {
 struct Memory {
   int64_t bytes;
   bool shared;
-  uint32_t block;  // shared: contents count from this block on
-  Cell* cells;
+  Cell* words;     // one for four bytes
+  Cell* bytes_of;  // one for each, where a word is split
 };
 
 std::map<uintptr_t, Memory>& memories() {
@@ -56,16 +56,23 @@ Memory* find(uintptr_t p, uintptr_t* begin) {
 template <class Use>
 bool each_cell(Memory* memory, uintptr_t begin, uintptr_t end, bool alike, Use use) {
   for (uintptr_t i = begin; i < end;) {
-    Cell* word = memory->cells + i / 4 * 4;
+    Cell& word = memory->words[i / 4];
+    Cell* bytes = memory->bytes_of + i / 4 * 4;
     bool whole = i % 4 == 0 && end - i >= 4;
-    if (!whole && !word->split) {
-      for (int j = 1; j < 4; j++) word[j] = word[0];
-      word->split = true;
+    if (!whole && !word.split) {
+      for (int j = 0; j < 4; j++) bytes[j] = word;
+      word.split = true;
     }
-    int cells = whole && word->split ? 4 : 1;
-    for (int j = 0; j < cells; j++)
-      if (!use(memory->cells[i + (uintptr_t)j])) return false;
-    if (whole && alike) word->split = false;
+    if (!word.split) {
+      if (!use(word)) return false;
+    } else {
+      for (uintptr_t j = i % 4; j < (whole ? 4 : i % 4 + 1); j++)
+        if (!use(bytes[j])) return false;
+      if (whole && alike) {
+        word = bytes[0];
+        word.split = false;
+      }
+    }
     i += whole ? 4 : 1;
   }
   return true;
@@ -197,26 +204,28 @@ void copy_arrives(void* to, int64_t bytes) {
 void check_read(const void* p, int64_t bytes) { access(p, bytes, false, __builtin_return_address(0)); }
 void check_write(void* p, int64_t bytes) { access(p, bytes, true, __builtin_return_address(0)); }
 
-// Bytes of the cells of so many bytes, whole words.
-static size_t cells_of(int64_t bytes) { return ((size_t)bytes + 3) / 4 * 4 * sizeof(Cell); }
+// Room for so many cells; no page of it is taken before it is used.
+static size_t room_for(int64_t cells) { return (size_t)cells * sizeof(Cell); }
+static Cell* make_cells(int64_t cells) {
+  void* p = mmap(nullptr, room_for(cells), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return static_cast<Cell*>(p);
+}
 
 void add_memory(void* p, int64_t bytes, bool shared) {
-  size_t size = cells_of(bytes);
-  void* cells = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  memories()[(uintptr_t)p] = {bytes, shared, 0, static_cast<Cell*>(cells)};
+  int64_t words = (bytes + 3) / 4;
+  memories()[(uintptr_t)p] = {bytes, shared, make_cells(words), make_cells(4 * words)};
   cached = nullptr;
 }
 
 void remove_memory(void* p) {
   auto found = memories().find((uintptr_t)p);
   if (found == memories().end()) return;
-  munmap(found->second.cells, cells_of(found->second.bytes));
+  int64_t words = (found->second.bytes + 3) / 4;
+  munmap(found->second.words, room_for(words));
+  munmap(found->second.bytes_of, room_for(4 * words));
   memories().erase(found);
   cached = nullptr;
 }
-
-// A new block: `access` takes what earlier blocks left in shared memory for unwritten.
-void forget_contents(void*) {}
 
 bool within_memory(const void* p, int64_t bytes) {
   uintptr_t begin = 0;

@@ -37,7 +37,6 @@ void fail_launch(const char* format, ...) __attribute__((format(printf, 1, 2)));
 // Memory that kernels may use. Shared memory starts each block uninitialised.
 void add_memory(void* p, int64_t bytes, bool shared);
 void remove_memory(void* p);
-void forget_contents(void* p);
 // The host wrote or reads device memory: false when it is not within one allocation.
 bool host_wrote(void* p, int64_t bytes);
 // Whether all of it has been written.
