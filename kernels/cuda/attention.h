@@ -43,21 +43,24 @@ inline int32_t check_attention(const char* op, const Attention& a) {
 struct Span {
   int64_t q_row0, k_row0;
   int begin, end, length, visible;
+  int item, items;  // the first item of the span, counted from the sequence's first query, and how many there are
 };
 
-// A grid that has a block for every span of `tile` positions (and some more), whatever the sequences' lengths are.
-inline int64_t spans_at_most(const Attention& a, int64_t tile) { return divide_up(a.tokens, tile) + a.sequences; }
+// A grid that has a block for every span of `tile` items (and some more), whatever the sequences' lengths are.
+inline int64_t spans_at_most(const Attention& a, int64_t tile, int64_t each = 1) {
+  return divide_up(a.tokens * each, tile) + a.sequences;
+}
 
-// The index-th span of at most `tile` positions, cut within each sequence; false when there are fewer. All lanes of the warp
-// call it and get the same. With LAST_FIRST the spans of a sequence count from its end: there queries have the most keys to
-// see, and blocks that take long should start early.
+// The index-th span of at most `tile` items, cut within each sequence, where a position holds `each` of them; false when there
+// are fewer. All lanes of the warp call it and get the same. With LAST_FIRST the spans of a sequence count from its end:
+// there queries have the most keys to see, and blocks that take long should start early.
 template <bool LAST_FIRST>
-__device__ __forceinline__ bool find_span(const Attention& a, int tile, int64_t index, Span* span) {
+__device__ __forceinline__ bool find_span(const Attention& a, int tile, int64_t index, Span* span, int each = 1) {
   int lane = (int)(threadIdx.x % WARP);
   for (int64_t base = 0; base < a.sequences; base += WARP) {
     int64_t i = base + lane;
     int mine = 0;
-    if (i < a.sequences) mine = (a.cu_seqlens[i + 1] - a.cu_seqlens[i] + tile - 1) / tile;
+    if (i < a.sequences) mine = ((a.cu_seqlens[i + 1] - a.cu_seqlens[i]) * each + tile - 1) / tile;
     int64_t sum = mine;  // of the lanes up to this one
     for (int distance = 1; distance < WARP; distance *= 2) {
       int64_t before = __shfl_up_sync(ALL_LANES, sum, distance);
@@ -75,9 +78,11 @@ __device__ __forceinline__ bool find_span(const Attention& a, int tile, int64_t 
     int past = a.past ? a.past[i] : 0, count = a.cu_seqlens[i + 1] - a.cu_seqlens[i];
     span->q_row0 = (int64_t)a.cu_seqlens[i] - past;
     span->k_row0 = a.cache_rows ? a.cache_rows[i] : a.cu_seqlens[i];
-    span->begin = past + place * tile;
     span->length = past + count;
-    span->end = min(span->begin + tile, span->length);
+    span->item = place * tile;
+    span->items = min(tile, count * each - span->item);
+    span->begin = past + span->item / each;
+    span->end = past + (span->item + span->items - 1) / each + 1;
     span->visible = a.visible ? min(a.visible[i], span->length) : span->length;
     return true;
   }
@@ -91,6 +96,17 @@ __device__ __forceinline__ int first_key(const Attention& a, int query) {
 // Past the last query that sees a key, in a sequence of `length`.
 __device__ __forceinline__ int end_of_queries(const Attention& a, int key, int length) {
   return a.window > 0 && a.window < length - key ? key + (int)a.window : length;
+}
+
+__device__ __forceinline__ float element(const void* p, int32_t dtype, int64_t i) {
+  if (dtype == MR_BF16) return load(static_cast<const bf16*>(p), i);
+  if (dtype == MR_F16) return load(static_cast<const f16*>(p), i);
+  return load(static_cast<const float*>(p), i);
+}
+__device__ __forceinline__ void put(void* p, int32_t dtype, int64_t i, float x) {
+  if (dtype == MR_BF16) return store(static_cast<bf16*>(p), i, x);
+  if (dtype == MR_F16) return store(static_cast<f16*>(p), i, x);
+  store(static_cast<float*>(p), i, x);
 }
 
 // o and lse (which may be NULL) of every query; the shape has been checked. In attention_forward.cu.

@@ -4,7 +4,11 @@
 // Softmax is online (Milakov and Gimelshein 2018; FlashAttention-2, Dao 2023): a block goes over tiles of keys in order and
 // keeps the largest score and the sum of every row; what it has added up is scaled down whenever a larger score appears, and
 // divided by the sum once, at the end.
+//
+// On tensor cores (forward_kernel, as FlashAttention-2) a warp owns 16 or 32 queries with their scores and sums in
+// registers; the block's keys and values of a tile come in turns, the one while the other is multiplied.
 #include "attention_simt.h"
+#include "attention_tiles.h"
 
 namespace mr {
 namespace {
@@ -65,9 +69,111 @@ __global__ void simt_kernel(Attention a, const void* q, const void* k, const voi
       lse[(q_row + row + i) * a.heads + head] = largest[i] + logf(total[i]);
 }
 
+constexpr int WARPS = 4;
+constexpr int THREADS = WARPS * WARP;
+
+// M times 16 queries a warp, tiles of KEYS keys: what 255 registers and 99 KB of shared memory hold.
+template <int DIM>
+struct Tiling {
+  static constexpr int M = DIM <= 128 ? 2 : 1;
+  static constexpr int QUERIES = 16 * M * WARPS;
+  static constexpr int KEYS = 64;
+};
+
+template <class C, int DIM>
+struct Shared {
+  C q[Tiling<DIM>::QUERIES * DIM], k[Tiling<DIM>::KEYS * DIM], v[Tiling<DIM>::KEYS * DIM];
+};
+
+template <class C, int DIM>
+__global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whole, const void* q, const void* k, const void* v,
+                                                          void* o, float* lse) {
+  using namespace tiles;
+  constexpr int M = Tiling<DIM>::M, QUERIES = Tiling<DIM>::QUERIES, KEYS = Tiling<DIM>::KEYS;
+  Shared<C, DIM>& shared = shared_memory<Shared<C, DIM>>();
+  Span span;
+  if (!find_span<true>(a, QUERIES, blockIdx.x, &span)) return;
+  int64_t head = blockIdx.y, q_width = a.q_width(), kv_width = a.kv_width();
+  int64_t q_first = (span.q_row0 + span.begin) * q_width + head * a.head_dim;
+  int64_t k_first = span.k_row0 * kv_width + head / a.group() * a.head_dim;
+  int g = lane_of_thread() / 4, t = lane_of_thread() % 4;
+  int row = warp_of_thread() * 16 * M;  // the warp's first, in the block
+  int query = span.begin + row, end_query = min(query + 16 * M, span.end);
+  int begin = first_key(a, span.begin) / KEYS * KEYS, end = min(span.end, span.visible);
+
+  auto load_keys = [&](const void* from, int key, C* to) {
+    load_tile<KEYS, DIM, THREADS>(a, whole, from, k_first + key * kv_width, kv_width, end - key, to);
+    commit_copies();
+  };
+  load_tile<QUERIES, DIM, THREADS>(a, whole, q, q_first, q_width, span.end - span.begin, shared.q);
+  load_keys(k, begin, shared.k);
+
+  float sum[M][DIM / 8][4] = {};
+  Softmax softmax[M];
+  MR_UNROLL
+  for (int m = 0; m < M; m++) softmax[m] = empty_softmax();
+  float scale = a.scale * LOG2_E;
+
+  for (int key = begin; key < end; key += KEYS) {
+    wait_copies<0>();
+    __syncthreads();  // the keys are here, the values before them are done with
+    load_keys(v, key, shared.v);
+    // whether any of the warp's queries sees any of these keys
+    bool busy = key < end_query && query < end_query && key + KEYS > first_key(a, query);
+    float s[M][KEYS / 8][4];
+    if (busy) product<DIM>(shared.q, row, shared.k, s);
+    wait_copies<0>();
+    __syncthreads();  // the values are here, the keys are done with
+    if (key + KEYS < end) load_keys(k, key + KEYS, shared.k);
+    if (!busy) continue;
+    bool all_seen = key + KEYS <= min(query + 1, end) && first_key(a, query + 16 * M - 1) <= key;
+    MR_UNROLL
+    for (int m = 0; m < M; m++) {
+      MR_UNROLL
+      for (int n = 0; n < KEYS / 8; n++)
+        MR_UNROLL
+        for (int i = 0; i < 4; i++) s[m][n][i] *= scale;
+      if (!all_seen)
+        MR_UNROLL
+        for (int half = 0; half < 2; half++) {
+          int one = query + 16 * m + g + 8 * half, from = first_key(a, one), to = min(one + 1, end);
+          MR_UNROLL
+          for (int n = 0; n < KEYS / 8; n++)
+            MR_UNROLL
+            for (int i = 0; i < 2; i++) {
+              int place = key + 8 * n + 2 * t + i;
+              if (place < from || place >= to) s[m][n][2 * half + i] = -INFINITY;
+            }
+        }
+      softmax_step<DIM>(s[m], softmax[m], sum[m]);
+    }
+    accumulate<DIM>(s, shared.v, 0, sum);
+  }
+
+  MR_UNROLL
+  for (int m = 0; m < M; m++) {
+    finish_softmax(softmax[m]);
+    int first = row + 16 * m, count = span.end - span.begin - first;
+    float inverse[2] = {1.0f / softmax[m].total[0], 1.0f / softmax[m].total[1]};
+    tiles::write<DIM, C>(a, whole, sum[m], inverse, o, [=](int r) { return q_first + (first + r) * q_width; }, count);
+    MR_UNROLL
+    for (int half = 0; half < 2; half++)
+      if (lse != nullptr && t == 0 && g + 8 * half < count)
+        lse[(span.q_row0 + span.begin + first + g + 8 * half) * a.heads + head] =
+            softmax[m].largest[half] * LN_2 + logf(softmax[m].total[half]);
+  }
+}
+
 }  // namespace
 
 int32_t attend(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o, float* lse) {
+  if (tiles::has_tiles(a))
+    return tiles::with_tiles(a, [&](auto* type, auto width) {
+      using C = std::remove_pointer_t<decltype(type)>;
+      constexpr int DIM = decltype(width)::value;
+      return launch(s, op, forward_kernel<C, DIM>, dim3((unsigned)spans_at_most(a, Tiling<DIM>::QUERIES), (unsigned)a.heads),
+                    dim3(THREADS), sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v, o), q, k, v, o, lse);
+    });
   return launch(s, op, simt_kernel, simt::grid(a, a.heads), dim3(simt::THREADS), sizeof(SimtShared), a, q, k, v, o, lse);
 }
 

@@ -30,16 +30,6 @@ __device__ __forceinline__ float rounded(int32_t compute, float x) {
   if (compute == MR_F16) return to_float(from_float<f16>(x));
   return x;
 }
-__device__ __forceinline__ float element(const void* p, int32_t dtype, int64_t i) {
-  if (dtype == MR_BF16) return load(static_cast<const bf16*>(p), i);
-  if (dtype == MR_F16) return load(static_cast<const f16*>(p), i);
-  return load(static_cast<const float*>(p), i);
-}
-__device__ __forceinline__ void put(void* p, int32_t dtype, int64_t i, float x) {
-  if (dtype == MR_BF16) return store(static_cast<bf16*>(p), i, x);
-  if (dtype == MR_F16) return store(static_cast<f16*>(p), i, x);
-  store(static_cast<float*>(p), i, x);
-}
 
 // Rows of a head: `count` of them, `stride` elements apart, the first at element `first`.
 struct Rows {

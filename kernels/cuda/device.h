@@ -80,11 +80,13 @@ inline T* as(T*, void* p) {
   return static_cast<T*>(p);
 }
 
-// Before a loop whose arrays must stay in registers.
+// Before a loop whose arrays must stay in registers, and before one that should stay small.
 #ifdef MR_EMULATED
 #define MR_UNROLL
+#define MR_NO_UNROLL
 #else
 #define MR_UNROLL _Pragma("unroll")
+#define MR_NO_UNROLL _Pragma("unroll 1")
 #endif
 
 #ifdef MR_EMULATED

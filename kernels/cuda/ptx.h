@@ -13,6 +13,8 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
+#include <type_traits>
+
 namespace mr {
 
 // ---- 16-bit floats -----------------------------------------------------------------------------------------------
@@ -70,6 +72,34 @@ __device__ __forceinline__ f16 from_float<f16>(float x) {
 #endif
 }
 
+// Two 16-bit floats in a register, the first in its low half; rounded as by from_float.
+template <class T>
+__device__ __forceinline__ uint32_t pack_pair(float low, float high) {
+#ifdef MR_EMULATED
+  return (uint32_t)from_float<T>(low).bits | (uint32_t)from_float<T>(high).bits << 16;
+#else
+  uint32_t pair;
+  if (std::is_same<T, bf16>::value)
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  else
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+#endif
+}
+
+// 2^x within two units in the last place of fp32 (2^-22 of it); what would be subnormal is 0. One instruction, where exp2f takes
+// four: for probabilities that are rounded to 16 bits next.
+__device__ __forceinline__ float exp2_flushed(float x) {
+#ifdef MR_EMULATED
+  float y = exp2f(x);
+  return y < 0x1p-126f ? 0.0f : y;
+#else
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#endif
+}
+
 // fp32 with 10 bits of fraction, as the tensor cores take it: nearest, ties away from zero.
 __device__ __forceinline__ uint32_t to_tf32(float x) {
 #ifdef MR_EMULATED
@@ -93,15 +123,27 @@ __device__ __forceinline__ uint32_t shared_address(const void* p) {
 #endif
 }
 
-// 16 bytes from device to shared memory, both aligned to 16, without passing registers; the bytes from `copied` on are
-// zero and are not read. They are there for the calling thread after wait_copies, for others after a barrier that follows.
-__device__ __forceinline__ void copy_async_16(void* to, const void* from, int copied = 16) {
-#ifdef MR_EMULATED
-  emulation::copy_async(to, from, 16, copied);
-#else
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(copied)
-               : "memory");
+// The same value, of which the compiler no longer knows where it comes from: what follows from it is computed again where it is
+// used, instead of filling registers from before the loop on.
+__device__ __forceinline__ uint32_t opaque(uint32_t x) {
+#ifndef MR_EMULATED
+  asm volatile("" : "+r"(x));
 #endif
+  return x;
+}
+
+// 16 bytes from device to shared memory (an address there), both aligned to 16, without passing registers; the bytes from
+// `copied` on are zero and are not read. They are there for the calling thread after wait_copies, for others after a barrier
+// that follows.
+__device__ __forceinline__ void copy_async_16(uint32_t to, const void* from, int copied = 16) {
+#ifdef MR_EMULATED
+  emulation::copy_async((char*)emulation::shared_memory() + to, from, 16, copied);
+#else
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(copied) : "memory");
+#endif
+}
+__device__ __forceinline__ void copy_async_16(void* to, const void* from, int copied = 16) {
+  copy_async_16(shared_address(to), from, copied);
 }
 __device__ __forceinline__ void commit_copies() {
 #ifdef MR_EMULATED
@@ -120,11 +162,12 @@ __device__ __forceinline__ void wait_copies() {
 #endif
 }
 
-// Four 8x8 matrices of 16-bit elements from shared memory: lane i names the i%8-th row (16 aligned bytes) of matrix i/8. A
-// thread gets of each matrix row g, columns 2t 2t+1; with TRANSPOSED rows 2t 2t+1 of column g.
+// Four 8x8 matrices of 16-bit elements from shared memory: lane i names the i%8-th row (16 aligned bytes) of matrix i/8, by its
+// shared_address. A thread gets of each matrix row g, columns 2t 2t+1; with TRANSPOSED rows 2t 2t+1 of column g.
 template <bool TRANSPOSED>
-__device__ __forceinline__ void load_matrices(uint32_t (&d)[4], const void* row) {
+__device__ __forceinline__ void load_matrices(uint32_t (&d)[4], uint32_t address) {
 #ifdef MR_EMULATED
+  const void* row = (const char*)emulation::shared_memory() + address;
   emulation::check_read(row, 16);
   if ((uintptr_t)row % 16 != 0) emulation::stop("ldmatrix: a row is not aligned to 16 bytes");
   uint4 mine;
@@ -141,7 +184,6 @@ __device__ __forceinline__ void load_matrices(uint32_t (&d)[4], const void* row)
   }
   emulation::leave(0xffffffffu);
 #else
-  uint32_t address = shared_address(row);
   if (TRANSPOSED)
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
@@ -153,6 +195,11 @@ __device__ __forceinline__ void load_matrices(uint32_t (&d)[4], const void* row)
                  : "r"(address)
                  : "memory");
 #endif
+}
+
+template <bool TRANSPOSED>
+__device__ __forceinline__ void load_matrices(uint32_t (&d)[4], const void* row) {
+  load_matrices<TRANSPOSED>(d, shared_address(row));
 }
 
 // ---- products of a warp ----------------------------------------------------------------------------------------------
