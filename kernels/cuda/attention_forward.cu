@@ -82,7 +82,12 @@ struct Tiling {
 
 template <class C, int DIM>
 struct Shared {
-  C q[Tiling<DIM>::QUERIES * DIM], k[Tiling<DIM>::KEYS * DIM], v[Tiling<DIM>::KEYS * DIM];
+  union {
+    struct {
+      C q[Tiling<DIM>::QUERIES * DIM], k[Tiling<DIM>::KEYS * DIM], v[Tiling<DIM>::KEYS * DIM];
+    };
+    tiles::Staging<DIM> staging[WARPS];  // when the last keys are done with
+  };
 };
 
 template <class C, int DIM>
@@ -150,12 +155,13 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
     accumulate<DIM>(s, shared.v, 0, sum);
   }
 
+  __syncthreads();
   MR_UNROLL
   for (int m = 0; m < M; m++) {
     finish_softmax(softmax[m]);
     int first = row + 16 * m, count = span.end - span.begin - first;
     float inverse[2] = {1.0f / softmax[m].total[0], 1.0f / softmax[m].total[1]};
-    tiles::write<DIM, C>(a, whole, sum[m], inverse, o, [=](int r) { return q_first + (first + r) * q_width; }, count);
+    tiles::write<DIM, C>(a, whole, sum[m], inverse, shared.staging[warp_of_thread()], o, q_first + first * q_width, q_width, count);
     MR_UNROLL
     for (int half = 0; half < 2; half++)
       if (lse != nullptr && t == 0 && g + 8 * half < count)

@@ -63,18 +63,13 @@ __device__ __forceinline__ void load_tile(const Attention& a, bool whole, const 
     return;
   }
   MR_NO_UNROLL
-  for (int r = 0; r < ROWS; r += STEP) {
-    union {
-      uint4 whole;
-      C each[8];
-    } u;
-    MR_UNROLL
+  for (int r = 0; r < ROWS; r += STEP, at += STEP * stride) {
+    C* to = chunk_at<DIM>(tile, row + r, column / 8);
+    MR_NO_UNROLL
     for (int j = 0; j < 8; j++) {
       bool there = row + r < count && column + j < a.head_dim;
-      u.each[j] = from_float<C>(there ? element(p, a.dtype, at + j) : 0.0f);
+      to[j] = from_float<C>(there ? element(p, a.dtype, at + j) : 0.0f);
     }
-    *reinterpret_cast<uint4*>(chunk_at<DIM>(tile, row + r, column / 8)) = u.whole;
-    at += STEP * stride;
   }
 }
 
@@ -162,32 +157,41 @@ __device__ __forceinline__ void accumulate(const float (&p)[M][N][4], C* y, int 
   }
 }
 
-// Two neighbouring elements of a row, at `column` of its head.
-template <class C>
-__device__ __forceinline__ void put_pair(const Attention& a, bool whole, void* p, int64_t row_first, int column, float x, float y) {
-  if (column >= a.head_dim) return;
-  if (whole) {
-    *reinterpret_cast<uint32_t*>(static_cast<C*>(p) + row_first + column) = pack_pair<C>(x, y);
-    return;
-  }
-  put(p, a.dtype, row_first + column, x);
-  if (column + 1 < a.head_dim) put(p, a.dtype, row_first + column + 1, y);
-}
+// Where a warp's results are turned from fragments into rows: 16 of them, begun 32 bytes apart so that no two lanes meet in a bank.
+template <int DIM>
+struct Staging {
+  float x[16][DIM + 8];
+};
 
-// Rows of a warp's sum [16, DIM], times factor[0] (rows g) and factor[1] (rows g + 8), into the rows whose first elements
-// are first_of(0..count).
-template <int DIM, class C, class FirstOf>
-__device__ __forceinline__ void write(const Attention& a, bool whole, const float (&sum)[DIM / 8][4], const float (&factor)[2], void* p,
-                                      FirstOf first_of, int count) {
-  int g = lane_of_thread() / 4, t = lane_of_thread() % 4;
+// Rows of a warp's sum [16, DIM], times factor[0] (rows g) and factor[1] (rows g + 8): row r < count to element first + r*stride.
+template <int DIM, class C>
+__device__ __forceinline__ void write(const Attention& a, bool whole, const float (&sum)[DIM / 8][4], const float (&factor)[2],
+                                      Staging<DIM>& staging, void* p, int64_t first, int64_t stride, int count) {
+  int lane = lane_of_thread(), g = lane / 4, t = lane % 4;
+  __syncwarp();
   MR_UNROLL
-  for (int half = 0; half < 2; half++) {
-    int r = g + 8 * half;
-    if (r >= count) continue;
-    int64_t first = first_of(r);
+  for (int n = 0; n < DIM / 8; n++)
     MR_UNROLL
-    for (int n = 0; n < DIM / 8; n++)
-      put_pair<C>(a, whole, p, first, 8 * n + 2 * t, sum[n][2 * half] * factor[half], sum[n][2 * half + 1] * factor[half]);
+    for (int half = 0; half < 2; half++)
+      *reinterpret_cast<float2*>(&staging.x[g + 8 * half][8 * n + 2 * t]) =
+          make_float2(sum[n][2 * half] * factor[half], sum[n][2 * half + 1] * factor[half]);
+  __syncwarp();
+  constexpr int CHUNKS = DIM / 8, STEP = WARP / CHUNKS > 0 ? WARP / CHUNKS : 1;
+  static_assert(WARP % CHUNKS == 0 && 16 % STEP == 0, "a warp takes whole rows");
+  int column = lane % CHUNKS * 8;
+  int64_t at = first + lane / CHUNKS * stride + column;
+  MR_NO_UNROLL
+  for (int r = lane / CHUNKS; r < count && r < 16; r += STEP, at += STEP * stride) {
+    if (column >= a.head_dim) break;
+    if (whole) {
+      const float4* from = reinterpret_cast<const float4*>(&staging.x[r][column]);
+      float4 low = from[0], high = from[1];
+      *reinterpret_cast<uint4*>(static_cast<C*>(p) + at) = make_uint4(pack_pair<C>(low.x, low.y), pack_pair<C>(low.z, low.w),
+                                                                     pack_pair<C>(high.x, high.y), pack_pair<C>(high.z, high.w));
+    } else {
+      MR_NO_UNROLL
+      for (int j = 0; j < 8 && column + j < a.head_dim; j++) put(p, a.dtype, at + j, staging.x[r][column + j]);
+    }
   }
 }
 

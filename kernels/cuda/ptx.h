@@ -132,6 +132,13 @@ __device__ __forceinline__ uint32_t opaque(uint32_t x) {
   return x;
 }
 
+// The compiler moves no access to memory across: loads that would fill registers early stay where they are.
+__device__ __forceinline__ void hold_loads() {
+#ifndef MR_EMULATED
+  asm volatile("" ::: "memory");
+#endif
+}
+
 // 16 bytes from device to shared memory (an address there), both aligned to 16, without passing registers; the bytes from
 // `copied` on are zero and are not read. They are there for the calling thread after wait_copies, for others after a barrier
 // that follows.
