@@ -2,7 +2,241 @@
 //
 // How many there are (`past`) is read on the device alone and no grid depends on it, so a recorded graph of launches stays
 // right as a cache fills.
-#include "attention.h"
+//
+// A few new tokens with many keys each (decode_kernel, after Flash-Decoding, Dao et al. 2023) are a matter of reading the
+// cache once at full speed: the query heads of a kv head make up the rows of one product, keys are dealt out to `splits`
+// blocks, in a block to its warps, each of which has a softmax and sums of its own. Those are put together in order: by the
+// block for its warps, by combine_kernel for the blocks.
+#include "attention_tiles.h"
+
+namespace mr {
+namespace {
+
+constexpr int ROWS = 16;  // (token, head of the group) pairs of a block
+constexpr int MOST_SPLITS = 64;
+// As many blocks as two on each multiprocessor of the largest GPUs: a number, so that the same shapes have the same bits
+// everywhere.
+constexpr int64_t ENOUGH_BLOCKS = 264;
+
+// A warp has 16 keys of a tile. The tiles that are under way (STAGES - 1 of 32 KB or 16 KB) hide the memory's latency.
+template <int DIM>
+struct Tiling {
+  static constexpr int WARPS = DIM <= 128 ? 4 : 2;
+  static constexpr int THREADS = WARPS * WARP;
+  static constexpr int KEYS = 16 * WARPS;
+  static constexpr int STAGES = DIM <= 64 ? 4 : 3;
+};
+
+template <class C, int DIM>
+struct Shared {
+  union {
+    struct {
+      C k[Tiling<DIM>::STAGES][Tiling<DIM>::KEYS * DIM], v[Tiling<DIM>::STAGES][Tiling<DIM>::KEYS * DIM];
+    };
+    tiles::Staging<DIM> sums[Tiling<DIM>::WARPS];  // when the last keys are done with
+  };
+  float largest[Tiling<DIM>::WARPS][ROWS], total[Tiling<DIM>::WARPS][ROWS];
+};
+
+// What a block knows of a row: its largest score in units of ln 2 and the sum relative to it.
+struct __align__(8) Part {
+  float largest, total;
+};
+// Of all blocks, where keys are split: [splits, blocks x, kv_heads, ROWS], sums with head_dim columns.
+struct Parts {
+  Part* rows;
+  float* sums;
+};
+__device__ __forceinline__ int64_t part_of(int64_t split, int row) {
+  return ((split * gridDim.x + blockIdx.x) * gridDim.y + blockIdx.y) * ROWS + row;
+}
+
+// Tiles of KEYS keys that a block goes over: its share of those between the first key that the span's queries see and the last.
+struct Share {
+  int first_key, begin, end, blocks;  // blocks: how many have any
+};
+__device__ __forceinline__ Share share_of(const Attention& a, const Span& span, int keys, int splits, int split) {
+  int first = first_key(a, span.begin) / keys * keys;
+  int tiles = (span.end - first + keys - 1) / keys, each = (tiles + splits - 1) / splits;
+  return {first, min(split * each, tiles), min((split + 1) * each, tiles), (tiles + each - 1) / each};
+}
+
+// Where row `item` of the sequence's pairs begins in q and o.
+__device__ __forceinline__ int64_t first_of_item(const Attention& a, const Span& span, int64_t kv_head, int item) {
+  int group = (int)a.group();
+  int64_t row = span.q_row0 + span.begin - span.item / group + item / group;  // the span begins at position begin with `item`
+  return row * a.q_width() + (kv_head * group + item % group) * a.head_dim;
+}
+
+template <class C, int DIM>
+__global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention a, bool whole, int splits, const void* q,
+                                                                      const void* k, const void* v, void* o, Parts parts) {
+  using namespace tiles;
+  constexpr int WARPS = Tiling<DIM>::WARPS, THREADS = Tiling<DIM>::THREADS, KEYS = Tiling<DIM>::KEYS, STAGES = Tiling<DIM>::STAGES;
+  Shared<C, DIM>& shared = shared_memory<Shared<C, DIM>>();
+  Span span;
+  if (!find_span<false>(a, ROWS, blockIdx.x, &span, (int)a.group())) return;
+  int64_t kv_head = blockIdx.y, kv_width = a.kv_width();
+  int64_t k_first = span.k_row0 * kv_width + kv_head * a.head_dim;
+  int warp = warp_of_thread(), lane = lane_of_thread(), g = lane / 4, t = lane % 4, group = (int)a.group();
+  Share share = share_of(a, span, KEYS, splits, (int)blockIdx.z);
+  if (share.begin >= share.end) return;
+
+  auto load_keys = [&](int tile) {
+    if (tile < share.end) {
+      int key = share.first_key + tile * KEYS, stage = tile % STAGES;
+      int64_t first = k_first + key * kv_width;
+      load_tile<KEYS, DIM, THREADS>(a, whole, k, first, kv_width, span.end - key, shared.k[stage]);
+      load_tile<KEYS, DIM, THREADS>(a, whole, v, first, kv_width, span.end - key, shared.v[stage]);
+    }
+    commit_copies();
+  };
+  for (int n = 0; n < STAGES - 1; n++) load_keys(share.begin + n);
+
+  // The queries are few: straight into fragments, as every warp needs all of them.
+  uint32_t queries[DIM / 16][4];
+  int position[2];  // of rows g and g + 8
+  MR_UNROLL
+  for (int half = 0; half < 2; half++) {
+    int r = g + 8 * half;
+    bool there = r < span.items;
+    int64_t first = there ? first_of_item(a, span, kv_head, span.item + r) : 0;
+    position[half] = there ? span.begin + (span.item % group + r) / group : span.end - 1;
+    MR_UNROLL
+    for (int n = 0; n < DIM / 8; n++) {
+      int column = 8 * n + 2 * t;
+      uint32_t pair = 0;
+      if (there && column < a.head_dim) {
+        if (whole)
+          pair = *reinterpret_cast<const uint32_t*>(static_cast<const C*>(q) + first + column);
+        else
+          pair = pack_pair<C>(element(q, a.dtype, first + column),
+                              column + 1 < a.head_dim ? element(q, a.dtype, first + column + 1) : 0.0f);
+      }
+      queries[n / 2][n % 2 * 2 + half] = pair;
+    }
+  }
+
+  float sum[1][DIM / 8][4] = {};
+  Softmax softmax = empty_softmax();
+  float scale = a.scale * LOG2_E;
+  for (int tile = share.begin; tile < share.end; tile++) {
+    wait_copies<STAGES - 2>();
+    __syncthreads();
+    load_keys(tile + STAGES - 1);
+    int stage = tile % STAGES, key = share.first_key + tile * KEYS + warp * 16;  // the warp's first
+    float s[1][2][4] = {};
+    uint32_t from_k = lane_of_columns<DIM>(shared.k[stage] + warp * 16 * DIM);
+    MR_UNROLL
+    for (int step = 0; step < DIM / 16; step++) {
+      uint32_t b[2][2];
+      two_fragments<false>(b, from_k ^ 32 * step);
+      multiply_16<C>(s[0][0], queries[step], b[0]);
+      multiply_16<C>(s[0][1], queries[step], b[1]);
+    }
+    MR_UNROLL
+    for (int n = 0; n < 2; n++)
+      MR_UNROLL
+      for (int i = 0; i < 4; i++) {
+        int place = key + 8 * n + 2 * t + i % 2, one = position[i / 2];
+        bool seen = place <= one && place >= first_key(a, one);
+        s[0][n][i] = seen ? s[0][n][i] * scale : -INFINITY;
+      }
+    softmax_step<DIM>(s[0], softmax, sum[0]);
+    accumulate<DIM>(s, shared.v[stage], warp * 16, sum);
+  }
+  finish_softmax(softmax);
+
+  __syncthreads();
+  MR_UNROLL
+  for (int half = 0; half < 2; half++) {
+    int r = g + 8 * half;
+    MR_UNROLL
+    for (int n = 0; n < DIM / 8; n++)
+      *reinterpret_cast<float2*>(&shared.sums[warp].x[r][8 * n + 2 * t]) = make_float2(sum[0][n][2 * half], sum[0][n][2 * half + 1]);
+    if (t == 0) {
+      shared.largest[warp][r] = softmax.largest[half];
+      shared.total[warp][r] = softmax.total[half];
+    }
+  }
+  __syncthreads();
+  for (int r = warp; r < span.items; r += WARPS) {
+    float largest = -INFINITY, total = 0.0f, factor[WARPS];
+    MR_UNROLL
+    for (int w = 0; w < WARPS; w++) largest = fmaxf(largest, shared.largest[w][r]);
+    MR_UNROLL
+    for (int w = 0; w < WARPS; w++) {
+      // a part of the keys of which the row sees none
+      factor[w] = shared.largest[w][r] == -INFINITY ? 0.0f : exp2_flushed(shared.largest[w][r] - largest);
+      total = fmaf(shared.total[w][r], factor[w], total);
+    }
+    int64_t first = first_of_item(a, span, kv_head, span.item + r), part = part_of(blockIdx.z, r);
+    for (int c = lane; c < a.head_dim; c += WARP) {
+      float x = 0.0f;
+      MR_UNROLL
+      for (int w = 0; w < WARPS; w++) x = fmaf(shared.sums[w].x[r][c], factor[w], x);
+      if (splits > 1)
+        parts.sums[part * a.head_dim + c] = x;
+      else
+        put(o, a.dtype, first + c, x / total);
+    }
+    if (splits > 1 && lane == 0) parts.rows[part] = {largest, total};
+  }
+}
+
+constexpr int COMBINE_THREADS = 128;
+
+// A block a row: the blocks' parts of it, one after the other.
+__global__ void combine_kernel(Attention a, int keys, int splits, Parts parts, void* o) {
+  Span span;
+  int row = (int)blockIdx.z;
+  if (!find_span<false>(a, ROWS, blockIdx.x, &span, (int)a.group()) || row >= span.items) return;
+  int blocks = share_of(a, span, keys, splits, 0).blocks;
+  int64_t first = first_of_item(a, span, blockIdx.y, span.item + row);
+  float largest = -INFINITY;
+  for (int b = 0; b < blocks; b++) largest = fmaxf(largest, parts.rows[part_of(b, row)].largest);
+  for (int64_t c = threadIdx.x; c < a.head_dim; c += COMBINE_THREADS) {
+    float x = 0.0f, total = 0.0f;
+    for (int b = 0; b < blocks; b++) {
+      int64_t part = part_of(b, row);
+      Part mine = parts.rows[part];
+      float factor = mine.largest == -INFINITY ? 0.0f : exp2_flushed(mine.largest - largest);
+      total = fmaf(mine.total, factor, total);
+      x = fmaf(parts.sums[part * a.head_dim + c], factor, x);
+    }
+    put(o, a.dtype, first + c, x / total);
+  }
+}
+
+template <class C, int DIM>
+int32_t decode(mr_stream* s, const Attention& a, const void* q, const void* k, const void* v, void* o) {
+  const char* op = "attention_cached";
+  int64_t spans = spans_at_most(a, ROWS, a.group());
+  // blocks with something to do, unless many sequences are empty
+  int64_t busy = a.kv_heads * (a.tokens * a.group() > a.sequences * ROWS ? divide_up(a.tokens * a.group(), ROWS) : a.sequences);
+  int64_t split_bytes = spans * a.kv_heads * ROWS * (a.head_dim * 4 + (int64_t)sizeof(Part));
+  int64_t splits = divide_up(ENOUGH_BLOCKS, busy);
+  if (splits > MOST_SPLITS) splits = MOST_SPLITS;
+  if (splits > WORKSPACE_LIMIT / split_bytes) splits = WORKSPACE_LIMIT / split_bytes;
+  if (splits < 1) splits = 1;
+  Parts parts = {nullptr, nullptr};
+  if (splits > 1) {
+    parts.rows = static_cast<Part*>(workspace(s, splits * split_bytes));
+    if (parts.rows == nullptr) return MR_ERR_MEMORY;
+    parts.sums = reinterpret_cast<float*>(parts.rows + splits * spans * a.kv_heads * ROWS);
+  }
+  MR_TRY(launch(s, op, decode_kernel<C, DIM>, dim3((unsigned)spans, (unsigned)a.kv_heads, (unsigned)splits), dim3(Tiling<DIM>::THREADS),
+                sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)splits, q, k, v, o, parts));
+  if (splits == 1) return MR_OK;
+  return launch(s, op, combine_kernel, dim3((unsigned)spans, (unsigned)a.kv_heads, ROWS), dim3(COMBINE_THREADS), 0, a,
+                Tiling<DIM>::KEYS, (int)splits, parts, o);
+}
+
+// New tokens of a sequence, on average, up to which their keys are read together rather than by tiles of queries.
+constexpr int64_t FEW = 8;
+
+}  // namespace
+}  // namespace mr
 
 using namespace mr;
 
@@ -16,7 +250,11 @@ MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype,
   MR_TRY(check_attention("attention_cached", a));
   MR_REQUIRE(sequences == 0 || (cache_rows && past), "attention_cached: cache_rows or past is NULL");
   MR_REQUIRE(tokens == 0 || (q && k_cache && v_cache && o), "attention_cached: a pointer is NULL");
-  return tokens == 0 ? MR_OK : attend(s, "attention_cached", a, q, k_cache, v_cache, o, nullptr);
+  if (tokens == 0) return MR_OK;
+  if (!tiles::has_tiles(a) || tokens > FEW * sequences) return attend(s, "attention_cached", a, q, k_cache, v_cache, o, nullptr);
+  return tiles::with_tiles(a, [&](auto* type, auto width) {
+    return decode<std::remove_pointer_t<decltype(type)>, decltype(width)::value>(s, a, q, k_cache, v_cache, o);
+  });
 }
 
 }  // extern "C"
