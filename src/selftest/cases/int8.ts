@@ -12,7 +12,7 @@ import { backward, tapeCase, tensor, variable } from '../tape-case';
 
 const THRESHOLD = 6;
 
-/** [rows, outputs, inputs]: one of each, tails of every block, more rows than a tile, long rows. */
+/** [rows, outputs, inputs]: one of each, tails of every block, more rows and columns than a tile, long rows. */
 const SHAPES = [
   [1, 1, 1],
   [3, 5, 31],
@@ -20,6 +20,7 @@ const SHAPES = [
   [35, 18, 65],
   [2, 33, 200],
   [2, 3, 2100],
+  [70, 66, 336],
 ] as const;
 
 /** A row of zeros, a tiny one, and an outlier in up to two columns, one of them exactly at the threshold. */
