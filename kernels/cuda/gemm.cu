@@ -42,6 +42,8 @@ int32_t add_parts(mr_stream* s, const char* op, const Product& p, const float* p
 int32_t multiply(mr_stream* s, const char* op, const Product& p) {
   if (p.compute == MR_F32) return gemm_fp32(s, op, p);
   if (p.a.along_k && p.b.along_k && (p.m <= 8 || p.n <= 8)) return gemm_few(s, op, p);
+  // two transposes at once never happen in training: no kernel is compiled for them
+  if (s->wgmma && p.m > 64 && p.n > 64 && p.k >= 64 && (p.a.along_k || !p.b.along_k)) return gemm_wgmma(s, op, p);
   return gemm_mma(s, op, p);
 }
 

@@ -59,8 +59,12 @@ inline bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
 // ---- parts of K ------------------------------------------------------------------------------------------------------
 
 // Streaming multiprocessors that a split aims to keep busy: a number of ours and not the device's, since it is a part of the
-// order of sums.
+// order of sums. Emulated products are small, and still meet every kernel.
+#ifdef MR_EMULATED
+constexpr int64_t AIMED_MULTIPROCESSORS = 4;
+#else
 constexpr int64_t AIMED_MULTIPROCESSORS = 132;
+#endif
 
 // Into how many parts K is cut, each `depth` deep but the last one; workspace holds the sums of all.
 struct Split {
@@ -187,7 +191,7 @@ __device__ __forceinline__ uint4 narrow(int32_t storage, const Raw& raw, const C
   return make_uint4(w[0], w[1], w[2], w[3]);
 }
 
-// Two neighbouring outputs of a row, or one: c (+)= alpha * sum.
+// Where sums go: c (+)= alpha * sum.
 struct Output {
   void* c;
   int64_t ldc, m, n;
@@ -203,33 +207,78 @@ inline Output output_of(const Product& p) {
 __device__ __forceinline__ void put(const Output& out, int64_t i, float sum) {
   store_as(out.c, out.dtype, i, out.accumulate ? fmaf(out.alpha, sum, load_as_float(out.c, out.dtype, i)) : out.alpha * sum);
 }
-__device__ __forceinline__ void put_pair(const Output& out, int64_t row, int64_t col, float x, float y) {
+// Columns col and col + 1 of a row, as far as they exist.
+__device__ __forceinline__ float2 load_pair(const Output& out, int64_t row, int64_t col) {
+  float2 v = make_float2(0.0f, 0.0f);
+  if (row >= out.m || col >= out.n) return v;
+  int64_t i = row * out.ldc + col;
+  if (out.pairs && col + 1 < out.n) {
+    if (out.dtype == MR_F32) return *reinterpret_cast<const float2*>(static_cast<const float*>(out.c) + i);
+    uint32_t both = *reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(out.c) + i);
+    uint16_t low = (uint16_t)both, high = (uint16_t)(both >> 16);
+    return out.dtype == MR_BF16 ? make_float2(to_float(bf16{low}), to_float(bf16{high}))
+                                : make_float2(to_float(f16{low}), to_float(f16{high}));
+  }
+  v.x = load_as_float(out.c, out.dtype, i);
+  if (col + 1 < out.n) v.y = load_as_float(out.c, out.dtype, i + 1);
+  return v;
+}
+__device__ __forceinline__ void store_pair(const Output& out, int64_t row, int64_t col, float2 v) {
   if (row >= out.m || col >= out.n) return;
   int64_t i = row * out.ldc + col;
-  if (col + 1 >= out.n) return put(out, i, x);
-  if (!out.pairs) {
-    put(out, i, x);
-    put(out, i + 1, y);
+  if (out.pairs && col + 1 < out.n) {
+    if (out.dtype == MR_F32) {
+      *reinterpret_cast<float2*>(static_cast<float*>(out.c) + i) = v;
+    } else {
+      uint32_t low = out.dtype == MR_BF16 ? from_float<bf16>(v.x).bits : from_float<f16>(v.x).bits;
+      uint32_t high = out.dtype == MR_BF16 ? from_float<bf16>(v.y).bits : from_float<f16>(v.y).bits;
+      *reinterpret_cast<uint32_t*>(static_cast<uint16_t*>(out.c) + i) = low | high << 16;
+    }
     return;
   }
-  if (out.dtype == MR_F32) {
-    float2* p = reinterpret_cast<float2*>(static_cast<float*>(out.c) + i);
-    float2 v = make_float2(0.0f, 0.0f);
-    if (out.accumulate) v = *p;
-    *p = out.accumulate ? make_float2(fmaf(out.alpha, x, v.x), fmaf(out.alpha, y, v.y)) : make_float2(out.alpha * x, out.alpha * y);
-    return;
-  }
-  uint32_t* p = reinterpret_cast<uint32_t*>(static_cast<uint16_t*>(out.c) + i);
-  bool is_bf16 = out.dtype == MR_BF16;
-  float a = out.alpha * x, b = out.alpha * y;
-  if (out.accumulate) {
-    uint32_t v = *p;
-    uint16_t low = (uint16_t)v, high = (uint16_t)(v >> 16);
-    a = fmaf(out.alpha, x, is_bf16 ? to_float(bf16{low}) : to_float(f16{low}));
-    b = fmaf(out.alpha, y, is_bf16 ? to_float(bf16{high}) : to_float(f16{high}));
-  }
-  *p = is_bf16 ? from_float<bf16>(a).bits | (uint32_t)from_float<bf16>(b).bits << 16
-               : from_float<f16>(a).bits | (uint32_t)from_float<f16>(b).bits << 16;
+  store_as(out.c, out.dtype, i, v.x);
+  if (col + 1 < out.n) store_as(out.c, out.dtype, i + 1, v.y);
 }
+
+// A part of the product that one warp holds, on its way from fragments to whole rows: in shared memory, swizzled so that neither way
+// meets a bank twice.
+template <int ROWS, int COLS>
+struct Patch {
+  float x[ROWS * COLS];
+  __device__ __forceinline__ float2* pair(int row, int col) {
+    return reinterpret_cast<float2*>(x + row * COLS + (col ^ (row & 3) * 8));
+  }
+  // Fragments as mma leaves them: rows 16 i + lane / 4 and 8 more, columns 8 j + lane % 4 * 2.
+  __device__ __forceinline__ void put(int i, int j, const float* d) {
+    int lane = (int)threadIdx.x % WARP, row = 16 * i + lane / 4, col = 8 * j + lane % 4 * 2;
+    *pair(row, col) = make_float2(d[0], d[1]);
+    *pair(row + 8, col) = make_float2(d[2], d[3]);
+  }
+  // out (+)= alpha * patch at (row0, col0). Neighbouring lanes write neighbouring columns; what is added to is read for several rows
+  // at once.
+  __device__ __forceinline__ void write(const Output& out, int64_t row0, int64_t col0) {
+    constexpr int LANES_A_ROW = COLS / 2, ROWS_AT_ONCE = WARP / LANES_A_ROW, AHEAD = 4;
+    int lane = (int)threadIdx.x % WARP, col = lane % LANES_A_ROW * 2;
+    __syncwarp();
+#pragma unroll 1
+    for (int first = lane / LANES_A_ROW; first < ROWS; first += ROWS_AT_ONCE * AHEAD) {
+      float2 v[AHEAD];
+#pragma unroll
+      for (int i = 0; i < AHEAD; i++) {
+        v[i] = make_float2(0.0f, 0.0f);
+        if (out.accumulate) v[i] = load_pair(out, row0 + first + i * ROWS_AT_ONCE, col0 + col);
+      }
+#pragma unroll
+      for (int i = 0; i < AHEAD; i++) {
+        int row = first + i * ROWS_AT_ONCE;
+        float2 sum = *pair(row, col);
+        v[i] = out.accumulate ? make_float2(fmaf(out.alpha, sum.x, v[i].x), fmaf(out.alpha, sum.y, v[i].y))
+                              : make_float2(out.alpha * sum.x, out.alpha * sum.y);
+        store_pair(out, row0 + row, col0 + col, v[i]);
+      }
+    }
+    __syncwarp();
+  }
+};
 
 }  // namespace mr

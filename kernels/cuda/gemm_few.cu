@@ -2,7 +2,7 @@
 // x A^T of a small rank. They take as long as it takes to read the large operand once.
 //
 // A block makes COLS outputs for each of the few rows: its threads cut K into packs of 8, thread t taking packs t, t + 128, ...; then
-// sums of a warp's lanes, of the warps. So every block reads rows of the large operand in whole cache lines, and thousands of
+// then the threads' sums, through shared memory. So every block reads rows of the large operand in whole cache lines, and thousands of
 // columns give enough blocks.
 #include "gemm.h"
 
@@ -13,7 +13,7 @@ constexpr int THREADS = 128, WARPS = THREADS / WARP, COLS = 4;
 
 struct Shared {
   CodeBook book;
-  float sums[WARPS][COLS][8];
+  float sums[COLS * 8][WARPS * (WARP + 1)];  // of an output, the threads'; 1: four threads read one output's in different banks
 };
 
 template <class T>
@@ -55,20 +55,21 @@ __global__ void __launch_bounds__(THREADS) few_kernel(Operand few, Operand many,
   }
   int warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP;
 #pragma unroll
-  for (int j = 0; j < COLS; j++)
+  for (int i = 0; i < FEW; i++)
 #pragma unroll
-    for (int i = 0; i < FEW; i++) {
-      float total = warp_sum(sum[j][i]);
-      if (lane == 0) shared.sums[warp][j][i] = total;
-    }
+    for (int j = 0; j < COLS; j++) shared.sums[i * COLS + j][warp * (WARP + 1) + lane] = sum[j][i];
   __syncthreads();
-  for (int at = (int)threadIdx.x; at < COLS * FEW; at += THREADS) {
-    int i = at / COLS, j = at % COLS;
-    if (i >= few.rows || col0 + j >= many.rows) continue;
-    float total = shared.sums[0][j][i];
-    for (int w = 1; w < WARPS; w++) total += shared.sums[w][j][i];
-    put(out, i * few_stride + (col0 + j) * many_stride, total);
-  }
+  // four threads an output: a quarter each
+  int output = (int)threadIdx.x / WARPS, quarter = (int)threadIdx.x % WARPS;
+  float total = 0.0f;
+  if (output < COLS * FEW)
+    for (int t = 0; t < WARP; t++) total += shared.sums[output][quarter * (WARP + 1) + t];
+  total += __shfl_xor_sync(ALL_LANES, total, 1);
+  total += __shfl_xor_sync(ALL_LANES, total, 2);
+  int row = output / COLS;
+  int64_t col = col0 + output % COLS;
+  if (quarter == 0 && output < COLS * FEW && row < few.rows && col < many.rows)
+    put(out, row * few_stride + col * many_stride, total);
 }
 
 template <class T>

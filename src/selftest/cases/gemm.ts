@@ -154,6 +154,15 @@ export function gemmCases(): Case[] {
   cases.push({ ...PLAIN, m: 150, n: 530, k: 390 });
   cases.push({ ...PLAIN, m: 530, n: 270, k: 100, layout: 'TN', accumulate: 1 });
   cases.push({ ...PLAIN, m: 40, n: 600, k: 1001, layout: 'NN', compute: 'bf16', a: 'bf16', b: 'bf16', c: 'bf16' });
+  // 16-bit operands that fill tiles of 128 and leave some over: deeper than a ring of stages, more tiles than a block takes at once,
+  // wide tiles; rows at odd places; operands to be rounded
+  for (const layout of ['NN', 'NT', 'TN'] as const) {
+    const tiles = { ...PLAIN, m: 136, n: 200, k: 136, layout, compute: 'bf16', a: 'bf16', b: 'bf16' } as const;
+    cases.push({ ...tiles, k: 520 }, { ...tiles, n: 600, c: 'bf16', accumulate: 1, alpha: 0.5 });
+    cases.push({ ...tiles, m: 100, n: 600, k: 328, c: 'bf16' });
+    cases.push({ ...tiles, gap: 3 }, { ...tiles, k: 67, a: 'f32', accumulate: 1 });
+    cases.push({ ...tiles, compute: 'f16', a: 'f16', b: 'f32', c: 'f16' });
+  }
   // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
   cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
   cases.push({ ...PLAIN, m: 5, n: 7, k: 0 }, { ...PLAIN, m: 5, n: 7, k: 0, accumulate: 1 });

@@ -1,0 +1,41 @@
+// warpgroup.h: what the instructions of compute capability 9.0 that hopper.h wraps do: barriers in shared memory (mbarrier), copies of
+// tiles described by a tensor map (TMA), products of a warpgroup (wgmma).
+//
+// Everything asynchronous happens as late as it may: a tile arrives when somebody waits for its barrier, having been NaN since the copy
+// began; a product reads its operands when its warp waits for its group. So whoever waits for too little, or frees
+// a stage too early, computes with NaN.
+#pragma once
+
+#include <cuda_runtime.h>
+
+// Stands in for the driver's type: a matrix of `lines` rows of `inner` 16-bit elements and the box that one copy moves.
+struct CUtensorMap {
+  const void* base;
+  int64_t inner, lines, line_bytes;
+  int32_t box_inner, box_lines;
+};
+
+namespace emulation {
+
+void barrier_init(uint64_t* barrier, int arrivals);
+// One arrival that also announces bytes of copies.
+void barrier_arrive(uint64_t* barrier, int bytes);
+// Returns when the phase of this parity is over.
+void barrier_wait(uint64_t* barrier, uint32_t parity);
+
+// The box at (inner, line) to shared memory, zeros where it leaves the matrix, rows of 128 bytes swizzled by their address.
+void tensor_copy(void* to, const CUtensorMap* map, int64_t inner, int64_t line, uint64_t* barrier);
+
+struct WarpgroupProduct {
+  float* sums;          // of this thread: [columns / 2]
+  int columns;          // n of m64nNk16
+  uint64_t a, b;        // matrix descriptors
+  bool a_along_k, b_along_k;
+  bool adds;            // to the sums, or begins them
+  float (*value)(uint16_t bits);
+};
+void warpgroup_multiply(const WarpgroupProduct& product);
+void warpgroup_commit();
+void warpgroup_wait(int pending);
+
+}  // namespace emulation

@@ -1,0 +1,250 @@
+// gemm_wgmma.cu: products in 16 bits on compute capability 9.0: wgmma fed by the tensor memory accelerator.
+//
+// A block of three warpgroups stays on its multiprocessor and takes one tile 128 x BN of the product after another. The first
+// warpgroup brings tiles of A and B, 64 deep, into a ring of stages; each of the other two multiplies 64 of the rows with all BN
+// columns. Two barriers a stage hand it over: `full` when its bytes are there, `empty` when all consumers' products have read it.
+// While a tile's sums are written the first stages of the next one arrive.
+//
+// Operands of the compute type with rows at multiples of 16 bytes are copied by TMA, one thread asking; others (fp32 weights, four bits,
+// odd strides) are read, converted and stored in the same arrangement by all 128 threads of the first warpgroup. The products are the same
+// instructions in the same order, so the bits are the same.
+//
+// Written without a card of this kind at hand: proven in the emulation, compiled without spills, and not measured. MEDREPRO_CUDA_GEMM=sm80
+// in the environment takes gemm_mma.cu instead, for a comparison on one card.
+#include "gemm.h"
+#include "hopper.h"
+
+namespace mr {
+namespace {
+
+constexpr int BM = 128, DEPTH = 64, THREADS = 3 * WARPGROUP;
+constexpr int CONSUMER_WARPS = 8;
+
+// The elements of an operand in one stage: along k, rows of 64 k; otherwise for every 64 rows a box of 64 k.
+template <int ROWS, bool ALONG_K>
+struct Tile {
+  static constexpr int BYTES = ROWS * DEPTH * 2;
+  static constexpr int CHUNKS = ROWS * DEPTH / 8;
+  __align__(1024) uint16_t x[ROWS * DEPTH];
+
+  // what to add to `x` for wgmma's 16 k number k16 of the rows from `row` (a multiple of 64) on
+  __device__ __forceinline__ uint64_t descriptor(int row, int k16) const {
+    if (ALONG_K) return matrix_descriptor(x + row * DEPTH + k16 * 16, 16, 1024);
+    return matrix_descriptor(x + row * DEPTH + k16 * 16 * 64, DEPTH * 128, 1024);
+  }
+};
+
+template <int BN, bool A_ALONG_K, bool B_ALONG_K>
+struct Shared {
+  static constexpr int STAGES = BN == 256 ? 4 : 6;
+  Tile<BM, A_ALONG_K> a[STAGES];
+  Tile<BN, B_ALONG_K> b[STAGES];
+  Patch<16, 64> patch[CONSUMER_WARPS];
+  uint64_t full[STAGES], empty[STAGES];
+  CodeBook book;
+};
+
+// One operand's tile at (row0, k0) by TMA: by one thread.
+template <int ROWS, bool ALONG_K>
+__device__ __forceinline__ void copy_tile(const CUtensorMap& map, int64_t row0, int64_t k0, Tile<ROWS, ALONG_K>& tile,
+                                          uint64_t* full) {
+  if (ALONG_K) {
+    load_tile(tile.x, map, k0, row0, full);
+  } else {
+#pragma unroll
+    for (int box = 0; box < ROWS / 64; box++) load_tile(tile.x + box * 64 * DEPTH, map, row0 + box * 64, k0, full);
+  }
+}
+
+// The same by the threads of the first warpgroup, through registers.
+template <class T, int ROWS, bool ALONG_K>
+__device__ __forceinline__ void convert_tile(const Operand& x, const CodeBook& book, int64_t row0, int64_t k0, int64_t k_end,
+                                             Tile<ROWS, ALONG_K>& tile) {
+  constexpr int AT_ONCE = 4;
+#pragma unroll 1
+  for (int first = (int)threadIdx.x; first < Tile<ROWS, ALONG_K>::CHUNKS; first += AT_ONCE * WARPGROUP) {
+    Raw raw[AT_ONCE];
+#pragma unroll
+    for (int i = 0; i < AT_ONCE; i++) {
+      int e = first + i * WARPGROUP, line = e / 8, c = e % 8;  // line: a row, or 64 rows of one k
+      int64_t row = row0 + (ALONG_K ? line : line / DEPTH * 64 + c * 8), k = k0 + (ALONG_K ? c * 8 : line % DEPTH);
+      int64_t left = ALONG_K ? k_end - k : x.rows - row;
+      bool there = ALONG_K ? row < x.rows : k < k_end;
+      int count = !there || left <= 0 ? 0 : left >= 8 ? 8 : (int)left;
+      raw[i] = fetch(x, ALONG_K ? row : k, ALONG_K ? k : row, count);
+    }
+#pragma unroll
+    for (int i = 0; i < AT_ONCE; i++) {
+      int e = first + i * WARPGROUP, line = e / 8, c = e % 8;
+      *reinterpret_cast<uint4*>(tile.x + line * 64 + (c ^ (line & 7)) * 8) = narrow<T>(x.storage, raw[i], book);
+    }
+  }
+}
+
+struct Work {
+  int64_t tiles_m, tiles_n, tiles, items, depth;
+};
+// Where item i begins: which tile, which part of K.
+__device__ __forceinline__ void work_at(const Work& work, int64_t i, int64_t k, int64_t* tile_m, int64_t* tile_n, int64_t* part,
+                                        int64_t* k_begin, int64_t* k_end) {
+  tile_at(i % work.tiles, work.tiles_m, work.tiles_n, tile_m, tile_n);
+  *part = i / work.tiles;
+  *k_begin = *part * work.depth;
+  *k_end = min(k, *k_begin + work.depth);
+}
+
+template <class T, int BN, bool A_ALONG_K, bool B_ALONG_K>
+__global__ void __launch_bounds__(THREADS, 1)
+    wgmma_kernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b, Operand a, Operand b,
+                 bool copies_a, bool copies_b, int64_t k, Work work, Output out, float* partial) {
+#ifdef MR_HOPPER
+  typedef Shared<BN, A_ALONG_K, B_ALONG_K> Ring;
+  constexpr int STAGES = Ring::STAGES;
+  auto& shared = shared_memory<Ring>();
+  fill_book(shared.book, b);
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < STAGES; i++) {
+      init_barrier(&shared.full[i], copies_a && copies_b ? 1 : WARPGROUP);
+      init_barrier(&shared.empty[i], CONSUMER_WARPS);
+    }
+    publish_barriers();
+  }
+  __syncthreads();
+  int stage = 0;
+  uint32_t phase = 0;
+  auto next_stage = [&] {
+    if (++stage == STAGES) stage = 0, phase ^= 1;
+  };
+
+  if (threadIdx.x < WARPGROUP) {
+    give_registers<96>();
+    bool all_copied = copies_a && copies_b;
+    if (threadIdx.x == 0) {
+      if (copies_a) prefetch_map(map_a);
+      if (copies_b) prefetch_map(map_b);
+    }
+    if (!all_copied || threadIdx.x == 0) {
+      for (int64_t i = blockIdx.x; i < work.items; i += gridDim.x) {
+        int64_t tile_m, tile_n, part, k_begin, k_end;
+        work_at(work, i, k, &tile_m, &tile_n, &part, &k_begin, &k_end);
+#pragma unroll 1
+        for (int64_t k0 = k_begin; k0 < k_end; k0 += DEPTH, next_stage()) {
+          wait_barrier(&shared.empty[stage], phase ^ 1);  // passes at once in the first round
+          uint64_t* full = &shared.full[stage];
+          if (threadIdx.x == 0) {
+            if (all_copied) arrive_expecting(full, Tile<BM, A_ALONG_K>::BYTES + Tile<BN, B_ALONG_K>::BYTES);
+            if (copies_a) copy_tile(map_a, tile_m * BM, k0, shared.a[stage], full);
+            if (copies_b) copy_tile(map_b, tile_n * BN, k0, shared.b[stage], full);
+          }
+          if (all_copied) continue;
+          if (!copies_a) convert_tile<T>(a, shared.book, tile_m * BM, k0, k_end, shared.a[stage]);
+          if (!copies_b) convert_tile<T>(b, shared.book, tile_n * BN, k0, k_end, shared.b[stage]);
+          publish_stores();
+          int bytes = (copies_a ? Tile<BM, A_ALONG_K>::BYTES : 0) + (copies_b ? Tile<BN, B_ALONG_K>::BYTES : 0);
+          if (threadIdx.x == 0 && bytes > 0) arrive_expecting(full, bytes);
+          else arrive(full);
+        }
+      }
+    }
+  } else {
+    take_registers<208>();
+    int row_of_group = ((int)threadIdx.x / WARPGROUP - 1) * 64, warp = (int)threadIdx.x % WARPGROUP / WARP;
+    int lane = (int)threadIdx.x % WARP;
+    for (int64_t i = blockIdx.x; i < work.items; i += gridDim.x) {
+      int64_t tile_m, tile_n, part, k_begin, k_end;
+      work_at(work, i, k, &tile_m, &tile_n, &part, &k_begin, &k_end);
+      float sum[BN / 2];
+#pragma unroll
+      for (int e = 0; e < BN / 2; e++) sum[e] = 0.0f;
+      int previous = -1;  // the stage whose products may still be running
+#pragma unroll 1
+      for (int64_t k0 = k_begin; k0 < k_end; k0 += DEPTH, next_stage()) {
+        wait_barrier(&shared.full[stage], phase);
+        begin_products();
+#pragma unroll
+        for (int k16 = 0; k16 < DEPTH / 16; k16++)
+          multiply_warpgroup<T, BN, A_ALONG_K, B_ALONG_K>(sum, shared.a[stage].descriptor(row_of_group, k16),
+                                                          shared.b[stage].descriptor(0, k16), true);
+        commit_products();
+        wait_products<1>();
+        __syncwarp();
+        if (previous >= 0 && lane == 0) arrive(&shared.empty[previous]);
+        previous = stage;
+      }
+      wait_products<0>();
+      pin(sum);
+      __syncwarp();
+      if (lane == 0) arrive(&shared.empty[previous]);
+
+      Output to = out;
+      if (partial) {  // a product of its own, without gaps
+        to.c = partial + part * out.m * out.n;
+        to.ldc = out.n, to.dtype = MR_F32, to.alpha = 1.0f, to.accumulate = false;
+        to.pairs = out.n % 2 == 0;
+      }
+      auto& patch = shared.patch[row_of_group / 16 + warp];
+#pragma unroll
+      for (int j = 0; j < BN / 8; j += 8) {
+#pragma unroll
+        for (int l = 0; l < 8; l++) patch.put(0, l, sum + 4 * (j + l));
+        patch.write(to, tile_m * BM + row_of_group + warp * 16, tile_n * BN + 8 * j);
+      }
+    }
+  }
+#endif
+}
+
+// The map of an operand's tiles of `rows` rows.
+int32_t describe(const Operand& x, const Product& p, int rows, CUtensorMap* map, const char* op) {
+  if (x.along_k) return describe_tiles(map, p.compute, x.data, p.k, x.rows, x.ld, rows, op);
+  return describe_tiles(map, p.compute, x.data, x.rows, p.k, x.ld, DEPTH, op);
+}
+
+template <class T, int BN>
+int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
+  Work work = {divide_up(p.m, BM), divide_up(p.n, BN), 0, 0, split.depth};
+  work.tiles = work.tiles_m * work.tiles_n;
+  work.items = work.tiles * split.parts;
+  float* partial = nullptr;
+  if (split.parts > 1) {
+    partial = static_cast<float*>(workspace(s, split.parts * p.m * p.n * 4));
+    if (partial == nullptr) return MR_ERR_MEMORY;
+  }
+  bool copies_a = copies_by_16(p.a, p.compute), copies_b = copies_by_16(p.b, p.compute);
+  CUtensorMap map_a = {}, map_b = {};
+  if (copies_a) MR_TRY(describe(p.a, p, BM, &map_a, op));
+  if (copies_b) MR_TRY(describe(p.b, p, BN, &map_b, op));
+  unsigned blocks = (unsigned)(work.items < s->multiprocessors ? work.items : s->multiprocessors);
+  auto start = [&](auto kernel) {
+    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, p.a, p.b,
+                  copies_a, copies_b, p.k, work, output_of(p), partial);
+  };
+  int32_t code;
+  if (p.a.along_k)
+    code = p.b.along_k ? start(wgmma_kernel<T, BN, true, true>) : start(wgmma_kernel<T, BN, true, false>);
+  else
+    code = start(wgmma_kernel<T, BN, false, false>);
+  MR_TRY(code);
+  return partial ? add_parts(s, op, p, partial, split.parts) : MR_OK;
+}
+
+template <class T>
+int32_t run(mr_stream* s, const char* op, const Product& p) {
+  int64_t narrow = divide_up(p.m, BM) * divide_up(p.n, 128), wide = divide_up(p.m, BM) * divide_up(p.n, 256);
+  Split split = split_k(p, narrow, DEPTH);
+  // rounds over all multiprocessors, in units of a narrow tile; a wide one reads a quarter less for the same products
+  int64_t narrow_cost = 5 * divide_up(narrow * split.parts, AIMED_MULTIPROCESSORS);
+  int64_t wide_cost = 4 * 2 * divide_up(wide * split.parts, AIMED_MULTIPROCESSORS);
+  // fp16, which is rare, takes no wide ones: half the kernels to compile
+  if constexpr (std::is_same<T, bf16>::value)
+    if (wide_cost <= narrow_cost) return run<T, 256>(s, op, p, split);
+  return run<T, 128>(s, op, p, split);
+}
+
+}  // namespace
+
+int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p) {
+  return p.compute == MR_BF16 ? run<bf16>(s, op, p) : run<f16>(s, op, p);
+}
+
+}  // namespace mr

@@ -1,0 +1,34 @@
+/**
+ * Emulated products take the path of compute capability 9.0 where the shape allows it; here those of every card do, chosen as a user
+ * does: MEDREPRO_CUDA_GEMM in the environment when the stream is created.
+ */
+import { dlopen } from 'bun:ffi';
+import { afterEach, describe, expect, test } from 'bun:test';
+import { allCases } from '../../src/selftest/cases';
+import { runSelftest } from '../../src/selftest/run';
+import { emulatedDevice, notEmulated } from './emulated';
+
+// Bun keeps process.env to itself; the library asks libc.
+const choose = (path: string): void => {
+  const { symbols, close } = dlopen('libc.so.6', { setenv: { args: ['cstring', 'cstring', 'i32'], returns: 'i32' } });
+  symbols.setenv(Buffer.from('MEDREPRO_CUDA_GEMM\0'), Buffer.from(`${path}\0`), 1);
+  close();
+};
+
+describe.skipIf(notEmulated !== null)('MEDREPRO_CUDA_GEMM', () => {
+  afterEach(() => choose(''));
+
+  test('sm80: products by mma.sync', () => {
+    choose('sm80');
+    const mine = allCases().filter(({ op, shape }) => op === 'gemm' && /^(136x200x67|136x600)/.test(shape));
+    const report = runSelftest({ open: () => emulatedDevice(), cases: mine }, () => {});
+    expect(report.ops.flatMap(({ results }) => results.filter(({ passed }) => !passed))).toEqual([]);
+    expect(report.passed).toBe(mine.length);
+    expect(mine.length).toBe(6);
+  }, 60_000);
+
+  test('anything else is refused in one line', () => {
+    choose('fast');
+    expect(() => emulatedDevice()).toThrow(/MEDREPRO_CUDA_GEMM is fast and can be sm80 or sm90/);
+  });
+});
