@@ -28,7 +28,7 @@ std::map<const uint64_t*, Barrier> barriers;
 
 Barrier& find(const uint64_t* barrier) {
   auto found = barriers.find(barrier);
-  if (found == barriers.end() || found->second.launch != now().launch || found->second.block != now().block)
+  if (found == barriers.end() || found->second.launch != here.now->launch || found->second.block != here.now->block)
     stop("an mbarrier that this block has not initialised");
   return found->second;
 }
@@ -68,9 +68,9 @@ struct Pending {
 Pending pending_products[1024];
 
 Pending& mine() {
-  Pending& p = pending_products[now().thread];
-  if (p.launch != now().launch || p.block != now().block || p.groups.empty()) {
-    p.launch = now().launch, p.block = now().block;
+  Pending& p = pending_products[here.now->thread];
+  if (p.launch != here.now->launch || p.block != here.now->block || p.groups.empty()) {
+    p.launch = here.now->launch, p.block = here.now->block;
     p.groups.assign(1, {});
   }
   return p;
@@ -93,7 +93,7 @@ uint16_t element(uint64_t descriptor, bool along_k, int row, int k) {
 }
 
 void carry_out(const WarpgroupProduct& p) {
-  int in_warp = now().thread % WARP, warp = now().thread / WARP % 4, g = in_warp / 4, t = in_warp % 4;
+  int in_warp = here.now->thread % WARP, warp = here.now->thread / WARP % 4, g = in_warp / 4, t = in_warp % 4;
   float a[2][16];
   for (int half = 0; half < 2; half++)
     for (int k = 0; k < 16; k++) a[half][k] = p.value(element(p.a, p.a_along_k, warp * 16 + half * 8 + g, k));
@@ -116,7 +116,7 @@ void barrier_init(uint64_t* barrier, int arrivals) {
   check_write(barrier, 8);
   if ((uintptr_t)barrier % 8 != 0) stop("mbarrier: not aligned to 8 bytes");
   if (arrivals < 1) stop("mbarrier: %d arrivals", arrivals);
-  barriers[barrier] = {now().launch, now().block, arrivals, arrivals, 0, 0, {}};
+  barriers[barrier] = {here.now->launch, here.now->block, arrivals, arrivals, 0, 0, {}};
 }
 
 void barrier_arrive(uint64_t* barrier, int bytes) {
@@ -134,7 +134,7 @@ void barrier_wait(uint64_t* barrier, uint32_t parity) {
   Barrier& b = find(barrier);
   for (int64_t turns = 0; (b.phase & 1) == parity; turns++) {
     if (turns > 0 && end_phase(b)) continue;
-    if (turns > 100000) stop("mbarrier: thread %d waits for a phase that never ends", (int)now().thread);
+    if (turns > 100000) stop("mbarrier: thread %d waits for a phase that never ends", (int)here.now->thread);
     yield();
   }
 }
