@@ -38,11 +38,13 @@ struct Rows {
   int count;
 };
 
-// to[r][c] = the element in row r and column begin + c of the head; zero beyond the rows and beyond head_dim.
+// to[r][c] = the element in row r and column begin + c of the head; zero beyond the rows and beyond head_dim, where what lies
+// further on than a thread's last column is left out.
 template <int WIDTH, int LD>
 __device__ __forceinline__ void load_columns(const Attention& a, const Rows& rows, int64_t begin, float (&to)[EDGE][LD]) {
   for (int e = (int)threadIdx.x; e < EDGE * WIDTH; e += THREADS) {
     int r = e / WIDTH, c = e % WIDTH;
+    if (begin + c >= (a.head_dim + 15) / 16 * 16) continue;
     bool there = r < rows.count && begin + c < a.head_dim;
     to[r][c] = there ? rounded(a.compute, element(rows.p, a.dtype, rows.first + r * rows.stride + begin + c)) : 0.0f;
   }

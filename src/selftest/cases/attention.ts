@@ -23,7 +23,7 @@ interface Precision {
   readonly stored: FloatDtype;
 }
 
-/** A block holds 64 queries, keys are aligned to 32 under a window, a task takes 256 queries. */
+/** On the CPU a block holds 32 queries, keys are aligned to 32 under a window, a task takes 256 queries. */
 const SMALL: readonly Shape[] = [
   { lengths: [1], heads: 1, kvHeads: 1, headDim: 16, window: 0 },
   { lengths: [5, 1, 0, 12], heads: 4, kvHeads: 2, headDim: 20, window: 0 },
@@ -42,6 +42,19 @@ const LARGE: readonly Shape[] = [
   // a depth above one K block of the matrix product
   { lengths: [35], heads: 1, kvHeads: 1, headDim: 400, window: 0 },
 ];
+
+/** What meets the edges of the GPU's tiles: 64 keys, 64 or 128 queries, 16 rows of a warp; widths of 64, 128 and 256. */
+const TILES: readonly Shape[] = [
+  { lengths: [63, 1, 64, 65, 129], heads: 2, kvHeads: 1, headDim: 16, window: 0 },
+  { lengths: [3, 193], heads: 1, kvHeads: 1, headDim: 24, window: 64 },
+  { lengths: [194], heads: 1, kvHeads: 1, headDim: 8, window: 65 },
+  { lengths: [150, 70], heads: 1, kvHeads: 1, headDim: 32, window: 0, visible: [70, 64] },
+  { lengths: [2, 66], heads: 2, kvHeads: 1, headDim: 128, window: 0 },
+  { lengths: [66], heads: 2, kvHeads: 1, headDim: 256, window: 0 },
+  { lengths: [70], heads: 1, kvHeads: 1, headDim: 200, window: 40 },
+];
+
+const MANY_EMPTY: readonly number[] = new Array<number>(32).fill(0);
 
 const PRECISIONS = [
   { compute: 'f32', stored: 'f32' },
@@ -280,12 +293,26 @@ export function attentionCases(): Case[] {
     ...LARGE.flatMap((shape) =>
       [PRECISIONS[0], PRECISIONS[2], PRECISIONS[3]].map((precision) => [shape, precision] as const),
     ),
+    ...TILES.map((shape) => [shape, PRECISIONS[2]] as const),
   ];
   return [
     ...all.map(([shape, precision]) => forwardCase(shape, precision)),
     forwardCase(SMALL[1]!, { compute: 'bf16', stored: 'f32' }),
     ...all.flatMap(([shape, precision]) =>
       shape.visible ? [] : [1, 7].map((fresh) => cachedCase(shape, precision, fresh)),
+    ),
+    // so many new tokens that a tile of queries begins and ends among them
+    ...[TILES[0]!, TILES[1]!, TILES[4]!].map((shape) => cachedCase(shape, PRECISIONS[2], 66)),
+    cachedCase(TILES[0]!, PRECISIONS[0], 40),
+    // a row of heads of one kv head that does not fit a tile
+    ...[1, 3].map((fresh) =>
+      cachedCase({ lengths: [90, 70], heads: 20, kvHeads: 1, headDim: 16, window: 0 }, PRECISIONS[3], fresh),
+    ),
+    // sequences enough for a block each, so that keys are not dealt out
+    cachedCase(
+      { lengths: [65, ...MANY_EMPTY, 3, 0, 17], heads: 8, kvHeads: 8, headDim: 8, window: 0 },
+      PRECISIONS[2],
+      1,
     ),
     forwardCase(SMALL[1]!, { compute: 'f16', stored: 'f32' }),
     ...all.map(([shape, precision]) => backwardCase(shape, precision)),
