@@ -69,8 +69,8 @@ MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t t
   p.compute = compute;
   p.m = m, p.n = n, p.k = k;
   p.alpha = alpha;
-  p.a = {a, lda, m, !trans_a, storage_of(a_dtype), nullptr, 0, 0};
-  p.b = {b, ldb, n, trans_b != 0, storage_of(b_dtype), nullptr, 0, 0};
+  p.a = {a, lda, m, !trans_a, storage_of(a_dtype), nullptr, 0, 0, 0, 0};
+  p.b = {b, ldb, n, trans_b != 0, storage_of(b_dtype), nullptr, 0, 0, 0, 0};
   p.c = c, p.ldc = ldc, p.c_dtype = c_dtype, p.accumulate = accumulate != 0;
   if (k > 0) return multiply(s, "gemm", p);
   if (accumulate) return MR_OK;

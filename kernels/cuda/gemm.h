@@ -19,7 +19,9 @@ struct Operand {
   int32_t storage; // Storage
   // of STORED_FOUR_BIT
   const float* absmax;
-  int64_t blocksize;
+  int64_t blocks;       // of a stored row
+  int32_t blocksize;
+  int32_t block_shift;  // log2 of it, or -1 when it is no power of two
   int32_t kind;
 };
 
@@ -115,6 +117,12 @@ __device__ __forceinline__ void fill_book(CodeBook& book, const Operand& x) {
   if (x.storage == STORED_FOUR_BIT) fill_book(book, x.kind);
 }
 
+// The scale of element `at` of stored row `row`: divisions are dear, and blocks are nearly always a power of two.
+__device__ __forceinline__ float scale_at(const Operand& x, int64_t row, int64_t at) {
+  int64_t block = x.block_shift >= 0 ? at >> x.block_shift : at / x.blocksize;
+  return x.absmax[row * x.blocks + block];
+}
+
 // Eight elements that follow each other in memory, as they were read.
 struct Raw {
   uint4 low, high;  // fp32: 4 and 4; 16 bits: low alone; 4 bits: low.x, and the scale's bits in low.y
@@ -130,7 +138,7 @@ __device__ __forceinline__ Raw fetch(const Operand& x, int64_t row, int64_t at, 
     const uint8_t* p = static_cast<const uint8_t*>(x.data) + i / 2;
     if (reinterpret_cast<uintptr_t>(p) % 4 == 0) raw.low.x = *reinterpret_cast<const uint32_t*>(p);
     else raw.low.x = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-    raw.low.y = __float_as_uint(x.absmax[i / x.blocksize]);
+    raw.low.y = __float_as_uint(scale_at(x, row, at));
     return raw;
   }
   if (x.storage == STORED_F32) {

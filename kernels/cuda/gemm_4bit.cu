@@ -17,7 +17,7 @@ MR_API int32_t mr_gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int6
   if (m < 0 || n < 0 || k < 1 || !is_matrix(m, k, lda) || !is_matrix(m, n, ldc) || !is_matrix(rows, cols, cols))
     return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldc %lld", (long long)m,
                 (long long)n, (long long)k, (long long)lda, (long long)ldc);
-  if ((kind != MR_FP4 && kind != MR_NF4) || blocksize < 32 || blocksize % 32 != 0 || cols % blocksize != 0)
+  if ((kind != MR_FP4 && kind != MR_NF4) || blocksize < 32 || blocksize > INT32_MAX || blocksize % 32 != 0 || cols % blocksize != 0)
     return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: kind %d, blocks of %lld in rows of %lld", kind, (long long)blocksize,
                 (long long)cols);
   if (rows * (cols / blocksize) > INT32_MAX)
@@ -29,8 +29,9 @@ MR_API int32_t mr_gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int6
   p.compute = compute;
   p.m = m, p.n = n, p.k = k;
   p.alpha = alpha;
-  p.a = {a, lda, m, true, storage_of(a_dtype), nullptr, 0, 0};
-  p.b = {packed, cols, n, trans_b != 0, STORED_FOUR_BIT, absmax, blocksize, kind};
+  p.a = {a, lda, m, true, storage_of(a_dtype), nullptr, 0, 0, 0, 0};
+  int32_t shift = (blocksize & (blocksize - 1)) == 0 ? __builtin_ctzll((uint64_t)blocksize) : -1;
+  p.b = {packed, cols, n, trans_b != 0, STORED_FOUR_BIT, absmax, cols / blocksize, (int32_t)blocksize, shift, kind};
   p.c = c, p.ldc = ldc, p.c_dtype = c_dtype, p.accumulate = accumulate != 0;
   return multiply(s, "gemm_4bit", p);
 }

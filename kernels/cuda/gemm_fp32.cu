@@ -42,13 +42,13 @@ struct Part {
 };
 
 __device__ __forceinline__ float element(const Operand& x, const CodeBook& book, int64_t row, int64_t k) {
-  int64_t i = x.along_k ? row * x.ld + k : k * x.ld + row;
+  int64_t line = x.along_k ? row : k, at = x.along_k ? k : row, i = line * x.ld + at;
   if (x.storage != STORED_FOUR_BIT) {
     int32_t dtype = x.storage == STORED_F32 ? MR_F32 : x.storage == STORED_BF16 ? MR_BF16 : MR_F16;
     return load_as_float(x.data, dtype, i);
   }
   uint8_t pair = static_cast<const uint8_t*>(x.data)[i / 2];
-  return book.value[i % 2 == 0 ? pair >> 4 : pair & 15] * x.absmax[i / x.blocksize];
+  return book.value[i % 2 == 0 ? pair >> 4 : pair & 15] * scale_at(x, line, at);
 }
 
 template <int ROWS>

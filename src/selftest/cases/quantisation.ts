@@ -89,9 +89,17 @@ function dequantize4Case(kind: reference.Kind4, dtype: FloatDtype, n: number, bl
 }
 
 /** The matrix W [rows, cols] is op(B) or its transpose; the reference multiplies with what the codes stand for. */
-function gemm4Case(compute: FloatDtype, transB: 0 | 1, m: number, rows: number, cols: number, accumulate: 0 | 1): Case {
+function gemm4Case(
+  compute: FloatDtype,
+  transB: 0 | 1,
+  m: number,
+  rows: number,
+  cols: number,
+  accumulate: 0 | 1,
+  kind: 'nf4' | 'fp4' = 'nf4',
+  blocksize = 64,
+): Case {
   const [n, k] = transB ? [rows, cols] : [cols, rows];
-  const blocksize = 64;
   const name = `${m}x${n}x${k} ${transB ? 'NT' : 'NN'}${accumulate ? ' +=' : ''}`;
   const draws = new Draws(`gemm 4bit ${name}`);
   const packed = draws.integers((rows * cols) / 2, 256);
@@ -101,7 +109,7 @@ function gemm4Case(compute: FloatDtype, transB: 0 | 1, m: number, rows: number, 
   return kernelCase({
     op: 'gemm_4bit',
     shape: name,
-    dtype: `${compute}*nf4 to f32`,
+    dtype: `${compute}*${kind} to f32`,
     samePaths: compute !== 'bf16',
     buffers: {
       a: input(compute, a),
@@ -120,7 +128,7 @@ function gemm4Case(compute: FloatDtype, transB: 0 | 1, m: number, rows: number, 
         DTYPE_CODE[compute],
         at.a,
         k,
-        MR_NF4,
+        codeOf(kind),
         blocksize,
         at.packed,
         at.absmax,
@@ -130,7 +138,7 @@ function gemm4Case(compute: FloatDtype, transB: 0 | 1, m: number, rows: number, 
         accumulate,
       ),
     expected: () => {
-      const w = reference.dequantize4bit('nf4', rows * cols, Uint8Array.from(packed), absmax, blocksize, compute);
+      const w = reference.dequantize4bit(kind, rows * cols, Uint8Array.from(packed), absmax, blocksize, compute);
       const product = gemm(m, n, k, 1, dense(a, k), dense(w, cols, transB === 1));
       const c = accumulate ? product.map((value, i) => value + before[i]!) : product;
       return { c: within(2 + Math.sqrt(k), 'f32', c, `2 + sqrt(${k}) roundings`) };
@@ -210,6 +218,8 @@ export function quantisationCases(): Case[] {
   for (const compute of ['f32', 'bf16', 'f16'] as const) {
     for (const transB of [0, 1] as const) {
       cases.push(gemm4Case(compute, transB, 1, 64, 64, 0), gemm4Case(compute, transB, 20, 37, 448, 1));
+      // whole tiles and some over, blocks of an odd size
+      if (compute === 'bf16') cases.push(gemm4Case(compute, transB, 80, 136, 192, 0, 'fp4', 96));
     }
   }
   for (const [n, blocksize] of [
