@@ -7,9 +7,12 @@ import type { Device } from '../native/device';
 import type { Backend } from '../native/library';
 import type { BenchRequest } from '../run/request';
 import { table } from '../table';
+import { duration } from '../units';
 import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
 import { BATCHES, type Base, benchGenerate, GENERATE_SHAPES, type GenerateResult } from './generate';
+import { benchPaper, PAPER_SETUPS, type PaperRunResult } from './paper-run';
 import { measurePeak } from './peak';
+import type { ShapeName } from './shapes';
 import { benchTrainStep, TRAIN_SETUPS, type TrainStepResult } from './train-step';
 
 export async function benchJob(request: unknown, context: JobContext): Promise<JobResult> {
@@ -19,8 +22,12 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
   // what is measured is named: --device auto is the CPU
   const backend: Backend = asked.device === 'cuda' ? 'cuda' : 'cpu';
   const open = (): Device => openDevice(asked, backend, { cancelled: context.cancelled });
+  // a whole name means that measurement alone: others may begin with it
+  const exact = namesOf(backend).includes(asked.only ?? '');
   const chosen = <Item>(items: readonly Item[], name: (item: Item) => string): Item[] =>
-    items.filter((item) => asked.only === null || name(item).includes(asked.only));
+    items.filter(
+      (item) => asked.only === null || (exact ? name(item) === asked.only : name(item).includes(asked.only)),
+    );
   const announce = (detail: string): void => context.emit({ kind: 'stage', name: 'bench', detail });
 
   const device = open();
@@ -29,7 +36,7 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
   const computes: readonly ('fp32' | 'bf16')[] = fast16 ? ['fp32', 'bf16'] : ['fp32'];
   const peaks = Object.fromEntries(computes.map((compute) => [compute, measurePeak(device, compute)]));
   const gemms: GemmResult[] = [];
-  for (const shape of chosen(GEMM_SHAPES[backend], ({ name }) => `gemm ${name}`)) {
+  for (const shape of chosen(GEMM_SHAPES[backend], gemmName)) {
     announce(`gemm ${shape.name}`);
     for (const compute of computes) {
       device.checkCancelled();
@@ -44,12 +51,16 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
       announce(setup.name);
       return benchTrainStep(setup, open, peaks[setup.compute] ?? 0);
     });
-  const bases: readonly Base[] = fast16 ? ['nf4', 'bf16', 'fp32'] : ['nf4', 'fp32'];
-  const pairs = GENERATE_SHAPES[backend].flatMap((shape) => bases.map((base) => ({ shape, base })));
-  const generations = chosen(pairs, ({ shape, base }) => `generate ${shape} ${base}`).map(({ shape, base }) => {
-    announce(`generate ${shape} ${base}`);
-    return benchGenerate(shape, base, open);
+  const papers = chosen(backend === 'cuda' ? PAPER_SETUPS : [], ({ name }) => name).map((setup) => {
+    announce(setup.name);
+    return benchPaper(setup, open, peaks.bf16 ?? 0);
   });
+  const generations = chosen(generationsOf(backend), generationName)
+    .filter(({ base }) => fast16 || base !== 'bf16')
+    .map((generation) => {
+      announce(generationName(generation));
+      return benchGenerate(generation.shape, generation.base, open);
+    });
   return {
     exitCode: EXIT.ok,
     text: render(
@@ -58,11 +69,37 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
       peaks,
       gemms,
       steps,
+      papers,
       generations,
     ),
-    document: { isa: path, hardware, threads, peakFlops: peaks, gemm: gemms, train: steps, generate: generations },
+    document: {
+      isa: path,
+      hardware,
+      threads,
+      peakFlops: peaks,
+      gemm: gemms,
+      train: steps,
+      papers,
+      generate: generations,
+    },
   };
 }
+
+// --- internal ---
+
+const gemmName = ({ name }: { readonly name: string }): string => `gemm ${name}`;
+const generationName = ({ shape, base }: { readonly shape: string; readonly base: Base }): string =>
+  `generate ${shape} ${base}`;
+const generationsOf = (backend: Backend): { readonly shape: ShapeName; readonly base: Base }[] =>
+  GENERATE_SHAPES[backend].flatMap((shape) => (['nf4', 'bf16', 'fp32'] as const).map((base) => ({ shape, base })));
+
+/** What `--only` can name on a back end. */
+const namesOf = (backend: Backend): string[] => [
+  ...GEMM_SHAPES[backend].map(gemmName),
+  ...TRAIN_SETUPS[backend].map(({ name }) => name),
+  ...(backend === 'cuda' ? PAPER_SETUPS.map(({ name }) => name) : []),
+  ...generationsOf(backend).map(generationName),
+];
 
 function render(
   machine: string,
@@ -70,6 +107,7 @@ function render(
   peaks: Readonly<Record<string, number>>,
   gemms: readonly GemmResult[],
   steps: readonly TrainStepResult[],
+  papers: readonly PaperRunResult[],
   generations: readonly GenerateResult[],
 ): string {
   const gigaflops = (value: number): string => (value / 1e9).toFixed(0);
@@ -98,6 +136,17 @@ function render(
       (peakBytes / 1e6).toFixed(0),
     ]);
     blocks.push(table(['train step', 'tokens/s', 's', 'useful GFLOP/s', 'of peak', 'peak MB'], rows));
+  }
+  if (papers.length > 0) {
+    const rows = papers.map(({ name, steps: timed, tokensPerSecond, share, evaluationTokensPerSecond, projected }) => [
+      name,
+      String(timed),
+      tokensPerSecond.toFixed(1),
+      percent(share),
+      evaluationTokensPerSecond.toFixed(1),
+      duration(projected.seconds),
+    ]);
+    blocks.push(table(['run', 'steps', 'tokens/s', 'of peak', 'evaluation tokens/s', 'whole run, projected'], rows));
   }
   if (generations.length > 0) {
     const rows = generations.map(({ shape, base, prefill, decode, bandwidth, peakBytes }) => [

@@ -1,0 +1,310 @@
+/**
+ * medrepro on a GPU beside torch, transformers + PEFT and the card itself, on one machine in one run; and whether each number
+ * that medrepro sets itself is met (bench/gpu-verdicts.ts).
+ *
+ *   PYTHON=/path/to/python-with-torch,transformers,peft bun bench/gpu.ts [--only gemm|train|paper|generate|NAME[,NAME…]]
+ *       [--rounds 1] [--seconds 460] [--device cuda|cpu] [--tiny] [--list] [--out bench/results/FILE.json]
+ *
+ * Every measurement is a process of its own. One that fails is recorded with its reason, and so is one for which no time is left;
+ * the file is written again after each. `--device cpu --tiny` runs the peers on toy models, to check this script where there is
+ * no GPU: medrepro's own side is unmeasured there, and so is every number.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { GEMM_SHAPES, type GemmResult } from '../src/bench/gemm';
+import { BATCHES, type GenerateResult } from '../src/bench/generate';
+import { PAPER_SETUPS, type PaperRunResult } from '../src/bench/paper-run';
+import { SHAPES, type ShapeName } from '../src/bench/shapes';
+import { TRAIN_SETUPS, type TrainSetup, type TrainStepResult } from '../src/bench/train-step';
+import type { Measured, Peak, PeerGemm, PeerGenerate, PeerStep, Round } from './gpu-verdicts';
+import { isMeasured, verdictsOf } from './gpu-verdicts';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '460' },
+    device: { type: 'string', default: 'cuda' },
+    tiny: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    commit: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+
+interface Output {
+  readonly stdout: string;
+  /** Null when it ended well. */
+  readonly failure: string | null;
+}
+
+const began = performance.now();
+const secondsLeft = (): number => Number(values.seconds) - (performance.now() - began) / 1e3;
+/** Below this a process is not worth starting. */
+const LEAST = 15;
+
+function spawn(command: readonly string[]): Output {
+  const left = secondsLeft();
+  if (left < LEAST) return { stdout: '', failure: `no time left of ${values.seconds} s` };
+  try {
+    const result = Bun.spawnSync([...command], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+      timeout: Math.ceil(1e3 * left),
+      killSignal: 'SIGKILL',
+    });
+    const stdout = result.stdout.toString();
+    if (result.exitCode === 0) return { stdout, failure: null };
+    if (secondsLeft() <= 0) return { stdout, failure: `stopped after ${values.seconds} s` };
+    const lines = result.stderr.toString().trim().split('\n');
+    return { stdout, failure: lines.at(-1)!.slice(0, 300) || `exit code ${result.exitCode}` };
+  } catch (error) {
+    return { stdout: '', failure: String(error) };
+  }
+}
+
+// ---- medrepro ----
+
+interface Document {
+  readonly gemm: readonly GemmResult[];
+  readonly train: readonly TrainStepResult[];
+  readonly papers: readonly PaperRunResult[];
+  readonly generate: readonly GenerateResult[];
+  readonly unmeasured?: readonly { readonly reason: string }[];
+}
+
+/** The compiled binary, in a process of its own. */
+function ours<Figure>(only: string, of: (document: Document) => Figure | undefined): Measured<Figure & object> {
+  const binary = join(import.meta.dir, '../dist/medrepro');
+  const { stdout, failure } = spawn([binary, 'bench', '--device', 'cuda', '--only', only, '--json']);
+  let document: Document | null = null;
+  try {
+    document = JSON.parse(stdout) as Document;
+  } catch {
+    // a failure says what happened in words
+  }
+  const told = document?.unmeasured?.[0]?.reason ?? failure;
+  if (told !== null || document === null) return { unmeasured: told ?? 'no figures in what it printed' };
+  return (of(document) as (Figure & object) | undefined) ?? { unmeasured: `bench knows no '${only}'` };
+}
+
+// ---- the peers ----
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** Lines of JSON that a peer printed, and why there are no more. */
+function peer(script: string, request: object): { readonly lines: readonly Line[]; readonly failure: string | null } {
+  const python = process.env.PYTHON ?? 'python3';
+  const command = [python, join(import.meta.dir, 'peers', script), '--request', JSON.stringify(request)];
+  const { stdout, failure } = spawn([...command, '--device', values.device, ...(values.tiny ? ['--tiny'] : [])]);
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+  return { lines: lines.map((line) => JSON.parse(line) as Line), failure };
+}
+
+const sizesOf = (shape: ShapeName): object => ({ ...SHAPES[shape], ropeTheta: SHAPES[shape].rope.full.theta });
+
+interface PeerCase {
+  readonly name: string;
+  readonly precision: 'autocast' | 'bf16';
+  readonly batch: number;
+}
+
+/** Cases of a setup: with an adapter in fp32 under autocast, and where `both`, in bf16 too. */
+const casesOf = (setup: TrainSetup, { both = false, batches = [16] } = {}): (PeerCase & object)[] =>
+  (both ? (['autocast', 'bf16'] as const) : (['autocast'] as const)).flatMap((precision) =>
+    batches.map((batch) => {
+      const { adapter } = setup;
+      const ranks =
+        adapter.kind === 'adalora'
+          ? { rank: adapter.initialRank, targetRank: adapter.targetRank }
+          : { rank: adapter.rank };
+      return {
+        name: [setup.name, precision, `${batch} rows`].join(', '),
+        adapter: adapter.kind ?? 'lora',
+        ...ranks,
+        alpha: adapter.alpha,
+        dropout: adapter.dropout,
+        rows: setup.rows,
+        batch,
+        precision,
+      };
+    }),
+  );
+
+const setupOf = (name: string): TrainSetup => TRAIN_SETUPS.cuda.find((setup) => setup.name === name)!;
+
+function peerSteps(round: Round, base: 'bf16' | 'nf4', cases: readonly (PeerCase & object)[]): void {
+  const { shape, classes } = setupOf(cases[0]!.name.split(', ')[0]!);
+  const { lines, failure } = peer('gpu_step.py', { sizes: sizesOf(shape), base, classes, cases });
+  for (const { name } of cases) {
+    const line = lines.find((found) => found.case === name);
+    const figures = line === undefined ? { unmeasured: failure ?? 'it printed nothing' } : (line as unknown);
+    round.peerTrain[`${name}, base ${base}`] = figures as Measured<PeerStep>;
+  }
+}
+
+// ---- what is measured, in the order of worth ----
+
+interface Job {
+  readonly name: string;
+  readonly run: (round: Round) => void;
+}
+
+const trainJob = (name: string): Job => ({
+  name,
+  run: (round) => {
+    round.train[name] = ours(name, ({ train }) => train[0]);
+  },
+});
+const peerJob = (
+  name: string,
+  base: 'bf16' | 'nf4',
+  ...cases: (readonly [setup: string, how?: { both?: boolean; batches?: number[] }])[]
+): Job => ({
+  name: `${name} torch ${base}`,
+  run: (round) =>
+    peerSteps(
+      round,
+      base,
+      cases.flatMap(([setup, how]) => casesOf(setupOf(setup), how)),
+    ),
+});
+const generateJob = (shape: ShapeName, base: 'bf16' | 'nf4'): Job => ({
+  name: `generate ${shape} ${base}`,
+  run: (round) => {
+    const name = `generate ${shape} ${base}`;
+    round.generate[name] = ours(name, ({ generate }) => generate[0]);
+  },
+});
+const peerGenerateJob = (shape: ShapeName): Job => ({
+  name: `generate ${shape} torch`,
+  run: (round) => {
+    const { lines, failure } = peer('gpu_generate.py', { sizes: sizesOf(shape), batches: BATCHES.cuda });
+    const found = lines as unknown as readonly Measured<PeerGenerate>[];
+    round.peerGenerate[shape] = failure === null ? found : [...found, { unmeasured: failure }];
+  },
+});
+
+const R16 = 'train qwen3-8b nf4 r16';
+const R256 = 'train qwen3-8b nf4 r256 82 classes';
+const short = (name: string): string => `${name} rows of 118`;
+
+const JOBS: readonly Job[] = [
+  {
+    name: 'gemm medrepro',
+    run: (round) => {
+      round.gemm = ours('gemm', ({ gemm }) => ({ products: gemm }));
+    },
+  },
+  {
+    name: 'gemm torch',
+    run: (round) => {
+      const { lines, failure } = peer('gpu_gemm.py', { shapes: GEMM_SHAPES.cuda });
+      const products = lines.slice(1) as unknown as readonly Measured<PeerGemm>[];
+      round.peerGemm = products.length > 0 ? { products } : { unmeasured: failure ?? 'it printed nothing' };
+    },
+  },
+  ...[R16, short(R16), R256, short(R256)].map(trainJob),
+  peerJob('train qwen3-8b', 'bf16', [short(R16), { both: true }], [`${short(R16)} dropout`], [R16], [`${R16} dropout`]),
+  peerJob('train qwen3-8b 82 classes', 'bf16', [short(R256), { both: true, batches: [16, 4] }], [R256]),
+  ...['llama-3-8b nf4 r64', 'llama-3-8b nf4 adalora', 'qwen2-7b nf4 r64', 'qwen3-0.6b bf16 r16'].map((name) =>
+    trainJob(`train ${name}`),
+  ),
+  ...['train tinyllama-1.1b bf16 r16', 'train medgemma-27b nf4 r64 1024 tokens'].map(trainJob),
+  ...[`${short(R16)} dropout`, `${R16} dropout`].map(trainJob),
+  peerJob('train qwen3-8b', 'nf4', [short(R16)], [`${short(R16)} dropout`], [R16]),
+  peerJob('train qwen3-8b 82 classes', 'nf4', [short(R256)]),
+  peerJob('train llama-3-8b', 'bf16', ['train llama-3-8b nf4 r64'], ['train llama-3-8b nf4 adalora']),
+  peerJob('train qwen2-7b', 'bf16', ['train qwen2-7b nf4 r64']),
+  peerJob('train qwen3-0.6b', 'bf16', ['train qwen3-0.6b bf16 r16']),
+  peerJob('train tinyllama-1.1b', 'bf16', ['train tinyllama-1.1b bf16 r16']),
+  ...PAPER_SETUPS.map(
+    ({ name }): Job => ({
+      name,
+      run: (round) => {
+        round.paper[name] = ours(name, ({ papers }) => papers[0]);
+      },
+    }),
+  ),
+  ...(['qwen3-0.6b', 'llama-3.2-1b'] as const).map((shape) => generateJob(shape, 'bf16')),
+  ...(['qwen3-0.6b', 'llama-3.2-1b'] as const).map(peerGenerateJob),
+  ...(['qwen3-0.6b', 'llama-3.2-1b'] as const).map((shape) => generateJob(shape, 'nf4')),
+];
+
+// ---- the run ----
+
+const wanted = values.only?.split(',');
+const jobs = JOBS.filter(({ name }) => wanted === undefined || wanted.some((part) => name.includes(part)));
+if (values.list || jobs.length === 0) {
+  console.log(JOBS.map(({ name }) => name).join('\n'));
+  process.exit(values.list ? 0 : 2);
+}
+
+/** The first line that a command prints; null where it cannot be run. */
+function ask(command: readonly string[]): string | null {
+  try {
+    const result = Bun.spawnSync([...command], { stdout: 'pipe', stderr: 'ignore', timeout: 20_000 });
+    return result.exitCode === 0 ? (result.stdout.toString().trim().split('\n')[0] ?? null) : null;
+  } catch {
+    return null;
+  }
+}
+
+const about = {
+  date: new Date().toISOString(),
+  only: values.only ?? null,
+  toy: values.tiny,
+  // name, driver, memory
+  card: ask(['nvidia-smi', '--query-gpu=name,driver_version,memory.total', '--format=csv,noheader']),
+  commit: values.commit ?? ask(['git', '-C', import.meta.dir, 'rev-parse', '--short', 'HEAD']),
+  medrepro: ask([join(import.meta.dir, '../dist/medrepro'), '--version']),
+};
+const rounds: Round[] = [];
+const write = async (): Promise<void> => {
+  if (values.out === undefined) return;
+  const document = { ...about, seconds: (performance.now() - began) / 1e3, verdicts: verdictsOf(rounds), rounds };
+  await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
+};
+
+for (let index = 0; index < Number(values.rounds); index++) {
+  const round: Round = { train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} };
+  rounds.push(round);
+  const { lines, failure } = peer('gpu_gemm.py', { shapes: [] });
+  round.peak = (lines[0] as unknown as Peak | undefined) ?? { unmeasured: failure ?? 'torch printed nothing' };
+  for (const { name, run } of jobs) {
+    console.error(`${((performance.now() - began) / 1e3).toFixed(0).padStart(4)} s  round ${index + 1}: ${name}`);
+    run(round);
+    await write();
+  }
+}
+
+const verdicts = verdictsOf(rounds);
+const [first] = rounds;
+if (isMeasured(first?.peak)) {
+  const { hardware, peakFlops, bytesPerSecond } = first.peak;
+  const { read, copy } = bytesPerSecond;
+  console.log(
+    `${hardware}: torch ${(peakFlops / 1e12).toFixed(1)} TFLOP/s bf16, reads ${(read / 1e12).toFixed(2)} and copies ${(copy / 1e12).toFixed(2)} TB/s`,
+  );
+}
+for (const [name, figures] of Object.entries(first?.train ?? {})) {
+  if (!isMeasured(figures)) console.log(`medrepro  ${name}: unmeasured: ${figures.unmeasured}`);
+  else {
+    const { tokensPerSecond, peakBytes } = figures;
+    console.log(`medrepro  ${name}: ${tokensPerSecond.toFixed(0)} tokens/s, ${(peakBytes / 1e9).toFixed(1)} GB`);
+  }
+}
+for (const [name, figures] of Object.entries(first?.peerTrain ?? {})) {
+  if (!isMeasured(figures)) console.log(`torch     ${name}: unmeasured: ${figures.unmeasured}`);
+  else {
+    const { tokensPerSecond, peakBytes, microBatch, checkpointing } = figures;
+    const way = `micro-batches of ${microBatch}${checkpointing ? ', checkpointing' : ''}`;
+    console.log(
+      `torch     ${name}: ${tokensPerSecond.toFixed(0)} tokens/s, ${(peakBytes / 1e9).toFixed(1)} GB, ${way}`,
+    );
+  }
+}
+for (const { item, needed, measured, met, note } of verdicts) {
+  const judged = met === null ? 'unmeasured' : met ? 'met' : 'NOT MET';
+  console.log(`${judged.padEnd(10)}  ${item}: ${needed}; ${measured ?? 'no figure'}${note === '' ? '' : ` (${note})`}`);
+}
