@@ -118,6 +118,14 @@ MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t t
                        float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b,
                        int64_t ldb, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
+/* C[m,n] = A[m,k] op(B)[k,n] + alpha * U[m,rank] op(V)[rank,n] (+ C when accumulate): a linear layer with a low-rank update. V is
+ * stored as B is: [n,rank] when trans_b is 1, [rank,n] when it is 0. In fp32, and on the CPU in every type, the bits are those of
+ * mr_gemm for A and B and then, accumulating, for U and V; a GPU passes over C once, and rounds it once. */
+MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k,
+                                int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
+                                int64_t rank, float alpha, int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype,
+                                const void* v, int64_t ldv, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
+
 /* y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form. */
 MR_API int32_t mr_scale_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, const float* factors, float* y);
 /* dx[r,:] (+)= factors[r] * dy[r,:]; dfactors[r] (+)= sum of dy[r,:] * x[r,:]. */

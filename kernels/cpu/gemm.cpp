@@ -286,6 +286,15 @@ int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, in
   return multiply(s, p);
 }
 
+int32_t gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
+                      const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb, int64_t rank, float alpha,
+                      int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype, const void* v, int64_t ldv,
+                      int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
+  int32_t code = gemm(s, compute, 0, trans_b, m, n, k, 1.0f, a_dtype, a, lda, b_dtype, b, ldb, c_dtype, c, ldc, accumulate);
+  if (code != MR_OK) return code;
+  return gemm(s, compute, 0, trans_b, m, n, rank, alpha, u_dtype, u, ldu, v_dtype, v, ldv, c_dtype, c, ldc, 1);
+}
+
 int32_t gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
                   int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize, const uint8_t* packed,
                   const float* absmax, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {

@@ -39,9 +39,16 @@ int32_t add_parts(mr_stream* s, const char* op, const Product& p, const float* p
                 output_of(p));
 }
 
+bool takes_update(const Product& p) {
+  // whole tiles for all multiprocessors: then K is not split, by any kernel
+  bool large = divide_up(p.m, 128) * divide_up(p.n, 128) >= AIMED_MULTIPROCESSORS && p.k >= 64;
+  return large && p.compute != MR_F32 && p.alpha == 1.0f && p.a.along_k && copies_by_16(p.a, p.compute) &&
+         copies_by_16(p.b, p.compute) && copies_by_16(p.u, p.compute) && copies_by_16(p.v, p.compute);
+}
+
 int32_t multiply(mr_stream* s, const char* op, const Product& p) {
   if (p.compute == MR_F32) return gemm_fp32(s, op, p);
-  if (p.a.along_k && p.b.along_k && (p.m <= 8 || p.n <= 8)) return gemm_few(s, op, p);
+  if (p.a.along_k && p.b.along_k && (p.m <= 8 || p.n <= 8) && p.rank == 0) return gemm_few(s, op, p);
   // two transposes at once never happen in training: no kernel is compiled for them
   if (s->wgmma && p.m > 64 && p.n > 64 && p.k >= 64 && (p.a.along_k || !p.b.along_k)) return gemm_wgmma(s, op, p);
   return gemm_mma(s, op, p);

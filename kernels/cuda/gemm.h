@@ -34,6 +34,10 @@ struct Product {
   int64_t ldc;
   int32_t c_dtype;
   bool accumulate;
+  // + update * u v, of depth `rank`; none where rank is 0. Both of the compute type, in rows at multiples of 16 bytes.
+  Operand u, v;
+  int64_t rank;
+  float update;
 };
 
 inline int32_t storage_of(int32_t dtype) { return dtype == MR_F32 ? STORED_F32 : dtype == MR_BF16 ? STORED_BF16 : STORED_F16; }
@@ -49,6 +53,8 @@ int32_t gemm_fp32(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_few(mr_stream* s, const char* op, const Product& p);    // few_rows(p)
 int32_t gemm_mma(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p);  // compute capability 9.0
+// Whether every kernel for the shape takes the update of p into the same pass.
+bool takes_update(const Product& p);
 // The kernel for a shape.
 int32_t multiply(mr_stream* s, const char* op, const Product& p);
 

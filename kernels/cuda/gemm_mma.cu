@@ -8,6 +8,8 @@
 // Operands that are of the compute type, with rows at multiples of 16 bytes, are copied without passing registers (cp.async). Others
 // (fp32 weights, four bits, odd strides) are read into registers before a step's products and converted and written after them;
 // that takes the smaller tile, whose sums leave registers for it.
+//
+// A low-rank update is the first steps of the same ring: its sums are multiplied by the update's factor before those of A B are added.
 #include "gemm.h"
 
 namespace mr {
@@ -103,11 +105,19 @@ __device__ __forceinline__ void fragment_b(uint32_t (&d)[4], Tile& tile, int col
   else load_matrices<true>(d, tile.chunk(k16 * 16 + r + (j & 1) * 8, col / 8 + j / 2));
 }
 
+// The low-rank part of a product.
+struct Update {
+  Operand u, v;
+  int64_t rank;
+  float factor;
+};
+
 // Tile blockIdx.x of the product, part blockIdx.y of K; with `partial` its sums to partial[blockIdx.y]. COPIES: both operands can be
 // copied; otherwise copies_a and copies_b say which.
 template <class T, int WARPS_M, int WARPS_N, int FRAGMENTS_M, int FRAGMENTS_N, bool A_ALONG_K, bool B_ALONG_K, bool COPIES>
 __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
-    mma_kernel(Operand a, Operand b, int64_t k, int64_t depth, Output out, float* partial, bool copies_a, bool copies_b) {
+    mma_kernel(Operand a, Operand b, int64_t k, int64_t depth, Update update, Output out, float* partial, bool copies_a,
+               bool copies_b) {
   constexpr int THREADS = WARPS_M * WARPS_N * WARP, WM = FRAGMENTS_M * 16, WN = FRAGMENTS_N * 8;
   constexpr int BM = WARPS_M * WM, BN = WARPS_N * WN;
   typedef Tile<BM, A_ALONG_K> TileA;
@@ -117,7 +127,8 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
   tile_at(blockIdx.x, divide_up(out.m, BM), divide_up(out.n, BN), &tile_m, &tile_n);
   int64_t row0 = tile_m * BM, col0 = tile_n * BN;
   int64_t k_begin = (int64_t)blockIdx.y * depth, k_end = min(k, k_begin + depth);
-  int steps = (int)divide_up(k_end - k_begin, DEPTH);
+  const int first = COPIES ? (int)divide_up(update.rank, DEPTH) : 0;  // steps of the update
+  int steps = first + (int)divide_up(k_end - k_begin, DEPTH);
   int warp = (int)threadIdx.x / WARP, warp_m = warp / WARPS_N * WM, warp_n = warp % WARPS_N * WN;
   if (COPIES) copies_a = copies_b = true;
   if (!COPIES) {
@@ -128,7 +139,13 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
   constexpr int HELD_A = COPIES ? 1 : TileA::ALL / THREADS, HELD_B = COPIES ? 1 : TileB::ALL / THREADS;
   Raw held_a[HELD_A], held_b[HELD_B];
   auto begin = [&](int step) {
-    int64_t k0 = k_begin + (int64_t)step * DEPTH;
+    if (COPIES && step < first) {
+      int64_t r0 = (int64_t)step * DEPTH;
+      copy_tile<TileA, A_ALONG_K, THREADS>(update.u, row0, r0, update.rank, shared.a[step % STAGES]);
+      copy_tile<TileB, B_ALONG_K, THREADS>(update.v, col0, r0, update.rank, shared.b[step % STAGES]);
+      return;
+    }
+    int64_t k0 = k_begin + (int64_t)(step - first) * DEPTH;
     if (copies_a) copy_tile<TileA, A_ALONG_K, THREADS>(a, row0, k0, k_end, shared.a[step % STAGES]);
     if (copies_b) copy_tile<TileB, B_ALONG_K, THREADS>(b, col0, k0, k_end, shared.b[step % STAGES]);
     if constexpr (!COPIES) {
@@ -180,6 +197,14 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
         for (int j = 0; j < FRAGMENTS_N; j++) multiply_16<T>(sum[i][j], x[i], y[j]);
     }
     if (ahead < steps) finish(ahead);
+    if (COPIES && step + 1 == first) {
+#pragma unroll
+      for (int i = 0; i < FRAGMENTS_M; i++)
+#pragma unroll
+        for (int j = 0; j < FRAGMENTS_N; j++)
+#pragma unroll
+          for (int e = 0; e < 4; e++) sum[i][j][e] *= update.factor;
+    }
   }
 
   if (partial) {  // a product of its own, without gaps
@@ -208,7 +233,7 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   }
   auto start = [&](auto kernel) {
     return launch(s, op, kernel, dim3((unsigned)tiles, (unsigned)split.parts), dim3(THREADS),
-                  (int64_t)sizeof(Shared<BM, BN, true, true>), p.a, p.b, p.k, split.depth, output_of(p), partial,
+                  (int64_t)sizeof(Shared<BM, BN, true, true>), p.a, p.b, p.k, split.depth, Update{p.u, p.v, p.rank, p.update}, output_of(p), partial,
                   copies_by_16(p.a, p.compute), copies_by_16(p.b, p.compute));
   };
   int32_t code;

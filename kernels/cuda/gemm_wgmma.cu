@@ -9,6 +9,9 @@
 // odd strides) are read, converted and stored in the same arrangement by all 128 threads of the first warpgroup. The products are the same
 // instructions in the same order, so the bits are the same.
 //
+// A low-rank update (its U and V by TMA) is the first steps of the same ring: its sums are multiplied by the update's factor before those
+// of A B are added.
+//
 // Written without a card of this kind at hand: proven in the emulation, compiled without spills, and not measured. MEDREPRO_CUDA_GEMM=sm80
 // in the environment takes gemm_mma.cu instead, for a comparison on one card.
 #include "gemm.h"
@@ -95,8 +98,9 @@ __device__ __forceinline__ void work_at(const Work& work, int64_t i, int64_t k, 
 
 template <class T, int BN, bool A_ALONG_K, bool B_ALONG_K>
 __global__ void __launch_bounds__(THREADS, 1)
-    wgmma_kernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b, Operand a, Operand b,
-                 bool copies_a, bool copies_b, int64_t k, Work work, Output out, float* partial) {
+    wgmma_kernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b,
+                 const __grid_constant__ CUtensorMap map_u, const __grid_constant__ CUtensorMap map_v, Operand a, Operand b,
+                 bool copies_a, bool copies_b, int64_t k, int64_t rank, float factor, Work work, Output out, float* partial) {
 #ifdef MR_HOPPER
   typedef Shared<BN, A_ALONG_K, B_ALONG_K> Ring;
   constexpr int STAGES = Ring::STAGES;
@@ -122,11 +126,20 @@ __global__ void __launch_bounds__(THREADS, 1)
     if (threadIdx.x == 0) {
       if (copies_a) prefetch_map(map_a);
       if (copies_b) prefetch_map(map_b);
+      if (rank > 0) prefetch_map(map_u), prefetch_map(map_v);
     }
     if (!all_copied || threadIdx.x == 0) {
       for (int64_t i = blockIdx.x; i < work.items; i += gridDim.x) {
         int64_t tile_m, tile_n, part, k_begin, k_end;
         work_at(work, i, k, &tile_m, &tile_n, &part, &k_begin, &k_end);
+        // with an update (of copied operands alone, and of whole products): by one thread
+#pragma unroll 1
+        for (int64_t r0 = 0; r0 < rank; r0 += DEPTH, next_stage()) {
+          wait_barrier(&shared.empty[stage], phase ^ 1);
+          arrive_expecting(&shared.full[stage], Tile<BM, A_ALONG_K>::BYTES + Tile<BN, B_ALONG_K>::BYTES);
+          copy_tile(map_u, tile_m * BM, r0, shared.a[stage], &shared.full[stage]);
+          copy_tile(map_v, tile_n * BN, r0, shared.b[stage], &shared.full[stage]);
+        }
 #pragma unroll 1
         for (int64_t k0 = k_begin; k0 < k_end; k0 += DEPTH, next_stage()) {
           wait_barrier(&shared.empty[stage], phase ^ 1);  // passes at once in the first round
@@ -157,9 +170,16 @@ __global__ void __launch_bounds__(THREADS, 1)
 #pragma unroll
       for (int e = 0; e < BN / 2; e++) sum[e] = 0.0f;
       int previous = -1;  // the stage whose products may still be running
+      int64_t first = divide_up(rank, DEPTH), steps = first + divide_up(k_end - k_begin, DEPTH);
 #pragma unroll 1
-      for (int64_t k0 = k_begin; k0 < k_end; k0 += DEPTH, next_stage()) {
+      for (int64_t step = 0; step < steps; step++, next_stage()) {
         wait_barrier(&shared.full[stage], phase);
+        if (first > 0 && step == first) {
+          wait_products<0>();
+          pin(sum);
+#pragma unroll
+          for (int e = 0; e < BN / 2; e++) sum[e] *= factor;
+        }
         begin_products();
 #pragma unroll
         for (int k16 = 0; k16 < DEPTH / 16; k16++)
@@ -211,13 +231,19 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
     if (partial == nullptr) return MR_ERR_MEMORY;
   }
   bool copies_a = copies_by_16(p.a, p.compute), copies_b = copies_by_16(p.b, p.compute);
-  CUtensorMap map_a = {}, map_b = {};
+  CUtensorMap map_a = {}, map_b = {}, map_u = {}, map_v = {};
   if (copies_a) MR_TRY(describe(p.a, p, BM, &map_a, op));
   if (copies_b) MR_TRY(describe(p.b, p, BN, &map_b, op));
+  if (p.rank > 0) {
+    Product update = p;
+    update.k = p.rank;
+    MR_TRY(describe(p.u, update, BM, &map_u, op));
+    MR_TRY(describe(p.v, update, BN, &map_v, op));
+  }
   unsigned blocks = (unsigned)(work.items < s->multiprocessors ? work.items : s->multiprocessors);
   auto start = [&](auto kernel) {
-    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, p.a, p.b,
-                  copies_a, copies_b, p.k, work, output_of(p), partial);
+    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v, p.a, p.b,
+                  copies_a, copies_b, p.k, p.rank, p.update, work, output_of(p), partial);
   };
   int32_t code;
   if (p.a.along_k)

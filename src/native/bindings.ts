@@ -64,6 +64,7 @@ const DEVICE_SYMBOLS = {
   mr_uniform: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
   mr_normal: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
   mr_gemm: { args: ['ptr', 'i32', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
+  mr_gemm_low_rank: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
   mr_scale_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scale_rows_backward: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
   mr_gemm_4bit: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'i64', 'ptr', 'ptr', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
@@ -502,6 +503,34 @@ export class Ops {
   }
 
   /**
+   * C[m,n] = A[m,k] op(B)[k,n] + alpha * U[m,rank] op(V)[rank,n] (+ C when accumulate): a linear layer with a
+   * low-rank update. V is stored as B is: [n,rank] when trans_b is 1, [rank,n] when it is 0. In fp32, and on the
+   * CPU in every type, the bits are those of mr_gemm for A and B and then, accumulating, for U and V; a GPU passes
+   * over C once, and rounds it once.
+   */
+  gemmLowRank(compute: number, transB: number, m: number, n: number, k: number, aDtype: number, a: Address, lda: number, bDtype: number, b: Address, ldb: number, rank: number, alpha: number, uDtype: number, u: Address, ldu: number, vDtype: number, v: Address, ldv: number, cDtype: number, c: Address, ldc: number, accumulate: number): void {
+    i32(compute, 'mr_gemm_low_rank', 'compute');
+    i32(transB, 'mr_gemm_low_rank', 'transB');
+    i64(m, 'mr_gemm_low_rank', 'm');
+    i64(n, 'mr_gemm_low_rank', 'n');
+    i64(k, 'mr_gemm_low_rank', 'k');
+    i32(aDtype, 'mr_gemm_low_rank', 'aDtype');
+    i64(lda, 'mr_gemm_low_rank', 'lda');
+    i32(bDtype, 'mr_gemm_low_rank', 'bDtype');
+    i64(ldb, 'mr_gemm_low_rank', 'ldb');
+    i64(rank, 'mr_gemm_low_rank', 'rank');
+    i32(uDtype, 'mr_gemm_low_rank', 'uDtype');
+    i64(ldu, 'mr_gemm_low_rank', 'ldu');
+    i32(vDtype, 'mr_gemm_low_rank', 'vDtype');
+    i64(ldv, 'mr_gemm_low_rank', 'ldv');
+    i32(cDtype, 'mr_gemm_low_rank', 'cDtype');
+    i64(ldc, 'mr_gemm_low_rank', 'ldc');
+    i32(accumulate, 'mr_gemm_low_rank', 'accumulate');
+    const code = this.symbols.mr_gemm_low_rank(this.stream, compute, transB, m, n, k, aDtype, a, lda, bDtype, b, ldb, rank, alpha, uDtype, u, ldu, vDtype, v, ldv, cDtype, c, ldc, accumulate);
+    if (code !== 0) this.fail(code, 'mr_gemm_low_rank');
+  }
+
+  /**
    * y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form.
    */
   scaleRows(rows: number, cols: number, x: Address, factors: Address, y: Address): void {
@@ -911,4 +940,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

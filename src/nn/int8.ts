@@ -69,7 +69,7 @@ export class Int8Weight implements Weight {
     return dense;
   }
 
-  multiply(tape: Tape, _compute: Compute, x: Tensor, y: Tensor): void {
+  readonly multiply = (tape: Tape, _compute: Compute, x: Tensor, y: Tensor): void => {
     const { device, ops } = tape;
     const { codes, absmax } = this.parts;
     device.scope(() => {
@@ -95,5 +95,5 @@ export class Int8Weight implements Weight {
       );
       if (into !== y) ops.cast(into.code, y.code, y.size, into.address, y.address);
     });
-  }
+  };
 }

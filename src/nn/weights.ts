@@ -1,5 +1,5 @@
 /** The matrices of a model: dense or 4-bit, frozen or trained. */
-import { type Compute, computeCode, matmul, type Weight } from '../autograd/ops/linear';
+import { type Compute, computeCode, type Weight } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
 import { MR_FP4, MR_NF4 } from '../native/bindings';
 import type { Device } from '../native/device';
@@ -128,15 +128,15 @@ export class FourBitWeight implements Weight {
     return this.resident ?? this.dequantise(tape.device);
   }
 
-  /** Dequantises while it multiplies: the bits of the product with `dense`. */
-  multiply(tape: Tape, compute: Compute, x: Tensor, y: Tensor): void {
-    if (this.fuses) this.product(tape, compute, x, y, 1, 0);
-    else matmul(tape, compute, x, false, this.dense(tape), true, y);
+  /** Dequantises while it multiplies: the bits of the product with `dense`. Undefined where that is the only way. */
+  get multiply(): Weight['multiply'] {
+    if (!this.fuses) return undefined;
+    return (tape, compute, x, y) => this.product(tape, compute, x, y, 1, 0);
   }
 
-  multiplyTransposed(tape: Tape, compute: Compute, dy: Tensor, dx: Tensor, accumulate: 0 | 1): void {
-    if (this.fuses) this.product(tape, compute, dy, dx, 0, accumulate);
-    else matmul(tape, compute, dy, false, this.dense(tape), false, dx, { accumulate });
+  get multiplyTransposed(): Weight['multiplyTransposed'] {
+    if (!this.fuses) return undefined;
+    return (tape, compute, dy, dx, accumulate) => this.product(tape, compute, dy, dx, 0, accumulate);
   }
 
   /** Whether the fused product can read these blocks, and no dense copy is at hand. */

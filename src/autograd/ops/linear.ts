@@ -28,9 +28,11 @@ export interface Weight {
   /** The matrix itself when it is trained (fp32, with a gradient), null when it is frozen. */
   readonly parameter: Tensor | null;
   /** y = x W^T where that is not the product with `dense` (LLM.int8 quantises x as well); the backward takes `dense`. */
-  multiply?(tape: Tape, compute: Compute, x: Tensor, y: Tensor): void;
+  readonly multiply?: ((tape: Tape, compute: Compute, x: Tensor, y: Tensor) => void) | undefined;
   /** dx = dy W, or dx += dy W, with the bits of the product with `dense` but without making it. */
-  multiplyTransposed?(tape: Tape, compute: Compute, dy: Tensor, dx: Tensor, accumulate: 0 | 1): void;
+  readonly multiplyTransposed?:
+    | ((tape: Tape, compute: Compute, dy: Tensor, dx: Tensor, accumulate: 0 | 1) => void)
+    | undefined;
 }
 
 /** A low-rank update of one linear. */
@@ -103,13 +105,10 @@ export function linear(
   dtype: FloatDtype = x.dtype as FloatDtype,
 ): Tensor {
   const y = tape.device.empty([x.rows, weight.outFeatures], dtype);
-  if (weight.multiply !== undefined) weight.multiply(tape, compute, x, y);
-  else matmul(tape, compute, x, false, weight.dense(tape), true, y);
-
   let dropped = x;
   let hidden: Tensor | null = null;
   if (update !== null) {
-    const { a, b, scale, dropout } = update;
+    const { a, dropout } = update;
     if (dropout !== null) {
       dropped = tape.device.empty(x.shape, x.dtype);
       const { low, high } = dropout.seed;
@@ -118,8 +117,9 @@ export function linear(
     }
     hidden = tape.device.empty([x.rows, a.rows], dtype);
     matmul(tape, compute, dropped, false, a, true, hidden);
-    matmul(tape, compute, hidden, false, b, true, y, { alpha: scale, accumulate: 1 });
   }
+  const low = update === null || hidden === null ? null : { u: hidden, v: update.b, scale: update.scale };
+  multiplyWeight(tape, compute, x, weight, low, y);
 
   const parameter = weight.parameter;
   return tape.record({
@@ -136,43 +136,130 @@ export function linear(
         const { into, accumulate } = tape.claim(parameter);
         matmul(tape, compute, dy, true, x, false, into, { accumulate });
       }
-      if (x.requiresGrad) {
-        const { into, accumulate } = tape.claim(x);
-        if (weight.multiplyTransposed !== undefined) weight.multiplyTransposed(tape, compute, dy, into, accumulate);
-        else matmul(tape, compute, dy, false, weight.dense(tape), false, into, { accumulate });
-      }
-      if (update !== null && hidden !== null) lowRankBackward(tape, compute, update, x, dropped, hidden, dy);
+      const dHidden =
+        update === null || hidden === null ? null : factorGradients(tape, compute, update, dropped, hidden, dy);
+      if (!x.requiresGrad) return;
+      const { into, accumulate } = tape.claim(x);
+      // dropout lies between the update's gradient and dx
+      const joins = dHidden !== null && update!.dropout === null;
+      const low = joins ? { u: dHidden, v: update!.a, scale: 1 } : null;
+      multiplyWeightTransposed(tape, compute, dy, weight, low, into, accumulate);
+      if (dHidden !== null && !joins) dropoutBackward(tape, compute, update!, dHidden, x);
     },
   });
 }
 
-/** dB += s dy^T h;  dh = s dy B;  dA += dh^T dropout(x);  dx += dropout(dh A), with the same mask. */
-function lowRankBackward(
+/** u [T, rank] times v, times `scale`: what joins a product. */
+interface Joined {
+  readonly u: Tensor;
+  readonly v: Tensor;
+  readonly scale: number;
+}
+
+/** y = x W^T + scale * u v^T */
+function multiplyWeight(tape: Tape, compute: Compute, x: Tensor, weight: Weight, low: Joined | null, y: Tensor): void {
+  if (weight.multiply === undefined) {
+    product(tape, compute, x, weight.dense(tape), 1, low, y, 0);
+    return;
+  }
+  weight.multiply(tape, compute, x, y);
+  if (low !== null) matmul(tape, compute, low.u, false, low.v, true, y, { alpha: low.scale, accumulate: 1 });
+}
+
+/** dx (+)= dy W + scale * u v */
+function multiplyWeightTransposed(
   tape: Tape,
   compute: Compute,
-  { a, b, scale, dropout }: LowRank,
-  x: Tensor,
+  dy: Tensor,
+  weight: Weight,
+  low: Joined | null,
+  dx: Tensor,
+  accumulate: 0 | 1,
+): void {
+  if (weight.multiplyTransposed === undefined) {
+    product(tape, compute, dy, weight.dense(tape), 0, low, dx, accumulate);
+    return;
+  }
+  weight.multiplyTransposed(tape, compute, dy, dx, accumulate);
+  if (low !== null) matmul(tape, compute, low.u, false, low.v, false, dx, { alpha: low.scale, accumulate: 1 });
+}
+
+/** C (+)= A op(B) + scale * u op(v), in one pass where a back end has one. */
+function product(
+  tape: Tape,
+  compute: Compute,
+  a: Tensor,
+  b: Tensor,
+  transposed: 0 | 1,
+  low: Joined | null,
+  c: Tensor,
+  accumulate: 0 | 1,
+): void {
+  if (low === null) {
+    matmul(tape, compute, a, false, b, transposed === 1, c, { accumulate });
+    return;
+  }
+  const { u, v, scale } = low;
+  const inner = transposed === 1 ? v.cols : v.rows;
+  if (u.rows !== a.rows || u.cols !== inner || (transposed === 1 ? v.rows : v.cols) !== c.cols) {
+    throw new RangeError(`an update [${u.rows}, ${u.cols}] by [${v.rows}, ${v.cols}] into [${c.rows}, ${c.cols}]`);
+  }
+  if (a.cols !== (transposed === 1 ? b.cols : b.rows) || c.cols !== (transposed === 1 ? b.rows : b.cols)) {
+    throw new RangeError(`matmul: [${a.rows}, ${a.cols}] by [${b.rows}, ${b.cols}] into [${c.rows}, ${c.cols}]`);
+  }
+  tape.ops.gemmLowRank(
+    computeCode(compute),
+    transposed,
+    a.rows,
+    c.cols,
+    a.cols,
+    a.code,
+    a.address,
+    a.cols,
+    b.code,
+    b.address,
+    b.cols,
+    u.cols,
+    scale,
+    u.code,
+    u.address,
+    u.cols,
+    v.code,
+    v.address,
+    v.cols,
+    c.code,
+    c.address,
+    c.cols,
+    accumulate,
+  );
+}
+
+/** dB += s dy^T h;  dh = s dy B;  dA += dh^T dropout(x);  gives dh. */
+function factorGradients(
+  tape: Tape,
+  compute: Compute,
+  { a, b, scale }: LowRank,
   dropped: Tensor,
   hidden: Tensor,
   dy: Tensor,
-): void {
+): Tensor {
   const db = tape.claim(b);
   matmul(tape, compute, dy, true, hidden, false, db.into, { alpha: scale, accumulate: db.accumulate });
   const dHidden = tape.device.empty(hidden.shape, hidden.dtype);
   matmul(tape, compute, dy, false, b, false, dHidden, { alpha: scale });
   const da = tape.claim(a);
   matmul(tape, compute, dHidden, true, dropped, false, da.into, { accumulate: da.accumulate });
-  if (!x.requiresGrad) return;
+  return dHidden;
+}
+
+/** dx += dropout(dh A), with the mask of the forward. */
+function dropoutBackward(tape: Tape, compute: Compute, { a, dropout }: LowRank, dHidden: Tensor, x: Tensor): void {
   const dx = tape.claim(x);
-  if (dropout === null) {
-    matmul(tape, compute, dHidden, false, a, false, dx.into, { accumulate: dx.accumulate });
-    return;
-  }
   const dDropped = tape.device.empty(x.shape, x.dtype);
   matmul(tape, compute, dHidden, false, a, false, dDropped);
-  const { low, high } = dropout.seed;
-  const offset = streamOffset(x, dropout.seed);
-  tape.ops.dropout(x.code, x.size, dropout.p, low, high, offset, dDropped.address, dx.into.address, dx.accumulate);
+  const { p, seed } = dropout!;
+  const offset = streamOffset(x, seed);
+  tape.ops.dropout(x.code, x.size, p, seed.low, seed.high, offset, dDropped.address, dx.into.address, dx.accumulate);
 }
 
 /** Elements of the stream before x; a Philox block gives four, and the kernel begins with a whole one. */
