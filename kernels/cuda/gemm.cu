@@ -42,8 +42,7 @@ int32_t add_parts(mr_stream* s, const char* op, const Product& p, const float* p
 bool takes_update(const Product& p) {
   // whole tiles for all multiprocessors: then K is not split, by any kernel
   bool large = divide_up(p.m, 128) * divide_up(p.n, 128) >= AIMED_MULTIPROCESSORS && p.k >= 64;
-  return large && p.compute != MR_F32 && p.alpha == 1.0f && p.a.along_k && copies_by_16(p.a, p.compute) &&
-         copies_by_16(p.b, p.compute) && copies_by_16(p.u, p.compute) && copies_by_16(p.v, p.compute);
+  return large && p.compute != MR_F32 && p.alpha == 1.0f && p.a.along_k;
 }
 
 int32_t multiply(mr_stream* s, const char* op, const Product& p) {

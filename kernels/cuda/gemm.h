@@ -34,7 +34,7 @@ struct Product {
   int64_t ldc;
   int32_t c_dtype;
   bool accumulate;
-  // + update * u v, of depth `rank`; none where rank is 0. Both of the compute type, in rows at multiples of 16 bytes.
+  // + update * u v, of depth `rank`; none where rank is 0. u and v are stored along k where a and b are.
   Operand u, v;
   int64_t rank;
   float update;
@@ -53,7 +53,7 @@ int32_t gemm_fp32(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_few(mr_stream* s, const char* op, const Product& p);    // few_rows(p)
 int32_t gemm_mma(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p);  // compute capability 9.0
-// Whether every kernel for the shape takes the update of p into the same pass.
+// Whether the kernels for the shape take the update of p into the same pass.
 bool takes_update(const Product& p);
 // The kernel for a shape.
 int32_t multiply(mr_stream* s, const char* op, const Product& p);

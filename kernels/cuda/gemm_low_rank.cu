@@ -15,24 +15,24 @@ __global__ void narrow_kernel(int64_t rows, int64_t cols, const void* x, int32_t
   if (i < rows * cols) store(y, i / cols * ldy + i % cols, load_as_float(x, dtype, i / cols * ldx + i % cols));
 }
 
-// A stored matrix of rows x cols in 16 bits: as it is, or a copy in workspace; data is NULL when it does not fit there.
+// A stored matrix of rows x cols in 16 bits: as it is when it has them, or does not fit into workspace; else a copy there. The bits of
+// the product are the same: converting is what it would do.
 Operand narrowed(mr_stream* s, int32_t compute, const Operand& x, int64_t rows, int64_t cols, int32_t dtype) {
-  if (copies_by_16(x, compute)) return x;
+  if (dtype == compute) return x;
   Operand y = x;
   y.storage = storage_of(compute);
   y.ld = divide_up(cols, 8) * 8;
   int64_t bytes = rows * y.ld * 2;
-  y.data = nullptr;
   void* copy = bytes <= WORKSPACE_LIMIT ? workspace(s, bytes) : nullptr;
-  if (copy == nullptr) return y;
+  if (copy == nullptr) return x;
   dim3 grid((unsigned)divide_up(rows * cols, THREADS));
   int32_t code = compute == MR_BF16
                      ? launch(s, "gemm_low_rank", narrow_kernel<bf16>, grid, dim3(THREADS), 0, rows, cols, x.data, dtype, x.ld,
                               static_cast<bf16*>(copy), y.ld)
                      : launch(s, "gemm_low_rank", narrow_kernel<f16>, grid, dim3(THREADS), 0, rows, cols, x.data, dtype, x.ld,
                               static_cast<f16*>(copy), y.ld);
-  if (code == MR_OK) y.data = copy;
-  return y;
+  y.data = copy;
+  return code == MR_OK ? y : x;
 }
 
 }  // namespace
@@ -55,16 +55,15 @@ MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, 
     p.compute = compute;
     p.m = m, p.n = n, p.k = k;
     p.alpha = 1.0f;
-    p.a = {a, lda, m, true, storage_of(a_dtype), nullptr, 0, 0};
-    p.b = {b, ldb, n, trans_b != 0, storage_of(b_dtype), nullptr, 0, 0};
+    p.a = {a, lda, m, true, storage_of(a_dtype), nullptr, 0, 0, 0, 0};
+    p.b = {b, ldb, n, trans_b != 0, storage_of(b_dtype), nullptr, 0, 0, 0, 0};
     p.c = c, p.ldc = ldc, p.c_dtype = c_dtype, p.accumulate = accumulate != 0;
     p.rank = rank, p.update = alpha;
-    p.u = {u, ldu, m, true, storage_of(u_dtype), nullptr, 0, 0};
-    p.v = p.u;  // V will lie as it must: what else has to fit?
+    p.u = {u, ldu, m, true, storage_of(u_dtype), nullptr, 0, 0, 0, 0};
+    p.v = {v, ldv, n, trans_b != 0, storage_of(v_dtype), nullptr, 0, 0, 0, 0};
     if (takes_update(p)) {
-      Operand stored = {v, ldv, n, trans_b != 0, storage_of(v_dtype), nullptr, 0, 0};
-      p.v = narrowed(s, compute, stored, trans_b ? n : rank, trans_b ? rank : n, v_dtype);
-      if (p.v.data != nullptr) return multiply(s, "gemm_low_rank", p);
+      p.v = narrowed(s, compute, p.v, trans_b ? n : rank, trans_b ? rank : n, v_dtype);
+      return multiply(s, "gemm_low_rank", p);
     }
   }
   MR_TRY(mr_gemm(s, compute, 0, trans_b, m, n, k, 1.0f, a_dtype, a, lda, b_dtype, b, ldb, c_dtype, c, ldc, accumulate));

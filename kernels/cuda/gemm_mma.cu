@@ -110,13 +110,15 @@ struct Update {
   Operand u, v;
   int64_t rank;
   float factor;
+  bool copies_u, copies_v;
 };
 
 // Tile blockIdx.x of the product, part blockIdx.y of K; with `partial` its sums to partial[blockIdx.y]. COPIES: both operands can be
-// copied; otherwise copies_a and copies_b say which.
+// copied, and those of the update; otherwise copies_... say which.
 template <class T, int WARPS_M, int WARPS_N, int FRAGMENTS_M, int FRAGMENTS_N, bool A_ALONG_K, bool B_ALONG_K, bool COPIES>
 __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
-    mma_kernel(Operand a, Operand b, int64_t k, int64_t depth, Update update, Output out, float* partial, bool copies_a,
+    mma_kernel(const __grid_constant__ Operand a, const __grid_constant__ Operand b, int64_t k, int64_t depth,
+               const __grid_constant__ Update update, Output out, float* partial, bool copies_a,
                bool copies_b) {
   constexpr int THREADS = WARPS_M * WARPS_N * WARP, WM = FRAGMENTS_M * 16, WN = FRAGMENTS_N * 8;
   constexpr int BM = WARPS_M * WM, BN = WARPS_N * WN;
@@ -127,10 +129,9 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
   tile_at(blockIdx.x, divide_up(out.m, BM), divide_up(out.n, BN), &tile_m, &tile_n);
   int64_t row0 = tile_m * BM, col0 = tile_n * BN;
   int64_t k_begin = (int64_t)blockIdx.y * depth, k_end = min(k, k_begin + depth);
-  const int first = COPIES ? (int)divide_up(update.rank, DEPTH) : 0;  // steps of the update
+  const int first = (int)divide_up(update.rank, DEPTH);  // steps of the update
   int steps = first + (int)divide_up(k_end - k_begin, DEPTH);
   int warp = (int)threadIdx.x / WARP, warp_m = warp / WARPS_N * WM, warp_n = warp % WARPS_N * WN;
-  if (COPIES) copies_a = copies_b = true;
   if (!COPIES) {
     fill_book(shared.book, b);
     __syncthreads();
@@ -139,24 +140,24 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
   constexpr int HELD_A = COPIES ? 1 : TileA::ALL / THREADS, HELD_B = COPIES ? 1 : TileB::ALL / THREADS;
   Raw held_a[HELD_A], held_b[HELD_B];
   auto begin = [&](int step) {
-    if (COPIES && step < first) {
-      int64_t r0 = (int64_t)step * DEPTH;
-      copy_tile<TileA, A_ALONG_K, THREADS>(update.u, row0, r0, update.rank, shared.a[step % STAGES]);
-      copy_tile<TileB, B_ALONG_K, THREADS>(update.v, col0, r0, update.rank, shared.b[step % STAGES]);
-      return;
-    }
-    int64_t k0 = k_begin + (int64_t)(step - first) * DEPTH;
-    if (copies_a) copy_tile<TileA, A_ALONG_K, THREADS>(a, row0, k0, k_end, shared.a[step % STAGES]);
-    if (copies_b) copy_tile<TileB, B_ALONG_K, THREADS>(b, col0, k0, k_end, shared.b[step % STAGES]);
+    bool joins = step < first;
+    const Operand &x = joins ? update.u : a, &y = joins ? update.v : b;
+    bool copies_x = COPIES || (joins ? update.copies_u : copies_a), copies_y = COPIES || (joins ? update.copies_v : copies_b);
+    int64_t k0 = joins ? (int64_t)step * DEPTH : k_begin + (int64_t)(step - first) * DEPTH, end = joins ? update.rank : k_end;
+    if (copies_x) copy_tile<TileA, A_ALONG_K, THREADS>(x, row0, k0, end, shared.a[step % STAGES]);
+    if (copies_y) copy_tile<TileB, B_ALONG_K, THREADS>(y, col0, k0, end, shared.b[step % STAGES]);
     if constexpr (!COPIES) {
-      if (!copies_a) fetch_tile<TileA, A_ALONG_K, THREADS>(a, row0, k0, k_end, held_a);
-      if (!copies_b) fetch_tile<TileB, B_ALONG_K, THREADS>(b, col0, k0, k_end, held_b);
+      if (!copies_x) fetch_tile<TileA, A_ALONG_K, THREADS>(x, row0, k0, end, held_a);
+      if (!copies_y) fetch_tile<TileB, B_ALONG_K, THREADS>(y, col0, k0, end, held_b);
     }
   };
   auto finish = [&](int step) {
     if constexpr (!COPIES) {
-      if (!copies_a) put_tile<T, TileA, A_ALONG_K, THREADS>(a, held_a, shared.book, shared.a[step % STAGES]);
-      if (!copies_b) put_tile<T, TileB, B_ALONG_K, THREADS>(b, held_b, shared.book, shared.b[step % STAGES]);
+      bool joins = step < first;
+      const Operand &x = joins ? update.u : a, &y = joins ? update.v : b;
+      bool copies_x = joins ? update.copies_u : copies_a, copies_y = joins ? update.copies_v : copies_b;
+      if (!copies_x) put_tile<T, TileA, A_ALONG_K, THREADS>(x, held_a, shared.book, shared.a[step % STAGES]);
+      if (!copies_y) put_tile<T, TileB, B_ALONG_K, THREADS>(y, held_b, shared.book, shared.b[step % STAGES]);
     }
   };
 
@@ -197,7 +198,7 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
         for (int j = 0; j < FRAGMENTS_N; j++) multiply_16<T>(sum[i][j], x[i], y[j]);
     }
     if (ahead < steps) finish(ahead);
-    if (COPIES && step + 1 == first) {
+    if (step + 1 == first) {
 #pragma unroll
       for (int i = 0; i < FRAGMENTS_M; i++)
 #pragma unroll
@@ -231,9 +232,10 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
     partial = static_cast<float*>(workspace(s, split.parts * p.m * p.n * 4));
     if (partial == nullptr) return MR_ERR_MEMORY;
   }
+  Update update = {p.u, p.v, p.rank, p.update, copies_by_16(p.u, p.compute), copies_by_16(p.v, p.compute)};
   auto start = [&](auto kernel) {
     return launch(s, op, kernel, dim3((unsigned)tiles, (unsigned)split.parts), dim3(THREADS),
-                  (int64_t)sizeof(Shared<BM, BN, true, true>), p.a, p.b, p.k, split.depth, Update{p.u, p.v, p.rank, p.update}, output_of(p), partial,
+                  (int64_t)sizeof(Shared<BM, BN, true, true>), p.a, p.b, p.k, split.depth, update, output_of(p), partial,
                   copies_by_16(p.a, p.compute), copies_by_16(p.b, p.compute));
   };
   int32_t code;
@@ -255,6 +257,7 @@ int32_t run(mr_stream* s, const char* op, const Product& p) {
   // The bits of an output are those of its chain of instructions over k, whatever tile it lies in; only the split is part of it.
   int64_t large = divide_up(p.m, 128) * divide_up(p.n, 128), small = divide_up(p.m, 64) * divide_up(p.n, 64);
   bool copies = copies_by_16(p.a, p.compute) && copies_by_16(p.b, p.compute);
+  if (p.rank > 0) copies = copies && copies_by_16(p.u, p.compute) && copies_by_16(p.v, p.compute);
   // two transposes at once, or fp16, are rare: no large kernels are compiled for them
   if (large >= AIMED_MULTIPROCESSORS) {
     Split whole = {1, divide_up(p.k, DEPTH) * DEPTH};

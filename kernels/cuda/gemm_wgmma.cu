@@ -9,7 +9,7 @@
 // odd strides) are read, converted and stored in the same arrangement by all 128 threads of the first warpgroup. The products are the same
 // instructions in the same order, so the bits are the same.
 //
-// A low-rank update (its U and V by TMA) is the first steps of the same ring: its sums are multiplied by the update's factor before those
+// A low-rank update is the first steps of the same ring: its sums are multiplied by the update's factor before those
 // of A B are added.
 //
 // Written without a card of this kind at hand: proven in the emulation, compiled without spills, and not measured. MEDREPRO_CUDA_GEMM=sm80
@@ -99,16 +99,18 @@ __device__ __forceinline__ void work_at(const Work& work, int64_t i, int64_t k, 
 template <class T, int BN, bool A_ALONG_K, bool B_ALONG_K>
 __global__ void __launch_bounds__(THREADS, 1)
     wgmma_kernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b,
-                 const __grid_constant__ CUtensorMap map_u, const __grid_constant__ CUtensorMap map_v, Operand a, Operand b,
-                 bool copies_a, bool copies_b, int64_t k, int64_t rank, float factor, Work work, Output out, float* partial) {
+                 const __grid_constant__ CUtensorMap map_u, const __grid_constant__ CUtensorMap map_v, const __grid_constant__ Operand a,
+                 const __grid_constant__ Operand b, const __grid_constant__ Operand u, const __grid_constant__ Operand v, bool copies_a, bool copies_b, bool copies_u, bool copies_v, int64_t k, int64_t rank, float factor, Work work, Output out, float* partial) {
 #ifdef MR_HOPPER
   typedef Shared<BN, A_ALONG_K, B_ALONG_K> Ring;
   constexpr int STAGES = Ring::STAGES;
   auto& shared = shared_memory<Ring>();
+  // without an update copies_u and copies_v are true
+  const bool all_copied = copies_a && copies_b && copies_u && copies_v;
   fill_book(shared.book, b);
   if (threadIdx.x == 0) {
     for (int i = 0; i < STAGES; i++) {
-      init_barrier(&shared.full[i], copies_a && copies_b ? 1 : WARPGROUP);
+      init_barrier(&shared.full[i], all_copied ? 1 : WARPGROUP);
       init_barrier(&shared.empty[i], CONSUMER_WARPS);
     }
     publish_barriers();
@@ -122,38 +124,40 @@ __global__ void __launch_bounds__(THREADS, 1)
 
   if (threadIdx.x < WARPGROUP) {
     give_registers<96>();
-    bool all_copied = copies_a && copies_b;
     if (threadIdx.x == 0) {
       if (copies_a) prefetch_map(map_a);
       if (copies_b) prefetch_map(map_b);
-      if (rank > 0) prefetch_map(map_u), prefetch_map(map_v);
+      if (rank > 0 && copies_u) prefetch_map(map_u);
+      if (rank > 0 && copies_v) prefetch_map(map_v);
     }
     if (!all_copied || threadIdx.x == 0) {
       for (int64_t i = blockIdx.x; i < work.items; i += gridDim.x) {
         int64_t tile_m, tile_n, part, k_begin, k_end;
         work_at(work, i, k, &tile_m, &tile_n, &part, &k_begin, &k_end);
-        // with an update (of copied operands alone, and of whole products): by one thread
+        int64_t first = divide_up(rank, DEPTH), steps = first + divide_up(k_end - k_begin, DEPTH);
 #pragma unroll 1
-        for (int64_t r0 = 0; r0 < rank; r0 += DEPTH, next_stage()) {
-          wait_barrier(&shared.empty[stage], phase ^ 1);
-          arrive_expecting(&shared.full[stage], Tile<BM, A_ALONG_K>::BYTES + Tile<BN, B_ALONG_K>::BYTES);
-          copy_tile(map_u, tile_m * BM, r0, shared.a[stage], &shared.full[stage]);
-          copy_tile(map_v, tile_n * BN, r0, shared.b[stage], &shared.full[stage]);
-        }
-#pragma unroll 1
-        for (int64_t k0 = k_begin; k0 < k_end; k0 += DEPTH, next_stage()) {
+        for (int64_t step = 0; step < steps; step++, next_stage()) {
+          bool joins = step < first;
+          int64_t k0 = joins ? step * DEPTH : k_begin + (step - first) * DEPTH, end = joins ? rank : k_end;
+          bool copies_x = joins ? copies_u : copies_a, copies_y = joins ? copies_v : copies_b;
           wait_barrier(&shared.empty[stage], phase ^ 1);  // passes at once in the first round
           uint64_t* full = &shared.full[stage];
           if (threadIdx.x == 0) {
             if (all_copied) arrive_expecting(full, Tile<BM, A_ALONG_K>::BYTES + Tile<BN, B_ALONG_K>::BYTES);
-            if (copies_a) copy_tile(map_a, tile_m * BM, k0, shared.a[stage], full);
-            if (copies_b) copy_tile(map_b, tile_n * BN, k0, shared.b[stage], full);
+            if (copies_x) {
+              if (joins) copy_tile(map_u, tile_m * BM, k0, shared.a[stage], full);
+              else copy_tile(map_a, tile_m * BM, k0, shared.a[stage], full);
+            }
+            if (copies_y) {
+              if (joins) copy_tile(map_v, tile_n * BN, k0, shared.b[stage], full);
+              else copy_tile(map_b, tile_n * BN, k0, shared.b[stage], full);
+            }
           }
           if (all_copied) continue;
-          if (!copies_a) convert_tile<T>(a, shared.book, tile_m * BM, k0, k_end, shared.a[stage]);
-          if (!copies_b) convert_tile<T>(b, shared.book, tile_n * BN, k0, k_end, shared.b[stage]);
+          if (!copies_x) convert_tile<T>(joins ? u : a, shared.book, tile_m * BM, k0, end, shared.a[stage]);
+          if (!copies_y) convert_tile<T>(joins ? v : b, shared.book, tile_n * BN, k0, end, shared.b[stage]);
           publish_stores();
-          int bytes = (copies_a ? Tile<BM, A_ALONG_K>::BYTES : 0) + (copies_b ? Tile<BN, B_ALONG_K>::BYTES : 0);
+          int bytes = (copies_x ? Tile<BM, A_ALONG_K>::BYTES : 0) + (copies_y ? Tile<BN, B_ALONG_K>::BYTES : 0);
           if (threadIdx.x == 0 && bytes > 0) arrive_expecting(full, bytes);
           else arrive(full);
         }
@@ -234,16 +238,15 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   CUtensorMap map_a = {}, map_b = {}, map_u = {}, map_v = {};
   if (copies_a) MR_TRY(describe(p.a, p, BM, &map_a, op));
   if (copies_b) MR_TRY(describe(p.b, p, BN, &map_b, op));
-  if (p.rank > 0) {
-    Product update = p;
-    update.k = p.rank;
-    MR_TRY(describe(p.u, update, BM, &map_u, op));
-    MR_TRY(describe(p.v, update, BN, &map_v, op));
-  }
+  bool copies_u = p.rank == 0 || copies_by_16(p.u, p.compute), copies_v = p.rank == 0 || copies_by_16(p.v, p.compute);
+  Product update = p;
+  update.k = p.rank;
+  if (p.rank > 0 && copies_u) MR_TRY(describe(p.u, update, BM, &map_u, op));
+  if (p.rank > 0 && copies_v) MR_TRY(describe(p.v, update, BN, &map_v, op));
   unsigned blocks = (unsigned)(work.items < s->multiprocessors ? work.items : s->multiprocessors);
   auto start = [&](auto kernel) {
-    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v, p.a, p.b,
-                  copies_a, copies_b, p.k, p.rank, p.update, work, output_of(p), partial);
+    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v, p.a, p.b, p.u,
+                  p.v, copies_a, copies_b, copies_u, copies_v, p.k, p.rank, p.update, work, output_of(p), partial);
   };
   int32_t code;
   if (p.a.along_k)

@@ -1,8 +1,9 @@
 /** Matrix products: every transpose and dtype, tails of every block, several K blocks, skinny shapes of rank r. */
+import { MR_F32 } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
-import type { FloatDtype } from '../reference/formats';
+import { type FloatDtype, type Numbers, unitRoundoff } from '../reference/formats';
 import { gemm } from '../reference/gemm';
 
 interface GemmShape {
@@ -82,6 +83,72 @@ function gemmCase(shape: GemmShape): Case {
       return { c: within(2 + Math.sqrt(k), c, values, `2 + sqrt(${k}) roundings`, { untouched }) };
     },
   });
+}
+
+interface LowRankShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly rank: number;
+  readonly transB: 0 | 1;
+  readonly compute: FloatDtype;
+  readonly accumulate: 0 | 1;
+}
+
+/** A product with an update of low rank: A, B, U and the result stored as computed in, V (a parameter) in fp32. */
+function lowRankCase({ m, n, k, rank, transB, compute, accumulate }: LowRankShape): Case {
+  const alpha = 0.75;
+  const name = `${m}x${n}x${k} rank ${rank} ${transB ? 'NT' : 'NN'}${accumulate ? ' +=' : ''}`;
+  const draws = new Draws(`gemm_low_rank ${name} ${compute}`);
+  const [a, b] = [draws.values(compute, m * k), draws.values(compute, n * k)];
+  const [u, v] = [draws.values(compute, m * rank), draws.values('f32', n * rank)];
+  const before = draws.values(compute, m * n);
+  const [ldb, ldv] = transB ? [k, rank] : [n, n];
+  return kernelCase({
+    op: 'gemm_low_rank',
+    shape: name,
+    dtype: compute,
+    samePaths: compute !== 'bf16',
+    buffers: {
+      a: input(compute, a),
+      b: input(compute, b),
+      u: input(compute, u),
+      v: input('f32', v),
+      c: accumulate ? update(compute, before) : output(compute, before.length),
+    },
+    call: (ops, at) => {
+      const code = DTYPE_CODE[compute];
+      const [product, joined] = [
+        [code, at.a, k, code, at.b, ldb] as const,
+        [code, at.u, rank, MR_F32, at.v, ldv] as const,
+      ];
+      ops.gemmLowRank(code, transB, m, n, k, ...product, rank, alpha, ...joined, code, at.c, n, accumulate);
+    },
+    expected: () => {
+      const stored = (values: Numbers, ld: number, transposed = false) => ({ values, ld, transposed });
+      const base = gemm(m, n, k, 1, stored(a, k), stored(b, ldb, transB === 1), compute);
+      const low = gemm(m, n, rank, alpha, stored(u, rank), stored(v, ldv, transB === 1), compute);
+      const values = base.map((x, i) => x + low[i]! + (accumulate ? before[i]! : 0));
+      const units = 3 + Math.sqrt(k) + Math.sqrt(rank);
+      // two products round the result twice
+      const rounding = compute === 'f32' ? 0 : unitRoundoff(compute) / unitRoundoff('f32');
+      return { c: within(units + rounding, compute, values, `3 + sqrt(${k}) + sqrt(${rank}) roundings, 1 of storage`) };
+    },
+  });
+}
+
+function lowRankCases(): Case[] {
+  const shapes: LowRankShape[] = [];
+  for (const transB of [0, 1] as const) {
+    for (const compute of ['f32', 'bf16', 'f16'] as const) {
+      shapes.push({ m: 5, n: 7, k: 9, rank: 3, transB, compute, accumulate: 0 });
+      shapes.push({ m: 40, n: 130, k: 33, rank: 8, transB, compute, accumulate: 1 });
+    }
+    // tiles that one pass takes, with some left over; an update deeper than one step, and one of half a step
+    shapes.push({ m: 300, n: 272, k: 136, rank: 72, transB, compute: 'bf16', accumulate: 1 });
+    shapes.push({ m: 260, n: 264, k: 72, rank: 8, transB, compute: 'f16', accumulate: 0 });
+  }
+  return shapes.map(lowRankCase);
 }
 
 /** [m, n, k]: edges of the micro-kernels (14, 6, 2 rows; 16, 32 columns), of the K block (384) and of its multiples. */
@@ -165,5 +232,5 @@ export function gemmCases(): Case[] {
   // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
   cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
   cases.push({ ...PLAIN, m: 5, n: 7, k: 0 }, { ...PLAIN, m: 5, n: 7, k: 0, accumulate: 1 });
-  return cases.map(gemmCase);
+  return [...cases.map(gemmCase), ...lowRankCases()];
 }
