@@ -177,8 +177,8 @@ MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtyp
                                      const void* d_o, void* dq, void* dk, void* dv);
 /* The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of its position
  * p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens included. q and o
- * [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. The bits are those of the rows from past[i] on of
- * mr_attention_forward over the whole sequence. */
+ * [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. On a CPU the bits are those of the rows from
+ * past[i] on of mr_attention_forward over the whole sequence; a GPU may add the keys up in another order. */
 MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
                                      const int32_t* cu_seqlens,
                                    const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,

@@ -1,8 +1,8 @@
 // attention_backward.cu: dQ, dK and dV of attention_forward, from the saved log-sum-exp instead of saved probabilities.
 //
 // With D = rowsum(dO * O):
-//   P = exp(scale Q K^T - lse)    dP = dO V^T    dS = P * (dP - D)
-//   dV = P^T dO                   dK = scale dS^T Q              dQ = scale dS K
+//   P = exp(scale Q K^T - lse)    dP = dO V^T    dS = scale * P * (dP - D)
+//   dV = P^T dO                   dK = dS^T Q    dQ = dS K
 // Three kernels in order: D; then dK and dV, a block for a tile of keys, which goes over the query heads of its group and over
 // tiles of queries in order; then dQ, a block for a tile of queries, which goes over the keys. The scores are computed
 // twice, and no two blocks ever add to one sum (FlashAttention-2, Dao 2023, adds dQ with atomics instead).
@@ -68,7 +68,7 @@ __device__ __forceinline__ void simt_scores(const Attention& a, const Gradients&
       bool seen = there && c < keys && sees(a, span, query + row + i, key + c);
       float p = seen ? expf(s[i][j] * a.scale - mine.lse) : 0.0f;
       shared.p[row + i][c] = rounded(a.compute, p);
-      shared.ds[row + i][c] = rounded(a.compute, p * (dp[i][j] - mine.dot));
+      shared.ds[row + i][c] = rounded(a.compute, a.scale * p * (dp[i][j] - mine.dot));
     }
   }
   __syncthreads();
@@ -98,8 +98,8 @@ __global__ void simt_dk_dv_kernel(Attention a, Gradients t, const RowStats* stat
     }
   }
   int64_t first = (span.k_row0 + key) * a.kv_width() + kv_head * a.head_dim;
-  const float scales[ROWS] = {a.scale, a.scale, a.scale, a.scale}, ones[ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};
-  write(a, dk, scales, t.dk, first, a.kv_width(), keys);
+  const float ones[ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};
+  write(a, dk, ones, t.dk, first, a.kv_width(), keys);
   write(a, dv, ones, t.dv, first, a.kv_width(), keys);
 }
 
@@ -119,8 +119,20 @@ __global__ void simt_dq_kernel(Attention a, Gradients t, const RowStats* stats) 
     __syncthreads();
     accumulate<false>(shared.ds, shared.rows, queries, keys, columns, dq);
   }
-  const float scales[ROWS] = {a.scale, a.scale, a.scale, a.scale};
-  write(a, dq, scales, t.dq, (span.q_row0 + query) * a.q_width() + head * a.head_dim, a.q_width(), queries);
+  const float ones[ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};
+  write(a, dq, ones, t.dq, (span.q_row0 + query) * a.q_width() + head * a.head_dim, a.q_width(), queries);
+}
+
+// dS is scaled before it is rounded to f16, whose range loss scaling uses up as it is; in bf16 the sums are scaled instead.
+template <class C>
+constexpr bool SCALED_FIRST = std::is_same<C, f16>::value;
+template <class C>
+__device__ __forceinline__ float score_gradient(const Attention& a, float p, float dp, float dot) {
+  return SCALED_FIRST<C> ? a.scale * p * (dp - dot) : p * (dp - dot);
+}
+template <class C>
+__device__ __forceinline__ float scale_of_sums(const Attention& a) {
+  return SCALED_FIRST<C> ? 1.0f : a.scale;
 }
 
 constexpr int WARPS = 4;
@@ -230,7 +242,7 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
               int one = key + g + 8 * half;
               if (one > query + column || one >= span.visible || one < first_key(a, query + column)) e = 0.0f;
             }
-            if (!only_dv) ds[0][n][2 * half + i] = e * (ds[0][n][2 * half + i] - mine.dot);
+            if (!only_dv) ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine.dot);
           }
         }
       if (BOTH) {
@@ -256,7 +268,7 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
   tiles::Staging<DIM>& staging = shared.staging[warp_of_thread()];
   int64_t first = first_of_keys(key);
   int keys = span.end - key;
-  float scales[2] = {a.scale, a.scale}, ones[2] = {1.0f, 1.0f};
+  float scales[2] = {scale_of_sums<C>(a), scale_of_sums<C>(a)}, ones[2] = {1.0f, 1.0f};
   if (BOTH || !only_dv) tiles::write<DIM, C>(a, whole, sum[DK][0], scales, staging, t.dk, first, kv_width, keys);
   if (BOTH || only_dv) tiles::write<DIM, C>(a, whole, sum[BOTH ? DV : 0][0], ones, staging, t.dv, first, kv_width, keys);
 }
@@ -326,7 +338,7 @@ __global__ void __launch_bounds__(THREADS) dq_kernel(Attention a, bool whole, Gr
             float e = exp2_flushed(fmaf(p[0][n][2 * half + i], scale, -mine[half].lse));
             int place = key + 8 * n + lane_column + i;
             if (!all_seen && (place < from || place >= to)) e = 0.0f;
-            ds[0][n][2 * half + i] = e * (ds[0][n][2 * half + i] - mine[half].dot);
+            ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine[half].dot);
           }
       }
       accumulate<DIM>(ds, shared.k[stage], 0, sum);
@@ -337,7 +349,7 @@ __global__ void __launch_bounds__(THREADS) dq_kernel(Attention a, bool whole, Gr
     }
   }
   __syncthreads();
-  float scales[2] = {a.scale, a.scale};
+  float scales[2] = {scale_of_sums<C>(a), scale_of_sums<C>(a)};
   tiles::write<DIM, C>(a, whole, sum[0], scales, shared.staging[warp_of_thread()], t.dq, q_first + row * q_width, q_width,
                        queries - row);
 }
@@ -357,6 +369,7 @@ int32_t backward(mr_stream* s, const Attention& a, const Gradients& t) {
       constexpr int DIM = decltype(width)::value;
       bool whole = tiles::copies_whole(a, t.q, t.k, t.v, t.d_o, t.dq, t.dk, t.dv);
       unsigned spans = (unsigned)spans_at_most(a, OWNED);
+      static_assert(sizeof(KeyShared<C, DIM>) <= tiles::SHARED_LIMIT && sizeof(QueryShared<C, DIM>) <= tiles::SHARED_LIMIT);
       MR_TRY(launch(s, op, dk_dv_kernel<C, DIM>, dim3(spans, (unsigned)a.kv_heads, Tiling<DIM>::BOTH ? 1 : 2), dim3(THREADS),
                     sizeof(KeyShared<C, DIM>), a, whole, t, stats));
       return launch(s, op, dq_kernel<C, DIM>, dim3(spans, (unsigned)a.heads), dim3(THREADS), sizeof(QueryShared<C, DIM>), a, whole,

@@ -93,29 +93,31 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
   };
   for (int n = 0; n < STAGES - 1; n++) load_keys(share.begin + n);
 
-  // The queries are few: straight into fragments, as every warp needs all of them.
-  uint32_t queries[DIM / 16][4];
+  // Queries pass through the stage that no keys are on their way to; every warp keeps all of them.
+  C* staged = shared.k[(share.begin + STAGES - 1) % STAGES];
+  MR_NO_UNROLL
+  for (int e = (int)threadIdx.x; e < ROWS * (DIM / 8); e += THREADS) {
+    int r = e / (DIM / 8), column = e % (DIM / 8) * 8;
+    C* to = chunk_at<DIM>(staged, r, column / 8);
+    int64_t from = first_of_item(a, span, kv_head, span.item + (r < span.items ? r : 0)) + column;
+    if (whole) {
+      bool there = r < span.items && column < a.head_dim;
+      *reinterpret_cast<uint4*>(to) =
+          there ? *reinterpret_cast<const uint4*>(static_cast<const C*>(q) + from) : make_uint4(0, 0, 0, 0);
+      continue;
+    }
+    MR_NO_UNROLL
+    for (int j = 0; j < 8; j++)
+      to[j] = from_float<C>(r < span.items && column + j < a.head_dim ? element(q, a.dtype, from + j) : 0.0f);
+  }
+  __syncthreads();
+  uint32_t queries[DIM / 16][4], from_q = lane_of_rows<DIM>(staged);
+  MR_UNROLL
+  for (int step = 0; step < DIM / 16; step++) load_matrices<false>(queries[step], from_q ^ 32 * step);
   int position[2];  // of rows g and g + 8
   MR_UNROLL
-  for (int half = 0; half < 2; half++) {
-    int r = g + 8 * half;
-    bool there = r < span.items;
-    int64_t first = there ? first_of_item(a, span, kv_head, span.item + r) : 0;
-    position[half] = there ? span.begin + (span.item % group + r) / group : span.end - 1;
-    MR_UNROLL
-    for (int n = 0; n < DIM / 8; n++) {
-      int column = 8 * n + 2 * t;
-      uint32_t pair = 0;
-      if (there && column < a.head_dim) {
-        if (whole)
-          pair = *reinterpret_cast<const uint32_t*>(static_cast<const C*>(q) + first + column);
-        else
-          pair = pack_pair<C>(element(q, a.dtype, first + column),
-                              column + 1 < a.head_dim ? element(q, a.dtype, first + column + 1) : 0.0f);
-      }
-      queries[n / 2][n % 2 * 2 + half] = pair;
-    }
-  }
+  for (int half = 0; half < 2; half++)
+    position[half] = g + 8 * half < span.items ? span.begin + (span.item % group + g + 8 * half) / group : span.end - 1;
 
   float sum[1][DIM / 8][4] = {};
   Softmax softmax = empty_softmax();
@@ -225,6 +227,7 @@ int32_t decode(mr_stream* s, const Attention& a, const void* q, const void* k, c
     if (parts.rows == nullptr) return MR_ERR_MEMORY;
     parts.sums = reinterpret_cast<float*>(parts.rows + splits * spans * a.kv_heads * ROWS);
   }
+  static_assert(sizeof(Shared<C, DIM>) <= tiles::SHARED_LIMIT);
   MR_TRY(launch(s, op, decode_kernel<C, DIM>, dim3((unsigned)spans, (unsigned)a.kv_heads, (unsigned)splits), dim3(Tiling<DIM>::THREADS),
                 sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)splits, q, k, v, o, parts));
   if (splits == 1) return MR_OK;

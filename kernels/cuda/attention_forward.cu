@@ -177,6 +177,7 @@ int32_t attend(mr_stream* s, const char* op, const Attention& a, const void* q, 
     return tiles::with_tiles(a, [&](auto* type, auto width) {
       using C = std::remove_pointer_t<decltype(type)>;
       constexpr int DIM = decltype(width)::value;
+      static_assert(sizeof(Shared<C, DIM>) <= tiles::SHARED_LIMIT);
       return launch(s, op, forward_kernel<C, DIM>, dim3((unsigned)spans_at_most(a, Tiling<DIM>::QUERIES), (unsigned)a.heads),
                     dim3(THREADS), sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v, o), q, k, v, o, lse);
     });

@@ -12,6 +12,8 @@ namespace tiles {
 
 constexpr float LOG2_E = 1.44269504088896340736f;
 constexpr float LN_2 = 0.693147180559945309417f;
+// What a block may have of shared memory on every GPU the kernels are for; 80 and 90 have more and take two blocks.
+constexpr int64_t SHARED_LIMIT = 99 << 10;
 
 // Whether head_dim is one that tiles are made for, and how wide they are then.
 inline bool has_tiles(const Attention& a) { return a.compute != MR_F32 && a.head_dim <= 256; }

@@ -677,8 +677,9 @@ export class Ops {
   /**
    * The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of
    * its position p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new
-   * tokens included. q and o [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. The bits are
-   * those of the rows from past[i] on of mr_attention_forward over the whole sequence.
+   * tokens included. q and o [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. On a CPU the
+   * bits are those of the rows from past[i] on of mr_attention_forward over the whole sequence; a GPU may add the
+   * keys up in another order.
    */
   attentionCached(compute: number, dtype: number, tokens: number, sequences: number, cuSeqlens: Address, cacheRows: Address, past: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, kCache: Address, vCache: Address, o: Address): void {
     i32(compute, 'mr_attention_cached', 'compute');
