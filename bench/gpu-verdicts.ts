@@ -223,7 +223,86 @@ export function verdictsOf(rounds: readonly Round[]): Verdict[] {
   ];
 }
 
+/** One measurement beside its peer and the card; null where one of the two is unmeasured. Medians over the rounds. */
+export interface Ratios {
+  readonly name: string;
+  /** Of the FLOP/s of torch's largest product in the same round. */
+  readonly shareOfPeak: number | null;
+  /** Ours over the fastest peer's. */
+  readonly speed: number | null;
+  readonly memory: number | null;
+}
+
+/** The ratios of every product in bf16, training step and kind of generation that was measured in the first round. */
+export function ratiosOf(rounds: readonly Round[]): Ratios[] {
+  const [first] = rounds;
+  if (first === undefined) return [];
+  const overRounds = (of: (round: Round) => number | null): number | null => {
+    const numbers = rounds.map(of).filter((value) => value !== null);
+    return numbers.length > 0 ? median(numbers) : null;
+  };
+  const peakShare = (round: Round, flops: number | null): number | null =>
+    isMeasured(round.peak) && flops !== null ? flops / round.peak.peakFlops : null;
+
+  const products = isMeasured(first.gemm) ? first.gemm.products.filter(({ compute }) => compute === 'bf16') : [];
+  const gemms = products.map(({ name, layout }): Ratios => {
+    const flops = ({ gemm }: Round): number | null =>
+      (isMeasured(gemm) ? gemm.products.find((row) => matches(row, name, layout) && row.compute === 'bf16') : null)
+        ?.flops ?? null;
+    const speed = (round: Round): number | null => quotient(flops(round), torchFlops(round, name, layout));
+    const shareOfPeak = overRounds((round) => peakShare(round, flops(round)));
+    return { name: `gemm ${name}, ${layout}`, shareOfPeak, speed: overRounds(speed), memory: null };
+  });
+  const steps = Object.keys(first.train).map((name): Ratios => {
+    const against = (kind: 'tokensPerSecond' | 'peakBytes') =>
+      overRounds((round) => {
+        const ours = round.train[name];
+        const peer = fastestPeer(round, name);
+        return isMeasured(ours) && typeof peer !== 'string' ? ours[kind] / peer[kind] : null;
+      });
+    const flops = ({ train }: Round): number | null => {
+      const ours = train[name];
+      return isMeasured(ours) ? ours.usefulFlops : null;
+    };
+    const shareOfPeak = overRounds((round) => peakShare(round, flops(round)));
+    return { name, shareOfPeak, speed: against('tokensPerSecond'), memory: against('peakBytes') };
+  });
+  const generations = Object.entries(first.generate).flatMap(([key, figures]) => {
+    if (!isMeasured(figures)) return [];
+    const kinds = ['prefill', ...figures.decode.map(({ batch }) => String(batch))];
+    return kinds.map((kind): Ratios => {
+      const against = (of: (ours: number, ourBytes: number, peer: PeerGenerate) => number) =>
+        overRounds((round) => {
+          const ours = round.generate[key];
+          const speedOf = (peer: PeerGenerate): number => (kind === 'prefill' ? peer.prefill : peer.decode[kind]!);
+          const [best] = (round.peerGenerate[figures.shape] ?? [])
+            .filter(isMeasured)
+            .toSorted((a, b) => speedOf(b) - speedOf(a));
+          if (!isMeasured(ours) || best === undefined) return null;
+          const row = ours.decode.find(({ batch }) => String(batch) === kind) ?? ours.prefill;
+          return of(row.tokensPerSecond / speedOf(best), ours.peakBytes, best);
+        });
+      return {
+        name: `${key}, ${kind === 'prefill' ? kind : `decode ${kind} rows`}`,
+        shareOfPeak: null,
+        speed: against((ratio) => ratio),
+        memory: against((_, ourBytes, peer) => ourBytes / peer.peakBytes),
+      };
+    });
+  });
+  return [...gemms, ...steps, ...generations];
+}
+
 // --- internal ---
+
+const matches = (row: { readonly name: string; readonly layout: string }, name: string, layout: string): boolean =>
+  row.name === name && row.layout === layout;
+const quotient = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a / b);
+
+const torchFlops = ({ peerGemm }: Round, name: string, layout: string): number | null => {
+  if (!isMeasured(peerGemm)) return null;
+  return peerGemm.products.filter(isMeasured).find((row) => matches(row, name, layout))?.flops ?? null;
+};
 
 const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
 const times = (value: number): string => `${value.toFixed(2)}x`;
@@ -254,15 +333,16 @@ function fastestPeer(round: Round, name: string): PeerStep | string {
 }
 
 /** The smallest of our FLOP/s over torch's, over the layouts of the 8B shapes; a reason when one of them is missing. */
-function worstProduct({ gemm, peerGemm }: Round): number | string {
+function worstProduct(round: Round): number | string {
+  const { gemm, peerGemm } = round;
   if (!isMeasured(gemm)) return reason(gemm);
   if (!isMeasured(peerGemm)) return `torch: ${reason(peerGemm)}`;
   let worst = Number.POSITIVE_INFINITY;
   for (const { name, layout, compute, flops } of gemm.products) {
     if (compute !== 'bf16' || !name.startsWith('8b ')) continue;
-    const peer = peerGemm.products.find((row) => isMeasured(row) && row.name === name && row.layout === layout);
-    if (!isMeasured(peer)) return `torch: no figure for ${name}, ${layout}`;
-    worst = Math.min(worst, flops / peer.flops);
+    const theirs = torchFlops(round, name, layout);
+    if (theirs === null) return `torch: no figure for ${name}, ${layout}`;
+    worst = Math.min(worst, flops / theirs);
   }
   return Number.isFinite(worst) ? worst : 'no product of the 8B shapes was run';
 }

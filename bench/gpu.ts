@@ -17,7 +17,7 @@ import { PAPER_SETUPS, type PaperRunResult } from '../src/bench/paper-run';
 import { SHAPES, type ShapeName } from '../src/bench/shapes';
 import { TRAIN_SETUPS, type TrainSetup, type TrainStepResult } from '../src/bench/train-step';
 import type { Measured, Peak, PeerGemm, PeerGenerate, PeerStep, Round } from './gpu-verdicts';
-import { isMeasured, verdictsOf } from './gpu-verdicts';
+import { isMeasured, ratiosOf, verdictsOf } from './gpu-verdicts';
 
 const { values } = parseArgs({
   options: {
@@ -40,24 +40,32 @@ interface Output {
 
 const began = performance.now();
 const secondsLeft = (): number => Number(values.seconds) - (performance.now() - began) / 1e3;
+const PEER_SECONDS = 200;
 /** Below this a process is not worth starting. */
 const LEAST = 15;
 
-function spawn(command: readonly string[]): Output {
+/** One process, which may take `most` seconds. */
+function spawn(command: readonly string[], most = Number.POSITIVE_INFINITY): Output {
   const left = secondsLeft();
+  const allowed = Math.ceil(Math.min(left, most));
+  const start = performance.now();
   if (left < LEAST) return { stdout: '', failure: `no time left of ${values.seconds} s` };
   try {
     const result = Bun.spawnSync([...command], {
       stdout: 'pipe',
       stderr: 'pipe',
-      timeout: Math.ceil(1e3 * left),
+      timeout: 1e3 * allowed,
       killSignal: 'SIGKILL',
     });
     const stdout = result.stdout.toString();
     if (result.exitCode === 0) return { stdout, failure: null };
-    if (secondsLeft() <= 0) return { stdout, failure: `stopped after ${values.seconds} s` };
-    const lines = result.stderr.toString().trim().split('\n');
-    return { stdout, failure: lines.at(-1)!.slice(0, 300) || `exit code ${result.exitCode}` };
+    if (performance.now() - start >= 1e3 * allowed) return { stdout, failure: `stopped after ${allowed} s` };
+    // the cause and its remedy, or the end of a traceback
+    const said = result.stderr.toString().trim().split('\n').slice(-2).join(' ').replace(/\s+/g, ' ').slice(-300);
+    return {
+      stdout,
+      failure: said || `exit code ${result.exitCode}${result.signalCode ? `, ${result.signalCode}` : ''}`,
+    };
   } catch (error) {
     return { stdout: '', failure: String(error) };
   }
@@ -96,8 +104,10 @@ type Line = Readonly<Record<string, unknown>>;
 function peer(script: string, request: object): { readonly lines: readonly Line[]; readonly failure: string | null } {
   const python = process.env.PYTHON ?? 'python3';
   const command = [python, join(import.meta.dir, 'peers', script), '--request', JSON.stringify(request)];
-  const { stdout, failure } = spawn([...command, '--device', values.device, ...(values.tiny ? ['--tiny'] : [])]);
-  const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+  const options = ['--device', values.device, ...(values.tiny ? ['--tiny'] : [])];
+  // a peer that hangs in a compiler leaves the others their turn
+  const { stdout, failure } = spawn([...command, ...options], PEER_SECONDS);
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
   return { lines: lines.map((line) => JSON.parse(line) as Line), failure };
 }
 
@@ -180,7 +190,7 @@ const peerGenerateJob = (shape: ShapeName): Job => ({
   name: `generate ${shape} torch`,
   run: (round) => {
     const { lines, failure } = peer('gpu_generate.py', { sizes: sizesOf(shape), batches: BATCHES.cuda });
-    const found = lines as unknown as readonly Measured<PeerGenerate>[];
+    const found = lines.filter((line) => 'variant' in line) as unknown as readonly Measured<PeerGenerate>[];
     round.peerGenerate[shape] = failure === null ? found : [...found, { unmeasured: failure }];
   },
 });
@@ -200,7 +210,7 @@ const JOBS: readonly Job[] = [
     name: 'gemm torch',
     run: (round) => {
       const { lines, failure } = peer('gpu_gemm.py', { shapes: GEMM_SHAPES.cuda });
-      const products = lines.slice(1) as unknown as readonly Measured<PeerGemm>[];
+      const products = lines.filter((line) => 'layout' in line) as unknown as readonly Measured<PeerGemm>[];
       round.peerGemm = products.length > 0 ? { products } : { unmeasured: failure ?? 'it printed nothing' };
     },
   },
@@ -262,7 +272,8 @@ const about = {
 const rounds: Round[] = [];
 const write = async (): Promise<void> => {
   if (values.out === undefined) return;
-  const document = { ...about, seconds: (performance.now() - began) / 1e3, verdicts: verdictsOf(rounds), rounds };
+  const seconds = (performance.now() - began) / 1e3;
+  const document = { ...about, seconds, verdicts: verdictsOf(rounds), ratios: ratiosOf(rounds), rounds };
   await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
 };
 
@@ -270,7 +281,9 @@ for (let index = 0; index < Number(values.rounds); index++) {
   const round: Round = { train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} };
   rounds.push(round);
   const { lines, failure } = peer('gpu_gemm.py', { shapes: [] });
-  round.peak = (lines[0] as unknown as Peak | undefined) ?? { unmeasured: failure ?? 'torch printed nothing' };
+  round.peak = (lines.find((line) => 'peakFlops' in line) as unknown as Peak | undefined) ?? {
+    unmeasured: failure ?? 'torch printed nothing',
+  };
   for (const { name, run } of jobs) {
     console.error(`${((performance.now() - began) / 1e3).toFixed(0).padStart(4)} s  round ${index + 1}: ${name}`);
     run(round);
@@ -303,6 +316,13 @@ for (const [name, figures] of Object.entries(first?.peerTrain ?? {})) {
       `torch     ${name}: ${tokensPerSecond.toFixed(0)} tokens/s, ${(peakBytes / 1e9).toFixed(1)} GB, ${way}`,
     );
   }
+}
+const part = (value: number | null, digits: (value: number) => string): string =>
+  value === null ? '-' : digits(value);
+for (const { name, shareOfPeak, speed, memory } of ratiosOf(rounds)) {
+  const share = part(shareOfPeak, (value) => `${(100 * value).toFixed(1)}%`);
+  const [fast, large] = [speed, memory].map((value) => part(value, (ratio) => `${ratio.toFixed(2)}x`));
+  console.log(`ratios    ${name}: ${share} of torch's peak, ${fast} the peer's speed, ${large} its memory`);
 }
 for (const { item, needed, measured, met, note } of verdicts) {
   const judged = met === null ? 'unmeasured' : met ? 'met' : 'NOT MET';

@@ -1,6 +1,6 @@
 /** The judgement of a GPU's figures: ratios inside a round, medians over rounds, and no verdict without a measurement. */
 import { expect, test } from 'bun:test';
-import { type PeerStep, type Round, type Verdict, verdictsOf } from '../../bench/gpu-verdicts';
+import { type PeerStep, type Round, ratiosOf, type Verdict, verdictsOf } from '../../bench/gpu-verdicts';
 import type { TrainStepResult } from '../../src/bench/train-step';
 
 const empty = (): Round => ({ train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} });
@@ -70,6 +70,10 @@ test('the peer is its fastest case with finite losses, and its memory is that ca
       [`${name}, autocast, 16 rows, base nf4`]: { unmeasured: 'no bitsandbytes' },
     },
   };
+  expect(ratiosOf([{ ...round, peak: peakOf('NVIDIA H200') }])).toEqual([
+    { name, shareOfPeak: 620 / 800, speed: 20_000 / 9_900, memory: 60 / 50 },
+  ]);
+  expect(ratiosOf([round])[0]!.shareOfPeak).toBeNull();
   const verdicts = verdictsOf([round]);
   expect(of(verdicts, `${name}: against`)).toMatchObject({ measured: '2.02x', met: true });
   expect(of(verdicts, `${name}: memory`)).toMatchObject({ measured: '1.20x', met: false });
@@ -103,6 +107,10 @@ test('the worst of all layouts is the one that counts, and all must be there', (
   const judge = (products: readonly (typeof theirs)[]): Verdict =>
     of(verdictsOf([{ ...empty(), gemm, peerGemm: { products } }]), 'GEMM');
   expect(judge([theirs, { ...theirs, layout: 'NN' }])).toMatchObject({ measured: '60.0%', met: false });
+  expect(ratiosOf([{ ...empty(), gemm, peerGemm: { products: [theirs] } }])).toEqual([
+    { name: 'gemm 8b gate, 2048, NT', shareOfPeak: null, speed: 0.95, memory: null },
+    { name: 'gemm 8b gate, 2048, NN', shareOfPeak: null, speed: null, memory: null },
+  ]);
   expect(judge([theirs])).toMatchObject({ met: null, note: 'torch: no figure for 8b gate, 2048, NN' });
 });
 
@@ -119,7 +127,15 @@ test('decoding is bound by the fastest reading that was measured, by whoever', (
       peakBytes: 1,
     },
   };
-  const verdicts = verdictsOf([{ ...empty(), peak: peakOf('NVIDIA H200'), generate }]);
+  const variant = { variant: 'static', prefill: 4, decode: { 32: 0.5 }, peakBytes: 2 };
+  const peerGenerate = { 'qwen3-0.6b': [{ unmeasured: 'no compiler' }, variant, { ...variant, decode: { 32: 0.1 } }] };
+  const round = { ...empty(), peak: peakOf('NVIDIA H200'), generate, peerGenerate };
+  const verdicts = verdictsOf([round]);
+  const name = 'generate qwen3-0.6b bf16';
+  expect(ratiosOf([round])).toEqual([
+    { name: `${name}, prefill`, shareOfPeak: null, speed: 0.25, memory: 0.5 },
+    { name: `${name}, decode 32 rows`, shareOfPeak: null, speed: 2, memory: 0.5 },
+  ]);
   // 0.9 of 2.1 TB/s is 45% of the 4.2 TB/s that a copy moves
   expect(of(verdicts, 'decode qwen3-0.6b bf16, 32')).toMatchObject({ measured: '45.0%', met: false });
   expect(of(verdicts, 'decode qwen3-0.6b bf16, 1 rows')).toMatchObject({ met: null });
