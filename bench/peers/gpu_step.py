@@ -56,7 +56,7 @@ def adapted(base, case):
 
 def batches_of(rows, size, vocabulary):
     """Micro-batches of padded rows; without a mask where no row is padded."""
-    lengths = [min(length, 24) for length in rows] if args.tiny else rows
+    lengths = [max(2, length // 16) for length in rows] if args.tiny else rows
     batches = []
     for begin in range(0, len(lengths), size):
         part = lengths[begin : begin + size]
@@ -123,10 +123,10 @@ def attempts(case):
 base = None
 why = None
 try:
-    base = model_of(request["sizes"], args.device, args.tiny, classes).requires_grad_(False)
-    base.config.use_cache = False
-    if request["base"] == "nf4":
-        base = quantised(base)
+    dense = model_of(request["sizes"], args.device, args.tiny, classes).requires_grad_(False)
+    dense.config.use_cache = False
+    base = quantised(dense) if request["base"] == "nf4" else dense
+    del dense
     gc.collect()
 except Exception as error:
     why = reason_of(error)

@@ -10,6 +10,7 @@ import {
   type TrainSetup,
   usefulPerToken,
 } from '../../src/bench/train-step';
+import { groupsOf } from '../../src/data/batches';
 import { Device } from '../../src/native/device';
 
 const setupOf = (name: string): TrainSetup => TRAIN_SETUPS.cuda.find((setup) => setup.name === name)!;
@@ -19,6 +20,11 @@ describe('rows', () => {
     expect(sum(ROWS_OF_118) / ROWS_OF_118.length).toBe(118);
     const sorted = ROWS_OF_118.toSorted((a, b) => a - b);
     expect((sorted[15]! + sorted[16]!) / 2).toBe(97);
+    // what batches of random rows of that distribution are padded to: an order that pads more would flatter us
+    const padding = (batch: number): number =>
+      sum(groupsOf(ROWS_OF_118, batch).map((rows) => batch * Math.max(...rows))) / sum(ROWS_OF_118);
+    expect(padding(4)).toBeCloseTo(1.75, 1);
+    expect(padding(16)).toBeLessThan(2.69);
   });
 
   test('of one length see half of it on average; long ones count for more', () => {
