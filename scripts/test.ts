@@ -29,6 +29,8 @@ export interface Check {
   command: string[] | (() => Promise<CommandResult>);
   /** How many passed and failed, from what was printed; null = it does not say. */
   count?: (output: string) => Count | null;
+  /** It runs on one core: together with the check before it. */
+  alongside?: true;
 }
 
 if (import.meta.main) {
@@ -41,20 +43,30 @@ if (import.meta.main) {
   });
 }
 
-/** Runs checks one after the other. */
+/** Runs checks one after the other, but for those that run alongside the one before. */
 export async function runChecks(list: readonly Check[]): Promise<Count> {
   const total = { passed: 0, failed: 0 };
-  for (const check of list) {
-    const start = performance.now();
-    const result = await (Array.isArray(check.command) ? capture(check.command) : check.command());
-    const { passed, failed } = countOf(check, result);
-    total.passed += passed;
-    total.failed += failed;
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`${failed > 0 ? 'FAIL' : 'ok  '} ${check.name}: ${passed} passed, ${failed} failed (${seconds} s)`);
-    if (failed > 0) console.log(withoutPasses(result.output));
+  for (let begin = 0; begin < list.length; ) {
+    let end = begin + 1;
+    while (list[end]?.alongside) end++;
+    const reports = await Promise.all(list.slice(begin, end).map(runCheck));
+    for (const { passed, failed, lines } of reports) {
+      total.passed += passed;
+      total.failed += failed;
+      for (const line of lines) console.log(line);
+    }
+    begin = end;
   }
   return total;
+}
+
+async function runCheck(check: Check): Promise<Count & { lines: string[] }> {
+  const start = performance.now();
+  const result = await (Array.isArray(check.command) ? capture(check.command) : check.command());
+  const { passed, failed } = countOf(check, result);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const line = `${failed > 0 ? 'FAIL' : 'ok  '} ${check.name}: ${passed} passed, ${failed} failed (${seconds} s)`;
+  return { passed, failed, lines: failed > 0 ? [line, withoutPasses(result.output)] : [line] };
 }
 
 /** Prints the last line, alone, and returns the exit code. */
@@ -119,14 +131,15 @@ function testRuns(): Check[] {
     },
     { name: 'pre-training repeats its first steps', command: [bun, 'scripts/mini/pretrain.ts', '--check'] },
     { name: 'TypeScript', command: [bun, 'test', ...testFolders()], count: countBunTest },
+    { name: 'CUDA kernels, emulated', command: [bun, 'test', './test/cuda'], count: countBunTest, alongside: true },
     { name: 'the compiled binary', command: [bun, 'test', './test/cli'], count: countBunTest },
   ];
 }
 
-/** Everything under test/ that holds tests, but test/cli, which has a stage of its own. */
+/** Everything under test/ that holds tests, but what has a stage of its own. */
 function testFolders(): string[] {
   return readdirSync(join(ROOT, 'test'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'cli' && entry.name !== 'fixtures')
+    .filter((entry) => entry.isDirectory() && !['cli', 'cuda', 'fixtures'].includes(entry.name))
     .map((entry) => `./test/${entry.name}`);
 }
 

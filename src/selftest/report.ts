@@ -21,7 +21,7 @@ export function reportText(report: SelftestReport): string {
     ...otherPaths.map((path) => `on ${path}`),
   ];
   const repeated = device.startsWith('cuda')
-    ? `${device}, ${report.hardware}; repeated on a second stream`
+    ? `${device}, ${report.hardware}; each case twice`
     : `${device}, ${threads} thread${threads === 1 ? '' : 's'}; repeated ${also.join(', ')}`;
   lines.push('', repeated);
   lines.push(`${passed} cases passed, ${failed} failed`);

@@ -43,8 +43,8 @@ export interface SelftestReport {
   readonly threads: number;
   /** The other paths each case was repeated on. */
   readonly otherPaths: readonly Isa[];
-  /** The other number of threads. */
-  readonly otherThreads: number;
+  /** The other number of threads; null on a GPU. */
+  readonly otherThreads: number | null;
   readonly ops: readonly OpReport[];
   /** Cases. */
   readonly passed: number;
@@ -85,13 +85,13 @@ export function runSelftest(options: SelftestOptions, onEvent: OnEvent): Selftes
       isa: main.isa,
       threads: main.threads,
       otherPaths: [...paths.keys()],
-      otherThreads: threads.threads,
+      otherThreads: threads?.threads ?? null,
       ops: byOp(results),
       passed: results.length - failed,
       failed,
     };
   } finally {
-    for (const device of [main, threads, ...paths.values()]) device.destroy();
+    for (const device of [main, threads, ...paths.values()]) device?.destroy();
   }
 }
 
@@ -107,7 +107,7 @@ function openStreams({ open, isa, threads }: SelftestOptions): Streams {
   return {
     main,
     // three where the machine has one core: more threads than cores must not change a bit either
-    threads: open({ ...common, isa: main.isa, threads: main.threads === 1 ? 3 : 1 }),
+    threads: main.backend === 'cpu' ? open({ ...common, isa: main.isa, threads: main.threads === 1 ? 3 : 1 }) : null,
     paths: new Map(others.map((path) => [path, open({ ...common, isa: path })])),
   };
 }

@@ -8,9 +8,6 @@ import { EMULATED_LIBRARY } from './emulated';
 const ROOT = join(import.meta.dir, '../..');
 const FOLDER = join(ROOT, 'kernels/cuda');
 
-/** Weak stand-ins for what is not written yet; the tests below count from the day it is gone. */
-const unfinished = existsSync(join(FOLDER, 'unimplemented.cu'));
-
 /** What the header declares. */
 const declared = [
   ...readFileSync(join(ROOT, 'kernels/medrepro.h'), 'utf8').matchAll(/^MR_API [^(;]*?\b(mr_\w+)\(/gm),
@@ -21,7 +18,7 @@ test('the header declares functions, each once', () => {
   expect(new Set(declared).size).toBe(declared.length);
 });
 
-test.skipIf(unfinished)('every function has a definition in kernels/cuda, and one alone', () => {
+test('every function has a definition in kernels/cuda, and one alone', () => {
   const defined = readdirSync(FOLDER)
     .filter((name) => name.endsWith('.cu'))
     .flatMap((name) => definitions(readFileSync(join(FOLDER, name), 'utf8')));
@@ -31,7 +28,7 @@ test.skipIf(unfinished)('every function has a definition in kernels/cuda, and on
 
 const libraries = { emulated: EMULATED_LIBRARY, shipped: join(ROOT, 'build/native/libmedrepro_cuda.so') };
 for (const [name, path] of Object.entries(libraries)) {
-  test.skipIf(unfinished || !existsSync(path))(`the ${name} library exports every function, none of them weak`, () => {
+  test.skipIf(!existsSync(path))(`the ${name} library exports every function, none of them weak`, () => {
     const symbols = exportedBy(readFileSync(path));
     expect(declared.filter((one) => symbols.get(one) !== 'strong')).toEqual([]);
   });
