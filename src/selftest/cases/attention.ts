@@ -43,12 +43,16 @@ const LARGE: readonly Shape[] = [
   { lengths: [35], heads: 1, kvHeads: 1, headDim: 400, window: 0 },
 ];
 
-/** What meets the edges of the GPU's tiles: 64 keys, 64 or 128 queries, 16 rows of a warp; widths of 64, 128 and 256. */
+/**
+ * What meets the edges of the GPU's tiles: 64 keys, 64 or 128 queries, 16 rows of a warp; widths of 64, 128 and 256.
+ * Two columns are so few that gradients are differentiated nearly everywhere.
+ */
 const TILES: readonly Shape[] = [
   { lengths: [63, 1, 64, 65, 129], heads: 2, kvHeads: 1, headDim: 16, window: 0 },
-  { lengths: [3, 193], heads: 1, kvHeads: 1, headDim: 24, window: 64 },
-  { lengths: [194], heads: 1, kvHeads: 1, headDim: 8, window: 65 },
-  { lengths: [150, 70], heads: 1, kvHeads: 1, headDim: 32, window: 0, visible: [70, 64] },
+  { lengths: [3, 193], heads: 1, kvHeads: 1, headDim: 2, window: 64 },
+  { lengths: [194], heads: 1, kvHeads: 1, headDim: 2, window: 66 },
+  { lengths: [70, 68], heads: 1, kvHeads: 1, headDim: 2, window: 0, visible: [15, 64] },
+  { lengths: [65, 1], heads: 2, kvHeads: 1, headDim: 2, window: 0 },
   { lengths: [2, 66], heads: 2, kvHeads: 1, headDim: 128, window: 0 },
   { lengths: [66], heads: 2, kvHeads: 1, headDim: 256, window: 0 },
   { lengths: [70], heads: 1, kvHeads: 1, headDim: 200, window: 40 },
@@ -293,7 +297,8 @@ export function attentionCases(): Case[] {
     ...LARGE.flatMap((shape) =>
       [PRECISIONS[0], PRECISIONS[2], PRECISIONS[3]].map((precision) => [shape, precision] as const),
     ),
-    ...TILES.map((shape) => [shape, PRECISIONS[2]] as const),
+    // one key too many or too few shows in f16, which rounds finely
+    ...TILES.map((shape) => [shape, PRECISIONS[shape.headDim === 2 ? 3 : 2]] as const),
   ];
   return [
     ...all.map(([shape, precision]) => forwardCase(shape, precision)),
@@ -302,7 +307,9 @@ export function attentionCases(): Case[] {
       shape.visible ? [] : [1, 7].map((fresh) => cachedCase(shape, precision, fresh)),
     ),
     // so many new tokens that a tile of queries begins and ends among them
-    ...[TILES[0]!, TILES[1]!, TILES[4]!].map((shape) => cachedCase(shape, PRECISIONS[2], 66)),
+    ...[TILES[0]!, TILES[1]!, TILES[5]!].map((shape) => cachedCase(shape, PRECISIONS[2], 67)),
+    // the first new token sees all but the last key of a tile
+    cachedCase({ lengths: [72], heads: 1, kvHeads: 1, headDim: 2, window: 0 }, PRECISIONS[3], 10),
     cachedCase(TILES[0]!, PRECISIONS[0], 40),
     // a row of heads of one kv head that does not fit a tile
     ...[1, 3].map((fresh) =>
