@@ -51,7 +51,7 @@ MR_API const char* mr_last_error(void);
 MR_API mr_stream* mr_stream_create(int32_t device, int32_t threads, int32_t isa);
 MR_API void mr_stream_destroy(mr_stream* s);
 MR_API int32_t mr_stream_synchronize(mr_stream* s);
-/* Device memory, aligned to 4096 bytes, zero-filled on first touch; NULL when there is none. */
+/* Device memory, aligned to 256 bytes at least, of unknown content (zeros on the CPU); NULL when there is none. */
 MR_API void* mr_device_alloc(mr_stream* s, int64_t bytes);
 MR_API int32_t mr_device_free(mr_stream* s, void* p, int64_t bytes);
 /* What the device calls itself; never NULL. */

@@ -167,7 +167,7 @@ export class DeviceLibrary {
     return this.symbols.mr_stream_synchronize(s);
   }
   /**
-   * Device memory, aligned to 4096 bytes, zero-filled on first touch; NULL when there is none.
+   * Device memory, aligned to 256 bytes at least, of unknown content (zeros on the CPU); NULL when there is none.
    */
   deviceAlloc(s: Address, bytes: number): Address {
     i64(bytes, 'mr_device_alloc', 'bytes');
