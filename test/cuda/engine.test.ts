@@ -247,4 +247,14 @@ describe.skipIf(notEmulated !== null)('decoding on the emulated GPU', () => {
     expect(replays).toBe(6);
     files.tensors.close();
   });
+
+  test('in bf16 a recording gives the ids of passes started op by op, though the cache grows', () => {
+    const files = openModelFolder(join(FIXTURES, 'qwen3', 'causal-tied'));
+    // over a tile of 64 keys while it decodes
+    const long = [Array.from({ length: 60 }, (_, i) => (7 * i) % 101), [40, 41]];
+    const run = (device: Device) =>
+      generate(device, loadModel(device, files, PLAIN), long, { ...GREEDY, compute: 'bf16' }).map(({ ids }) => ids);
+    expect(onGpu(run, Device.cuda({ capacity: 2 ** 26, library: EMULATED_LIBRARY }))).toEqual(onGpu(run));
+    files.tensors.close();
+  });
 });
