@@ -10,7 +10,7 @@ import { table } from '../table';
 import { duration } from '../units';
 import { benchGemm, GEMM_SHAPES, type GemmResult } from './gemm';
 import { BATCHES, type Base, benchGenerate, GENERATE_SHAPES, type GenerateResult } from './generate';
-import { benchPaper, PAPER_SETUPS, type PaperRunResult } from './paper-run';
+import type { PaperRunResult } from './paper-run';
 import { measurePeak } from './peak';
 import type { ShapeName } from './shapes';
 import { benchTrainStep, TRAIN_SETUPS, type TrainStepResult } from './train-step';
@@ -21,9 +21,11 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
   if (unusable !== null) return unusable;
   // what is measured is named: --device auto is the CPU
   const backend: Backend = asked.device === 'cuda' ? 'cuda' : 'cpu';
+  // specs and their schema take memory, which is what a CPU's measurements report
+  const paperRun = backend === 'cuda' ? await import('./paper-run') : null;
   const open = (): Device => openDevice(asked, backend, { cancelled: context.cancelled });
   // a whole name means that measurement alone: others may begin with it
-  const exact = namesOf(backend).includes(asked.only ?? '');
+  const exact = namesOf(backend, paperRun?.PAPER_SETUPS ?? []).includes(asked.only ?? '');
   const chosen = <Item>(items: readonly Item[], name: (item: Item) => string): Item[] =>
     items.filter(
       (item) => asked.only === null || (exact ? name(item) === asked.only : name(item).includes(asked.only)),
@@ -51,9 +53,9 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
       announce(setup.name);
       return benchTrainStep(setup, open, peaks[setup.compute] ?? 0);
     });
-  const papers = chosen(backend === 'cuda' ? PAPER_SETUPS : [], ({ name }) => name).map((setup) => {
+  const papers = chosen(paperRun?.PAPER_SETUPS ?? [], ({ name }) => name).map((setup) => {
     announce(setup.name);
-    return benchPaper(setup, open, peaks.bf16 ?? 0);
+    return paperRun!.benchPaper(setup, open, peaks.bf16 ?? 0);
   });
   const generations = chosen(generationsOf(backend), generationName)
     .filter(({ base }) => fast16 || base !== 'bf16')
@@ -94,10 +96,10 @@ const generationsOf = (backend: Backend): { readonly shape: ShapeName; readonly 
   GENERATE_SHAPES[backend].flatMap((shape) => (['nf4', 'bf16', 'fp32'] as const).map((base) => ({ shape, base })));
 
 /** What `--only` can name on a back end. */
-const namesOf = (backend: Backend): string[] => [
+const namesOf = (backend: Backend, papers: readonly { readonly name: string }[]): string[] => [
   ...GEMM_SHAPES[backend].map(gemmName),
   ...TRAIN_SETUPS[backend].map(({ name }) => name),
-  ...(backend === 'cuda' ? PAPER_SETUPS.map(({ name }) => name) : []),
+  ...papers.map(({ name }) => name),
   ...generationsOf(backend).map(generationName),
 ];
 
