@@ -1,8 +1,8 @@
 /** What a device's arithmetic reaches at most, measured. */
-import type { Compute } from '../autograd/ops/linear';
-import { activationDtype, matmul } from '../autograd/ops/linear';
+import { activationDtype, type Compute, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
+import type { FloatDtype, Tensor } from '../native/tensor';
 
 /** Rows, columns and depth of the product that stands for a GPU's peak. */
 const LARGE = 8192;
@@ -23,14 +23,8 @@ export function measurePeak(device: Device, compute: Compute): number {
   });
 }
 
-/** Uniform in [-1, 1). */
-export function randomMatrix(
-  device: Device,
-  rows: number,
-  cols: number,
-  dtype: ReturnType<typeof activationDtype>,
-  seed: number,
-) {
+/** [rows, cols] uniform in [-1, 1), a function of the seed alone; lives until the innermost scope ends. */
+export function randomMatrix(device: Device, rows: number, cols: number, dtype: FloatDtype, seed: number): Tensor {
   const stored = device.empty([rows, cols], dtype);
   device.scope(() => {
     const values = device.empty([rows, cols], 'f32');

@@ -29,11 +29,6 @@ export function cudaState(): CudaState {
   return known;
 }
 
-/** Forgets what the driver said: the memory that is free changes, and tests change the library. */
-export function askAgain(): void {
-  known = undefined;
-}
-
 /**
  * The back end of a request. `auto` is the GPU where one is usable, but for miniatures: their golden values are exact on
  * every CPU, and a GPU has little to do with them.

@@ -257,12 +257,6 @@ export class Device {
     this.close();
   }
 
-  private waitForAll(): void {
-    const { library, stream } = this.native!;
-    const code = library.streamSynchronize(stream);
-    if (code !== 0) failing(library)(code, 'waiting for the device');
-  }
-
   /** Zeros in the host's memory that a GPU reads and writes; freed with the device. */
   private hostMemory(bytes: number): Address {
     const { library, stream } = this.native!;
@@ -459,7 +453,10 @@ export class Device {
 
   /** Waits for all work so far, for whoever takes the time. */
   synchronise(): void {
-    if (!this.planned) this.waitForAll();
+    if (this.native === null) return;
+    const { library, stream } = this.native;
+    const code = library.streamSynchronize(stream);
+    if (code !== 0) failing(library)(code, 'waiting for the device');
   }
 
   /** A copy of an fp32 tensor's values. */

@@ -80,16 +80,6 @@ export function libraryOf(backend: Backend): Library {
   return library;
 }
 
-/** Another file in the place of a back end's library, for this process: the tests' emulation of a GPU. */
-export function useLibrary(backend: Backend, path: string | null): void {
-  if (path === null) {
-    located.delete(backend);
-    return;
-  }
-  const data = readFileSync(path);
-  located.set(backend, { backend, path, how: 'file', sha256: hash(data), bytes: data.length });
-}
-
 /**
  * A loadable path for the bytes of a library, through a file in memory.
  * The descriptor stays open: dlopen of the same path from another thread finds the same library.

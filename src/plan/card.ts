@@ -20,7 +20,7 @@ export interface CardPlan extends MemoryPlan {
 }
 
 /** Memory sizes cards come in, GB. */
-const CARDS = [8, 16, 24, 40, 48, 80, 96, 141, 192] as const;
+export const CARDS = [8, 16, 24, 40, 48, 80, 96, 141, 192] as const;
 /** Of a card's memory, what the driver leaves. */
 const USABLE = 0.95;
 

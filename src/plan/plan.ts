@@ -7,7 +7,7 @@ import { specSha256 } from '../spec/canonical';
 import type { Paper } from '../spec/load';
 import type { Architecture, DatasetFacts } from '../spec/schema';
 import type { Experiment, Scale } from '../spec/types';
-import { type CardPlan, smallestCard } from './card';
+import { CARDS, type CardPlan, smallestCard } from './card';
 import {
   countFlops,
   countParameters,
@@ -154,9 +154,6 @@ export function trainingRows(experiment: Experiment, dataset: DatasetFacts): num
 function testRows({ data }: Experiment, { train, test }: DatasetFacts): number {
   return data.testRows === 'all' ? train + test : test;
 }
-
-/** Memory sizes cards come in. */
-const CARDS = [8, 16, 24, 40, 48, 80, 96, 141, 192] as const;
 
 function cardFor(bytes: number): number {
   const needed = (bytes * 1.1) / 1e9;

@@ -26,12 +26,13 @@ import {
 import type { MemoryPlan } from '../train/plan';
 import { judge, selectionMetric, type Verdict } from '../train/selection';
 import { DivergedError, type StepResult, Trainer } from '../train/trainer';
+import { bytes } from '../units';
 import { type ExperimentResult, numericPath } from '../verify/result';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { RunDirectory } from './directory';
 import { applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
-import { gibibytes, memoryBudget, prepareRun } from './prepare';
+import { memoryBudget, prepareRun } from './prepare';
 import type { RunRequest } from './request';
 import type { ClassTables, Task, TestOutcome } from './task';
 
@@ -113,8 +114,8 @@ class Run {
     const backend = backendOf(request, experiment.scale);
     const { rows, model, tested, trainer, memory: plan, remedy } = prepareRun(experiment, inputs, backend);
     if (remedy !== null) {
-      const free = gibibytes(memoryBudget(backend).total);
-      throw inputError(`training needs ${gibibytes(plan.peakBytes)} and ${free} are free`, { remedy });
+      const free = bytes(memoryBudget(backend).total);
+      throw inputError(`training needs ${bytes(plan.peakBytes)} and ${free} are free`, { remedy });
     }
     this.plannedPeak = plan.peakBytes;
     this.device = openDevice(request, backend, {
@@ -250,8 +251,8 @@ class Run {
   }
 
   /**
-   * Evaluates the test rows, with the best weights where the spec keeps them, on the base that the spec names. The last step's come back when this is
-   * interrupted: they belong to the moments in the checkpoint.
+   * Evaluates the test rows, with the best weights where the spec keeps them, on the base that the spec names. The last step's
+   * come back when this is interrupted: they belong to the moments in the checkpoint.
    */
   private test(): TestOutcome {
     const { device, model, best, task, tested } = this;

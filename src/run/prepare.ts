@@ -11,6 +11,7 @@ import type { Row } from '../train/pass';
 import { type Budget, fittingBatch, type MemoryPlan, type Planned, planMemory } from '../train/plan';
 import { countSteps } from '../train/schedule';
 import type { TrainerOptions } from '../train/trainer';
+import { bytes } from '../units';
 import { type Inputs, trainingRows } from './inputs';
 
 /** Share of the machine's free memory that dense copies of quantised weights may take. */
@@ -91,11 +92,8 @@ export function prepareRun(
 
 function remedyOf(planned: Planned, budget: Budget): string {
   const smaller = fittingBatch(planned, budget);
-  const advice = smaller && `training.batchSize: ${smaller.batchSize} takes ${gibibytes(smaller.peakBytes)}`;
+  const advice = smaller && `training.batchSize: ${smaller.batchSize} takes ${bytes(smaller.peakBytes)}`;
   const { gradientCheckpointing } = planned.options.training;
   const checkpointing = planned.backend === 'cpu' && !gradientCheckpointing ? 'gradientCheckpointing: true, ' : '';
   return `set ${checkpointing}${advice ?? 'a smaller data.maxLength'} in the spec, or use a machine with more memory`;
 }
-
-/** Bytes in GiB, for people. */
-export const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

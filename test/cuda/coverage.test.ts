@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CUDA_WORKSPACE_BYTES } from '../../src/native/device';
 import { exportedBy } from './elf';
 import { EMULATED_LIBRARY } from './emulated';
 
@@ -12,6 +13,11 @@ const FOLDER = join(ROOT, 'kernels/cuda');
 const declared = [
   ...readFileSync(join(ROOT, 'kernels/medrepro.h'), 'utf8').matchAll(/^MR_API [^(;]*?\b(mr_\w+)\(/gm),
 ].map(([, name]) => name!);
+
+test('a plan counts the workspace that the kernels may take', () => {
+  const [, megabytes] = /WORKSPACE_LIMIT = (\d+) << 20;/.exec(readFileSync(join(FOLDER, 'device.h'), 'utf8')) ?? [];
+  expect(Number(megabytes) * 2 ** 20).toBe(CUDA_WORKSPACE_BYTES);
+});
 
 test('the header declares functions, each once', () => {
   expect(declared.length).toBeGreaterThan(50);

@@ -70,9 +70,7 @@ export function matmul(
   const k = transA ? a.rows : a.cols;
   const n = transB ? b.rows : b.cols;
   const inner = transB ? b.cols : b.rows;
-  if (k !== inner || c.rows !== m || c.cols !== n) {
-    throw new RangeError(`matmul: [${m}, ${k}] by [${inner}, ${n}] into [${c.rows}, ${c.cols}]`);
-  }
+  refuseShapes(m, k, inner, n, c);
   const { alpha = 1, accumulate = 0 } = options;
   tape.ops.gemm(
     computeCode(compute),
@@ -93,6 +91,12 @@ export function matmul(
     c.cols,
     accumulate,
   );
+}
+
+/** @throws RangeError unless [m, k] by [inner, n] gives c. */
+function refuseShapes(m: number, k: number, inner: number, n: number, c: Tensor): void {
+  if (k === inner && c.rows === m && c.cols === n) return;
+  throw new RangeError(`matmul: [${m}, ${k}] by [${inner}, ${n}] into [${c.rows}, ${c.cols}]`);
 }
 
 /** See the head of this file. Output in `dtype`, by default that of x. */
@@ -200,13 +204,9 @@ function product(
     return;
   }
   const { u, v, scale } = low;
-  const inner = transposed === 1 ? v.cols : v.rows;
-  if (u.rows !== a.rows || u.cols !== inner || (transposed === 1 ? v.rows : v.cols) !== c.cols) {
-    throw new RangeError(`an update [${u.rows}, ${u.cols}] by [${v.rows}, ${v.cols}] into [${c.rows}, ${c.cols}]`);
-  }
-  if (a.cols !== (transposed === 1 ? b.cols : b.rows) || c.cols !== (transposed === 1 ? b.rows : b.cols)) {
-    throw new RangeError(`matmul: [${a.rows}, ${a.cols}] by [${b.rows}, ${b.cols}] into [${c.rows}, ${c.cols}]`);
-  }
+  const seen = (x: Tensor): readonly [number, number] => (transposed === 1 ? [x.cols, x.rows] : [x.rows, x.cols]);
+  refuseShapes(a.rows, a.cols, ...seen(b), c);
+  refuseShapes(u.rows, u.cols, ...seen(v), c);
   tape.ops.gemmLowRank(
     computeCode(compute),
     transposed,
