@@ -224,6 +224,15 @@ MR_API int32_t mr_sum_squares(mr_stream* s, int64_t n, const float* x, double* o
 MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m, float* v, double lr, double beta1,
                         double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale);
 
+/* The same with both moments in 8 bits (Dettmers et al. 2022), as bitsandbytes' blockwise kernel on CUDA: blocks of 256 along the
+ * flat parameter, moment[i] = map[codes[i]] * absmax[i/256]. m_map, v_map: 256 ascending values that hold 0. The new moments are
+ * rounded to the nearest code (m never to one of the other sign), the parameter is updated from what they were before that rounding,
+ * and decays after its update. An element whose gradient is not finite keeps its parameter and begins its moments anew. */
+MR_API int32_t mr_adamw_8bit(mr_stream* s, int64_t n, float* param, const float* grad, uint8_t* m_codes, float* m_absmax,
+                             const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr,
+                             double beta1, double beta2, double eps, double weight_decay, double bias1, double bias2,
+                             double grad_scale);
+
 /* One step of Adafactor (Shazeer and Stern 2018) as transformers' Adafactor, on a parameter [rows, cols]: g =
  * grad*grad_scale, update = g^2 + eps1 is averaged into row [rows] and column [cols] with beta2, and the update is
  * g / sqrt(row/mean(row) * column). row NULL: not factored, column [rows*cols] is the moment of every element. The update

@@ -1,20 +1,10 @@
 // quantize_8bit.cpp: bitsandbytes' quantize_blockwise with a sorted 256-entry map, as its plain torch and CUDA code do
 // it: the nearest entry, the lower one on ties. Double quantisation stores absmax - mean(absmax) this way.
-#include "op.h"
+#include "code_map.h"
 #include "vec_int.h"
 
 namespace mr {
 namespace MR_PATH {
-
-static constexpr int ENTRIES = 256;
-
-// How many of the 255 bounds lie below x.
-MR_INLINE uint8_t nearest(const float* bound, float x) {
-  int low = 0;
-  for (int step = 128; step >= 1; step /= 2)
-    if (bound[low + step - 1] < x) low += step;
-  return (uint8_t)low;
-}
 
 static int32_t check_blocks(const char* op, int64_t n, int64_t blocksize, const void* map, const void* x,
                             const void* codes, const void* absmax) {
@@ -27,15 +17,12 @@ int32_t quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, 
                       uint8_t* codes, float* absmax) {
   int32_t error = check_blocks("quantize_8bit", n, blocksize, map, x, codes, absmax);
   if (error || n == 0) return error;
-  float bound[ENTRIES];
-  for (int i = 0; i + 1 < ENTRIES; i++) {
-    MR_REQUIRE(map[i] <= map[i + 1], "quantize_8bit: map[%d] is above its successor", i);
-    bound[i] = (map[i] + map[i + 1]) / 2;
-  }
-  bound[ENTRIES - 1] = __builtin_inff();
+  CodeBounds bounds;
+  error = code_bounds("quantize_8bit", map, bounds);
+  if (error) return error;
   int64_t blocks = (n + blocksize - 1) / blocksize;
   V16 shift = splat(offset);
-  parallel_chunks(s, blocks, rows_per_task(blocksize), [=, &bound](int64_t first, int64_t last) {
+  parallel_chunks(s, blocks, rows_per_task(blocksize), [=, &bounds](int64_t first, int64_t last) {
     for (int64_t b = first; b < last; b++) {
       int64_t begin = b * blocksize, end = begin + blocksize < n ? begin + blocksize : n;
       float largest = 0;
@@ -52,7 +39,7 @@ int32_t quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, 
         float scaled[LANES];
         store(scaled, whole ? v * reciprocal : v / by);
         int count = (int)(end - i < LANES ? end - i : LANES);
-        for (int j = 0; j < count; j++) codes[i + j] = nearest(bound, scaled[j]);
+        for (int j = 0; j < count; j++) codes[i + j] = nearest_code(bounds, scaled[j]);
       });
     }
   });

@@ -1,24 +1,21 @@
 // quantize_8bit.cu: bitsandbytes' quantize_blockwise with a sorted 256-entry map, as cpu/quantize_8bit.cpp: the nearest entry, the
-// lower one on ties. That the map is sorted is not checked: it lies in device memory.
+// lower one on ties.
 #include "blockwise.h"
+#include "code_map.h"
 
 namespace mr {
 namespace {
 
-constexpr int N = 4, ENTRIES = 256;
-static_assert(ENTRIES <= ELEMENT_THREADS, "a thread fills an entry");
-
-struct Table {
-  float entry[ENTRIES];
-};
+constexpr int N = 4;
+static_assert(CODES <= ELEMENT_THREADS, "a thread fills an entry");
 
 __device__ __forceinline__ bool whole_word(const uint8_t* codes, int64_t i, int64_t n) {
   return i + N <= n && reinterpret_cast<uintptr_t>(codes) % 4 == 0;
 }
 
 __global__ void quantize_kernel(Blocks blocks, float offset, const float* map, const float* x, uint8_t* codes) {
-  Table& bounds = shared_memory<Table>();
-  if (threadIdx.x < ENTRIES - 1) bounds.entry[threadIdx.x] = (map[threadIdx.x] + map[threadIdx.x + 1]) / 2;
+  CodeTable& bounds = shared_memory<CodeTable>();
+  fill_bounds(bounds, map);
   __syncthreads();
   int64_t i = first_element<N>(), n = blocks.n;
   if (i >= n) return;
@@ -27,11 +24,7 @@ __global__ void quantize_kernel(Blocks blocks, float offset, const float* map, c
   uint32_t word = 0;
   for (int j = 0; j < N && i + j < n; j++) {
     if (i + j >= by.end) by = scaler_of(blocks, i + j);
-    float t = scaled(by, v.x[j] - offset);
-    int low = 0;  // how many of the 255 bounds lie below t
-    for (int step = ENTRIES / 2; step >= 1; step /= 2)
-      if (bounds.entry[low + step - 1] < t) low += step;
-    word |= (uint32_t)low << j * 8;
+    word |= (uint32_t)nearest_code(bounds, scaled(by, v.x[j] - offset)) << j * 8;
   }
   if (whole_word(codes, i, n))
     *reinterpret_cast<uint32_t*>(codes + i) = word;
@@ -40,8 +33,8 @@ __global__ void quantize_kernel(Blocks blocks, float offset, const float* map, c
 }
 
 __global__ void dequantize_kernel(Blocks blocks, float offset, const float* map, const uint8_t* codes, float* y) {
-  Table& table = shared_memory<Table>();
-  if (threadIdx.x < ENTRIES) table.entry[threadIdx.x] = map[threadIdx.x];
+  CodeTable& table = shared_memory<CodeTable>();
+  fill_values(table, map);
   __syncthreads();
   int64_t i = first_element<N>(), n = blocks.n;
   if (i >= n) return;
@@ -79,14 +72,14 @@ MR_API int32_t mr_quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, floa
                                 uint8_t* codes, float* absmax) {
   MR_TRY(check_blocks("quantize_8bit", n, blocksize, map, x, codes, absmax));
   MR_TRY(find_absmax(s, "quantize_8bit", n, blocksize, offset, x, absmax));
-  return launch(s, "quantize_8bit", quantize_kernel, grid_of(n), dim3(ELEMENT_THREADS), sizeof(Table), Blocks{n, blocksize, absmax},
+  return launch(s, "quantize_8bit", quantize_kernel, grid_of(n), dim3(ELEMENT_THREADS), sizeof(CodeTable), Blocks{n, blocksize, absmax},
                 offset, map, x, codes);
 }
 
 MR_API int32_t mr_dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const uint8_t* codes,
                                   const float* absmax, float* y) {
   MR_TRY(check_blocks("dequantize_8bit", n, blocksize, map, y, codes, absmax));
-  return launch(s, "dequantize_8bit", dequantize_kernel, grid_of(n), dim3(ELEMENT_THREADS), sizeof(Table),
+  return launch(s, "dequantize_8bit", dequantize_kernel, grid_of(n), dim3(ELEMENT_THREADS), sizeof(CodeTable),
                 Blocks{n, blocksize, absmax}, offset, map, codes, y);
 }
 

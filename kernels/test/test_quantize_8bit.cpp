@@ -1,29 +1,10 @@
 // test_quantize_8bit.cpp: blockwise 8-bit codes against the nearest entry found by trying all of them, and back.
-#include <algorithm>
-
-#include "op_check.h"
+#include "code_maps.h"
 
 using namespace op_check;
 
-namespace {
-
-// A sorted map with gaps of very different sizes, with +1 and without -1, as bitsandbytes' dynamic map has.
-Floats make_map() {
-  Floats map;
-  for (int e = 0; e < 7; e++)
-    for (int i = 0; i < 18; i++) {
-      float v = (float)ldexp(1 + i / 18.0, -e - 1);
-      map.push_back(v), map.push_back(-v);
-    }
-  map.push_back(0), map.push_back(1), map.push_back(0.001f), map.push_back(-0.001f);
-  std::sort(map.begin(), map.end());
-  return map;
-}
-
-}  // namespace
-
 TEST(quantize_8bit) {
-  Floats map = make_map();
+  Floats map = signed_map();
   CHECK(map.size() == 256);
   const float offset = 0.3f;
   for (int64_t blocksize : {256, 1, 7})
@@ -61,7 +42,7 @@ TEST(quantize_8bit) {
 }
 
 TEST(quantize_8bit_ties) {
-  Floats map = make_map(), x = {1.0f};
+  Floats map = signed_map(), x = {1.0f};
   for (size_t i = 0; i + 1 < map.size(); i++) x.push_back((map[i] + map[i + 1]) / 2);  // 256 values, absmax 1
   Stream s;
   std::vector<uint8_t> codes(256);
@@ -74,7 +55,7 @@ TEST(quantize_8bit_ties) {
 
 TEST(quantize_8bit_refuse) {
   Stream s;
-  Floats map = make_map();
+  Floats map = signed_map();
   float x[4] = {}, absmax;
   uint8_t codes[4] = {};
   refused(mr_quantize_8bit(s, 4, 0, 0, map.data(), x, codes, &absmax), "quantize_8bit");

@@ -86,6 +86,7 @@ const DEVICE_SYMBOLS = {
   mr_sum: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_sum_squares: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_adamw: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
+  mr_adamw_8bit: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_adafactor: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_subtract_identity: { args: ['ptr', 'i64', 'ptr'], returns: 'i32' },
   mr_adalora_importance: { args: ['ptr', 'i64', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'ptr', 'ptr'], returns: 'i32' },
@@ -811,6 +812,19 @@ export class Ops {
   }
 
   /**
+   * The same with both moments in 8 bits (Dettmers et al. 2022), as bitsandbytes' blockwise kernel on CUDA: blocks
+   * of 256 along the flat parameter, moment[i] = map[codes[i]] * absmax[i/256]. m_map, v_map: 256 ascending values
+   * that hold 0. The new moments are rounded to the nearest code (m never to one of the other sign), the parameter
+   * is updated from what they were before that rounding, and decays after its update. An element whose gradient is
+   * not finite keeps its parameter and begins its moments anew.
+   */
+  adamw8bit(n: number, param: Address, grad: Address, mCodes: Address, mAbsmax: Address, mMap: Address, vCodes: Address, vAbsmax: Address, vMap: Address, lr: number, beta1: number, beta2: number, eps: number, weightDecay: number, bias1: number, bias2: number, gradScale: number): void {
+    i64(n, 'mr_adamw_8bit', 'n');
+    const code = this.symbols.mr_adamw_8bit(this.stream, n, param, grad, mCodes, mAbsmax, mMap, vCodes, vAbsmax, vMap, lr, beta1, beta2, eps, weightDecay, bias1, bias2, gradScale);
+    if (code !== 0) this.fail(code, 'mr_adamw_8bit');
+  }
+
+  /**
    * One step of Adafactor (Shazeer and Stern 2018) as transformers' Adafactor, on a parameter [rows, cols]: g =
    * grad*grad_scale, update = g^2 + eps1 is averaged into row [rows] and column [cols] with beta2, and the update
    * is g / sqrt(row/mean(row) * column). row NULL: not factored, column [rows*cols] is the moment of every element.
@@ -941,4 +955,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

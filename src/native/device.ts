@@ -309,14 +309,14 @@ export class Device {
   }
 
   /**
-   * fp32 zeros outside the device's memory, which live until it is destroyed: beside a GPU in the host's memory, beside the
+   * Zeros outside the device's memory, which live until it is destroyed: beside a GPU in the host's memory, beside the
    * CPU in a file without a name in `folder`, which the system may write out when memory is short.
    * @throws MedreproError `input` when the disk has no room, `native` when the host has no memory.
    */
-  zerosElsewhere(folder: string, shape: readonly number[]): Tensor {
-    const bytes = elements(shape) * DTYPE_BYTES.f32;
-    if (this.planned || bytes === 0) return new Tensor(null, NOWHERE, shape, 'f32');
-    if (this.backend === 'cuda') return new Tensor(null, this.hostMemory(bytes), shape, 'f32');
+  zerosElsewhere(folder: string, shape: readonly number[], dtype: Dtype): Tensor {
+    const bytes = elements(shape) * DTYPE_BYTES[dtype];
+    if (this.planned || bytes === 0) return new Tensor(null, NOWHERE, shape, dtype);
+    if (this.backend === 'cuda') return new Tensor(null, this.hostMemory(bytes), shape, dtype);
     const host = hostLibrary();
     const address = host.mapScratch(ptr(Buffer.from(`${folder}\0`)), bytes);
     if (address === 0) {
@@ -328,10 +328,11 @@ export class Device {
       );
     }
     this.elsewhere.push({ address, bytes });
-    return new Tensor(null, address, shape, 'f32');
+    return new Tensor(null, address, shape, dtype);
   }
 
-  zeros(shape: readonly number[], dtype: FloatDtype): Tensor {
+  zeros(shape: readonly number[], dtype: FloatDtype | 'u8'): Tensor {
+    if (dtype === 'u8') return this.fromArray(new Uint8Array(elements(shape)), shape, dtype);
     const tensor = this.empty(shape, dtype);
     this.ops.fill(tensor.code, tensor.size, 0, tensor.address);
     return tensor;

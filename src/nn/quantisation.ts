@@ -1,19 +1,21 @@
 /** bitsandbytes' 8-bit map, and torch's mean, which its double quantisation depends on. */
 
 /**
- * The signed dynamic 8-bit map, ascending (bitsandbytes `functional.create_dynamic_map(signed=True)`): for each exponent
- * 10^-6 .. 10^0, the midpoints of 2^i equal steps of [0.1, 1], positive and negative, then 0 and 1. There is no -1.
+ * A dynamic 8-bit map, ascending (bitsandbytes `functional.create_dynamic_map`): for each exponent 10^-6 .. 10^0, the midpoints of
+ * equal steps of [0.1, 1], then 0 and 1. Signed: 2^i steps for the i-th exponent, each positive and negative; there is no -1.
+ * Unsigned: twice as many.
  */
-export function dynamicMap(): Float32Array {
+export function dynamicMap(signed = true): Float32Array {
   const values: number[] = [];
   for (let i = 0; i < 7; i++) {
-    const steps = 2 ** i + 1;
+    const steps = 2 ** (signed ? i : i + 1) + 1;
     const boundaries = linspaceF32(0.1, 1, steps);
     for (let j = 0; j + 1 < steps; j++) {
       const mean = Math.fround(Math.fround(boundaries[j]! + boundaries[j + 1]!) / 2);
       // torch multiplies the fp32 tensor by the Python scalar in fp32
       const value = Math.fround(Math.fround(10 ** (i - 6)) * mean);
-      values.push(value, -value);
+      values.push(value);
+      if (signed) values.push(-value);
     }
   }
   values.push(0, 1);

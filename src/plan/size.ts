@@ -113,14 +113,14 @@ export interface Memory {
  * Estimated peak memory in bytes for full micro-batches of `maxLength` tokens, unpacked.
  *
  * Base: quantised linear layers (4 bits, plus absmax) or 16 bits, embeddings in fp32 as PEFT's preparation leaves them.
- * Trainable: 16 bytes a weight (fp32 weight, gradient, two AdamW moments). Activations: one fp32 residual per block when
+ * Trainable: 16 bytes a weight (fp32 weight, gradient, two AdamW moments), 10 with moments in 8 bits. Activations: one fp32 residual per block when
  * checkpointing, plus one whole block.
  */
 export function estimateMemory(a: Architecture, experiment: Experiment, parameters: Parameters): Memory {
   const { quantisation, training, data } = experiment;
   const weight = bytesPerWeight(quantisation);
   const base = parameters.linear * weight + parameters.embedding * 4;
-  const trainable = (parameters.adapter + parameters.head) * 16;
+  const trainable = (parameters.adapter + parameters.head) * (training.optimiser.kind === 'adamw-8bit' ? 10 : 16);
   const tokens = training.batchSize * data.maxLength;
   const bytes = training.precision === 'fp32' ? 4 : 2;
   const block = tokens * (8 * a.hiddenSize + 2 * a.heads * a.headDim + 4 * a.intermediateSize) * bytes;

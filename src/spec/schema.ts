@@ -66,7 +66,7 @@ const adalora = {
 } as const;
 
 const adamw = {
-  kind: "'adamw'",
+  kind: "'adamw' | 'adamw-8bit'",
   learningRate: 'number > 0',
   beta1: share,
   beta2: share,
@@ -220,7 +220,7 @@ const Block = type({
     // flat for the same reason as the loss
     optimiser: {
       ...optional({ ...adafactor, epsilon: adamw.epsilon }),
-      'kind?': "'adamw' | 'adafactor'",
+      'kind?': "'adamw' | 'adamw-8bit' | 'adafactor'",
       'epsilon?': type(adamw.epsilon).or(adafactor.epsilon),
       'beta1?': adafactor.beta1,
       'beta2?': adamw.beta2,

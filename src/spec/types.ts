@@ -110,7 +110,8 @@ export type Loss =
     };
 
 export interface AdamWSettings {
-  readonly kind: 'adamw';
+  /** `adamw-8bit`: moments in 8 bits as bitsandbytes keeps them (the Trainer's `adamw_8bit`, `adamw_bnb_8bit`, `paged_adamw_8bit`). */
+  readonly kind: 'adamw' | 'adamw-8bit';
   readonly learningRate: number;
   readonly beta1: number;
   readonly beta2: number;

@@ -62,16 +62,16 @@ interface Metadata {
 /** Writes the state after the trainer's last whole step; the old file stays until the new one is complete. */
 export function saveCheckpoint(path: string, device: Device, trainer: Trainer, state: TrainingState): void {
   const tensors: TensorToWrite[] = [];
-  const put = (prefix: string, name: string, shape: readonly number[], data: Uint8Array): void => {
-    tensors.push({ name: `${prefix}/${name}`, dtype: 'f32', shape, data });
+  const put = (prefix: string, name: string, tensor: Tensor, data = device.readBytes(tensor)): void => {
+    tensors.push({ name: `${prefix}/${name}`, dtype: tensor.dtype, shape: tensor.shape, data });
   };
   for (const [name, { parameter, state: kept }] of trainer.optimiser.slots) {
-    put('weight', name, parameter.shape, device.readBytes(parameter));
-    for (const [kind, tensor] of Object.entries(kept)) put(kind, name, tensor.shape, device.readBytes(tensor));
+    put('weight', name, parameter);
+    for (const [kind, tensor] of Object.entries(kept)) put(kind, name, tensor);
     const best = state.best?.weights.get(name);
-    if (best !== undefined) put('best', name, parameter.shape, best);
+    if (best !== undefined) put('best', name, parameter, best);
   }
-  for (const [name, tensor] of trainer.adapterState) put('adapter', name, tensor.shape, device.readBytes(tensor));
+  for (const [name, tensor] of trainer.adapterState) put('adapter', name, tensor);
   const { identity, log, evaluations, best } = state;
   const metadata: Metadata = {
     identity,

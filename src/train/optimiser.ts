@@ -1,16 +1,18 @@
 /**
- * Optimisers as the HF Trainer runs them: AdamW (torch.optim.AdamW) and Adafactor (transformers.optimization.Adafactor),
- * with clipping and decay groups. Each keeps named state tensors per parameter, which a checkpoint stores by those names.
+ * Optimisers as the HF Trainer runs them: AdamW (torch.optim.AdamW), the same with its moments in 8 bits (bitsandbytes'
+ * AdamW8bit) and Adafactor (transformers.optimization.Adafactor), with clipping and decay groups. Each keeps named state tensors
+ * per parameter, which a checkpoint stores by those names.
  */
 import type { Device } from '../native/device';
 import { hostLibrary } from '../native/device';
 import type { Tensor } from '../native/tensor';
+import { dynamicMap } from '../nn/quantisation';
 import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../spec/types';
 
 /** One trained tensor with what the optimiser remembers of it. */
 export interface Slot {
   readonly parameter: Tensor;
-  /** State by name, fp32, zero before the first step. */
+  /** State by name, zero before the first step. */
   readonly state: Readonly<Record<string, Tensor>>;
   readonly decay: boolean;
 }
@@ -29,10 +31,13 @@ export abstract class Optimiser {
   protected constructor(
     protected readonly device: Device,
     parameters: ReadonlyMap<string, Tensor>,
-    state: (parameter: Tensor) => Record<string, Tensor>,
+    state: (parameter: Tensor, name: string) => Record<string, Tensor>,
   ) {
     this.slots = new Map(
-      [...parameters].map(([name, parameter]) => [name, { parameter, state: state(parameter), decay: decays(name) }]),
+      [...parameters].map(([name, parameter]) => [
+        name,
+        { parameter, state: state(parameter, name), decay: decays(name) },
+      ]),
     );
     this.normParts = device.empty([this.slots.size], 'f64');
   }
@@ -70,8 +75,8 @@ export abstract class Optimiser {
 export const clipFactor = (norm: number, clip: number | null): number =>
   clip === null ? 1 : Math.min(1, clip / (norm + 1e-6));
 
-/** Makes a state tensor of zeros. */
-type Zeros = (shape: readonly number[]) => Tensor;
+/** Makes a state tensor of zeros, fp32 where nothing else is said. */
+type Zeros = (shape: readonly number[], dtype?: 'f32' | 'u8') => Tensor;
 
 /**
  * The optimiser of a spec, with fresh state for `parameters`. With `offload`, a folder, the state lies in files there, and the
@@ -83,22 +88,52 @@ export function createOptimiser(
   settings: OptimiserSettings,
   offload: string | null = null,
 ): Optimiser {
-  const zeros: Zeros = (shape) =>
-    offload === null ? device.zeros(shape, 'f32') : device.zerosElsewhere(offload, shape);
-  return settings.kind === 'adamw'
-    ? new AdamW(device, parameters, settings, zeros)
-    : new Adafactor(device, parameters, settings, zeros);
+  const zeros: Zeros = (shape, dtype = 'f32') =>
+    offload === null ? device.zeros(shape, dtype) : device.zerosElsewhere(offload, shape, dtype);
+  return settings.kind === 'adafactor'
+    ? new Adafactor(device, parameters, settings, zeros)
+    : new AdamW(device, parameters, settings, zeros);
 }
 
-/** AdamW (Loshchilov and Hutter 2019). State: `first` and `second` moments. */
+/** Elements of a parameter that share a scale where moments have 8 bits. */
+const MOMENT_BLOCK = 256;
+/** Smaller parameters keep their moments in fp32 (bitsandbytes' `min_8bit_size`). */
+const SMALLEST_IN_8_BITS = 4096;
+
+/** Whether bitsandbytes keeps a parameter's moments in 8 bits: not of small ones, and the Trainer excepts embeddings. */
+const has8BitMoments = (name: string, parameter: Tensor): boolean =>
+  parameter.size >= SMALLEST_IN_8_BITS && !/(?:^|\.)embed_tokens\./.test(name);
+
+/**
+ * AdamW (Loshchilov and Hutter 2019). State: `first` and `second` moments; in 8 bits (Dettmers et al. 2022) their codes, and
+ * `firstScale` and `secondScale` of each block. What stays in fp32 there decays before its update, as torch has it, where
+ * bitsandbytes decays after it: a difference of learning rate^2 times decay in the update.
+ */
 class AdamW extends Optimiser {
+  /** The values that codes stand for: of the first moment, and of the second, which has no sign. */
+  private readonly maps: { readonly first: Tensor; readonly second: Tensor } | null;
+
   constructor(
     device: Device,
     parameters: ReadonlyMap<string, Tensor>,
     private readonly settings: AdamWSettings,
     zeros: Zeros,
   ) {
-    super(device, parameters, ({ shape }) => ({ first: zeros(shape), second: zeros(shape) }));
+    super(device, parameters, (parameter, name): Record<string, Tensor> => {
+      const { shape, size } = parameter;
+      if (settings.kind === 'adamw' || !has8BitMoments(name, parameter)) {
+        return { first: zeros(shape), second: zeros(shape) };
+      }
+      const scales = [Math.ceil(size / MOMENT_BLOCK)];
+      return {
+        first: zeros(shape, 'u8'),
+        firstScale: zeros(scales),
+        second: zeros(shape, 'u8'),
+        secondScale: zeros(scales),
+      };
+    });
+    const map = (signed: boolean): Tensor => device.fromArray(dynamicMap(signed), [256], 'f32');
+    this.maps = settings.kind === 'adamw' ? null : { first: map(true), second: map(false) };
   }
 
   update(step: number, learningRate: number, gradientScale: number): void {
@@ -107,21 +142,21 @@ class AdamW extends Optimiser {
     const bias1 = 1 - host.pow(beta1, step);
     const bias2 = 1 - host.pow(beta2, step);
     for (const { parameter, state, decay } of this.slots.values()) {
-      this.device.ops.adamw(
-        parameter.size,
-        parameter.address,
-        parameter.grad!.address,
-        state.first!.address,
-        state.second!.address,
-        learningRate,
-        beta1,
-        beta2,
-        epsilon,
-        decay ? weightDecay : 0,
-        bias1,
-        bias2,
-        gradientScale,
-      );
+      const { size, address } = parameter;
+      const gradient = parameter.grad!.address;
+      const first = state.first!.address;
+      const second = state.second!.address;
+      const weight = decay ? weightDecay : 0;
+      const step = [learningRate, beta1, beta2, epsilon, weight, bias1, bias2, gradientScale] as const;
+      if (state.firstScale === undefined) {
+        this.device.ops.adamw(size, address, gradient, first, second, ...step);
+      } else {
+        const { firstScale, secondScale } = state;
+        const maps = this.maps!;
+        const firstMoment = [first, firstScale.address, maps.first.address] as const;
+        const secondMoment = [second, secondScale!.address, maps.second.address] as const;
+        this.device.ops.adamw8bit(size, address, gradient, ...firstMoment, ...secondMoment, ...step);
+      }
     }
   }
 }

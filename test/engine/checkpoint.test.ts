@@ -71,6 +71,22 @@ const SETUPS: readonly (Setup & { readonly name: string })[] = [
     training: { epochs: 3, lossNormalisation: 'sum-over-tokens-shifted' },
   },
   {
+    name: 'classifier, LoRA of a rank that has its moments in 8 bits',
+    task: 'sequence-classification',
+    model: { adapter: { ...LORA, rank: 128 } },
+    training: {
+      epochs: 2,
+      optimiser: {
+        kind: 'adamw-8bit',
+        learningRate: 1e-2,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weightDecay: 0.01,
+      },
+    },
+  },
+  {
     name: 'causal, all parameters, Adafactor',
     task: 'causal-lm',
     model: { adapter: null, fullParameter: true },

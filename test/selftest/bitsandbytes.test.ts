@@ -3,49 +3,27 @@
  * quantisation and dequantised values, all equal to the bit, on every CPU path.
  */
 
-import { toArrayBuffer } from 'bun:ffi';
 import { afterAll, describe, expect, test } from 'bun:test';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MR_FP4, MR_NF4 } from '../../src/native/bindings';
 import { Device } from '../../src/native/device';
-import type { Dtype, Tensor } from '../../src/native/tensor';
+import type { Tensor } from '../../src/native/tensor';
 import { dynamicMap, torchMean } from '../../src/nn/quantisation';
-import { openSafetensors } from '../../src/nn/safetensors';
 import { type FourBitParts, FourBitWeight, quantise4bit } from '../../src/nn/weights';
 import { decode, encode, sameBytes } from '../../src/selftest/case';
 import * as reference from '../../src/selftest/reference/quantisation';
 import { availablePaths } from '../../src/selftest/run';
 import codes from '../fixtures/bnb/codes.json';
+import { expectBytes, readStored, type Stored } from './stored';
 
 const FOLDER = join(import.meta.dir, '../fixtures/bnb');
 const BLOCK = 64;
 const NESTED_BLOCK = 256;
 
-interface Stored {
-  readonly dtype: Dtype;
-  readonly bytes: Uint8Array;
-}
-
-function readFixture(name: string): Map<string, Stored> {
-  const file = openSafetensors(join(FOLDER, name));
-  const copied = [...file.tensors].map(([key, { dtype, address, bytes }]) => {
-    const copy = new Uint8Array((toArrayBuffer(address as never, 0, bytes) as ArrayBuffer).slice(0));
-    return [key, { dtype, bytes: copy }] as const;
-  });
-  file.close();
-  return new Map(copied);
-}
-
 const files = readdirSync(FOLDER).filter((name) => name.endsWith('.safetensors') && name !== 'serialised.safetensors');
-const fixtures = files.map((name) => [name.replace('.safetensors', ''), readFixture(name)] as const);
+const fixtures = files.map((name) => [name.replace('.safetensors', ''), readStored(join(FOLDER, name))] as const);
 const KINDS = ['nf4', 'fp4'] as const;
-
-/** Fails with the number of bytes that differ rather than with a screenful of them. */
-function expectBytes(name: string, actual: Uint8Array, expected: Uint8Array): void {
-  const different = actual.filter((byte, i) => byte !== expected[i]).length;
-  expect([name, actual.length, different]).toEqual([name, expected.length, 0]);
-}
 
 test('there are fixtures', () => {
   expect(fixtures.map(([name]) => name)).toContain('ties-nf4');
@@ -140,8 +118,8 @@ describe.each(availablePaths())('the kernels on %s', (isa) => {
   }
 
   test('a saved checkpoint: matrix-bf16 as double-quantised NF4', () => {
-    const saved = readFixture('serialised.safetensors');
-    const fixture = readFixture('matrix-bf16.safetensors');
+    const saved = readStored(join(FOLDER, 'serialised.safetensors'));
+    const fixture = readStored(join(FOLDER, 'matrix-bf16.safetensors'));
     device.scope(() => {
       const dense = load(fixture.get('weight')!, [48, 80]);
       const { packed, nested } = quantise4bit(device, dense, { kind: 'nf4', doubleQuant: true, blockSize: BLOCK });

@@ -1,5 +1,6 @@
 /** Sums, AdamW and Adafactor. */
-import { type Case, type Expected, input, kernelCase, output, update, within } from '../case';
+import { dynamicMap } from '../../nn/quantisation';
+import { type Case, type Expected, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import * as reference from '../reference/reductions';
 
@@ -85,6 +86,70 @@ function adamwCase({ n, step, weightDecay, gradScale, beta1 = 0.9 }: AdamWCase):
         param: within(3, 'f32', after.param, 'decay, an update a hundredth of the parameter, a sum'),
         m: within(4, 'f32', after.m, '1 - beta1, the scaled gradient, a difference, an fma'),
         v: within(5, 'f32', after.v, 'beta2, 1 - beta2, the scaled gradient twice, a sum'),
+      };
+    },
+  });
+}
+
+function adamw8Case(n: number, step: number, weightDecay: number): Case {
+  const name = `${n}, step ${step}, decay ${weightDecay}`;
+  const draws = new Draws(`adamw 8 bit ${name}`);
+  const param = draws.values('f32', n);
+  const grad = draws.values('f32', n, 1e-2).map((value, i) => (i % 9 === 4 ? value * 2 ** -40 : value));
+  const maps = { m: dynamicMap(true), v: dynamicMap(false) };
+  const blocks = Math.ceil(n / 256);
+  const moment = (size: number): reference.Moment8 =>
+    step === 1
+      ? { codes: new Uint8Array(n), absmax: new Float64Array(blocks) }
+      : {
+          codes: Uint8Array.from(draws.integers(n, 256)),
+          absmax: draws.values('f32', blocks, size).map((value) => Math.abs(value)),
+        };
+  const m = moment(1e-2);
+  const v = moment(1e-4);
+  const options = { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay, step, gradScale: 0.37 };
+  return kernelCase({
+    op: 'adamw_8bit',
+    shape: name,
+    dtype: 'f32, u8',
+    buffers: {
+      param: update('f32', param),
+      grad: input('f32', grad),
+      mCodes: update('u8', m.codes),
+      mScale: update('f32', m.absmax),
+      mMap: input('f32', maps.m),
+      vCodes: update('u8', v.codes),
+      vScale: update('f32', v.absmax),
+      vMap: input('f32', maps.v),
+    },
+    call: (ops, at) =>
+      ops.adamw8bit(
+        n,
+        at.param,
+        at.grad,
+        at.mCodes,
+        at.mScale,
+        at.mMap,
+        at.vCodes,
+        at.vScale,
+        at.vMap,
+        options.lr,
+        options.beta1,
+        options.beta2,
+        options.eps,
+        weightDecay,
+        1 - options.beta1 ** step,
+        1 - options.beta2 ** step,
+        options.gradScale,
+      ),
+    expected: () => {
+      const after = reference.adamw8bit(param, grad, m, v, maps, options);
+      return {
+        param: within(3, 'f32', after.param, 'an update a hundredth of the parameter, a sum, decay'),
+        mCodes: exactly(after.m.codes, 'codes are exact'),
+        mScale: exactly(after.m.absmax, 'one of the new moments'),
+        vCodes: exactly(after.v.codes, 'codes are exact'),
+        vScale: exactly(after.v.absmax, 'one of the new moments'),
       };
     },
   });
@@ -180,6 +245,10 @@ export function reductionCases(): Case[] {
     adamwCase({ n: 33, step: 7, weightDecay: 0.01, gradScale: 0.37 }),
     adamwCase({ n: 33, step: 3, weightDecay: 0, gradScale: 1, beta1: 0.4 }),
     adamwCase({ n: 16_401, step: 1000, weightDecay: 0.1, gradScale: 1 }),
+    adamw8Case(1, 1, 0),
+    adamw8Case(255, 1, 0.01),
+    adamw8Case(513, 7, 0.01),
+    adamw8Case(33_001, 3, 0),
     adafactorCase({ rows: 1, cols: 1 }),
     adafactorCase({ rows: 4, cols: 33, fresh: true }),
     adafactorCase({ rows: 65, cols: 7, momentum: true, weightDecay: 0.1 }),

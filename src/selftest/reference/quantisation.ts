@@ -51,11 +51,11 @@ function scaledBlocks(x: Numbers, blocksize: number): { scaled: number[]; absmax
 }
 
 /** Fp32 midpoints between neighbours of ascending values. */
-const midpoints = (values: readonly number[]): number[] =>
+export const midpoints = (values: readonly number[]): number[] =>
   values.slice(1).map((value, i) => Math.fround(Math.fround(value + values[i]!) / 2));
 
 /** How many bounds lie below x: the nearest value's place, the lower one on a tie. */
-const place = (bounds: readonly number[], x: number): number => bounds.filter((bound) => bound < x).length;
+export const place = (bounds: readonly number[], x: number): number => bounds.filter((bound) => bound < x).length;
 
 /** Codes in the order of their values; of FP4's two zeros the one with the sign bit (8) stands above the other. */
 function sortedCodes(kind: Kind4): number[] {

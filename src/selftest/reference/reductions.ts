@@ -1,5 +1,6 @@
-/** Sums and AdamW. */
+/** Sums, AdamW and Adafactor. */
 import type { Numbers } from './formats';
+import { midpoints, place } from './quantisation';
 
 /** Neumaier's compensated sum: as good as twice the digits. */
 export function sum(x: Numbers): number {
@@ -96,4 +97,55 @@ export function adamw(param: Numbers, grad: Numbers, m: Numbers, v: Numbers, opt
     return value - lr * weightDecay * value - (lr * mHat) / (Math.sqrt(vHat) + eps);
   });
   return { param: newParam, m: newM, v: newV };
+}
+
+/** A moment in 8 bits: codes, and the largest magnitude of each block of 256. */
+export interface Moment8 {
+  readonly codes: Uint8Array;
+  readonly absmax: Float64Array;
+}
+
+export interface AdamW8State {
+  readonly param: Float64Array;
+  readonly m: Moment8;
+  readonly v: Moment8;
+}
+
+/**
+ * One step of AdamW with moments in 8 bits, as bitsandbytes' CUDA kernel defines it. Codes depend on the last bit of what they stand
+ * for, so every operation is rounded to fp32 as the ops round it.
+ */
+export function adamw8bit(
+  param: Numbers,
+  grad: Numbers,
+  m: Moment8,
+  v: Moment8,
+  maps: { readonly m: Float32Array; readonly v: Float32Array },
+  { lr, beta1, beta2, eps, weightDecay, step, gradScale }: AdamWOptions,
+): AdamW8State {
+  const f = Math.fround;
+  const restored = ({ codes, absmax }: Moment8, map: Float32Array, i: number): number =>
+    f(map[codes[i]!]! * absmax[Math.floor(i / 256)]!);
+  const kept = (x: Float64Array, map: Float32Array): Moment8 => {
+    const bounds = midpoints(Array.from(map));
+    const absmax = Float64Array.from({ length: Math.ceil(x.length / 256) }, (_, b) =>
+      x.subarray(b * 256, b * 256 + 256).reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+    );
+    const codes = Uint8Array.from(x, (value, i) => {
+      const code = place(bounds, f(value / (absmax[Math.floor(i / 256)]! || 1)));
+      const negative = value < 0 || Object.is(value, -0);
+      return negative && map[code] === 0 && code > 0 ? code - 1 : code;
+    });
+    return { codes, absmax };
+  };
+  const g = Float64Array.from(grad, (value) => f(value * f(gradScale)));
+  const first = g.map((value, i) => f(f(1 - beta1) * value + f(restored(m, maps.m, i) * f(beta1))));
+  const second = g.map((value, i) => f(f(f(1 - beta2) * value) * value + f(restored(v, maps.v, i) * f(beta2))));
+  const rootBias = f(Math.sqrt(1 - beta2 ** step));
+  const next = Float64Array.from(param, (value, i) => {
+    const denominator = f(f(f(Math.sqrt(second[i]!)) / rootBias) + f(eps));
+    const change = f(f(f(-(lr / (1 - beta1 ** step))) * first[i]!) / denominator);
+    return f(f(value + change) * f(1 - lr * weightDecay));
+  });
+  return { param: next, m: kept(first, maps.m), v: kept(second, maps.v) };
 }
