@@ -34,6 +34,7 @@ export const jobs: JobRegistry = {
   audit: async () => (await import('./jobs/audit')).auditJob,
   bench: async () => (await import('./bench/job')).benchJob,
   data: async () => (await import('./jobs/data')).dataJob,
+  doctor: async () => (await import('./doctor/job')).doctorJob,
   encode: async () => (await import('./data/encode')).encodeJob,
   eval: async () => (await import('./jobs/eval')).evalJob,
   generate: async () => (await import('./jobs/generate')).generateJob,

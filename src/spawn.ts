@@ -10,6 +10,8 @@ import type { JobResult, StartMessage, WorkerMessage } from './job';
 
 export interface SpawnOptions {
   onEvent: OnEvent;
+  /** Whether a signal asks the job to stop first; otherwise it ends the process, as it does by default. */
+  saves?: boolean;
   /** The Worker's file; only tests have another one. */
   worker?: URL;
 }
@@ -17,20 +19,18 @@ export interface SpawnOptions {
 /**
  * Runs a job in a Worker.
  *
- * The first Ctrl-C, SIGTERM or SIGHUP asks the job to stop: it saves what it has and the promise rejects with
+ * If it saves (the default), the first Ctrl-C, SIGTERM or SIGHUP asks the job to stop: it saves what it has and the promise rejects with
  * `interrupted`. A second one ends the process at once with exit code 130.
  *
  * @throws MedreproError what the job threw; `internal` when the Worker itself died.
  */
 export async function spawnJob(kind: string, request: unknown, options: SpawnOptions): Promise<JobResult> {
   const cancel = new Int32Array(new SharedArrayBuffer(4));
-  const restoreSignals = onStopSignal(
-    () => {
-      Atomics.store(cancel, 0, 1);
-      options.onEvent({ kind: 'warning', message: 'stopping after this step', remedy: 'Ctrl-C again stops at once' });
-    },
-    () => killNow(),
-  );
+  const stopping = (): void => {
+    Atomics.store(cancel, 0, 1);
+    options.onEvent({ kind: 'warning', message: 'stopping after this step', remedy: 'Ctrl-C again stops at once' });
+  };
+  const restoreSignals = (options.saves ?? true) ? onStopSignal(stopping, killNow) : () => {};
   try {
     return await runInWorker({ kind, request, cancel }, options.onEvent, { file: options.worker });
   } finally {

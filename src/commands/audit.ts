@@ -3,7 +3,7 @@
 import type { Command } from '../cli/command';
 import { usageError } from '../errors';
 import type { AuditRequest } from '../run/request';
-import { runHere } from './job';
+import { runAndShow } from './job';
 import { JSON_FLAG, TARGETS } from './targets';
 
 export const audit: Command = {
@@ -35,6 +35,6 @@ export const audit: Command = {
       github: flags.is('github'),
       exitZero: flags.is('exit-zero'),
     };
-    return runHere('audit', request, { ...globals, json: flags.is('json') });
+    return runAndShow('audit', request, { ...globals, json: flags.is('json') }, false);
   },
 };

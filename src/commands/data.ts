@@ -2,7 +2,7 @@
 
 import type { Command } from '../cli/command';
 import type { DataRequest } from '../run/request';
-import { runHere } from './job';
+import { runAndShow } from './job';
 import { JSON_FLAG, readTargets, TARGET_FLAGS, TARGETS } from './targets';
 
 const SPLITS = { train: 'train', val: 'validation', test: 'test' } as const;
@@ -27,6 +27,6 @@ export const data: Command = {
       split: SPLITS[flags.choice('split', ['train', 'val', 'test']) ?? 'train'],
       limit: flags.integer('limit', { min: 1 }),
     };
-    return runHere('data', request, { ...globals, json: flags.is('json') ? 'lines' : false });
+    return runAndShow('data', request, { ...globals, json: flags.is('json') ? 'lines' : false }, false);
   },
 };

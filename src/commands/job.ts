@@ -11,23 +11,19 @@ export interface Show extends Globals {
   json: boolean | 'lines';
 }
 
-/** Runs a job in the Worker and prints its result on stdout. */
-export async function runAndShow(kind: string, request: unknown, show: Show): Promise<ExitCode> {
+/**
+ * Runs a job in the Worker and prints its result on stdout.
+ *
+ * @param saves whether a job that is stopped has something to save; otherwise Ctrl-C simply ends the process
+ */
+export async function runAndShow(kind: string, request: unknown, show: Show, saves = true): Promise<ExitCode> {
   const { stderrProgress } = await import('../cli/progress');
   const progress = stderrProgress(show.quiet);
   try {
-    return showResult(await spawnJob(kind, request, { onEvent: progress.onEvent }), show.json);
+    return showResult(await spawnJob(kind, request, { onEvent: progress.onEvent, saves }), show.json);
   } finally {
     progress.close();
   }
-}
-
-/** Runs a job that needs no kernels on this thread: no Worker to start, and Ctrl-C simply ends the process. */
-export async function runHere(kind: string, request: unknown, show: Show): Promise<ExitCode> {
-  const { runJob } = await import('../job');
-  const { stderrProgress } = await import('../cli/progress');
-  const { onEvent } = stderrProgress(show.quiet);
-  return showResult(await runJob(kind, request, { emit: onEvent, cancelled: () => false }), show.json);
 }
 
 // --- internal ---

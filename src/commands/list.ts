@@ -1,7 +1,7 @@
 /** `medrepro list` */
 
 import type { Command } from '../cli/command';
-import { runHere } from './job';
+import { runAndShow } from './job';
 import { JSON_FLAG } from './targets';
 
 export const list: Command = {
@@ -9,5 +9,5 @@ export const list: Command = {
   description: 'papers, experiments, claims, what this machine can run and why not',
   flags: JSON_FLAG,
   words: null,
-  run: (flags, globals) => runHere('list', {}, { ...globals, json: flags.is('json') }),
+  run: (flags, globals) => runAndShow('list', {}, { ...globals, json: flags.is('json') }, false),
 };

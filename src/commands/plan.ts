@@ -2,7 +2,7 @@
 
 import type { Command } from '../cli/command';
 import type { RunRequest } from '../run/request';
-import { runHere } from './job';
+import { runAndShow } from './job';
 import { readRun, SEEDS_FLAG } from './run';
 import { JSON_FLAG, OUT_FLAG, TARGET_FLAGS, TARGETS } from './targets';
 
@@ -14,6 +14,6 @@ export const plan: Command = {
   examples: ['medrepro plan abjadmed', 'medrepro plan abjadmed --scale full --json'],
   run: (flags, globals) => {
     const request: RunRequest = readRun(flags);
-    return runHere('plan', request, { ...globals, json: flags.is('json') });
+    return runAndShow('plan', request, { ...globals, json: flags.is('json') }, false);
   },
 };

@@ -4,7 +4,7 @@ import type { Command } from '../cli/command';
 import { usageError } from '../errors';
 import type { ScoreRequest } from '../run/request';
 import { READINGS } from '../spec/types';
-import { runHere } from './job';
+import { runAndShow } from './job';
 import { JSON_FLAG, parsePairs, TARGET_FLAGS } from './targets';
 
 const ROLES = ['prediction', 'reference', 'question', 'id'] as const;
@@ -64,7 +64,7 @@ export const score: Command = {
     if (request.out !== null && request.target === null) {
       throw usageError('--out keeps the scores of an experiment, and none was named', 'name one: PAPER/EXPERIMENT');
     }
-    return runHere('score', request, { ...globals, json: flags.is('json') });
+    return runAndShow('score', request, { ...globals, json: flags.is('json') }, false);
   },
 };
 
