@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { ASSET_FOLDERS } from '../src/assets';
+import { ASSET_FOLDERS, packAsset } from '../src/assets';
 import {
   BuildError,
   capture,
@@ -156,7 +156,7 @@ export async function compileBinary(): Promise<void> {
 
 // --- internal ---
 
-/** build/assets: libraries as they are (they are loaded in place), everything else compressed. */
+/** build/assets: libraries as they are (they are loaded in place), everything else packed. */
 function prepareAssets(libraries: readonly string[]): void {
   const folder = join(ROOT, 'build/assets');
   rmSync(folder, { recursive: true, force: true });
@@ -165,7 +165,7 @@ function prepareAssets(libraries: readonly string[]): void {
   for (const file of filesUnder(ASSET_FOLDERS)) {
     const target = join(folder, `${file}.zst`);
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, Bun.zstdCompressSync(readFileSync(join(ROOT, file)), { level: 19 }));
+    writeFileSync(target, packAsset(file, readFileSync(join(ROOT, file))));
   }
 }
 

@@ -2,8 +2,8 @@
  * The files that travel inside the binary: paper specs with their miniature models and data, golden files, and the data of
  * METEOR's language tools.
  *
- * In the compiled binary they are embedded, zstd-compressed, under `assets/<name>.zst`; in a checkout they are read from
- * where they lie. Names are relative to the repository root, with forward slashes: `papers/abjadmed.yaml`.
+ * In the compiled binary they are embedded under `assets/<name>.zst` as {@link packAsset} packs them; in a checkout they are read
+ * from where they lie. Names are relative to the repository root, with forward slashes: `papers/abjadmed.yaml`.
  */
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -23,11 +23,22 @@ export function readAsset(name: string): Uint8Array {
   if (isCompiled()) {
     const path = embedded().get(name);
     if (path === undefined) throw missing(name);
-    return Bun.zstdDecompressSync(readFileSync(path));
+    return unpackAsset(name, readFileSync(path));
   }
   const path = join(checkoutRoot(), name);
   if (!existsSync(path) || !statSync(path).isFile()) throw missing(name);
   return readFileSync(path);
+}
+
+/** An asset as the binary holds it: compressed, weights in bf16 a sixth further by their upper bytes apart from their lower ones. */
+export function packAsset(name: string, bytes: Uint8Array): Uint8Array {
+  return Bun.zstdCompressSync(isWeights(name) ? bytesApart(bytes) : bytes, { level: 19 });
+}
+
+/** What {@link packAsset} packed. */
+export function unpackAsset(name: string, packed: Uint8Array): Uint8Array {
+  const bytes = Bun.zstdDecompressSync(packed);
+  return isWeights(name) ? bytesTogether(bytes) : bytes;
 }
 
 /** {@link readAsset} as UTF-8 text. */
@@ -66,6 +77,22 @@ export function checkoutRoot(): string {
 }
 
 // --- internal ---
+
+const isWeights = (name: string): boolean => name.endsWith('.safetensors');
+
+/** Every second byte from the first on, then the others. */
+function bytesApart(bytes: Uint8Array): Uint8Array {
+  const half = Math.ceil(bytes.length / 2);
+  return Uint8Array.from(bytes, (_, i) => (i < half ? bytes[2 * i]! : bytes[2 * (i - half) + 1]!));
+}
+
+function bytesTogether(bytes: Uint8Array): Uint8Array {
+  const half = Math.ceil(bytes.length / 2);
+  const together = new Uint8Array(bytes.length);
+  for (let i = 0; i < half; i++) together[2 * i] = bytes[i]!;
+  for (let i = half; i < bytes.length; i++) together[2 * (i - half) + 1] = bytes[i]!;
+  return together;
+}
 
 let index: Map<string, string> | undefined;
 

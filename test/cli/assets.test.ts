@@ -1,7 +1,7 @@
 /** Asset names cannot leave the asset folders; in a checkout they are files. */
 
 import { describe, expect, test } from 'bun:test';
-import { hasAsset, listAssets, readAsset } from '../../src/assets';
+import { hasAsset, listAssets, packAsset, readAsset, unpackAsset } from '../../src/assets';
 
 describe('assets', () => {
   test.each([
@@ -15,6 +15,19 @@ describe('assets', () => {
   ])('%s is not a name', (name) => {
     expect(() => readAsset(name)).toThrow('is not the name of an asset');
     expect(() => hasAsset(name)).toThrow('is not the name of an asset');
+  });
+
+  test.each(['papers/x.yaml', 'papers/x.safetensors'])('%s is unpacked as it was', (name) => {
+    for (const length of [0, 1, 2, 3, 1000, 1001]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 37 + 11) % 251);
+      expect(unpackAsset(name, packAsset(name, bytes))).toEqual(bytes);
+    }
+  });
+
+  test('weights are smaller with their bytes apart', () => {
+    const name = 'papers/mini/base-llama/model.safetensors';
+    const bytes = readAsset(name);
+    expect(packAsset(name, bytes).length / bytes.length).toBeLessThan(0.7);
   });
 
   test('a name nobody has', () => {
