@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import { Device } from '../../src/native/device';
-import { type DecoderConfig, decoderConfig, type Family } from '../../src/nn/config';
+import { type DecoderConfig, type DecoderFeatures, decoderConfig, type Family } from '../../src/nn/config';
 import { configJson } from '../../src/nn/config-file';
 import { asBf16, initialise } from '../../src/nn/initialise';
 import { loadModel, type Model } from '../../src/nn/model';
@@ -44,6 +44,8 @@ interface Recipe {
   readonly kvHeads: number;
   readonly intermediateSize: number;
   readonly steps: number;
+  /** What differs from the family's usual features. */
+  readonly features?: Partial<DecoderFeatures>;
 }
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
@@ -87,6 +89,22 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
     intermediateSize: 256,
     steps: 1500,
   },
+  // local layers and one that sees everything, as in Gemma 3; the window is shorter than most documents
+  'base-gemma3': {
+    family: 'gemma3',
+    languages: 'both',
+    hiddenSize: 128,
+    layers: 6,
+    heads: 4,
+    kvHeads: 2,
+    intermediateSize: 384,
+    steps: 1800,
+    features: {
+      layerPattern: ['sliding', 'sliding', 'sliding', 'sliding', 'sliding', 'full'],
+      window: 32,
+      rope: { full: { theta: 100_000, scaling: null }, sliding: { theta: 10_000, scaling: null } },
+    },
+  },
 };
 
 /** What was measured while pre-training; `losses` are fp64 sums, compared bit for bit by `--check`. */
@@ -100,11 +118,9 @@ interface PretrainingRecord {
   readonly heldOutLoss: number;
 }
 
-function configOf(
-  { family, hiddenSize, layers, heads, kvHeads, intermediateSize }: Recipe,
-  tokenizer: Tokenizer,
-): DecoderConfig {
-  return decoderConfig(family, {
+function configOf({ family, features, ...recipe }: Recipe, tokenizer: Tokenizer): DecoderConfig {
+  const { hiddenSize, layers, heads, kvHeads, intermediateSize } = recipe;
+  const sizes = {
     vocabSize: tokenizer.vocabSize,
     hiddenSize,
     layers,
@@ -119,7 +135,8 @@ function configOf(
     labels: 0,
     padTokenId: tokenizer.padId,
     eosTokenIds: tokenizer.eosId === null ? [] : [tokenizer.eosId],
-  });
+  };
+  return decoderConfig(family, sizes, features);
 }
 
 const trainingOf = (steps: number): Training => ({
