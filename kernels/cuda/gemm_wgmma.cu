@@ -22,6 +22,10 @@ namespace {
 
 constexpr int BM = 128, DEPTH = 64, THREADS = 3 * WARPGROUP;
 constexpr int CONSUMER_WARPS = 8;
+// A block owns what it was launched with, 65536 / 384 = 168 a thread in eights; whoever asks for more than the others gave back waits
+// for ever.
+constexpr int PRODUCER_REGISTERS = 88, CONSUMER_REGISTERS = 208;
+static_assert(PRODUCER_REGISTERS + 2 * CONSUMER_REGISTERS <= 3 * (65536 / THREADS / 8 * 8), "more registers than the block has");
 
 // The elements of an operand in one stage: along k, rows of 64 k; otherwise for every 64 rows a box of 64 k.
 template <int ROWS, bool ALONG_K>
@@ -123,7 +127,7 @@ __global__ void __launch_bounds__(THREADS, 1)
   };
 
   if (threadIdx.x < WARPGROUP) {
-    give_registers<96>();
+    give_registers<PRODUCER_REGISTERS>();
     if (threadIdx.x == 0) {
       if (copies_a) prefetch_map(map_a);
       if (copies_b) prefetch_map(map_b);
@@ -164,7 +168,7 @@ __global__ void __launch_bounds__(THREADS, 1)
       }
     }
   } else {
-    take_registers<208>();
+    take_registers<CONSUMER_REGISTERS>();
     int row_of_group = ((int)threadIdx.x / WARPGROUP - 1) * 64, warp = (int)threadIdx.x % WARPGROUP / WARP;
     int lane = (int)threadIdx.x % WARP;
     for (int64_t i = blockIdx.x; i < work.items; i += gridDim.x) {
