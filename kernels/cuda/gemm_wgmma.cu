@@ -5,6 +5,10 @@
 // columns. Two barriers a stage hand it over: `full` when its bytes are there, `empty` when all consumers' products have read it.
 // While a tile's sums are written the first stages of the next one arrive.
 //
+// Tensor cores stand still while a tile's sums leave the registers, so results of the compute type leave them as they are stored: each
+// warp rounds 16 rows x 64 columns at a time into a box in shared memory, TMA takes it from there while the next one, or the next
+// tile, is made. Other results (fp32, parts of K, odd strides) go through Patch.
+//
 // Operands of the compute type with rows at multiples of 16 bytes are copied by TMA, one thread asking; others (fp32 weights, four bits,
 // odd strides) are read, converted and stored in the same arrangement by all 128 threads of the first warpgroup. The products are the same
 // instructions in the same order, so the bits are the same.
@@ -41,12 +45,18 @@ struct Tile {
   }
 };
 
+// What leaves one warp: two boxes of 16 rows x 64 columns in turn, arranged as load_tile does; or a patch.
+union __align__(1024) Leaving {
+  uint16_t box[2][16 * 64];
+  Patch<16, 64> patch;
+};
+
 template <int BN, bool A_ALONG_K, bool B_ALONG_K>
 struct Shared {
   static constexpr int STAGES = BN == 256 ? 4 : 6;
   Tile<BM, A_ALONG_K> a[STAGES];
   Tile<BN, B_ALONG_K> b[STAGES];
-  Patch<16, 64> patch[CONSUMER_WARPS];
+  Leaving leaving[CONSUMER_WARPS];
   uint64_t full[STAGES], empty[STAGES];
   CodeBook book;
 };
@@ -88,6 +98,54 @@ __device__ __forceinline__ void convert_tile(const Operand& x, const CodeBook& b
   }
 }
 
+// Eight 16-byte pieces a row of the 16 x 64 elements of C at (row0, col0), four a lane; zeros beyond C. Pieces are whole: n and ldc are
+// multiples of 8.
+struct Before {
+  uint4 piece[4];
+};
+__device__ __forceinline__ Before fetch_before(const Output& out, int64_t row0, int64_t col0) {
+  Before before;
+  int lane = (int)threadIdx.x % WARP;
+  int64_t row = row0 + lane / 8, col = col0 + lane % 8 * 8;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    before.piece[i] = make_uint4(0, 0, 0, 0);
+    if (row + 4 * i < out.m && col < out.n)
+      before.piece[i] = *reinterpret_cast<const uint4*>(static_cast<const uint16_t*>(out.c) + (row + 4 * i) * out.ldc + col);
+  }
+  return before;
+}
+
+// Rounds 16 x 64 sums of a warp, columns 8j in sum[4j], into a box: alpha * sum, or that added to `before`.
+template <class T, bool ADDS>
+__device__ __forceinline__ void fill_box(uint16_t* box, const float* sum, float alpha, const Before& before) {
+  int lane = (int)threadIdx.x % WARP;
+  if (ADDS) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      int row = lane / 8 + 4 * i;
+      *reinterpret_cast<uint4*>(box + row * 64 + (lane % 8 ^ row % 8) * 8) = before.piece[i];
+    }
+    __syncwarp();
+  }
+  int row = lane % 16;
+#pragma unroll
+  for (int j = 0; j < 8; j += 2) {
+    // 8 rows of columns 8j, the 8 rows below, and the same of columns 8(j + 1)
+    uint32_t address = shared_address(box + row * 64 + ((j + lane / 16) ^ row % 8) * 8), pairs[4];
+    if (ADDS) load_matrices<false>(pairs, address);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      float low = sum[4 * j + 2 * i], high = sum[4 * j + 2 * i + 1];
+      if (ADDS)
+        pairs[i] = pack_pair<T>(fmaf(alpha, low, to_float(T{(uint16_t)pairs[i]})), fmaf(alpha, high, to_float(T{(uint16_t)(pairs[i] >> 16)})));
+      else
+        pairs[i] = pack_pair<T>(alpha * low, alpha * high);
+    }
+    store_matrices(address, pairs);
+  }
+}
+
 struct Work {
   int64_t tiles_m, tiles_n, tiles, items, depth;
 };
@@ -103,8 +161,10 @@ __device__ __forceinline__ void work_at(const Work& work, int64_t i, int64_t k, 
 template <class T, int BN, bool A_ALONG_K, bool B_ALONG_K>
 __global__ void __launch_bounds__(THREADS, 1)
     wgmma_kernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b,
-                 const __grid_constant__ CUtensorMap map_u, const __grid_constant__ CUtensorMap map_v, const __grid_constant__ Operand a,
-                 const __grid_constant__ Operand b, const __grid_constant__ Operand u, const __grid_constant__ Operand v, bool copies_a, bool copies_b, bool copies_u, bool copies_v, int64_t k, int64_t rank, float factor, Work work, Output out, float* partial) {
+                 const __grid_constant__ CUtensorMap map_u, const __grid_constant__ CUtensorMap map_v,
+                 const __grid_constant__ CUtensorMap map_c, const __grid_constant__ Operand a, const __grid_constant__ Operand b,
+                 const __grid_constant__ Operand u, const __grid_constant__ Operand v, bool copies_a, bool copies_b, bool copies_u,
+                 bool copies_v, bool copies_c, int64_t k, int64_t rank, float factor, Work work, Output out, float* partial) {
 #ifdef MR_HOPPER
   typedef Shared<BN, A_ALONG_K, B_ALONG_K> Ring;
   constexpr int STAGES = Ring::STAGES;
@@ -133,6 +193,7 @@ __global__ void __launch_bounds__(THREADS, 1)
       if (copies_b) prefetch_map(map_b);
       if (rank > 0 && copies_u) prefetch_map(map_u);
       if (rank > 0 && copies_v) prefetch_map(map_v);
+      if (copies_c) prefetch_map(map_c);
     }
     if (!all_copied || threadIdx.x == 0) {
       for (int64_t i = blockIdx.x; i < work.items; i += gridDim.x) {
@@ -199,25 +260,50 @@ __global__ void __launch_bounds__(THREADS, 1)
         if (previous >= 0 && lane == 0) arrive(&shared.empty[previous]);
         previous = stage;
       }
+      int64_t row0 = tile_m * BM + row_of_group + warp * 16, col0 = tile_n * BN;
+      Before before;
+      if (copies_c && out.accumulate) before = fetch_before(out, row0, col0);
       wait_products<0>();
       pin(sum);
       __syncwarp();
       if (lane == 0) arrive(&shared.empty[previous]);
 
+      Leaving& leaving = shared.leaving[row_of_group / 16 + warp];
+      if (copies_c) {
+#pragma unroll
+        for (int j = 0; j < BN / 8; j += 8) {
+          uint16_t* box = leaving.box[j / 8 % 2];
+          if (lane == 0) wait_stores<1>();  // the box is free
+          __syncwarp();
+          if (out.accumulate) {
+            fill_box<T, true>(box, sum + 4 * j, out.alpha, before);
+            if (j + 8 < BN / 8) before = fetch_before(out, row0, col0 + 8 * (j + 8));
+          } else {
+            fill_box<T, false>(box, sum + 4 * j, out.alpha, before);
+          }
+          publish_stores();
+          __syncwarp();
+          if (lane == 0) {
+            store_tile(map_c, col0 + 8 * j, row0, box);
+            commit_stores();
+          }
+        }
+        continue;
+      }
       Output to = out;
       if (partial) {  // a product of its own, without gaps
         to.c = partial + part * out.m * out.n;
         to.ldc = out.n, to.dtype = MR_F32, to.alpha = 1.0f, to.accumulate = false;
         to.pairs = out.n % 2 == 0;
       }
-      auto& patch = shared.patch[row_of_group / 16 + warp];
 #pragma unroll
       for (int j = 0; j < BN / 8; j += 8) {
 #pragma unroll
-        for (int l = 0; l < 8; l++) patch.put(0, l, sum + 4 * (j + l));
-        patch.write(to, tile_m * BM + row_of_group + warp * 16, tile_n * BN + 8 * j);
+        for (int l = 0; l < 8; l++) leaving.patch.put(0, l, sum + 4 * (j + l));
+        leaving.patch.write(to, row0, col0 + 8 * j);
       }
     }
+    if (lane == 0) wait_stores<0>();
   }
 #endif
 }
@@ -239,7 +325,7 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
     if (partial == nullptr) return MR_ERR_MEMORY;
   }
   bool copies_a = copies_by_16(p.a, p.compute), copies_b = copies_by_16(p.b, p.compute);
-  CUtensorMap map_a = {}, map_b = {}, map_u = {}, map_v = {};
+  CUtensorMap map_a = {}, map_b = {}, map_u = {}, map_v = {}, map_c = {};
   if (copies_a) MR_TRY(describe(p.a, p, BM, &map_a, op));
   if (copies_b) MR_TRY(describe(p.b, p, BN, &map_b, op));
   bool copies_u = p.rank == 0 || copies_by_16(p.u, p.compute), copies_v = p.rank == 0 || copies_by_16(p.v, p.compute);
@@ -247,10 +333,14 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   update.k = p.rank;
   if (p.rank > 0 && copies_u) MR_TRY(describe(p.u, update, BM, &map_u, op));
   if (p.rank > 0 && copies_v) MR_TRY(describe(p.v, update, BN, &map_v, op));
+  // in whole pieces of 16 bytes, also those that it is added to
+  bool copies_c = partial == nullptr && p.c_dtype == p.compute && reinterpret_cast<uintptr_t>(p.c) % 16 == 0 && p.ldc % 8 == 0 &&
+                  (!p.accumulate || p.n % 8 == 0);
+  if (copies_c) MR_TRY(describe_tiles(&map_c, p.compute, p.c, p.n, p.m, p.ldc, 16, op));
   unsigned blocks = (unsigned)(work.items < s->multiprocessors ? work.items : s->multiprocessors);
   auto start = [&](auto kernel) {
-    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v, p.a, p.b, p.u,
-                  p.v, copies_a, copies_b, copies_u, copies_v, p.k, p.rank, p.update, work, output_of(p), partial);
+    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v, map_c,
+                  p.a, p.b, p.u, p.v, copies_a, copies_b, copies_u, copies_v, copies_c, p.k, p.rank, p.update, work, output_of(p), partial);
   };
   int32_t code;
   if (p.a.along_k)
