@@ -248,6 +248,7 @@ __global__ void __launch_bounds__(THREADS, 1)
           pin(sum);
 #pragma unroll
           for (int e = 0; e < BN / 2; e++) sum[e] *= factor;
+          pin(sum);
         }
         begin_products();
 #pragma unroll
@@ -351,17 +352,50 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   return partial ? add_parts(s, op, p, partial, split.parts) : MR_OK;
 }
 
+// How a product is cut: the width of its tiles and the parts of K, by what it should cost in units of 128 cycles of one block. A narrow
+// tile's step takes 5, a wide one's 8: it reads a quarter less for the same products. Then the sums leave: in boxes, or as a part's, in
+// fp32, for a second pass that has to be started and reads all of them.
+struct Plan {
+  bool wide;
+  Split split;
+};
+Plan plan_product(const Product& p, bool may_be_wide) {
+#ifdef MR_EMULATED
+  constexpr int64_t SECOND_PASS = 0, PART_LEAVES = 10;  // small products are cut too
+#else
+  constexpr int64_t SECOND_PASS = 60, PART_LEAVES = 40;
+#endif
+  constexpr int64_t BOXES_LEAVE = 10, SUMS_A_UNIT = 28000;
+  int64_t narrow = divide_up(p.m, BM) * divide_up(p.n, 128), wide = divide_up(p.m, BM) * divide_up(p.n, 256);
+  int64_t steps = divide_up(p.k, DEPTH), most = 1;
+  if (narrow < AIMED_MULTIPROCESSORS) {
+    most = 2 * AIMED_MULTIPROCESSORS / narrow;
+    most = most < steps / 4 ? most : steps / 4;  // four steps at least
+    int64_t room = WORKSPACE_LIMIT / (p.m * p.n * 4);
+    most = most < room ? most : room;
+  }
+  Plan best = {};
+  int64_t least = INT64_MAX;
+  for (int64_t cuts = 1; cuts == 1 || cuts <= most; cuts++) {
+    int64_t depth = divide_up(steps, cuts), parts = divide_up(steps, depth);
+    int64_t leaves = parts > 1 ? PART_LEAVES : BOXES_LEAVE, after = parts > 1 ? SECOND_PASS + parts * p.m * p.n / SUMS_A_UNIT : 0;
+    for (int is_wide = may_be_wide; is_wide >= 0; is_wide--) {
+      int64_t rounds = divide_up((is_wide ? wide : narrow) * parts, AIMED_MULTIPROCESSORS);
+      int64_t cost = rounds * (is_wide ? 8 * depth + 2 * leaves : 5 * depth + leaves) + after;
+      if (cost < least) least = cost, best = {is_wide != 0, {parts, depth * DEPTH}};
+    }
+  }
+  return best;
+}
+
 template <class T>
 int32_t run(mr_stream* s, const char* op, const Product& p) {
-  int64_t narrow = divide_up(p.m, BM) * divide_up(p.n, 128), wide = divide_up(p.m, BM) * divide_up(p.n, 256);
-  Split split = split_k(p, narrow, DEPTH);
-  // rounds over all multiprocessors, in units of a narrow tile; a wide one reads a quarter less for the same products
-  int64_t narrow_cost = 5 * divide_up(narrow * split.parts, AIMED_MULTIPROCESSORS);
-  int64_t wide_cost = 4 * 2 * divide_up(wide * split.parts, AIMED_MULTIPROCESSORS);
   // fp16, which is rare, takes no wide ones: half the kernels to compile
-  if constexpr (std::is_same<T, bf16>::value)
-    if (wide_cost <= narrow_cost) return run<T, 256>(s, op, p, split);
-  return run<T, 128>(s, op, p, split);
+  constexpr bool HAS_WIDE = std::is_same<T, bf16>::value;
+  Plan plan = plan_product(p, HAS_WIDE);
+  if constexpr (HAS_WIDE)
+    if (plan.wide) return run<T, 256>(s, op, p, plan.split);
+  return run<T, 128>(s, op, p, plan.split);
 }
 
 }  // namespace
