@@ -106,6 +106,7 @@ const char* place(uint64_t descriptor, bool along_k, int row, int k) {
   uint32_t start = (uint32_t)(descriptor & 0x3fff) << 4, leading = (uint32_t)(descriptor >> 16 & 0x3fff) << 4,
            stride = (uint32_t)(descriptor >> 32 & 0x3fff) << 4;
   if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0) stop("wgmma: a descriptor without 128-byte swizzling, or with a base offset");
+  if ((start & 0x380) != 0) stop("wgmma: a matrix that does not begin at a multiple of 1024 bytes");
   uint32_t at = along_k ? start + (uint32_t)(row / 8) * stride + (uint32_t)(row % 8) * 128 + (uint32_t)k * 2
                         : start + (uint32_t)(row / 64) * leading + (uint32_t)(row % 64) * 2 + (uint32_t)(k / 8) * stride +
                               (uint32_t)(k % 8) * 128;
@@ -167,6 +168,7 @@ void barrier_arrive(uint64_t* barrier, int bytes) {
     if (b.bytes != 0 || !end_phase(b)) stop("mbarrier: more arrivals than a phase takes");
   }
   b.bytes += bytes;
+  if (b.bytes >= 1 << 20) stop("mbarrier: more bytes than a phase counts");
   b.pending--;
   // without copies a phase ends at once; with some, when somebody waits
   if (b.pending == 0 && b.bytes == 0 && b.copies.empty()) end_phase(b);
