@@ -132,15 +132,13 @@ __device__ __forceinline__ void fill_box(uint16_t* box, const float* sum, float 
 #pragma unroll
   for (int j = 0; j < 8; j += 2) {
     // 8 rows of columns 8j, the 8 rows below, and the same of columns 8(j + 1)
-    uint32_t address = shared_address(box + row * 64 + ((j + lane / 16) ^ row % 8) * 8), pairs[4];
+    uint32_t address = shared_address(box + row * 64 + ((j + lane / 16) ^ row % 8) * 8), pairs[4] = {};
     if (ADDS) load_matrices<false>(pairs, address);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       float low = sum[4 * j + 2 * i], high = sum[4 * j + 2 * i + 1];
-      if (ADDS)
-        pairs[i] = pack_pair<T>(fmaf(alpha, low, to_float(T{(uint16_t)pairs[i]})), fmaf(alpha, high, to_float(T{(uint16_t)(pairs[i] >> 16)})));
-      else
-        pairs[i] = pack_pair<T>(alpha * low, alpha * high);
+      float old_low = ADDS ? to_float(T{(uint16_t)pairs[i]}) : 0.0f, old_high = ADDS ? to_float(T{(uint16_t)(pairs[i] >> 16)}) : 0.0f;
+      pairs[i] = ADDS ? pack_pair<T>(fmaf(alpha, low, old_low), fmaf(alpha, high, old_high)) : pack_pair<T>(alpha * low, alpha * high);
     }
     store_matrices(address, pairs);
   }

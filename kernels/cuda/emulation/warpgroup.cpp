@@ -179,7 +179,7 @@ void barrier_wait(uint64_t* barrier, uint32_t parity) {
   if (parity > 1) stop("mbarrier: parity %u", parity);
   for (int64_t turns = 0; (b.phase & 1) == parity; turns++) {
     if (turns > 0 && end_phase(b)) continue;
-    if (turns > 100000) stop("mbarrier: thread %d waits for a phase that never ends", (int)here.now->thread);
+    if (turns > 20000) stop("mbarrier: thread %d waits for a phase that never ends", (int)here.now->thread);
     yield();
   }
 }
