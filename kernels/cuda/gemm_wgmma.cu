@@ -7,7 +7,7 @@
 //
 // Tensor cores stand still while a tile's sums leave the registers, so results of the compute type leave them as they are stored: each
 // warp rounds 16 rows x 64 columns at a time into a box in shared memory, TMA takes it from there while the next one, or the next
-// tile, is made. Other results (fp32, parts of K, odd strides) go through Patch.
+// tile, is made. fp32 results and parts of K are stored as they lie in registers; others (odd strides) go through Patch.
 //
 // Operands of the compute type with rows at multiples of 16 bytes are copied by TMA, one thread asking; others (fp32 weights, four bits,
 // odd strides) are read, converted and stored in the same arrangement by all 128 threads of the first warpgroup. The products are the same
@@ -141,6 +141,35 @@ __device__ __forceinline__ void fill_box(uint16_t* box, const float* sum, float 
       pairs[i] = ADDS ? pack_pair<T>(fmaf(alpha, low, old_low), fmaf(alpha, high, old_high)) : pack_pair<T>(alpha * low, alpha * high);
     }
     store_matrices(address, pairs);
+  }
+}
+
+// fp32 results of a warp's 16 rows straight from the registers: four neighbouring lanes write 32 bytes of a row, which is what memory
+// moves at once. n is even, and pairs are aligned.
+template <int BN, bool ADDS>
+__device__ __forceinline__ void write_pairs(const Output& out, int64_t row0, int64_t col0, const float (&sum)[BN / 2]) {
+  constexpr int AT_ONCE = 8;
+  int lane = (int)threadIdx.x % WARP;
+  int64_t col = col0 + lane % 4 * 2;
+  int columns = (int)min(out.n - col, (int64_t)BN);
+#pragma unroll
+  for (int h = 0; h < 2; h++) {
+    int64_t row = row0 + lane / 4 + 8 * h;
+    float* at = static_cast<float*>(out.c) + row * out.ldc + col;
+    int there = row < out.m ? columns : 0;
+#pragma unroll
+    for (int first = 0; first < BN / 8; first += AT_ONCE) {
+      float2 v[AT_ONCE];
+#pragma unroll
+      for (int i = 0; i < AT_ONCE; i++)
+        v[i] = ADDS && 8 * (first + i) < there ? *reinterpret_cast<const float2*>(at + 8 * (first + i)) : make_float2(0.0f, 0.0f);
+#pragma unroll
+      for (int i = 0; i < AT_ONCE; i++) {
+        float x = sum[4 * (first + i) + 2 * h], y = sum[4 * (first + i) + 2 * h + 1];
+        v[i] = ADDS ? make_float2(fmaf(out.alpha, x, v[i].x), fmaf(out.alpha, y, v[i].y)) : make_float2(out.alpha * x, out.alpha * y);
+        if (8 * (first + i) < there) *reinterpret_cast<float2*>(at + 8 * (first + i)) = v[i];
+      }
+    }
   }
 }
 
@@ -295,6 +324,11 @@ __global__ void __launch_bounds__(THREADS, 1)
         to.ldc = out.n, to.dtype = MR_F32, to.alpha = 1.0f, to.accumulate = false;
         to.pairs = out.n % 2 == 0;
       }
+      if (to.dtype == MR_F32 && to.pairs && to.n % 2 == 0) {
+        if (to.accumulate) write_pairs<BN, true>(to, row0, col0, sum);
+        else write_pairs<BN, false>(to, row0, col0, sum);
+        continue;
+      }
 #pragma unroll
       for (int j = 0; j < BN / 8; j += 8) {
 #pragma unroll
@@ -361,7 +395,7 @@ Plan plan_product(const Product& p, bool may_be_wide) {
 #ifdef MR_EMULATED
   constexpr int64_t SECOND_PASS = 0, PART_LEAVES = 10;  // small products are cut too
 #else
-  constexpr int64_t SECOND_PASS = 60, PART_LEAVES = 40;
+  constexpr int64_t SECOND_PASS = 60, PART_LEAVES = 20;
 #endif
   constexpr int64_t BOXES_LEAVE = 10, SUMS_A_UNIT = 28000;
   int64_t narrow = divide_up(p.m, BM) * divide_up(p.n, 128), wide = divide_up(p.m, BM) * divide_up(p.n, 256);

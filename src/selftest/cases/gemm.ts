@@ -228,7 +228,7 @@ export function gemmCases(): Case[] {
     cases.push({ ...tiles, n: 600, c: 'bf16', accumulate: 1, alpha: 0.5 }, { ...tiles, k: 67, a: 'f32', gap: 3 });
     if (layout === 'NT') cases.push({ ...tiles, m: 70, n: 100, k: 1030, c: 'bf16' }); // K in parts
     if (layout === 'NT') cases.push({ ...tiles, k: 520 }, { ...tiles, compute: 'f16', a: 'f16', b: 'f32', c: 'f16' });
-    else if (layout === 'TN') cases.push({ ...tiles, m: 70, n: 600, k: 328 });
+    else if (layout === 'TN') cases.push({ ...tiles, m: 70, n: 600, k: 328, accumulate: 1, alpha: 0.5 });
     else cases.push({ ...tiles, m: 70, n: 600, k: 328, c: 'bf16', accumulate: 1 });
     // rows at multiples of 16 bytes that end within one, in all three matrices: nothing beyond them may change
     if (layout !== 'TN') cases.push({ ...tiles, m: 70, n: 595, k: 131, gap: 5, c: 'bf16', alpha: 0.5 });
