@@ -97,10 +97,10 @@ int32_t add_parts(mr_stream* s, const char* op, const Product& p, const float* p
 
 // ---- in kernels ----------------------------------------------------------------------------------------------------
 
-// The tiles of a product in an order that keeps what neighbouring blocks read in the second-level cache: bands of 8 rows of tiles,
-// column by column.
+// The tiles of a product in an order that keeps what neighbouring blocks read in the second-level cache: bands of 16 rows of tiles,
+// column by column. 132 blocks at once then read 2048 rows of A and, in tiles of 128 x 256, 2112 of B: the least there is.
 __device__ __forceinline__ void tile_at(int64_t i, int64_t tiles_m, int64_t tiles_n, int64_t* tile_m, int64_t* tile_n) {
-  constexpr int64_t BAND = 8;
+  constexpr int64_t BAND = 16;
   int64_t band = i / (BAND * tiles_n), within = i % (BAND * tiles_n);
   int64_t height = min(BAND, tiles_m - band * BAND);
   *tile_m = band * BAND + within % height;

@@ -25,9 +25,10 @@ constexpr int WARPGROUP = 128;
 inline int32_t describe_tiles(CUtensorMap* map, int32_t dtype, const void* base, int64_t inner, int64_t lines, int64_t ld,
                               int box_lines, const char* op) {
 #ifdef MR_EMULATED
-  (void)dtype, (void)op;
+  (void)dtype;
   *map = {base, inner, lines, ld * 2, 64, box_lines};
-  return MR_OK;
+  const char* refused = emulation::refused(*map);
+  return refused == nullptr ? MR_OK : fail(MR_ERR_INTERNAL, "%s: a tensor map with %s", op, refused);
 #else
   // the driver is not linked: it is found through the runtime, once
   typedef CUresult (*Encode)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*, const cuuint64_t*,
@@ -102,7 +103,9 @@ __device__ __forceinline__ void wait_barrier(uint64_t* barrier, uint32_t parity)
 }
 // What this thread stored to shared memory is seen by later wgmma and copies of others that it is ordered before.
 __device__ __forceinline__ void publish_stores() {
-#ifndef MR_EMULATED
+#ifdef MR_EMULATED
+  emulation::publish_stores();
+#else
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
 }
@@ -122,6 +125,44 @@ __device__ __forceinline__ void load_tile(void* to, const CUtensorMap& map, int6
                : "memory");
 #endif
 }
+// The way back: 64 * box_lines elements of shared memory, as load_tile arranges them, to the box at (inner, line), as far as it lies in the
+// matrix. By one thread, after publish_stores of all who wrote them and a barrier. It reads them until that thread's wait_stores.
+__device__ __forceinline__ void store_tile(const CUtensorMap& map, int64_t inner, int64_t line, const void* from) {
+#ifdef MR_EMULATED
+  emulation::tensor_store(&map, inner, line, from);
+#else
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%1, %2}], [%3];" ::"l"(&map), "r"((int)inner),
+               "r"((int)line), "r"(shared_address(from))
+               : "memory");
+#endif
+}
+__device__ __forceinline__ void commit_stores() {
+#ifdef MR_EMULATED
+  emulation::commit_stores();
+#else
+  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+#endif
+}
+// Waits until all but the calling thread's newest PENDING groups have read their shared memory.
+template <int PENDING>
+__device__ __forceinline__ void wait_stores() {
+#ifdef MR_EMULATED
+  emulation::wait_stores(PENDING);
+#else
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(PENDING) : "memory");
+#endif
+}
+
+// load_matrices<false> the other way: four 8x8 matrices of 16-bit elements to shared memory.
+__device__ __forceinline__ void store_matrices(uint32_t address, const uint32_t (&d)[4]) {
+#ifdef MR_EMULATED
+  emulation::store_matrices(address, d);
+#else
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(d[0]), "r"(d[1]), "r"(d[2]),
+               "r"(d[3])
+               : "memory");
+#endif
+}
 __device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
 #ifndef MR_EMULATED
   asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
@@ -132,15 +173,22 @@ __device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
 
 // ---- registers of a warpgroup --------------------------------------------------------------------------------------------
 
+// By all warps of a warpgroup. What is taken comes from what the block's other warpgroups gave back of the registers that it was
+// launched with, and from nowhere else: too much waits for ever.
+
 template <int COUNT>
 __device__ __forceinline__ void give_registers() {
-#ifndef MR_EMULATED
+#ifdef MR_EMULATED
+  emulation::set_registers(COUNT, false);
+#else
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(COUNT));
 #endif
 }
 template <int COUNT>
 __device__ __forceinline__ void take_registers() {
-#ifndef MR_EMULATED
+#ifdef MR_EMULATED
+  emulation::set_registers(COUNT, true);
+#else
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(COUNT));
 #endif
 }
@@ -158,7 +206,9 @@ __device__ __forceinline__ uint64_t matrix_descriptor(const void* p, int leading
 
 // Before the first product after sums were touched otherwise.
 __device__ __forceinline__ void begin_products() {
-#ifndef MR_EMULATED
+#ifdef MR_EMULATED
+  emulation::warpgroup_fence();
+#else
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #endif
 }

@@ -23,7 +23,9 @@ struct Cell {
   Moment write, read;
   bool initialised;
   bool split;    // of a word: its bytes have cells of their own
-  bool awaited;  // a late copy is on its way here
+  bool awaited;  // a late copy is on its way here, or from here
+  bool async;    // written by a copy of a tile: ordered by its mbarrier, of which Moments know nothing
+  uint32_t fences;  // of the writing thread, when it wrote
   bool many_blocks, many_warps, many_threads;  // more than one reads it since `read.launch` and its barrier
 };
 
@@ -149,7 +151,7 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
   uintptr_t first = (uintptr_t)p - begin;
   // after a write no earlier read matters: whoever is ordered after the write is ordered after those
   each_cell(memory, first, first + (uintptr_t)bytes, writes, [&](Cell& cell) {
-    bool stale = memory->shared && (cell.write.launch != me.launch || cell.write.block != me.block);
+    bool stale = memory->shared && (cell.async || cell.write.launch != me.launch || cell.write.block != me.block);
     if (cell.awaited && !stale)
       return fail_launch("block %u thread %u %s %s memory before the copy on its way there was waited for (%s)", me.block - 1,
                          me.thread, verb, where, place(caller)), false;
@@ -166,7 +168,8 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
     if (writes) {
       cell.write = me;
       cell.initialised = true;
-      cell.awaited = false;
+      cell.awaited = cell.async = false;
+      cell.fences = fences_of[me.thread];
     } else {
       if (stale_read) cell.many_blocks = cell.many_warps = cell.many_threads = false, cell.read = me;
       note_read(cell, me);
@@ -199,6 +202,37 @@ void copy_leaves(void* to, int64_t bytes) {
 void copy_arrives(void* to, int64_t bytes) {
   set_awaited(to, bytes, false);
   check_write(to, bytes);
+}
+
+void lend(const void* p, int64_t bytes, bool lent) { set_awaited(const_cast<void*>(p), bytes, lent); }
+
+void async_write(void* p, int64_t bytes, bool arrived) {
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  uintptr_t first = (uintptr_t)p - begin;
+  each_cell(memory, first, first + (uintptr_t)bytes, true, [=](Cell& cell) {
+    cell.write = *here.now;
+    cell.initialised = cell.async = true;
+    cell.awaited = !arrived;
+    return true;
+  });
+}
+
+void async_read(const void* p, int64_t bytes, const char* what) {
+  const Moment& me = *here.now;
+  uintptr_t begin = 0;
+  Memory* memory = find((uintptr_t)p, &begin);
+  if (memory == nullptr || !memory->shared || (uintptr_t)p - begin + (uintptr_t)bytes > (uintptr_t)memory->bytes)
+    return fail_launch("%s: outside shared memory", what);
+  uintptr_t first = (uintptr_t)p - begin;
+  each_cell(memory, first, first + (uintptr_t)bytes, false, [&](Cell& cell) {
+    if (!cell.initialised || cell.write.launch != me.launch || cell.write.block != me.block)
+      return fail_launch("%s: of shared memory that nobody has written", what), false;
+    if (cell.awaited) return fail_launch("%s: of shared memory before the copy on its way there was waited for", what), false;
+    if (!cell.async && cell.fences == fences_of[cell.write.thread])
+      return fail_launch("%s: of what thread %u stored and did not publish", what, cell.write.thread), false;
+    return true;
+  });
 }
 
 void check_read(const void* p, int64_t bytes) { access(p, bytes, false, __builtin_return_address(0)); }

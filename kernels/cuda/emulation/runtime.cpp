@@ -43,6 +43,7 @@ namespace emulation {
 
 Coordinates at;
 Here here;
+uint32_t fences_of[1024];
 
 namespace {
 
@@ -102,6 +103,7 @@ void begin() {
   Fiber& f = fibers[current];
   for (const Copy& c : f.copies)
     if (c.group >= 0) fail_launch("a copy into shared memory was never waited for");
+  end_thread();
   finish();
 }
 
@@ -181,6 +183,7 @@ void run_block(uint32_t number) {
   // what the block before left is unwritten for this one (checks.cpp), and NaN should something read it all the same
   if (shared_bytes > 0) memset(shared, 0xff, (size_t)shared_bytes);
   ended = 0;
+  memset(fences_of, 0, sizeof fences_of);
   for (int i = 0; i < threads; i++) prepare(i, number);
   for (int left = threads; left > 0 && !failed;) {
     bool ran = false;

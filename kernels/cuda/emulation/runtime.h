@@ -46,4 +46,17 @@ void copy_leaves(void* to, int64_t bytes);
 void copy_arrives(void* to, int64_t bytes);
 bool within_memory(const void* p, int64_t bytes);
 
+// ---- the asynchronous proxy: copies of tiles and products of a warpgroup, which see ordinary stores only behind a fence ----
+
+// How many fences each thread of the block has executed.
+extern uint32_t fences_of[1024];
+// A copy writes shared memory (arrived: has written it); what becomes of it no barrier of ours orders.
+void async_write(void* p, int64_t bytes, bool arrived);
+// A copy or a product reads shared memory: written, arrived, published.
+void async_read(const void* p, int64_t bytes, const char* what);
+// Shared memory that a copy still reads: nobody else may touch it.
+void lend(const void* p, int64_t bytes, bool lent);
+// The running thread ends: with nothing left that it had to wait for.
+void end_thread();
+
 }  // namespace emulation

@@ -5,7 +5,7 @@
 
 #include <initializer_list>
 
-#include "../device.h"
+#include "../hopper.h"
 
 namespace mr {
 namespace {
@@ -283,6 +283,108 @@ int32_t misaligned_matrix_row(mr_stream* s, bool faulty) {
   return MR_OK;
 }
 
+// ---- tiles and products of a warpgroup ----------------------------------------------------------------------------------------
+
+struct Tiles {
+  __align__(1024) uint16_t a[64 * 64], b[128 * 64];
+  uint64_t full;
+  char more[1024];
+};
+enum TileFault {
+  NO_FAULT,
+  BESIDE,
+  TOO_FEW_BYTES,
+  WRONG_PARITY,
+  UNPUBLISHED,
+  NOT_ARRIVED,
+  UNFENCED,
+  NO_WAIT_FOR_PRODUCTS,
+  UNSEEN_BARRIER,
+  STORED_UNPUBLISHED,
+  TOUCHED_TOO_EARLY,
+  STORE_NOT_WAITED_FOR,
+};
+// A tile brought by TMA times one stored by the threads, and a box of both on its way back.
+__global__ void tiles(int fault, const CUtensorMap from, const CUtensorMap to, float* out) {
+  Tiles& shared = shared_memory<Tiles>();
+  int t = (int)threadIdx.x;
+  if (t == 0) {
+    init_barrier(&shared.full, 1);
+    publish_barriers();
+  }
+  if (fault != UNSEEN_BARRIER) __syncthreads();
+  if (t == (fault == UNSEEN_BARRIER ? 1 : 0)) {
+    arrive_expecting(&shared.full, 64 * 128 - (fault == TOO_FEW_BYTES ? 128 : 0));
+    load_tile(shared.a + (fault == BESIDE ? 64 : 0), from, 0, 0, &shared.full);
+  }
+  for (int i = t; i < 128 * 64; i += WARPGROUP) shared.b[i] = 0x3f80;  // 1
+  if (fault != UNPUBLISHED) publish_stores();
+  __syncthreads();
+  if (fault != NOT_ARRIVED) wait_barrier(&shared.full, fault == WRONG_PARITY ? 1 : 0);
+  if (fault == NOT_ARRIVED || fault == WRONG_PARITY) __syncthreads();
+  float sum[64] = {};
+  if (fault != UNFENCED) begin_products();
+  multiply_warpgroup<bf16, 128, true, true>(sum, matrix_descriptor(shared.a, 16, 1024), matrix_descriptor(shared.b, 16, 1024), true);
+  commit_products();
+  if (fault != NO_WAIT_FOR_PRODUCTS) wait_products<0>();
+  out[t] = sum[0];
+  __syncthreads();
+  shared.b[t] = (uint16_t)t;
+  if (fault != STORED_UNPUBLISHED) publish_stores();
+  __syncthreads();
+  if (t == 0) {
+    store_tile(to, 0, 0, shared.b);
+    commit_stores();
+    if (fault != STORE_NOT_WAITED_FOR && fault != TOUCHED_TOO_EARLY) wait_stores<0>();
+  }
+  __syncthreads();
+  shared.b[t] = 0;
+  if (t == 0 && fault == TOUCHED_TOO_EARLY) wait_stores<0>();
+}
+int32_t tile(mr_stream* s, int fault) {
+  Memory from(s, 64 * 128), to(s, 16 * 128), out(s, WARPGROUP * 4);
+  CUtensorMap in_map, out_map;
+  MR_TRY(describe_tiles(&in_map, MR_BF16, from.as<char>(), 64, 64, 64, 64, "test"));
+  MR_TRY(describe_tiles(&out_map, MR_BF16, to.as<char>(), 60, 16, 64, 16, "test"));
+  MR_TRY(launch(s, "test", tiles, dim3(1), dim3(WARPGROUP), sizeof(Tiles), fault, in_map, out_map, out.as<float>()));
+  uint16_t got[64];
+  MR_TRY(mr_copy_to_host(s, sizeof got, to.as<char>(), got));
+  for (int i = 0; i < 64; i++) MR_REQUIRE(got[i] == (i < 60 ? i : 0), "element %d is %d", i, got[i]);
+  return MR_OK;
+}
+int32_t a_tile_beside(mr_stream* s, bool faulty) { return tile(s, faulty ? BESIDE : NO_FAULT); }
+int32_t announces_too_little(mr_stream* s, bool faulty) { return tile(s, faulty ? TOO_FEW_BYTES : NO_FAULT); }
+int32_t waits_with_the_wrong_parity(mr_stream* s, bool faulty) { return tile(s, faulty ? WRONG_PARITY : NO_FAULT); }
+int32_t publishes_nothing(mr_stream* s, bool faulty) { return tile(s, faulty ? UNPUBLISHED : NO_FAULT); }
+int32_t does_not_wait_for_a_tile(mr_stream* s, bool faulty) { return tile(s, faulty ? NOT_ARRIVED : NO_FAULT); }
+int32_t no_fence_before_products(mr_stream* s, bool faulty) { return tile(s, faulty ? UNFENCED : NO_FAULT); }
+int32_t no_wait_for_products(mr_stream* s, bool faulty) { return tile(s, faulty ? NO_WAIT_FOR_PRODUCTS : NO_FAULT); }
+int32_t a_barrier_nobody_sees(mr_stream* s, bool faulty) { return tile(s, faulty ? UNSEEN_BARRIER : NO_FAULT); }
+int32_t stores_the_unpublished(mr_stream* s, bool faulty) { return tile(s, faulty ? STORED_UNPUBLISHED : NO_FAULT); }
+int32_t overwrites_a_stored_tile(mr_stream* s, bool faulty) { return tile(s, faulty ? TOUCHED_TOO_EARLY : NO_FAULT); }
+int32_t never_waits_for_a_store(mr_stream* s, bool faulty) { return tile(s, faulty ? STORE_NOT_WAITED_FOR : NO_FAULT); }
+
+int32_t a_map_of_odd_rows(mr_stream* s, bool faulty) {
+  Memory d(s, 1024);
+  CUtensorMap map;
+  return describe_tiles(&map, MR_BF16, d.as<char>(), 8, 8, faulty ? 12 : 16, 8, "test");
+}
+int32_t a_map_of_tall_boxes(mr_stream* s, bool faulty) {
+  Memory d(s, 1024);
+  CUtensorMap map;
+  return describe_tiles(&map, MR_BF16, d.as<char>(), 8, 8, 16, faulty ? 257 : 256, "test");
+}
+
+// 168 registers a thread at the start: 504 for three warpgroups.
+template <int GIVEN, int TAKEN>
+__global__ void hand_registers_over() {
+  if (threadIdx.x < WARPGROUP) give_registers<GIVEN>();
+  else take_registers<TAKEN>();
+}
+int32_t takes_registers_nobody_has(mr_stream* s, bool faulty) {
+  return launch(s, "test", faulty ? hand_registers_over<96, 208> : hand_registers_over<88, 208>, dim3(1), dim3(3 * WARPGROUP), 0);
+}
+
 // ---- launches and the host -----------------------------------------------------------------------------------------------
 
 __global__ void nothing() {}
@@ -363,6 +465,20 @@ const Case CASES[] = {
     {"a copy to 8 bytes beside", "not aligned", copies_misaligned},
     {"a copy from beyond device memory", "outside every allocation", copies_from_beyond},
     {"a matrix row to 8 bytes beside", "not aligned", misaligned_matrix_row},
+    {"a tile to 128 bytes beside", "not aligned to 1024", a_tile_beside},
+    {"fewer bytes announced than come", "never ends", announces_too_little},
+    {"a wait with the other parity", "waited for", waits_with_the_wrong_parity},
+    {"a product of what nobody published", "did not publish", publishes_nothing},
+    {"a product of a tile on its way", "waited for", does_not_wait_for_a_tile},
+    {"a product without a fence", "without a fence", no_fence_before_products},
+    {"products that nobody waits for", "never waited for", no_wait_for_products},
+    {"an mbarrier used before a barrier", "shared memory that", a_barrier_nobody_sees},
+    {"a tile stored that nobody published", "did not publish", stores_the_unpublished},
+    {"a tile overwritten while it is stored", "waited for", overwrites_a_stored_tile},
+    {"a tile stored and not waited for", "waited for", never_waits_for_a_store},
+    {"a tensor map of rows of 24 bytes", "multiples of 16", a_map_of_odd_rows},
+    {"a tensor map with boxes of 257 rows", "256 rows", a_map_of_tall_boxes},
+    {"more registers than a block has", "nobody gives back", takes_registers_nobody_has},
     {"a grid of 65536 in y", "a grid of", a_tall_grid},
     {"a block of 1025 threads", "a block of", a_large_block},
     {"more shared memory than there is", "bytes of shared memory", too_much_shared},

@@ -3,7 +3,7 @@
 //
 // Everything asynchronous happens as late as it may: a tile arrives when somebody waits for its barrier, having been NaN since the copy
 // began; a product reads its operands when its warp waits for its group. So whoever waits for too little, or frees
-// a stage too early, computes with NaN.
+// a stage too early, computes with NaN. A tile that is stored is read as late, and must not be touched before.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -17,6 +17,9 @@ struct CUtensorMap {
 
 namespace emulation {
 
+// What the driver would not encode, in words; nullptr when it would.
+const char* refused(const CUtensorMap& map);
+
 void barrier_init(uint64_t* barrier, int arrivals);
 // One arrival that also announces bytes of copies.
 void barrier_arrive(uint64_t* barrier, int bytes);
@@ -26,6 +29,18 @@ void barrier_wait(uint64_t* barrier, uint32_t parity);
 // The box at (inner, line) to shared memory, zeros where it leaves the matrix, rows of 128 bytes swizzled by their address.
 void tensor_copy(void* to, const CUtensorMap* map, int64_t inner, int64_t line, uint64_t* barrier);
 
+// The way back, read at the wait.
+void tensor_store(const CUtensorMap* map, int64_t inner, int64_t line, const void* from);
+void commit_stores();
+void wait_stores(int pending);
+// What the running thread has stored so far is seen by copies and products.
+void publish_stores();
+// stmatrix, four matrices.
+void store_matrices(uint32_t address, const uint32_t* d);
+
+// setmaxnreg: from the pool of what the block was launched with.
+void set_registers(int count, bool takes);
+
 struct WarpgroupProduct {
   float* sums;          // of this thread: [columns / 2]
   int columns;          // n of m64nNk16
@@ -34,6 +49,7 @@ struct WarpgroupProduct {
   bool adds;            // to the sums, or begins them
   float (*value)(uint16_t bits);
 };
+void warpgroup_fence();
 void warpgroup_multiply(const WarpgroupProduct& product);
 void warpgroup_commit();
 void warpgroup_wait(int pending);

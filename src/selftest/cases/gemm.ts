@@ -226,8 +226,12 @@ export function gemmCases(): Case[] {
   for (const layout of ['NN', 'NT', 'TN'] as const) {
     const tiles = { ...PLAIN, m: 136, n: 200, k: 136, layout, compute: 'bf16', a: 'bf16', b: 'bf16' } as const;
     cases.push({ ...tiles, n: 600, c: 'bf16', accumulate: 1, alpha: 0.5 }, { ...tiles, k: 67, a: 'f32', gap: 3 });
+    if (layout === 'NT') cases.push({ ...tiles, m: 70, n: 100, k: 1030, c: 'bf16' }); // K in parts
     if (layout === 'NT') cases.push({ ...tiles, k: 520 }, { ...tiles, compute: 'f16', a: 'f16', b: 'f32', c: 'f16' });
-    else cases.push({ ...tiles, m: 70, n: 600, k: 328 });
+    else if (layout === 'TN') cases.push({ ...tiles, m: 70, n: 600, k: 328, accumulate: 1, alpha: 0.5 });
+    else cases.push({ ...tiles, m: 70, n: 600, k: 328, c: 'bf16', accumulate: 1 });
+    // rows at multiples of 16 bytes that end within one, in all three matrices: nothing beyond them may change
+    if (layout !== 'TN') cases.push({ ...tiles, m: 70, n: 595, k: 131, gap: 5, c: 'bf16', alpha: 0.5 });
   }
   // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
   cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
