@@ -41,24 +41,32 @@ struct Part {
   }
 };
 
-__device__ __forceinline__ float element(const Operand& x, const CodeBook& book, int64_t row, int64_t k) {
+// What is rare is called: written out for every element of a thread, it made most of a kernel's code.
+
+// An element that is not stored in fp32.
+__device__ __noinline__ float restored(const Operand& x, const CodeBook& book, int64_t row, int64_t k) {
   int64_t line = x.along_k ? row : k, at = x.along_k ? k : row, i = line * x.ld + at;
-  if (x.storage != STORED_FOUR_BIT) {
-    int32_t dtype = x.storage == STORED_F32 ? MR_F32 : x.storage == STORED_BF16 ? MR_BF16 : MR_F16;
-    return load_as_float(x.data, dtype, i);
-  }
+  if (x.storage != STORED_FOUR_BIT) return load_as_float(x.data, x.storage == STORED_BF16 ? MR_BF16 : MR_F16, i);
   uint8_t pair = static_cast<const uint8_t*>(x.data)[i / 2];
   return book.value[i % 2 == 0 ? pair >> 4 : pair & 15] * scale_at(x, line, at);
 }
 
+__device__ __noinline__ float load_other(const Output& out, int64_t i) { return load_as_float(out.c, out.dtype, i); }
+__device__ __noinline__ void store_other(const Output& out, int64_t i, float x) { store_as(out.c, out.dtype, i, x); }
+
 template <int ROWS>
 __device__ __forceinline__ void fetch_tile(const Operand& x, const CodeBook& book, int64_t row0, int64_t k0, int64_t k_end,
                                            float (&held)[Part<ROWS>::EACH]) {
+  const float* data = static_cast<const float*>(x.data);
+  int64_t row_stride = x.along_k ? x.ld : 1, k_stride = x.along_k ? 1 : x.ld;
 #pragma unroll
   for (int i = 0; i < Part<ROWS>::EACH; i++) {
     int row, k;
     Part<ROWS>::place(x.along_k, i, &row, &k);
-    held[i] = row0 + row < x.rows && k0 + k < k_end ? element(x, book, row0 + row, k0 + k) : 0.0f;
+    held[i] = 0.0f;
+    if (row0 + row >= x.rows || k0 + k >= k_end) continue;
+    if (x.storage == STORED_F32) held[i] = data[(row0 + row) * row_stride + (k0 + k) * k_stride];
+    else held[i] = restored(x, book, row0 + row, k0 + k);
   }
 }
 template <int ROWS>
@@ -87,7 +95,8 @@ __device__ __forceinline__ void take(const float* from, float (&to)[N]) {
 
 // Tile blockIdx.x; with `partial`, K block blockIdx.y alone, its sums to partial[blockIdx.y].
 template <int TM, int TN>
-__global__ void __launch_bounds__(THREADS) fp32_kernel(Operand a, Operand b, int64_t k, int64_t block, Output out, float* partial) {
+__global__ void __launch_bounds__(THREADS) fp32_kernel(const __grid_constant__ Operand a, const __grid_constant__ Operand b, int64_t k,
+                                                       int64_t block, const __grid_constant__ Output out, float* partial) {
   constexpr int BM = 16 * TM, BN = 16 * TN;
   auto& shared = shared_memory<Shared<BM, BN>>();
   int64_t tile_m, tile_n;
@@ -113,7 +122,8 @@ __global__ void __launch_bounds__(THREADS) fp32_kernel(Operand a, Operand b, int
 #pragma unroll
       for (int j = 0; j < TN; j++)
         if (row_of(i) < out.m && col_of(j) < out.n)
-          carry[i][j] = load_as_float(out.c, out.dtype, row_of(i) * out.ldc + col_of(j));
+          carry[i][j] = out.dtype == MR_F32 ? static_cast<const float*>(out.c)[row_of(i) * out.ldc + col_of(j)]
+                                            : load_other(out, row_of(i) * out.ldc + col_of(j));
   }
 
   float held_a[Part<BM>::EACH], held_b[Part<BN>::EACH];
@@ -165,14 +175,17 @@ __global__ void __launch_bounds__(THREADS) fp32_kernel(Operand a, Operand b, int
       next_block += block;
     }
   }
+  float* to = partial ? partial + (int64_t)blockIdx.y * out.m * out.n : static_cast<float*>(out.c);
+  int64_t stride = partial ? out.n : out.ldc;
 #pragma unroll
   for (int i = 0; i < TM; i++)
 #pragma unroll
     for (int j = 0; j < TN; j++) {
-      int64_t row = row_of(i), col = col_of(j);
+      int64_t row = row_of(i), col = col_of(j), at = row * stride + col;
       if (row >= out.m || col >= out.n) continue;
-      if (partial) partial[((int64_t)blockIdx.y * out.m + row) * out.n + col] = sum[i][j];
-      else store_as(out.c, out.dtype, row * out.ldc + col, carry[i][j]);
+      if (partial) to[at] = sum[i][j];
+      else if (out.dtype == MR_F32) to[at] = carry[i][j];
+      else store_other(out, at, carry[i][j]);
     }
 }
 
