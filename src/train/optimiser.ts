@@ -2,8 +2,10 @@
  * Optimisers as the HF Trainer runs them: AdamW (torch.optim.AdamW) and Adafactor (transformers.optimization.Adafactor),
  * with clipping and decay groups. Each keeps named state tensors per parameter, which a checkpoint stores by those names.
  */
+import { MR_F32 } from '../native/bindings';
 import type { Device } from '../native/device';
 import { hostLibrary } from '../native/device';
+import { type Stretch, spansOf, stretches } from '../native/several';
 import type { Tensor } from '../native/tensor';
 import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../spec/types';
 
@@ -24,16 +26,24 @@ export const decays = (name: string): boolean =>
 
 export abstract class Optimiser {
   readonly slots: ReadonlyMap<string, Slot>;
+  /** The gradients, joined where they are neighbours. */
+  private readonly gradients: readonly Stretch[];
+  /** Address and size of every gradient, as `sumSquaresEach` reads them, and its results. */
+  private readonly spans: Tensor;
   private readonly normParts: Tensor;
 
   protected constructor(
     protected readonly device: Device,
     parameters: ReadonlyMap<string, Tensor>,
-    state: (parameter: Tensor) => Record<string, Tensor>,
+    /** Of all parameters, in their order. */
+    states: readonly Record<string, Tensor>[],
   ) {
     this.slots = new Map(
-      [...parameters].map(([name, parameter]) => [name, { parameter, state: state(parameter), decay: decays(name) }]),
+      [...parameters].map(([name, parameter], i) => [name, { parameter, state: states[i]!, decay: decays(name) }]),
     );
+    const gradients = [...parameters.values()].map(({ grad }) => grad!);
+    this.gradients = stretches(gradients.map((gradient) => [gradient]));
+    this.spans = spansOf(device, gradients);
     this.normParts = device.empty([this.slots.size], 'f64');
   }
 
@@ -49,19 +59,13 @@ export abstract class Optimiser {
   abstract update(step: number, learningRate: number, gradientScale: number): void;
 
   zeroGradients(): void {
-    for (const { parameter } of this.slots.values()) {
-      const gradient = parameter.grad!;
-      this.device.ops.fill(gradient.code, gradient.size, 0, gradient.address);
-    }
+    for (const { size, addresses } of this.gradients) this.device.ops.fill(MR_F32, size, 0, addresses[0]!);
   }
 
   /** Global L2 norm of all gradients: squares summed in double, in parameter order. Not finite when any gradient is not. */
   gradientNorm(): number {
-    let index = 0;
-    for (const { parameter } of this.slots.values()) {
-      const gradient = parameter.grad!;
-      this.device.ops.sumSquares(gradient.size, gradient.address, this.normParts.address + 8 * index++);
-    }
+    const largest = [...this.slots.values()].reduce((most, { parameter }) => Math.max(most, parameter.size), 0);
+    this.device.ops.sumSquaresEach(this.slots.size, largest, this.spans.address, this.normParts.address);
     return Math.sqrt(this.device.readF64(this.normParts).reduce((sum, part) => sum + part, 0));
   }
 }
@@ -92,13 +96,28 @@ export function createOptimiser(
 
 /** AdamW (Loshchilov and Hutter 2019). State: `first` and `second` moments. */
 class AdamW extends Optimiser {
+  private readonly runs: readonly (Stretch & { readonly decay: boolean })[];
+
   constructor(
     device: Device,
     parameters: ReadonlyMap<string, Tensor>,
     private readonly settings: AdamWSettings,
     zeros: Zeros,
   ) {
-    super(device, parameters, ({ shape }) => ({ first: zeros(shape), second: zeros(shape) }));
+    const each = (shapes: readonly (readonly number[])[]): Tensor[] => shapes.map(zeros);
+    const shapes = [...parameters.values()].map(({ shape }) => shape);
+    // all of a kind, one after the other: neighbours that an update takes together
+    const [first, second] = [each(shapes), each(shapes)];
+    super(
+      device,
+      parameters,
+      first.map((moment, i) => ({ first: moment, second: second[i]! })),
+    );
+    this.runs = [true, false].flatMap((decay) => {
+      const slots = [...this.slots.values()].filter((slot) => slot.decay === decay);
+      const rows = slots.map(({ parameter, state }) => [parameter, parameter.grad!, state.first!, state.second!]);
+      return stretches(rows).map((stretch) => ({ ...stretch, decay }));
+    });
   }
 
   update(step: number, learningRate: number, gradientScale: number): void {
@@ -106,13 +125,14 @@ class AdamW extends Optimiser {
     const host = hostLibrary();
     const bias1 = 1 - host.pow(beta1, step);
     const bias2 = 1 - host.pow(beta2, step);
-    for (const { parameter, state, decay } of this.slots.values()) {
+    for (const { size, addresses, decay } of this.runs) {
+      const [parameter, gradient, first, second] = addresses as [number, number, number, number];
       this.device.ops.adamw(
-        parameter.size,
-        parameter.address,
-        parameter.grad!.address,
-        state.first!.address,
-        state.second!.address,
+        size,
+        parameter,
+        gradient,
+        first,
+        second,
         learningRate,
         beta1,
         beta2,
@@ -137,10 +157,11 @@ class Adafactor extends Optimiser {
     private readonly settings: AdafactorSettings,
     zeros: Zeros,
   ) {
-    super(device, parameters, ({ shape, rows, cols }) => ({
+    const states = [...parameters.values()].map(({ shape, rows, cols }) => ({
       ...(shape.length >= 2 ? { row: zeros([rows]), column: zeros([cols]) } : { second: zeros(shape) }),
       ...(settings.beta1 === null ? {} : { first: zeros(shape) }),
     }));
+    super(device, parameters, states);
   }
 
   override learningRate(step: number, scheduled: number): number {
