@@ -41,11 +41,21 @@ export interface Peak {
   readonly bytesPerSecond: { readonly read: number; readonly copy: number };
 }
 
+/** Cases that must not fail: of the self-test, or a paper's miniature against its golden file. */
+export interface Check {
+  readonly cases: number;
+  readonly failed: number;
+  readonly seconds: number;
+  /** What failed, or what was said, a line each. */
+  readonly told: readonly string[];
+}
+
 /** What one round measured; by name of the setup, or of the peer's case with its base. */
 export interface Round {
   peak?: Measured<Peak>;
   gemm?: Measured<{ readonly products: readonly GemmResult[] }>;
   peerGemm?: Measured<{ readonly products: readonly Measured<PeerGemm>[] }>;
+  readonly checks: Record<string, Measured<Check>>;
   readonly train: Record<string, Measured<TrainStepResult>>;
   readonly peerTrain: Record<string, Measured<PeerStep>>;
   readonly paper: Record<string, Measured<PaperRunResult>>;
@@ -162,7 +172,15 @@ export function verdictsOf(rounds: readonly Round[]): Verdict[] {
       ),
     );
 
+  const checked = (item: string, begin: string): Verdict =>
+    verdict(item, 'none fails', (r) => failures(r, begin), {
+      met: (value) => value === 0,
+      text: (value) => `${value} failed`,
+    });
+
   return [
+    checked('the self-test on the card', 'selftest'),
+    checked("the mini papers' claims on CUDA, a golden file each", 'mini '),
     verdict(
       'GEMM at the 8B shapes, M >= 2,048, the worst product',
       '>= 90% of torch',
@@ -316,6 +334,15 @@ function median(values: readonly number[]): number {
 
 const reason = (value: object | undefined): string =>
   value !== undefined && 'unmeasured' in value ? String(value.unmeasured) : 'not part of this run';
+
+/** Cases that failed in the checks whose names begin so; a reason when one of them did not end. */
+function failures({ checks }: Round, begin: string): number | string {
+  const found = Object.entries(checks).filter(([name]) => name.startsWith(begin));
+  const [open] = found.filter(([, check]) => !isMeasured(check));
+  if (open !== undefined) return `${open[0]}: ${reason(open[1])}`;
+  const measured = found.map(([, check]) => check).filter(isMeasured);
+  return measured.length === 0 ? reason(undefined) : measured.reduce((sum, { failed }) => sum + failed, 0);
+}
 
 function own(round: Round, name: string, of: (figures: TrainStepResult) => number | string): number | string {
   const figures = round.train[name];

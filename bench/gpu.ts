@@ -3,12 +3,14 @@
  * that medrepro sets itself is met (bench/gpu-verdicts.ts).
  *
  *   PYTHON=/path/to/python-with-torch,transformers,peft bun bench/gpu.ts [--only gemm|train|paper|generate|NAME[,NAME…]]
- *       [--rounds 1] [--seconds 460] [--device cuda|cpu] [--tiny] [--list] [--out bench/results/FILE.json]
+ *       [--side medrepro|torch] [--rounds 1] [--seconds 540] [--device cuda|cpu] [--tiny] [--list] [--out bench/results/FILE.json]
  *
- * Every measurement is a process of its own. One that fails is recorded with its reason, and so is one for which no time is left;
- * the file is written again after each. `--device cpu --tiny` runs the peers on toy models, to check this script where there is
+ * Every measurement is a process of its own, which may take so long and no longer: a kernel that never ends costs its own turn. One
+ * that fails is recorded with its reason, and so is one for which no time is left; the file is written again after each. `--device cpu --tiny` runs the peers on toy models, to check this script where there is
  * no GPU: medrepro's own side is unmeasured there, and so is every number.
  */
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { GEMM_SHAPES, type GemmResult } from '../src/bench/gemm';
@@ -16,14 +18,17 @@ import { BATCHES, type GenerateResult } from '../src/bench/generate';
 import { PAPER_SETUPS, type PaperRunResult } from '../src/bench/paper-run';
 import { SHAPES, type ShapeName } from '../src/bench/shapes';
 import { TRAIN_SETUPS, type TrainSetup, type TrainStepResult } from '../src/bench/train-step';
-import type { Measured, Peak, PeerGemm, PeerGenerate, PeerStep, Round } from './gpu-verdicts';
+import { OPS } from '../src/selftest/cases';
+import type { SelftestReport } from '../src/selftest/run';
+import type { Check, Measured, Peak, PeerGemm, PeerGenerate, PeerStep, Round } from './gpu-verdicts';
 import { isMeasured, ratiosOf, verdictsOf } from './gpu-verdicts';
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    side: { type: 'string' },
     rounds: { type: 'string', default: '1' },
-    seconds: { type: 'string', default: '460' },
+    seconds: { type: 'string', default: '540' },
     device: { type: 'string', default: 'cuda' },
     tiny: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -34,13 +39,18 @@ const { values } = parseArgs({
 
 interface Output {
   readonly stdout: string;
+  /** Null when it did not end by itself. */
+  readonly exitCode: number | null;
   /** Null when it ended well. */
   readonly failure: string | null;
 }
 
+// the binary may run this script in bun's place; what the script starts is the binary itself
+const { BUN_BE_BUN: _, ...environment } = process.env;
 const began = performance.now();
 const secondsLeft = (): number => Number(values.seconds) - (performance.now() - began) / 1e3;
 const PEER_SECONDS = 200;
+const OWN_SECONDS = { figures: 120, paper: 240, selftest: 180, op: 20, mini: 90 } as const;
 /** Below this a process is not worth starting. */
 const LEAST = 15;
 
@@ -49,25 +59,29 @@ function spawn(command: readonly string[], most = Number.POSITIVE_INFINITY): Out
   const left = secondsLeft();
   const allowed = Math.ceil(Math.min(left, most));
   const start = performance.now();
-  if (left < LEAST) return { stdout: '', failure: `no time left of ${values.seconds} s` };
+  if (left < LEAST) return { stdout: '', exitCode: null, failure: `no time left of ${values.seconds} s` };
   try {
     const result = Bun.spawnSync([...command], {
       stdout: 'pipe',
       stderr: 'pipe',
+      env: environment,
       timeout: 1e3 * allowed,
       killSignal: 'SIGKILL',
     });
     const stdout = result.stdout.toString();
-    if (result.exitCode === 0) return { stdout, failure: null };
-    if (performance.now() - start >= 1e3 * allowed) return { stdout, failure: `stopped after ${allowed} s` };
+    const { exitCode } = result;
+    if (exitCode === 0) return { stdout, exitCode, failure: null };
+    if (performance.now() - start >= 1e3 * allowed)
+      return { stdout, exitCode: null, failure: `stopped after ${allowed} s` };
     // the cause and its remedy, or the end of a traceback
     const said = result.stderr.toString().trim().split('\n').slice(-2).join(' ').replace(/\s+/g, ' ').slice(-300);
     return {
       stdout,
+      exitCode,
       failure: said || `exit code ${result.exitCode}${result.signalCode ? `, ${result.signalCode}` : ''}`,
     };
   } catch (error) {
-    return { stdout: '', failure: String(error) };
+    return { stdout: '', exitCode: null, failure: String(error) };
   }
 }
 
@@ -82,9 +96,14 @@ interface Document {
 }
 
 /** The compiled binary, in a process of its own. */
-function ours<Figure>(only: string, of: (document: Document) => Figure | undefined): Measured<Figure & object> {
-  const binary = join(import.meta.dir, '../dist/medrepro');
-  const { stdout, failure } = spawn([binary, 'bench', '--device', 'cuda', '--only', only, '--json']);
+const BINARY = join(import.meta.dir, '../dist/medrepro');
+
+function ours<Figure>(
+  only: string,
+  of: (document: Document) => Figure | undefined,
+  most: number = OWN_SECONDS.figures,
+): Measured<Figure & object> {
+  const { stdout, failure } = spawn([BINARY, 'bench', '--device', 'cuda', '--only', only, '--json'], most);
   let document: Document | null = null;
   try {
     document = JSON.parse(stdout) as Document;
@@ -94,6 +113,47 @@ function ours<Figure>(only: string, of: (document: Document) => Figure | undefin
   const told = document?.unmeasured?.[0]?.reason ?? failure;
   if (told !== null || document === null) return { unmeasured: told ?? 'no figures in what it printed' };
   return (of(document) as (Figure & object) | undefined) ?? { unmeasured: `bench knows no '${only}'` };
+}
+
+/** Lines of a check that are kept. */
+const TOLD = 60;
+
+/** The self-test, or the part of it whose ops have `only` in their names. */
+function selftest(only: string | null, most: number): Measured<Check> {
+  const chosen = only === null ? [] : ['--only', only];
+  const start = performance.now();
+  const { stdout, failure } = spawn([BINARY, 'selftest', '--device', 'cuda', '--quiet', '--json', ...chosen], most);
+  const seconds = (performance.now() - start) / 1e3;
+  let report: SelftestReport & Pick<Document, 'unmeasured'>;
+  try {
+    report = JSON.parse(stdout) as typeof report;
+  } catch {
+    return { unmeasured: failure ?? 'no report in what it printed' };
+  }
+  const [missing] = report.unmeasured ?? [];
+  if (missing !== undefined) return { unmeasured: missing.reason };
+  const wrong = report.ops.flatMap(({ results }) => results.filter(({ passed }) => !passed));
+  const told = wrong.map(({ op, shape, dtype, problems, outputs }) => {
+    const errors = outputs.filter(({ error, tolerance }) => !(error <= tolerance));
+    const sizes = errors.map(({ name, error, tolerance }) => `${name} off by ${error}, tolerance ${tolerance}`);
+    return `${op} ${shape} ${dtype}: ${[...problems, ...sizes].join('; ')}`;
+  });
+  return { cases: report.passed + report.failed, failed: report.failed, seconds, told: told.slice(0, TOLD) };
+}
+
+/** The claims of a paper's miniature on the card, against its golden file. */
+function mini(paper: string): Measured<Check> {
+  const start = performance.now();
+  const out = join(tmpdir(), `medrepro-gpu-${process.pid}`);
+  const command = [BINARY, 'verify', paper, '--scale', 'mini', '--device', 'cuda', '--out', out];
+  const { stdout, failure, exitCode } = spawn(command, OWN_SECONDS.mini);
+  const told = stdout.trim().split('\n').slice(0, TOLD);
+  if (stdout.trim() === '' || told[0]!.startsWith('UNMEASURED: --device'))
+    return { unmeasured: told[0] || (failure ?? 'it said nothing') };
+  // 4: as accepted, and something that no miniature can measure
+  const asAccepted = exitCode === 0 || exitCode === 4;
+  if (!asAccepted && exitCode !== 1) return { unmeasured: failure ?? 'it did not end' };
+  return { cases: 1, failed: asAccepted ? 0 : 1, seconds: (performance.now() - start) / 1e3, told };
 }
 
 // ---- the peers ----
@@ -157,11 +217,36 @@ function peerSteps(round: Round, base: 'bf16' | 'nf4', cases: readonly (PeerCase
 
 interface Job {
   readonly name: string;
+  readonly side: 'medrepro' | 'torch';
   readonly run: (round: Round) => void;
 }
 
+const selftestJob: Job = {
+  name: 'selftest',
+  side: 'medrepro',
+  run: (round) => {
+    const whole = selftest(null, OWN_SECONDS.selftest);
+    round.checks.selftest = whole;
+    if (isMeasured(whole) && whole.failed === 0) return;
+    // a fault of one kernel ends the whole process, or fails whatever comes after it there
+    for (const op of [...OPS, 'tape.', 'model.']) {
+      const part = selftest(op, OWN_SECONDS.op);
+      // no GPU: the reason is the same for all
+      if (!isMeasured(part) && !isMeasured(whole) && part.unmeasured === whole.unmeasured) return;
+      round.checks[`selftest ${op}`] = part;
+    }
+  },
+};
+const miniJob = (paper: string): Job => ({
+  name: `mini ${paper}`,
+  side: 'medrepro',
+  run: (round) => {
+    round.checks[`mini ${paper}`] = mini(paper);
+  },
+});
 const trainJob = (name: string): Job => ({
   name,
+  side: 'medrepro',
   run: (round) => {
     round.train[name] = ours(name, ({ train }) => train[0]);
   },
@@ -172,6 +257,7 @@ const peerJob = (
   ...cases: (readonly [setup: string, how?: { both?: boolean; batches?: number[] }])[]
 ): Job => ({
   name: `${name} torch ${base}`,
+  side: 'torch',
   run: (round) =>
     peerSteps(
       round,
@@ -181,6 +267,7 @@ const peerJob = (
 });
 const generateJob = (shape: ShapeName, base: 'bf16' | 'nf4'): Job => ({
   name: `generate ${shape} ${base}`,
+  side: 'medrepro',
   run: (round) => {
     const name = `generate ${shape} ${base}`;
     round.generate[name] = ours(name, ({ generate }) => generate[0]);
@@ -188,6 +275,7 @@ const generateJob = (shape: ShapeName, base: 'bf16' | 'nf4'): Job => ({
 });
 const peerGenerateJob = (shape: ShapeName): Job => ({
   name: `generate ${shape} torch`,
+  side: 'torch',
   run: (round) => {
     const { lines, failure } = peer('gpu_generate.py', { sizes: sizesOf(shape), batches: BATCHES.cuda });
     const found = lines.filter((line) => 'variant' in line) as unknown as readonly Measured<PeerGenerate>[];
@@ -199,15 +287,24 @@ const R16 = 'train qwen3-8b nf4 r16';
 const R256 = 'train qwen3-8b nf4 r256 82 classes';
 const short = (name: string): string => `${name} rows of 118`;
 
+const PAPERS = readdirSync(join(import.meta.dir, '../papers'))
+  .filter((name) => name.endsWith('.yaml'))
+  .map((name) => name.slice(0, -'.yaml'.length))
+  .toSorted();
+const GENERATED = ['qwen3-0.6b', 'llama-3.2-1b'] as const;
+
 const JOBS: readonly Job[] = [
+  selftestJob,
   {
     name: 'gemm medrepro',
+    side: 'medrepro',
     run: (round) => {
       round.gemm = ours('gemm', ({ gemm }) => ({ products: gemm }));
     },
   },
   {
     name: 'gemm torch',
+    side: 'torch',
     run: (round) => {
       const { lines, failure } = peer('gpu_gemm.py', { shapes: GEMM_SHAPES.cuda });
       const products = lines.filter((line) => 'layout' in line) as unknown as readonly Measured<PeerGemm>[];
@@ -215,6 +312,8 @@ const JOBS: readonly Job[] = [
     },
   },
   ...[R16, short(R16), R256, short(R256)].map(trainJob),
+  ...PAPERS.map(miniJob),
+  ...GENERATED.map((shape) => generateJob(shape, 'bf16')),
   peerJob('train qwen3-8b', 'bf16', [short(R16), { both: true }], [`${short(R16)} dropout`], [R16], [`${R16} dropout`]),
   peerJob('train qwen3-8b 82 classes', 'bf16', [short(R256), { both: true, batches: [16, 4] }], [R256]),
   ...['llama-3-8b nf4 r64', 'llama-3-8b nf4 adalora', 'qwen2-7b nf4 r64', 'qwen3-0.6b bf16 r16'].map((name) =>
@@ -231,20 +330,23 @@ const JOBS: readonly Job[] = [
   ...PAPER_SETUPS.map(
     ({ name }): Job => ({
       name,
+      side: 'medrepro',
       run: (round) => {
-        round.paper[name] = ours(name, ({ papers }) => papers[0]);
+        round.paper[name] = ours(name, ({ papers }) => papers[0], OWN_SECONDS.paper);
       },
     }),
   ),
-  ...(['qwen3-0.6b', 'llama-3.2-1b'] as const).map((shape) => generateJob(shape, 'bf16')),
-  ...(['qwen3-0.6b', 'llama-3.2-1b'] as const).map(peerGenerateJob),
-  ...(['qwen3-0.6b', 'llama-3.2-1b'] as const).map((shape) => generateJob(shape, 'nf4')),
+  ...GENERATED.map(peerGenerateJob),
+  ...GENERATED.map((shape) => generateJob(shape, 'nf4')),
 ];
 
 // ---- the run ----
 
 const wanted = values.only?.split(',');
-const jobs = JOBS.filter(({ name }) => wanted === undefined || wanted.some((part) => name.includes(part)));
+const jobs = JOBS.filter(
+  ({ name, side }) =>
+    (wanted === undefined || wanted.some((part) => name.includes(part))) && (values.side ?? side) === side,
+);
 if (values.list || jobs.length === 0) {
   console.log(JOBS.map(({ name }) => name).join('\n'));
   process.exit(values.list ? 0 : 2);
@@ -278,9 +380,10 @@ const write = async (): Promise<void> => {
 };
 
 for (let index = 0; index < Number(values.rounds); index++) {
-  const round: Round = { train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} };
+  const round: Round = { checks: {}, train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} };
   rounds.push(round);
-  const { lines, failure } = peer('gpu_gemm.py', { shapes: [] });
+  const { lines, failure } =
+    values.side === 'medrepro' ? { lines: [], failure: 'torch was not asked' } : peer('gpu_gemm.py', { shapes: [] });
   round.peak = (lines.find((line) => 'peakFlops' in line) as unknown as Peak | undefined) ?? {
     unmeasured: failure ?? 'torch printed nothing',
   };
@@ -299,6 +402,14 @@ if (isMeasured(first?.peak)) {
   console.log(
     `${hardware}: torch ${(peakFlops / 1e12).toFixed(1)} TFLOP/s bf16, reads ${(read / 1e12).toFixed(2)} and copies ${(copy / 1e12).toFixed(2)} TB/s`,
   );
+}
+for (const [name, check] of Object.entries(first?.checks ?? {})) {
+  if (!isMeasured(check)) console.log(`check     ${name}: unmeasured: ${check.unmeasured}`);
+  else {
+    const { cases, failed, seconds, told } = check;
+    console.log(`check     ${name}: ${failed} of ${cases} failed, ${seconds.toFixed(0)} s`);
+    if (failed > 0) for (const line of told) console.log(`            ${line}`);
+  }
 }
 for (const [name, figures] of Object.entries(first?.train ?? {})) {
   if (!isMeasured(figures)) console.log(`medrepro  ${name}: unmeasured: ${figures.unmeasured}`);

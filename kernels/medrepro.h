@@ -219,6 +219,8 @@ MR_API int32_t mr_argmax_rows(mr_stream* s, int64_t rows, int64_t cols, const fl
 MR_API int32_t mr_sum(mr_stream* s, int64_t n, const float* x, double* out);
 /* out[0] = sum of x^2, likewise. */
 MR_API int32_t mr_sum_squares(mr_stream* s, int64_t n, const float* x, double* out);
+/* out[i] = the same of each of count arrays of fp32; spans[2 i] is the address of an array, spans[2 i + 1] <= largest its n. */
+MR_API int32_t mr_sum_squares_each(mr_stream* s, int64_t count, int64_t largest, const int64_t* spans, double* out);
 /* AdamW as torch.optim.AdamW (single tensor, no amsgrad): g = grad*grad_scale; p *= 1 - lr*weight_decay; m, v moments;
  * p -= lr/bias1 * m / (sqrt(v)/sqrt(bias2) + eps). bias1 = 1 - beta1^t, bias2 = 1 - beta2^t come from the caller. */
 MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m, float* v, double lr, double beta1,

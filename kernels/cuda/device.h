@@ -26,6 +26,13 @@ struct Fault {
   int64_t index;
 };
 
+// A kernel that may have more shared memory than kernels have unasked, and how much.
+struct LargeKernel {
+  const void* kernel;
+  int64_t bytes;
+};
+constexpr int LARGE_KERNELS = 128;
+
 }  // namespace mr
 
 struct mr_stream {
@@ -40,6 +47,7 @@ struct mr_stream {
   mr::Fault* fault;            // in host memory that kernels may write
   void* workspace;
   int64_t workspace_bytes;
+  mr::LargeKernel large[mr::LARGE_KERNELS];  // those found so far, then empty ones
 };
 
 namespace mr {
@@ -81,13 +89,16 @@ inline T* as(T*, void* p) {
   return static_cast<T*>(p);
 }
 
-// Before a loop whose arrays must stay in registers, and before one that should stay small.
+// Before a loop whose arrays must stay in registers, and before one that should stay small; of a function that is called and not
+// written out wherever it is used.
 #ifdef MR_EMULATED
 #define MR_UNROLL
 #define MR_NO_UNROLL
+#define MR_CALLED inline
 #else
 #define MR_UNROLL _Pragma("unroll")
 #define MR_NO_UNROLL _Pragma("unroll 1")
+#define MR_CALLED __noinline__
 #endif
 
 #ifdef MR_EMULATED
@@ -97,6 +108,9 @@ inline void emulate(dim3 grid, dim3 block, int64_t shared_bytes, Kernel kernel) 
                     (int64_t)sizeof kernel);
 }
 #endif
+
+// Lets a kernel have `bytes` of shared memory; the driver is asked once.
+int32_t allow_shared_memory(mr_stream* s, const void* kernel, int64_t bytes, const char* op);
 
 // kernel<<<grid, block, shared_bytes>>>(arguments...) on the stream; nothing when the grid is empty.
 template <class... Parameters, class... Arguments>
@@ -108,7 +122,7 @@ inline int32_t launch(mr_stream* s, const char* op, void (*kernel)(Parameters...
   emulate(grid, block, shared_bytes, [=] { kernel(static_cast<Parameters>(arguments)...); });
 #else
   if (shared_bytes > 48 << 10)
-    MR_TRY(check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes), op));
+    MR_TRY(allow_shared_memory(s, reinterpret_cast<const void*>(kernel), shared_bytes, op));
   kernel<<<grid, block, (size_t)shared_bytes, s->stream>>>(static_cast<Parameters>(arguments)...);
 #endif
   return check(cudaGetLastError(), op);

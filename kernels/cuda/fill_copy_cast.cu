@@ -1,5 +1,5 @@
 // fill_copy_cast.cu: constants, copies, conversions between storage types.
-#include "device.h"
+#include "rows.h"
 
 namespace mr {
 namespace {
@@ -14,11 +14,12 @@ __global__ void fill_kernel(int64_t n, float value, T* y) {
   if (i < n) store_pack(y, i, n, pack);
 }
 
-// One element a thread: x and y have packs of different lengths.
+constexpr int CAST = 8;  // elements a thread: whole packs of either type
+
 template <class X, class Y>
 __global__ void cast_kernel(int64_t n, const X* x, Y* y) {
-  int64_t i = global_thread();
-  if (i < n) store(y, i, load(x, i));
+  int64_t i = first_element<CAST>();
+  if (i < n) store_values(y, i, n, load_values<CAST>(x, i, n));
 }
 
 }  // namespace
@@ -52,8 +53,8 @@ MR_API int32_t mr_cast(mr_stream* s, int32_t x_dtype, int32_t y_dtype, int64_t n
   MR_REQUIRE(n == 0 || (x && y), "cast: x and y must not be NULL");
   return with_storage(x_dtype, [=](auto* from) {
     return with_storage(y_dtype, [=](auto* to) {
-      return launch(s, "cast", cast_kernel<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>,
-                    dim3((unsigned)divide_up(n, THREADS)), dim3(THREADS), 0, n, as(from, x), as(to, y));
+      return launch_elements<CAST>(s, "cast", n, cast_kernel<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>,
+                                   n, as(from, x), as(to, y));
     });
   });
 }

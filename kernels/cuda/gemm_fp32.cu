@@ -44,15 +44,15 @@ struct Part {
 // What is rare is called: written out for every element of a thread, it made most of a kernel's code.
 
 // An element that is not stored in fp32.
-__device__ __noinline__ float restored(const Operand& x, const CodeBook& book, int64_t row, int64_t k) {
+__device__ MR_CALLED float restored(const Operand& x, const CodeBook& book, int64_t row, int64_t k) {
   int64_t line = x.along_k ? row : k, at = x.along_k ? k : row, i = line * x.ld + at;
   if (x.storage != STORED_FOUR_BIT) return load_as_float(x.data, x.storage == STORED_BF16 ? MR_BF16 : MR_F16, i);
   uint8_t pair = static_cast<const uint8_t*>(x.data)[i / 2];
   return book.value[i % 2 == 0 ? pair >> 4 : pair & 15] * scale_at(x, line, at);
 }
 
-__device__ __noinline__ float load_other(const Output& out, int64_t i) { return load_as_float(out.c, out.dtype, i); }
-__device__ __noinline__ void store_other(const Output& out, int64_t i, float x) { store_as(out.c, out.dtype, i, x); }
+__device__ MR_CALLED float load_other(const Output& out, int64_t i) { return load_as_float(out.c, out.dtype, i); }
+__device__ MR_CALLED void store_other(const Output& out, int64_t i, float x) { store_as(out.c, out.dtype, i, x); }
 
 template <int ROWS>
 __device__ __forceinline__ void fetch_tile(const Operand& x, const CodeBook& book, int64_t row0, int64_t k0, int64_t k_end,

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <string.h>
 
 #include "device.h"
 
@@ -21,6 +20,8 @@ int32_t fail(int32_t code, const char* format, ...) {
 
 int32_t check(cudaError_t error, const char* op) {
   if (error == cudaSuccess) return MR_OK;
+  // said here, and not once more by whoever starts the next kernel and asks; an error of the context comes back by itself
+  cudaGetLastError();
   return fail(error == cudaErrorMemoryAllocation ? MR_ERR_MEMORY : MR_ERR_DEVICE, "%s: %s", op, cudaGetErrorString(error));
 }
 
@@ -32,6 +33,18 @@ void* workspace(mr_stream* s, int64_t bytes) {
   s->workspace_bytes = WORKSPACE_LIMIT;
   return s->workspace;
 }
+
+#ifndef MR_EMULATED
+int32_t allow_shared_memory(mr_stream* s, const void* kernel, int64_t bytes, const char* op) {
+  LargeKernel* known = s->large;
+  while (known->kernel != nullptr && known->kernel != kernel) known++;
+  if (known->kernel == kernel && known->bytes >= bytes) return MR_OK;
+  MR_TRY(check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes), op));
+  // the last place stays empty: kernels for which there is none are asked for every time
+  if (known < s->large + LARGE_KERNELS - 1) *known = {kernel, bytes};
+  return MR_OK;
+}
+#endif
 
 namespace {
 
@@ -147,11 +160,10 @@ MR_API void* mr_device_alloc(mr_stream* s, int64_t bytes) {
   if (bytes <= 0) return fail(MR_ERR_ARGUMENT, "mr_device_alloc: cannot allocate %lld bytes", (long long)bytes), nullptr;
   void* p = nullptr;
   cudaError_t error = cudaMalloc(&p, (size_t)bytes);
-  if (error == cudaSuccess) return p;
-  cudaGetLastError();
+  if (check(error, "mr_device_alloc") == MR_OK) return p;
+  if (error != cudaErrorMemoryAllocation) return nullptr;
   size_t free = 0, total = 0;
-  cudaMemGetInfo(&free, &total);
-  if (error != cudaErrorMemoryAllocation) return check(error, "mr_device_alloc"), nullptr;
+  check(cudaMemGetInfo(&free, &total), "mr_device_alloc");
   return fail(MR_ERR_MEMORY, "the GPU has %zu of its %zu bytes free, %lld are needed", free, total, (long long)bytes), nullptr;
 }
 
@@ -165,7 +177,7 @@ MR_API const char* mr_device_name(mr_stream* s) { return s == nullptr ? "no GPU"
 
 MR_API double mr_device_free_memory(mr_stream* s) {
   size_t free = 0, total = 0;
-  if (s == nullptr || cudaMemGetInfo(&free, &total) != cudaSuccess) return 0;
+  if (s == nullptr || check(cudaMemGetInfo(&free, &total), "mr_device_free_memory") != MR_OK) return 0;
   return (double)free;
 }
 

@@ -32,10 +32,26 @@ TEST(sums) {
   }
 }
 
+TEST(sums_of_several) {
+  Floats a = numbers(5001, 1, 1000), b = numbers(7, 2, 1000);
+  Buffer in_a(a), in_b(b);
+  const int64_t spans[] = {(int64_t)in_a.f32(), 5001, (int64_t)in_b.f32(), 7, (int64_t)in_b.f32(), 0};
+  each_stream([&](mr_stream* s, const std::string& where) {
+    double each[3] = {NAN, NAN, NAN}, alone[3] = {NAN, NAN, NAN};
+    CHECK(mr_sum_squares_each(s, 3, 5001, spans, each) == MR_OK);
+    for (int i = 0; i < 3; i++) CHECK(mr_sum_squares(s, spans[2 * i + 1], (const float*)spans[2 * i], alone + i) == MR_OK);
+    for (int i = 0; i < 3; i++) CHECK_MSG(each[i] == alone[i], "%s: %.17g and %.17g", where.c_str(), each[i], alone[i]);
+  });
+}
+
 TEST(sums_refuse) {
   Stream s;
   float x[4] = {};
   double out;
+  const int64_t span[] = {(int64_t)x, 4};
+  refused(mr_sum_squares_each(s, -1, 4, span, &out), "sum_squares_each");
+  refused(mr_sum_squares_each(s, 1, 4, nullptr, &out), "sum_squares_each");
+  refused(mr_sum_squares_each(s, 1, 3, span, &out), "sum_squares_each");
   refused(mr_sum(s, -1, x, &out), "sum");
   refused(mr_sum(s, 4, nullptr, &out), "sum");
   refused(mr_sum_squares(s, 4, x, nullptr), "sum_squares");

@@ -54,11 +54,34 @@ export class Tape {
     return op.output;
   }
 
-  /** The gradient of `tensor`, made on the first claim. Only to be called for a tensor that `requiresGrad`. */
+  /**
+   * The gradient of `tensor`, made on the first claim. Only to be called for a tensor that `requiresGrad`. What came from
+   * {@link share} and others still read is copied first.
+   */
   claim(tensor: Tensor): Claim {
+    if (tensor.grad !== null && tensor.grad.lent > 0) {
+      const own = this.device.empty(tensor.shape, tensor.dtype).retain();
+      this.ops.copy(own.bytes, tensor.grad.address, own.address);
+      letGo(tensor.grad);
+      tensor.grad = own;
+    }
     if (tensor.grad !== null) return { into: tensor.grad, accumulate: 1 };
     tensor.grad = this.device.empty(tensor.shape, tensor.dtype).retain();
     return { into: tensor.grad, accumulate: 0 };
+  }
+
+  /**
+   * Adds `gradient`, that of an op's result, to the gradient of an input that enters it by addition: the first time it is that
+   * gradient itself, which is not copied unless something is added to it while it is still read elsewhere.
+   */
+  share(gradient: Tensor, input: Tensor): void {
+    if (!input.requiresGrad) return;
+    if (input.grad === null) {
+      input.grad = lend(gradient);
+      return;
+    }
+    const { into } = this.claim(input);
+    this.ops.add(gradient.code, gradient.size, gradient.address, into.address, into.address);
   }
 
   /**
@@ -99,7 +122,7 @@ export class Tape {
       backward: (gradient) => {
         const again = new Tape(this.device, true);
         const result = this.device.scope(() => body(again));
-        result.grad = gradient.retain();
+        result.grad = lend(gradient);
         again.backward();
       },
     });
@@ -114,10 +137,24 @@ export class Tape {
       if (output.grad !== null) {
         const gradient = output.grad;
         this.device.scope(() => backward(gradient));
-        gradient.release();
+        letGo(gradient);
         output.grad = null;
       }
       for (const tensor of saved) tensor.release();
     }
   }
+}
+
+// --- internal ---
+
+/** A gradient for one more tensor. */
+function lend(gradient: Tensor): Tensor {
+  gradient.lent++;
+  return gradient.retain();
+}
+
+/** A tensor has this gradient no longer. */
+function letGo(gradient: Tensor): void {
+  if (gradient.lent > 0) gradient.lent--;
+  gradient.release();
 }

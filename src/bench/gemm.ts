@@ -52,17 +52,17 @@ export interface GemmResult extends GemmShape {
   readonly microseconds: number;
   /** FLOP/s. */
   readonly flops: number;
-  /** Of the peak measured right before and after; null on a path without a peak. */
+  /** Of the peak measured right before and after the three layouts; null on a path without a peak. */
   readonly share: number | null;
 }
 
 export function benchGemm(device: Device, shape: GemmShape, compute: Compute): GemmResult[] {
   const { m, n, k } = shape;
   const dtype = activationDtype(compute);
-  return LAYOUTS.map((layout) => {
+  const before = measurePeak(device, compute);
+  const timed = LAYOUTS.map((layout) => {
     const transA = layout === 'TN';
     const transB = layout === 'NT';
-    const before = measurePeak(device, compute);
     const seconds = device.scope(() => {
       const a = transA ? randomMatrix(device, k, m, dtype, 1) : randomMatrix(device, m, k, dtype, 1);
       const b = transB ? randomMatrix(device, n, k, dtype, 2) : randomMatrix(device, k, n, dtype, 2);
@@ -70,7 +70,10 @@ export function benchGemm(device: Device, shape: GemmShape, compute: Compute): G
       const tape = new Tape(device, false);
       return fastest(device, () => matmul(tape, compute, a, transA, b, transB, c));
     });
-    const peak = Math.max(before, measurePeak(device, compute));
+    return { layout, seconds };
+  });
+  const peak = Math.max(before, measurePeak(device, compute));
+  return timed.map(({ layout, seconds }) => {
     const flops = (2 * m * n * k) / seconds;
     return { ...shape, compute, layout, microseconds: seconds * 1e6, flops, share: peak > 0 ? flops / peak : null };
   });

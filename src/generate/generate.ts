@@ -208,6 +208,9 @@ class Row {
   }
 }
 
+/** Bytes of a sum. */
+const SUM = 8;
+
 /** The next token of every sequence. */
 function choose(
   device: Device,
@@ -217,13 +220,14 @@ function choose(
 ): ArrayLike<number> {
   const { sampling } = options;
   if (sampling === null && ScoreProcessor.idle(options)) {
-    // a sum is NaN when any score is: the largest score alone would not tell
-    const sum = device.empty([1], 'f64');
-    device.ops.sum(logits.size, logits.address, sum.address);
-    if (Number.isNaN(device.readF64(sum)[0])) throw notANumber();
-    const best = device.empty([logits.rows], 'i32');
-    device.ops.argmaxRows(logits.rows, logits.cols, logits.address, logits.cols, best.address);
-    return device.readI32(best);
+    // a sum is NaN when any score is: the largest score alone would not tell. Both answers are read at once: a GPU waits for
+    // nobody in between
+    const answers = device.empty([SUM + 4 * logits.rows], 'u8');
+    device.ops.sum(logits.size, logits.address, answers.address);
+    device.ops.argmaxRows(logits.rows, logits.cols, logits.address, logits.cols, answers.address + SUM);
+    const { buffer } = device.readBytes(answers);
+    if (Number.isNaN(new Float64Array(buffer, 0, 1)[0])) throw notANumber();
+    return new Int32Array(buffer, SUM);
   }
   const all = device.readF32(logits);
   const host = hostLibrary();

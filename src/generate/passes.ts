@@ -16,7 +16,8 @@ const RECORDED_PARAMETERS = 2e9;
 
 interface Recorded {
   readonly sequences: number;
-  readonly tensors: PassTensors;
+  /** All indices, one array after the other: one copy to the device for each pass. */
+  readonly indices: Tensor;
   readonly logits: Tensor;
   readonly recording: Recording;
   readonly release: () => void;
@@ -45,7 +46,7 @@ export class Passes {
     if (this.recorded?.sequences !== length) {
       this.forget();
       this.recorded = this.record(inputs);
-    } else for (const name of names(inputs)) this.device.write(this.recorded.tensors[name], inputs[name]);
+    } else this.device.write(this.recorded.indices, together(inputs));
     this.recorded.recording.replay();
     return this.recorded.logits;
   }
@@ -81,19 +82,42 @@ export class Passes {
     return linear(tape, compute, hidden, model.head, null, 'f32');
   }
 
-  /** Everything the pass computes stays where it is, so nothing else can come to lie there between two of its runs. */
+  /**
+   * What goes in and comes out stays where it is. What lies between may be used by whatever runs between two of its runs, and
+   * must not outlive that.
+   */
   private record(inputs: PassInputs): Recorded {
     const { device } = this;
     const { result, release } = device.hold(() => {
-      const tensors = this.upload(inputs);
+      const all = together(inputs);
+      const indices = device.fromArray(all, [all.length], 'i32');
+      let begin = 0;
+      const entries = names(inputs).map((name) => {
+        const { length } = inputs[name];
+        begin += length;
+        return [name, device.view(indices.address + 4 * (begin - length), [length], 'i32')];
+      });
+      const tensors = Object.fromEntries(entries) as PassTensors;
       let logits: Tensor | null = null;
       const recording = device.record(() => {
         logits = this.forward(tensors);
       });
-      return { tensors, recording, logits: logits! };
+      return { indices, recording, logits: logits! };
     });
     return { sequences: inputs.past.length, ...result, release };
   }
+}
+
+/** The arrays of a pass in their order, as one. */
+function together(inputs: PassInputs): Int32Array {
+  const arrays = names(inputs).map((name) => inputs[name]);
+  const all = new Int32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let begin = 0;
+  for (const array of arrays) {
+    all.set(array, begin);
+    begin += array.length;
+  }
+  return all;
 }
 
 const names = (inputs: PassInputs): (keyof PassInputs)[] => Object.keys(inputs) as (keyof PassInputs)[];

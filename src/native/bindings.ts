@@ -85,6 +85,7 @@ const DEVICE_SYMBOLS = {
   mr_argmax_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr'], returns: 'i32' },
   mr_sum: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_sum_squares: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
+  mr_sum_squares_each: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_adamw: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_adamw_8bit: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_adafactor: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
@@ -801,6 +802,17 @@ export class Ops {
   }
 
   /**
+   * out[i] = the same of each of count arrays of fp32; spans[2 i] is the address of an array, spans[2 i + 1] <=
+   * largest its n.
+   */
+  sumSquaresEach(count: number, largest: number, spans: Address, out: Address): void {
+    i64(count, 'mr_sum_squares_each', 'count');
+    i64(largest, 'mr_sum_squares_each', 'largest');
+    const code = this.symbols.mr_sum_squares_each(this.stream, count, largest, spans, out);
+    if (code !== 0) this.fail(code, 'mr_sum_squares_each');
+  }
+
+  /**
    * AdamW as torch.optim.AdamW (single tensor, no amsgrad): g = grad*grad_scale; p *= 1 - lr*weight_decay; m, v
    * moments; p -= lr/bias1 * m / (sqrt(v)/sqrt(bias2) + eps). bias1 = 1 - beta1^t, bias2 = 1 - beta2^t come from
    * the caller.
@@ -955,4 +967,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_sum_squares_each', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

@@ -1,7 +1,7 @@
 /** Which device a request means on this machine, and why not the other. */
 import { MedreproError } from '../errors';
 import { DeviceLibrary } from './bindings';
-import { Device, type Isa } from './device';
+import { CUDA_WORKSPACE_BYTES, Device, type Isa } from './device';
 import { type Backend, locateLibrary } from './library';
 
 export interface DeviceRequest {
@@ -38,12 +38,17 @@ export function backendOf({ device, isa }: DeviceRequest, scale: 'mini' | 'full'
   return scale === 'full' && isa === null && cudaState().usable ? 'cuda' : 'cpu';
 }
 
-/** Share of a GPU's free memory that is taken where no plan says how much. */
-const MOST = 0.9;
+/**
+ * Of a GPU's free memory what a run may take, workspace included. The driver needs some of what it calls free: kernels are loaded
+ * when they first run, and what their threads cannot hold in registers lies there too.
+ */
+export const usableBytes = (freeBytes: number): number =>
+  Math.max(0, freeBytes - Math.max(KEPT.share * freeBytes, KEPT.bytes));
+const KEPT = { share: 0.03, bytes: 2 ** 29 };
 
 /**
  * Opens the device of a request.
- * @param capacity bytes; by default what it has (address space on the CPU, most of its free memory on a GPU)
+ * @param capacity bytes for tensors; by default what it has (address space on the CPU, most of its free memory on a GPU)
  * @throws MedreproError as {@link Device.cpu} and {@link Device.cuda}
  */
 export function openDevice(
@@ -54,7 +59,7 @@ export function openDevice(
   const stop = cancelled === undefined ? {} : { cancelled };
   if (backend === 'cuda') {
     const state = cudaState();
-    const bytes = capacity ?? Math.floor(state.freeBytes * MOST);
+    const bytes = capacity ?? Math.floor(usableBytes(state.freeBytes)) - CUDA_WORKSPACE_BYTES;
     return Device.cuda({ capacity: bytes, ...(tokensPerPass === undefined ? {} : { tokensPerPass }), ...stop });
   }
   return Device.cpu({

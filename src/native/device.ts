@@ -396,11 +396,14 @@ export class Device {
     checked(library.recordBegin(stream), 'recording');
     this.recording = true;
     let recorded: Address = 0;
+    let whole = false;
     try {
       body();
+      whole = true;
     } finally {
       this.recording = false;
       recorded = library.recordEnd(stream);
+      if (!whole && recorded !== 0) library.recordingFree(stream, recorded);
     }
     if (recorded === 0) throw nativeError(`recording failed: ${library.lastError()}`);
     return {

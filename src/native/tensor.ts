@@ -26,6 +26,8 @@ export class Tensor {
   grad: Tensor | null = null;
   /** Whether backward has to reach this tensor. */
   requiresGrad = false;
+  /** Of a gradient: how many tensors besides the first have it. While there are any, nothing is added to it. */
+  lent = 0;
   private references = 1;
 
   constructor(

@@ -12,6 +12,7 @@ import { scaleRows } from '../autograd/ops/scale-rows';
 import { Tape } from '../autograd/tape';
 import { specError } from '../errors';
 import { type Device, hostLibrary } from '../native/device';
+import { spansOf } from '../native/several';
 import type { Tensor } from '../native/tensor';
 import type { ModuleSelection } from '../spec/targets';
 import type { Linear } from './decoder';
@@ -154,13 +155,29 @@ export class AdaLora {
   orthogonalLoss(scale: number | null): number {
     const { device, modules } = this;
     const weight = this.options.orthogonalWeight / (2 * modules.length);
-    let sum = 0;
-    for (const { a, b } of modules) {
-      for (const [tensor, byRows] of [[a, true] as const, [b, false] as const]) {
-        sum += device.scope(() => this.orthogonality(tensor, byRows, scale === null ? null : scale * weight));
-      }
-    }
-    return weight * sum;
+    return device.scope(() => {
+      const factors = modules.flatMap(({ a, b }) => [
+        { tensor: a, byRows: true } as const,
+        { tensor: b, byRows: false } as const,
+      ]);
+      const some = factors.filter(({ tensor }) => tensor.size > 0);
+      const squares = device.empty([some.length], 'f64');
+      // the norms of all are read at once: a GPU would be waited for hundreds of times
+      const grams = some.map(({ tensor, byRows }) => this.gramMinusIdentity(tensor, byRows));
+      const largest = grams.reduce((most, { size }) => Math.max(most, size), 0);
+      device.ops.sumSquaresEach(grams.length, largest, spansOf(device, grams).address, squares.address);
+      const norms = device.readF64(squares).map(Math.sqrt);
+      some.forEach(({ tensor, byRows }, i) => {
+        // the norm's gradient at 0 is 0, as torch defines it
+        if (scale === null || norms[i] === 0) return;
+        const tape = new Tape(device, false);
+        const { into, accumulate } = tape.claim(tensor);
+        const [left, right] = byRows ? [grams[i]!, tensor] : [tensor, grams[i]!];
+        const alpha = (2 * (scale * weight)) / norms[i]!;
+        matmul(tape, 'fp32', left, false, right, false, into, { alpha, accumulate });
+      });
+      return weight * norms.reduce((sum, norm) => sum + norm, 0);
+    });
   }
 
   /**
@@ -209,24 +226,14 @@ export class AdaLora {
     return Object.fromEntries([...this.pattern()].map(([name, kept]) => [name, kept.filter(Boolean).length]));
   }
 
-  /** ||G - I||_F for G of the rows or of the columns; adds 2 * scale / norm * (G - I) times the tensor to its gradient. */
-  private orthogonality(tensor: Tensor, byRows: boolean, scale: number | null): number {
+  /** G - I for G of the rows or of the columns. */
+  private gramMinusIdentity(tensor: Tensor, byRows: boolean): Tensor {
     const { device } = this;
-    const tape = new Tape(device, false);
     const rank = byRows ? tensor.rows : tensor.cols;
-    if (rank === 0) return 0;
     const gram = device.empty([rank, rank], 'f32');
-    matmul(tape, 'fp32', tensor, !byRows, tensor, byRows, gram);
+    matmul(new Tape(device, false), 'fp32', tensor, !byRows, tensor, byRows, gram);
     device.ops.subtractIdentity(rank, gram.address);
-    const squares = device.empty([1], 'f64');
-    device.ops.sumSquares(gram.size, gram.address, squares.address);
-    const norm = Math.sqrt(device.readF64(squares)[0]!);
-    // the norm's gradient at 0 is 0, as torch defines it
-    if (scale === null || norm === 0) return norm;
-    const { into, accumulate } = tape.claim(tensor);
-    const [left, right] = byRows ? [gram, tensor] : [tensor, gram];
-    matmul(tape, 'fp32', left, false, right, false, into, { alpha: (2 * scale) / norm, accumulate });
-    return norm;
+    return gram;
   }
 
   private updateImportance(gradScale: number): void {

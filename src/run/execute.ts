@@ -40,8 +40,8 @@ import type { ClassTables, Task, TestOutcome } from './task';
 const CHECKPOINT_SECONDS = 60;
 /** Address space per planned byte: the plan is a bound, and unused pages cost nothing. */
 const RESERVED = 1.5;
-/** A GPU's memory per planned byte. */
-const SLACK = 1.02;
+/** A GPU's memory per planned byte, where it has that much: steps in another order than the plan's leave other gaps. */
+const SLACK = 1.05;
 
 const CHECKPOINT = join('checkpoint', 'state.safetensors');
 
@@ -118,8 +118,14 @@ class Run {
       throw inputError(`training needs ${bytes(plan.peakBytes)} and ${free} are free`, { remedy });
     }
     this.plannedPeak = plan.peakBytes;
+    // the workspace is the stream's own
+    const most = memoryBudget(backend).total - CUDA_WORKSPACE_BYTES;
+    const tensors = plan.peakBytes - CUDA_WORKSPACE_BYTES;
     this.device = openDevice(request, backend, {
-      capacity: backend === 'cpu' ? Math.ceil(plan.peakBytes * RESERVED) + 2 ** 28 : Math.ceil(plan.peakBytes * SLACK),
+      capacity:
+        backend === 'cpu'
+          ? Math.ceil(plan.peakBytes * RESERVED) + 2 ** 28
+          : Math.max(tensors, Math.floor(Math.min(tensors * SLACK, most))),
       tokensPerPass: plan.tokensPerPass,
       cancelled: context.cancelled,
     });

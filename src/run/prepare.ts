@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import { epochOrder } from '../data/batches';
 import { inputError } from '../errors';
-import { cudaState } from '../native/choose';
+import { cudaState, usableBytes } from '../native/choose';
 import type { Backend } from '../native/library';
 import { adapterOptions } from '../nn/adapter';
 import type { ModelOptions } from '../nn/model';
@@ -16,14 +16,11 @@ import { type Inputs, trainingRows } from './inputs';
 
 /** Share of the machine's free memory that dense copies of quantised weights may take. */
 const RESIDENT_SHARE = 0.5;
-/** Share of a GPU's free memory that a run may take: the driver keeps some of what it calls free. */
-const GPU_SHARE = 0.97;
-
 /** What a run may use. A back end that is not here is planned as if it had room. */
 export function memoryBudget(backend: Backend): Budget {
   if (backend === 'cpu') return { resident: freemem() * RESIDENT_SHARE, total: freemem() };
   const { usable, freeBytes } = cudaState();
-  const total = usable ? freeBytes * GPU_SHARE : Number.POSITIVE_INFINITY;
+  const total = usable ? usableBytes(freeBytes) : Number.POSITIVE_INFINITY;
   return { resident: total, total };
 }
 

@@ -9,6 +9,8 @@ import { runSelftest } from './run';
 
 /** Far more than the largest case needs. */
 const CUDA_CAPACITY = 2 ** 30;
+/** Few, so that cases of a few rows meet what lies between two chunks. */
+export const CUDA_TOKENS = 1024;
 
 export const selftestJob: Job = async (request, { emit, cancelled }) => {
   const asked = request as SelftestRequest;
@@ -18,7 +20,7 @@ export const selftestJob: Job = async (request, { emit, cancelled }) => {
   const began = performance.now();
   const open =
     asked.device === 'cuda'
-      ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, separate: true, cancelled })
+      ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, separate: true, tokensPerPass: CUDA_TOKENS, cancelled })
       : Device.cpu;
   const options = { open, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
   const report = runSelftest({ ...options, only: only ?? undefined }, emit);

@@ -72,7 +72,13 @@ export function runSelftest(options: SelftestOptions, onEvent: OnEvent): Selftes
     const results: CaseResult[] = [];
     for (const test of cases) {
       if (cancelled()) throw interruptedError();
-      results.push(attempt(test, streams));
+      const result = attempt(test, streams);
+      results.push(result);
+      // at once: what follows may end the process
+      if (!result.passed) {
+        const message = `${result.op} ${result.shape} ${result.dtype} failed${result.problems[0] === undefined ? '' : `: ${result.problems[0]}`}`;
+        onEvent({ kind: 'warning', message });
+      }
       const rate = (1000 * results.length) / (performance.now() - began);
       const left = cases.length - results.length;
       const count = { done: results.length, total: cases.length, unit: 'cases', rate, eta: left / rate };

@@ -3,8 +3,10 @@
  * AdamW8bit) and Adafactor (transformers.optimization.Adafactor), with clipping and decay groups. Each keeps named state tensors
  * per parameter, which a checkpoint stores by those names.
  */
+import { MR_F32 } from '../native/bindings';
 import type { Device } from '../native/device';
 import { hostLibrary } from '../native/device';
+import { type Stretch, spansOf, stretches } from '../native/several';
 import type { Tensor } from '../native/tensor';
 import { dynamicMap } from '../nn/quantisation';
 import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../spec/types';
@@ -26,19 +28,24 @@ export const decays = (name: string): boolean =>
 
 export abstract class Optimiser {
   readonly slots: ReadonlyMap<string, Slot>;
+  /** The gradients, joined where they are neighbours. */
+  private readonly gradients: readonly Stretch[];
+  /** Address and size of every gradient, as `sumSquaresEach` reads them, and its results. */
+  private readonly spans: Tensor;
   private readonly normParts: Tensor;
 
   protected constructor(
     protected readonly device: Device,
     parameters: ReadonlyMap<string, Tensor>,
-    state: (parameter: Tensor, name: string) => Record<string, Tensor>,
+    /** Of all parameters, in their order. */
+    states: readonly Record<string, Tensor>[],
   ) {
     this.slots = new Map(
-      [...parameters].map(([name, parameter]) => [
-        name,
-        { parameter, state: state(parameter, name), decay: decays(name) },
-      ]),
+      [...parameters].map(([name, parameter], i) => [name, { parameter, state: states[i]!, decay: decays(name) }]),
     );
+    const gradients = [...parameters.values()].map(({ grad }) => grad!);
+    this.gradients = stretches(gradients.map((gradient) => [gradient]));
+    this.spans = spansOf(device, gradients);
     this.normParts = device.empty([this.slots.size], 'f64');
   }
 
@@ -54,19 +61,13 @@ export abstract class Optimiser {
   abstract update(step: number, learningRate: number, gradientScale: number): void;
 
   zeroGradients(): void {
-    for (const { parameter } of this.slots.values()) {
-      const gradient = parameter.grad!;
-      this.device.ops.fill(gradient.code, gradient.size, 0, gradient.address);
-    }
+    for (const { size, addresses } of this.gradients) this.device.ops.fill(MR_F32, size, 0, addresses[0]!);
   }
 
   /** Global L2 norm of all gradients: squares summed in double, in parameter order. Not finite when any gradient is not. */
   gradientNorm(): number {
-    let index = 0;
-    for (const { parameter } of this.slots.values()) {
-      const gradient = parameter.grad!;
-      this.device.ops.sumSquares(gradient.size, gradient.address, this.normParts.address + 8 * index++);
-    }
+    const largest = [...this.slots.values()].reduce((most, { parameter }) => Math.max(most, parameter.size), 0);
+    this.device.ops.sumSquaresEach(this.slots.size, largest, this.spans.address, this.normParts.address);
     return Math.sqrt(this.device.readF64(this.normParts).reduce((sum, part) => sum + part, 0));
   }
 }
@@ -110,6 +111,9 @@ const has8BitMoments = (name: string, parameter: Tensor): boolean =>
  * bitsandbytes decays after it: a difference of learning rate^2 times decay in the update.
  */
 class AdamW extends Optimiser {
+  /** Parameters with moments in fp32, joined where they are neighbours. */
+  private readonly runs: readonly (Stretch & { readonly decay: boolean })[];
+  private readonly in8Bits: readonly Slot[];
   /** The values that codes stand for: of the first moment, and of the second, which has no sign. */
   private readonly maps: { readonly first: Tensor; readonly second: Tensor } | null;
 
@@ -119,44 +123,57 @@ class AdamW extends Optimiser {
     private readonly settings: AdamWSettings,
     zeros: Zeros,
   ) {
-    super(device, parameters, (parameter, name): Record<string, Tensor> => {
-      const { shape, size } = parameter;
-      if (settings.kind === 'adamw' || !has8BitMoments(name, parameter)) {
-        return { first: zeros(shape), second: zeros(shape) };
-      }
-      const scales = [Math.ceil(size / MOMENT_BLOCK)];
-      return {
-        first: zeros(shape, 'u8'),
-        firstScale: zeros(scales),
-        second: zeros(shape, 'u8'),
-        secondScale: zeros(scales),
-      };
-    });
+    const all = [...parameters].map(([name, parameter]) => ({
+      parameter,
+      in8Bits: settings.kind === 'adamw-8bit' && has8BitMoments(name, parameter),
+    }));
+    const each = (): (Tensor | null)[] =>
+      all.map(({ parameter, in8Bits }) => (in8Bits ? null : zeros(parameter.shape)));
+    // all of a kind, one after the other: neighbours that an update takes together
+    const [first, second] = [each(), each()];
+    super(
+      device,
+      parameters,
+      all.map(({ parameter, in8Bits }, i): Record<string, Tensor> => {
+        if (!in8Bits) return { first: first[i]!, second: second[i]! };
+        const { shape, size } = parameter;
+        const scales = [Math.ceil(size / MOMENT_BLOCK)];
+        const codes = { first: zeros(shape, 'u8'), second: zeros(shape, 'u8') };
+        return { ...codes, firstScale: zeros(scales), secondScale: zeros(scales) };
+      }),
+    );
+    const slots = [...this.slots.values()];
+    this.in8Bits = slots.filter((_, i) => all[i]!.in8Bits);
     const map = (signed: boolean): Tensor => device.fromArray(dynamicMap(signed), [256], 'f32');
-    this.maps = settings.kind === 'adamw' ? null : { first: map(true), second: map(false) };
+    this.maps = this.in8Bits.length === 0 ? null : { first: map(true), second: map(false) };
+    this.runs = [true, false].flatMap((decay) => {
+      const own = slots.filter((slot, i) => !all[i]!.in8Bits && slot.decay === decay);
+      const rows = own.map(({ parameter, state }) => [parameter, parameter.grad!, state.first!, state.second!]);
+      return stretches(rows).map((stretch) => ({ ...stretch, decay }));
+    });
   }
 
   update(step: number, learningRate: number, gradientScale: number): void {
     const { beta1, beta2, epsilon, weightDecay } = this.settings;
     const host = hostLibrary();
-    const bias1 = 1 - host.pow(beta1, step);
-    const bias2 = 1 - host.pow(beta2, step);
-    for (const { parameter, state, decay } of this.slots.values()) {
-      const { size, address } = parameter;
-      const gradient = parameter.grad!.address;
-      const first = state.first!.address;
-      const second = state.second!.address;
-      const weight = decay ? weightDecay : 0;
-      const step = [learningRate, beta1, beta2, epsilon, weight, bias1, bias2, gradientScale] as const;
-      if (state.firstScale === undefined) {
-        this.device.ops.adamw(size, address, gradient, first, second, ...step);
-      } else {
-        const { firstScale, secondScale } = state;
-        const maps = this.maps!;
-        const firstMoment = [first, firstScale.address, maps.first.address] as const;
-        const secondMoment = [second, secondScale!.address, maps.second.address] as const;
-        this.device.ops.adamw8bit(size, address, gradient, ...firstMoment, ...secondMoment, ...step);
-      }
+    const biases = [1 - host.pow(beta1, step), 1 - host.pow(beta2, step)] as const;
+    const settings = (decay: boolean) =>
+      [learningRate, beta1, beta2, epsilon, decay ? weightDecay : 0, ...biases, gradientScale] as const;
+    for (const { size, addresses, decay } of this.runs) {
+      const [parameter, gradient, first, second] = addresses as [number, number, number, number];
+      this.device.ops.adamw(size, parameter, gradient, first, second, ...settings(decay));
+    }
+    for (const { parameter, state, decay } of this.in8Bits) {
+      const first = [state.first!, state.firstScale!, this.maps!.first].map(({ address }) => address);
+      const second = [state.second!, state.secondScale!, this.maps!.second].map(({ address }) => address);
+      const moments = [...first, ...second] as [number, number, number, number, number, number];
+      this.device.ops.adamw8bit(
+        parameter.size,
+        parameter.address,
+        parameter.grad!.address,
+        ...moments,
+        ...settings(decay),
+      );
     }
   }
 }
@@ -172,10 +189,11 @@ class Adafactor extends Optimiser {
     private readonly settings: AdafactorSettings,
     zeros: Zeros,
   ) {
-    super(device, parameters, ({ shape, rows, cols }) => ({
+    const states = [...parameters.values()].map(({ shape, rows, cols }) => ({
       ...(shape.length >= 2 ? { row: zeros([rows]), column: zeros([cols]) } : { second: zeros(shape) }),
       ...(settings.beta1 === null ? {} : { first: zeros(shape) }),
     }));
+    super(device, parameters, states);
   }
 
   override learningRate(step: number, scheduled: number): number {

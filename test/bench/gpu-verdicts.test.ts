@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { type PeerStep, type Round, ratiosOf, type Verdict, verdictsOf } from '../../bench/gpu-verdicts';
 import type { TrainStepResult } from '../../src/bench/train-step';
 
-const empty = (): Round => ({ train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} });
+const empty = (): Round => ({ checks: {}, train: {}, peerTrain: {}, paper: {}, generate: {}, peerGenerate: {} });
 const peakOf = (hardware: string): Round['peak'] => ({
   hardware,
   peakFlops: 800e12,
@@ -139,6 +139,16 @@ test('decoding is bound by the fastest reading that was measured, by whoever', (
   // 0.9 of 2.1 TB/s is 45% of the 4.2 TB/s that a copy moves
   expect(of(verdicts, 'decode qwen3-0.6b bf16, 32')).toMatchObject({ measured: '45.0%', met: false });
   expect(of(verdicts, 'decode qwen3-0.6b bf16, 1 rows')).toMatchObject({ met: null });
+});
+
+test('checks: what failed is counted, and one that did not end leaves no verdict', () => {
+  const check = (failed: number) => ({ cases: 9, failed, seconds: 1, told: [] });
+  const judge = (checks: Round['checks'], begin: string): Verdict => of(verdictsOf([{ ...empty(), checks }]), begin);
+  const minis = { 'mini a': check(0), 'mini b': check(1) };
+  expect(judge({ selftest: check(0), ...minis }, 'the self-test')).toMatchObject({ met: true });
+  expect(judge(minis, 'the mini papers')).toMatchObject({ met: false, measured: '1 failed' });
+  const died = { selftest: { unmeasured: 'stopped after 180 s' }, 'selftest gemm': check(0) };
+  expect(judge(died, 'the self-test')).toMatchObject({ met: null, note: 'selftest: stopped after 180 s' });
 });
 
 test('memory off its plan is found in the worst step', () => {

@@ -52,12 +52,13 @@ describe('setups of a GPU', () => {
   test('run dry', () => {
     for (const setup of TRAIN_SETUPS.cuda) {
       const linears = SHAPES[setup.shape].hiddenSize * SHAPES[setup.shape].layers;
-      // more than nothing, and within a card of 141 GB
+      // more than nothing, and within a card of 80 GB
       expect(plannedBytes(setup)).toBeGreaterThan(linears);
-      expect(plannedBytes(setup)).toBeLessThan(141e9);
+      expect(plannedBytes(setup)).toBeLessThan(80e9);
     }
     const [dense, dropped] = ['', ' dropout'].map((end) => plannedBytes(setupOf(`train qwen3-8b nf4 r16${end}`)));
-    expect(dropped).toBeGreaterThan(dense!);
+    // a dropped input lives as long as its product
+    expect(dropped).toBe(dense!);
   });
 
   test('MedGemma-27B in NF4 is planned within a card of 80 GB', () => {

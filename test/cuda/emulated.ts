@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../../src/native/device';
+import { CUDA_TOKENS } from '../../src/selftest/job';
 
 /** Built by `bun scripts/build.ts --tests`, on x86-64 with gcc. */
 export const EMULATED_LIBRARY = join(import.meta.dir, '../../build/kernels/test/libmedrepro_cuda_emulated.so');
@@ -13,5 +14,5 @@ export const notEmulated: string | null = existsSync(EMULATED_LIBRARY)
 
 /** A device whose kernels are emulated; every tensor is an allocation of its own. */
 export function emulatedDevice(capacity = 2 ** 30): Device {
-  return Device.cuda({ capacity, library: EMULATED_LIBRARY, separate: true });
+  return Device.cuda({ capacity, library: EMULATED_LIBRARY, separate: true, tokensPerPass: CUDA_TOKENS });
 }

@@ -200,6 +200,10 @@ describe.skipIf(notEmulated !== null)('memory of the emulated GPU', () => {
     expect(() => device.empty([4096], 'f32')).toThrow(
       /out of memory asking for 16384 bytes: 0 of 4096 bytes are in use/,
     );
+    expect(() => device.zerosElsewhere(FOLDER, [2 ** 31], 'f32')).toThrow(/out of memory asking for 8589934592 bytes/);
+    // said once: the next kernel is not blamed
+    device.zeros([8], 'f32');
+    device.synchronise();
     device.destroy();
   });
 });

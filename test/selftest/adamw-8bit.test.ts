@@ -30,7 +30,11 @@ test('what is small, and embeddings, keep their moments in fp32', () => {
         ['model.layers.0.self_attn.q_proj.lora_B', [63, 65]],
         ['model.embed_tokens.weight', [128, 64]],
       ] as const
-    ).map(([name, shape]) => [name, device.zeros(shape, 'f32')]),
+    ).map(([name, shape]) => {
+      const parameter = device.zeros(shape, 'f32');
+      parameter.grad = device.zeros(shape, 'f32');
+      return [name, parameter];
+    }),
   );
   const settings = { learningRate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
   const { slots } = createOptimiser(device, parameters, { kind: 'adamw-8bit', ...settings });

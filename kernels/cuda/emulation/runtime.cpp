@@ -423,15 +423,20 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return emulation::capturing == nullptr ? cudaGetLastError() : refuse("cudaStreamSynchronize while the stream is captured");
+  cudaError_t error = failed ? cudaErrorLaunchFailure : cudaSuccess;
+  failed = false;
+  return emulation::capturing == nullptr ? error : refuse("cudaStreamSynchronize while the stream is captured");
 }
+
+// What the runtime keeps of a call that failed, until somebody asks: cudaGetLastError.
+static cudaError_t unasked = cudaSuccess;
 
 // Device memory ends where a page that nobody may touch begins, so a host that strays beyond it stops at once.
 cudaError_t cudaMalloc(void** p, size_t bytes) {
   if (emulation::capturing != nullptr) return refuse("cudaMalloc while the stream is captured");
-  if (bytes > (size_t)4 << 30) return cudaErrorMemoryAllocation;
+  if (bytes > (size_t)4 << 30) return unasked = cudaErrorMemoryAllocation;
   void* at = mmap(nullptr, bytes + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) return cudaErrorMemoryAllocation;
+  if (at == MAP_FAILED) return unasked = cudaErrorMemoryAllocation;
   *p = at;
   emulation::add_memory(at, (int64_t)bytes, false);
   return cudaSuccess;
@@ -503,8 +508,9 @@ cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() {
-  cudaError_t error = failed ? cudaErrorLaunchFailure : cudaSuccess;
+  cudaError_t error = failed ? cudaErrorLaunchFailure : unasked;
   failed = false;
+  unasked = cudaSuccess;
   return error;
 }
 const char* cudaGetErrorString(cudaError_t error) {

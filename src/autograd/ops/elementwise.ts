@@ -12,22 +12,10 @@ export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
     inputs: [a, b],
     saved: [],
     backward: (dy) => {
-      if (b.requiresGrad) passOn(tape, dy, b);
-      passOver(tape, dy, a);
+      tape.share(dy, b);
+      tape.share(dy, a);
     },
   });
-}
-
-/** {@link passOn} for the last reader of dy: nobody else's any more, it is taken over instead of copied. */
-function passOver(tape: Tape, dy: Tensor, input: Tensor): void {
-  if (input.requiresGrad && input.grad === null) input.grad = dy.retain();
-  else if (input.requiresGrad) passOn(tape, dy, input);
-}
-
-function passOn(tape: Tape, dy: Tensor, input: Tensor): void {
-  const { into, accumulate } = tape.claim(input);
-  if (accumulate === 0) tape.ops.copy(dy.bytes, dy.address, into.address);
-  else tape.ops.add(dy.code, dy.size, dy.address, into.address, into.address);
 }
 
 /** y = factor * x. */
@@ -85,7 +73,7 @@ export function addBias(tape: Tape, x: Tensor, bias: Tensor): Tensor {
       if (bias.requiresGrad) {
         tape.ops.addBiasBackward(dy.code, dy.rows, dy.cols, dy.address, tape.claim(bias).into.address);
       }
-      passOver(tape, dy, x);
+      tape.share(dy, x);
     },
   });
 }

@@ -109,18 +109,21 @@ export function linear(
   dtype: FloatDtype = x.dtype as FloatDtype,
 ): Tensor {
   const y = tape.device.empty([x.rows, weight.outFeatures], dtype);
-  let dropped = x;
+  // Its mask is a function of the seed: backward makes the update's input again instead of keeping it, which would be half as large
+  // as everything else that a block keeps.
+  const dropped = (): Tensor => {
+    if (!update?.dropout) return x;
+    const y = tape.device.empty(x.shape, x.dtype);
+    const { p, seed } = update.dropout;
+    tape.ops.dropout(x.code, x.size, p, seed.low, seed.high, streamOffset(x, seed), x.address, y.address, 0);
+    return y;
+  };
   let hidden: Tensor | null = null;
   if (update !== null) {
-    const { a, dropout } = update;
-    if (dropout !== null) {
-      dropped = tape.device.empty(x.shape, x.dtype);
-      const { low, high } = dropout.seed;
-      const offset = streamOffset(x, dropout.seed);
-      tape.ops.dropout(x.code, x.size, dropout.p, low, high, offset, x.address, dropped.address, 0);
-    }
-    hidden = tape.device.empty([x.rows, a.rows], dtype);
-    matmul(tape, compute, dropped, false, a, true, hidden);
+    const { a } = update;
+    const into = tape.device.empty([x.rows, a.rows], dtype);
+    tape.device.scope(() => matmul(tape, compute, dropped(), false, a, true, into));
+    hidden = into;
   }
   const low = update === null || hidden === null ? null : { u: hidden, v: update.b, scale: update.scale };
   multiplyWeight(tape, compute, x, weight, low, y);
@@ -133,7 +136,6 @@ export function linear(
       ...(parameter !== null || update !== null ? [x] : []),
       ...(hidden === null ? [] : [hidden]),
       ...(update === null ? [] : [update.a]),
-      ...(dropped === x ? [] : [dropped]),
     ],
     backward: (dy) => {
       if (parameter?.requiresGrad) {
@@ -141,7 +143,7 @@ export function linear(
         matmul(tape, compute, dy, true, x, false, into, { accumulate });
       }
       const dHidden =
-        update === null || hidden === null ? null : factorGradients(tape, compute, update, dropped, hidden, dy);
+        update === null || hidden === null ? null : factorGradients(tape, compute, update, dropped(), hidden, dy);
       if (!x.requiresGrad) return;
       const { into, accumulate } = tape.claim(x);
       // dropout lies between the update's gradient and dx

@@ -4,10 +4,11 @@
  * logits' gradient straight away, and no second pass over the logits is needed.
  */
 import { MR_DICE_CLASS, MR_DICE_EXAMPLE } from '../../native/bindings';
+import type { Device } from '../../native/device';
 import type { Tensor } from '../../native/tensor';
 import type { Loss } from '../../spec/types';
 import type { Tape } from '../tape';
-import { type Compute, matmul, type Weight } from './linear';
+import { activationDtype, type Compute, matmul, type Weight } from './linear';
 
 /** Label that takes no part in the loss (torch's convention). */
 export const IGNORE_INDEX = -100;
@@ -33,17 +34,14 @@ export function classifierLoss(
   const classes = logits.cols;
   const { device, ops } = tape;
   const perRow = device.empty([logits.rows], 'f32');
-  const dice = device.empty([1], 'f32');
+  const dice = device.empty([segments.length], 'f32');
   const gradient = logits.requiresGrad && tape.recording ? tape.claim(logits).into : null;
-  return segments.map(({ begin, end, weight }) => {
+  // everything is queued before anything is read: a GPU is waited for once, not at every segment
+  segments.forEach(({ begin, end, weight }, index) => {
     const rows = end - begin;
     const at = (tensor: Tensor, width: number): number => tensor.address + 4 * begin * width;
     const target = gradient === null ? 0 : at(gradient, classes);
     const scale = weight / rows;
-    const meanOfRows = (): number => {
-      const values = device.readF32(device.view(at(perRow, 1), [rows], 'f32'));
-      return values.reduce((sum, value) => sum + value, 0) / rows;
-    };
     if (loss.kind === 'focal') {
       const { gamma, alpha } = loss;
       ops.focalLoss(
@@ -59,7 +57,7 @@ export function classifierLoss(
         target,
         0,
       );
-      return meanOfRows();
+      return;
     }
     const ceWeight = loss.kind === 'dice-ce' ? loss.ceWeight : 1;
     ops.crossEntropy(
@@ -74,7 +72,7 @@ export function classifierLoss(
       target,
       0,
     );
-    if (loss.kind === 'cross-entropy') return meanOfRows();
+    if (loss.kind === 'cross-entropy') return;
     const { exponent, smoothing, reduction, diceWeight } = loss;
     ops.diceLoss(
       rows,
@@ -86,16 +84,28 @@ export function classifierLoss(
       smoothing,
       reduction === 'example' ? MR_DICE_EXAMPLE : MR_DICE_CLASS,
       weight * diceWeight,
-      dice.address,
+      dice.address + 4 * index,
       target,
       1,
     );
-    return diceWeight * device.readF32(dice)[0]! + ceWeight * meanOfRows();
   });
+  const values = device.readF32(perRow);
+  const meanOfRows = ({ begin, end }: Segment): number =>
+    values.subarray(begin, end).reduce((sum, value) => sum + value, 0) / (end - begin);
+  if (loss.kind !== 'dice-ce') return segments.map(meanOfRows);
+  const diceValues = device.readF32(dice);
+  return segments.map((segment, index) => loss.diceWeight * diceValues[index]! + loss.ceWeight * meanOfRows(segment));
 }
 
-/** Rows of logits that exist at one time in `nextTokenLoss`. */
+/** Rows of logits that exist at one time in `nextTokenLoss`, at least. */
 const HEAD_CHUNK = 128;
+
+/**
+ * Rows of logits that exist at one time. A GPU takes an eighth of a pass: the head's matrix is read twice for each chunk, which for
+ * 128 rows takes longer than multiplying by it.
+ */
+const headRows = ({ backend, tokensPerPass }: Device): number =>
+  backend === 'cpu' ? HEAD_CHUNK : Math.max(HEAD_CHUNK, Math.floor(tokensPerPass / 8));
 
 /**
  * Cross-entropy of a language-model head, without the logits of a whole batch ever existing: hidden [n, width] holds only
@@ -116,11 +126,14 @@ export function nextTokenLoss(
   const needsGradient = tape.recording && (hidden.requiresGrad || parameter?.requiresGrad === true);
   const losses = device.empty([n], 'f32');
   const dHidden = needsGradient && hidden.requiresGrad ? tape.claim(hidden).into : null;
+  const chunk = headRows(device);
+  // a GPU's tiles take operands of 16 bits as they lie, and others through registers; the product rounds them to these bits anyway
+  const narrow = device.backend === 'cpu' ? 'f32' : activationDtype(compute);
   device.scope(() => {
     const dense = head.dense(tape);
-    for (let begin = 0; begin < n; begin += HEAD_CHUNK) {
+    for (let begin = 0; begin < n; begin += chunk) {
       device.checkCancelled();
-      const rows = Math.min(HEAD_CHUNK, n - begin);
+      const rows = Math.min(chunk, n - begin);
       device.scope(() => {
         const logits = device.empty([rows, head.outFeatures], 'f32');
         const part = hidden.rowsFrom(begin, rows);
@@ -137,10 +150,16 @@ export function nextTokenLoss(
           needsGradient ? logits.address : 0,
           0,
         );
-        if (dHidden !== null) matmul(tape, compute, logits, false, dense, false, dHidden.rowsFrom(begin, rows));
-        if (needsGradient && parameter?.requiresGrad) {
+        if (!needsGradient) return;
+        let gradient = logits;
+        if (narrow !== 'f32') {
+          gradient = device.empty(logits.shape, narrow);
+          ops.cast(logits.code, gradient.code, logits.size, logits.address, gradient.address);
+        }
+        if (dHidden !== null) matmul(tape, compute, gradient, false, dense, false, dHidden.rowsFrom(begin, rows));
+        if (parameter?.requiresGrad) {
           const { into, accumulate } = tape.claim(parameter);
-          matmul(tape, compute, logits, true, part, false, into, { accumulate });
+          matmul(tape, compute, gradient, true, part, false, into, { accumulate });
         }
       });
     }

@@ -35,8 +35,9 @@ export function rope(tape: Tape, x: Tensor, heads: number, { cos, sin, positions
       const { into, accumulate } = tape.claim(x);
       if (accumulate === 0) rotate(dy, into, 1);
       else {
-        rotate(dy, dy, 1);
-        tape.ops.add(x.code, x.size, dy.address, into.address, into.address);
+        const turned = dy.lent > 0 ? tape.device.empty(dy.shape, dy.dtype) : dy;
+        rotate(dy, turned, 1);
+        tape.ops.add(x.code, x.size, turned.address, into.address, into.address);
       }
     },
   });

@@ -1,6 +1,6 @@
 /** Sums, AdamW and Adafactor. */
 import { dynamicMap } from '../../nn/quantisation';
-import { type Case, type Expected, exactly, input, kernelCase, output, update, within } from '../case';
+import { type Case, type Expected, encode, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import * as reference from '../reference/reductions';
 
@@ -37,6 +37,38 @@ function sumSquaresCase(n: number): Case {
     call: (ops, at) => ops.sumSquares(n, at.x, at.out),
     expected: () => ({ out: doubleSum(reference.sumSquares(x), reference.sumSquares(x)) }),
   });
+}
+
+/** Sizes of arrays that are summed together: a chunk of a GPU's block, tails, nothing, more than one block. */
+const TOGETHER = [2048, 70_001, 1, 0, 4097] as const;
+
+function sumSquaresEachCase(): Case {
+  const arrays = TOGETHER.map((n) => new Draws(`sum of squares ${n} of several`).values('f32', n, 1e-3));
+  const sums = arrays.map(reference.sumSquares);
+  const shape = TOGETHER.join(', ');
+  const { tolerance, reason } = doubleSum(0, 0);
+  return {
+    op: 'sum_squares_each',
+    shape,
+    dtype: 'f32',
+    samePaths: true,
+    expected: () => ({ out: { values: sums, tolerance, reason } }),
+    execute: (device, { poison, shift }) =>
+      device.scope(() => {
+        const spans = arrays.flatMap((values) => {
+          const at = device.empty([values.length + shift], 'f32').address + 4 * shift;
+          device.write(device.view(at, [values.length], 'f32'), encode('f32', values));
+          return [BigInt(at), BigInt(values.length)];
+        });
+        const list = new Uint8Array(BigInt64Array.from(spans).buffer);
+        const out = device.empty([arrays.length], 'f64');
+        const before = new Uint8Array(out.bytes).fill(poison);
+        device.write(out, before);
+        const { address } = device.fromArray(list, [list.length], 'u8');
+        device.ops.sumSquaresEach(arrays.length, Math.max(...TOGETHER), address, out.address);
+        return { outputs: { out: { dtype: 'f64', before, after: device.readBytes(out) } }, trespasses: [] };
+      }),
+  };
 }
 
 interface AdamWCase {
@@ -240,6 +272,7 @@ export function reductionCases(): Case[] {
   return [
     ...[...SIZES, MANY].map(sumCase),
     ...SIZES.map(sumSquaresCase),
+    sumSquaresEachCase(),
     adamwCase({ n: 1, step: 1, weightDecay: 0, gradScale: 1 }),
     adamwCase({ n: 33, step: 1, weightDecay: 0.01, gradScale: 1 }),
     adamwCase({ n: 33, step: 7, weightDecay: 0.01, gradScale: 0.37 }),
