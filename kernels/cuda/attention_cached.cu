@@ -142,9 +142,9 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
       for (int i = 0; i < 4; i++) {
         int place = key + 8 * n + 2 * t + i % 2, one = position[i / 2];
         bool seen = place <= one && place >= first_key(a, one);
-        s[0][n][i] = seen ? s[0][n][i] * scale : -INFINITY;
+        s[0][n][i] = seen ? s[0][n][i] : -INFINITY;
       }
-    softmax_step<DIM>(s[0], softmax, sum[0]);
+    softmax_step<DIM>(s[0], scale, softmax, sum[0]);
     accumulate<DIM>(s, shared.v[stage], warp * 16, sum);
   }
   finish_softmax(softmax);
@@ -157,7 +157,7 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
     for (int n = 0; n < DIM / 8; n++)
       *reinterpret_cast<float2*>(&shared.sums[warp].x[r][8 * n + 2 * t]) = make_float2(sum[0][n][2 * half], sum[0][n][2 * half + 1]);
     if (t == 0) {
-      shared.largest[warp][r] = softmax.largest[half];
+      shared.largest[warp][r] = softmax.largest[half] * scale;
       shared.total[warp][r] = softmax.total[half];
     }
   }

@@ -149,6 +149,14 @@ __device__ __forceinline__ void copy_async_16(uint32_t to, const void* from, int
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(copied) : "memory");
 #endif
 }
+// The same with 8 bytes, aligned to 8.
+__device__ __forceinline__ void copy_async_8(uint32_t to, const void* from, int copied = 8) {
+#ifdef MR_EMULATED
+  emulation::copy_async((char*)emulation::shared_memory() + to, from, 8, copied);
+#else
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from), "r"(copied) : "memory");
+#endif
+}
 __device__ __forceinline__ void copy_async_16(void* to, const void* from, int copied = 16) {
   copy_async_16(shared_address(to), from, copied);
 }
