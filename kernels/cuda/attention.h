@@ -34,6 +34,7 @@ inline int32_t check_attention(const char* op, const Attention& a) {
   MR_REQUIRE(a.tokens >= 0 && (a.sequences == 0 ? a.tokens == 0 : a.cu_seqlens != nullptr),
              "%s: %lld tokens in %lld sequences, cu_seqlens %s", op, (long long)a.tokens, (long long)a.sequences,
              a.cu_seqlens ? "given" : "NULL");
+  MR_REQUIRE(a.scale > 0.0f, "%s: scale %g is not above 0", op, (double)a.scale);
   MR_REQUIRE(!a.visible || a.window == 0, "%s: visible keys and a window exclude each other", op);
   return MR_OK;
 }

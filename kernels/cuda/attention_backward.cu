@@ -215,11 +215,7 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
       product<DIM>(shared.k, row, shared.q[stage], p);
       if (!only_dv) product<DIM>(shared.v, row, shared.d_o[stage], ds);
       bool all_seen = key + 15 <= query && key + 16 <= span.visible && first_key(a, query + QUERIES - 1) <= key;
-      float scale = a.scale;
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-      scale = __uint_as_float(opaque(__float_as_uint(scale)));  // keeping it over the loop costs spills here, and saves some before
-#endif
-      scale *= LOG2_E;
+      float scale = __uint_as_float(opaque_where<true>(__float_as_uint(a.scale))) * LOG2_E;  // a register less over the loop
       int from[2], to[2];  // the thread's columns that see its keys g and g + 8
       MR_UNROLL
       for (int half = 0; half < 2; half++) {

@@ -86,8 +86,8 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
     if (tile < share.end) {
       int key = share.first_key + tile * KEYS, stage = tile % STAGES;
       int64_t first = k_first + key * kv_width;
-      load_tile<KEYS, DIM, THREADS>(a, whole, k, first, kv_width, span.end - key, shared.k[stage]);
-      load_tile<KEYS, DIM, THREADS>(a, whole, v, first, kv_width, span.end - key, shared.v[stage]);
+      load_tile<KEYS, DIM, THREADS>(a, whole, k, first, kv_width, span.end - key, shared.k[stage], (int)opaque(threadIdx.x));
+      load_tile<KEYS, DIM, THREADS>(a, whole, v, first, kv_width, span.end - key, shared.v[stage], (int)opaque(threadIdx.x));
     }
     commit_copies();
   };
@@ -157,7 +157,7 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
     for (int n = 0; n < DIM / 8; n++)
       *reinterpret_cast<float2*>(&shared.sums[warp].x[r][8 * n + 2 * t]) = make_float2(sum[0][n][2 * half], sum[0][n][2 * half + 1]);
     if (t == 0) {
-      shared.largest[warp][r] = softmax.largest[half] * scale;
+      shared.largest[warp][r] = softmax.largest[half] * (__uint_as_float(opaque(__float_as_uint(a.scale))) * LOG2_E);
       shared.total[warp][r] = softmax.total[half];
     }
   }

@@ -107,10 +107,12 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
   int begin = first_key(a, span.begin) / KEYS * KEYS, end = min(span.end, span.visible);
 
   auto load_keys = [&](const void* from, int key, C* to) {
-    load_tile<KEYS, DIM, THREADS>(a, whole, from, k_first + key * kv_width, kv_width, end - key, to);
+    load_tile<KEYS, DIM, THREADS>(a, whole, from, k_first + key * kv_width, kv_width, end - key, to,
+                                   (int)opaque_where<false>(threadIdx.x));
     commit_copies();
   };
-  load_tile<QUERIES, DIM, THREADS>(a, whole, q, q_first, q_width, span.end - span.begin, shared.q);
+  load_tile<QUERIES, DIM, THREADS>(a, whole, q, q_first, q_width, span.end - span.begin, shared.q,
+                                    (int)opaque_where<false>(threadIdx.x));
   load_keys(k, begin, shared.k);
   load_keys(v, begin, shared.v);
 

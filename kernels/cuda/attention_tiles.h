@@ -43,13 +43,14 @@ __device__ __forceinline__ C* chunk_at(C* tile, int row, int chunk) {
 }
 
 // tile[r] = row r of those that begin at element `first` and lie `stride` apart, for r < count; zeros in the other rows and
-// beyond head_dim. Where `whole`, by copies that the caller commits and waits for. THREADS threads take part.
+// beyond head_dim. Where `whole`, by copies that the caller commits and waits for. THREADS threads take part; `thread` is the
+// calling one's number, which a caller short of registers makes opaque.
 template <int ROWS, int DIM, int THREADS, class C>
 __device__ __forceinline__ void load_tile(const Attention& a, bool whole, const void* p, int64_t first, int64_t stride, int count,
-                                          C* tile) {
+                                          C* tile, int thread = (int)threadIdx.x) {
   constexpr int CHUNKS = DIM / 8, STEP = THREADS / CHUNKS;  // rows that the threads copy at once
   static_assert(ROWS % STEP == 0 && STEP * CHUNKS == THREADS && (STEP & (STEP - 1)) == 0, "every thread has as many chunks");
-  int row = (int)threadIdx.x / CHUNKS, column = (int)threadIdx.x % CHUNKS * 8;
+  int row = thread / CHUNKS, column = thread % CHUNKS * 8;
   int64_t at = first + row * stride + column;
   if (whole) {
     // one pointer that moves on, rather than one for each row: registers are scarce here

@@ -132,6 +132,15 @@ __device__ __forceinline__ uint32_t opaque(uint32_t x) {
   return x;
 }
 
+// The same from compute capability 9.0 on (FROM_90), or before it alone: what a register is better spent on differs.
+template <bool FROM_90>
+__device__ __forceinline__ uint32_t opaque_where(uint32_t x) {
+#ifdef __CUDA_ARCH__
+  if ((__CUDA_ARCH__ >= 900) == FROM_90) return opaque(x);
+#endif
+  return x;
+}
+
 // The compiler moves no access to memory across: loads that would fill registers early stay where they are.
 __device__ __forceinline__ void hold_loads() {
 #ifndef MR_EMULATED
