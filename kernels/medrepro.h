@@ -164,7 +164,7 @@ MR_API int32_t mr_rope(mr_stream* s, int32_t dtype, int64_t tokens, int64_t head
  * cu_seqlens [sequences+1] prefix sums, the last of them = tokens = T; window: keys at distance >= window are masked, 0 = no window.
  * visible [sequences], or NULL: only the first visible[i] >= 1 keys of sequence i are seen, by whatever query (padding that
  * itself computes something behind the real tokens); not with a window.
- * lse [T, heads] = log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm. */
+ * lse [T, heads] = log-sum-exp of the scaled scores (scale > 0), kept for the backward. compute as in mr_gemm. */
 MR_API int32_t mr_attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
                                      const int32_t* cu_seqlens,
                                     const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,

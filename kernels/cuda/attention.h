@@ -34,6 +34,7 @@ inline int32_t check_attention(const char* op, const Attention& a) {
   MR_REQUIRE(a.tokens >= 0 && (a.sequences == 0 ? a.tokens == 0 : a.cu_seqlens != nullptr),
              "%s: %lld tokens in %lld sequences, cu_seqlens %s", op, (long long)a.tokens, (long long)a.sequences,
              a.cu_seqlens ? "given" : "NULL");
+  MR_REQUIRE(a.scale > 0.0f, "%s: scale %g is not above 0", op, (double)a.scale);
   MR_REQUIRE(!a.visible || a.window == 0, "%s: visible keys and a window exclude each other", op);
   return MR_OK;
 }
@@ -46,47 +47,42 @@ struct Span {
   int item, items;  // the first item of the span, counted from the sequence's first query, and how many there are
 };
 
-// A grid that has a block for every span of `tile` items (and some more), whatever the sequences' lengths are.
+// Where the spans of at most `tile` items are numbered, those of sequence i begin at its first item / tile + i: that leaves every
+// sequence room for its last, incomplete span, and is known without adding up what the sequences before it need. Of the numbers
+// below this bound, which the host knows without their lengths, some belong to no span.
 inline int64_t spans_at_most(const Attention& a, int64_t tile, int64_t each = 1) {
   return divide_up(a.tokens * each, tile) + a.sequences;
 }
 
-// The index-th span of at most `tile` items, cut within each sequence, where a position holds `each` of them; false when there
-// are fewer. All lanes of the warp call it and get the same. With LAST_FIRST the spans of a sequence count from its end:
-// there queries have the most keys to see, and blocks that take long should start early.
+// The span numbered `index` of those of at most `tile` items, cut within each sequence, where a position holds `each` of them;
+// false when there is none. All lanes of the warp call it and get the same. With LAST_FIRST the spans of a sequence count from
+// its end: there queries have the most keys to see, and blocks that take long should start early.
 template <bool LAST_FIRST>
 __device__ __forceinline__ bool find_span(const Attention& a, int tile, int64_t index, Span* span, int each = 1) {
+  auto first_span = [&](int sequence) { return (int64_t)a.cu_seqlens[sequence] * each / tile + sequence; };
   int lane = (int)(threadIdx.x % WARP);
-  for (int64_t base = 0; base < a.sequences; base += WARP) {
-    int64_t i = base + lane;
-    int mine = 0;
-    if (i < a.sequences) mine = ((a.cu_seqlens[i + 1] - a.cu_seqlens[i]) * each + tile - 1) / tile;
-    int64_t sum = mine;  // of the lanes up to this one
-    for (int distance = 1; distance < WARP; distance *= 2) {
-      int64_t before = __shfl_up_sync(ALL_LANES, sum, distance);
-      if (lane >= distance) sum += before;
-    }
-    uint32_t found = __ballot_sync(ALL_LANES, index < sum);
-    if (found == 0) {
-      index -= __shfl_sync(ALL_LANES, sum, WARP - 1);
-      continue;
-    }
-    int owner = __ffs((int)found) - 1;
-    int place = (int)(index - (__shfl_sync(ALL_LANES, sum, owner) - __shfl_sync(ALL_LANES, mine, owner)));
-    if (LAST_FIRST) place = __shfl_sync(ALL_LANES, mine, owner) - 1 - place;
-    i = base + owner;
-    int past = a.past ? a.past[i] : 0, count = a.cu_seqlens[i + 1] - a.cu_seqlens[i];
-    span->q_row0 = (int64_t)a.cu_seqlens[i] - past;
-    span->k_row0 = a.cache_rows ? a.cache_rows[i] : a.cu_seqlens[i];
-    span->length = past + count;
-    span->item = place * tile;
-    span->items = min(tile, count * each - span->item);
-    span->begin = past + span->item / each;
-    span->end = past + (span->item + span->items - 1) / each + 1;
-    span->visible = a.visible ? min(a.visible[i], span->length) : span->length;
-    return true;
+  int i = 0, end = (int)a.sequences;  // the sequence is one of these; every step looks at 32 of them
+  while (end - i > 1) {
+    int step = (end - i + WARP - 1) / WARP, mine = i + lane * step;
+    // the last of those that begin in time: the first always does
+    int last = __popc(__ballot_sync(ALL_LANES, mine < end && first_span(mine) <= index)) - 1;
+    i += last * step;
+    end = min(end, i + step);
   }
-  return false;
+  int first = a.cu_seqlens[i], count = a.cu_seqlens[i + 1] - first;
+  int spans = (int)divide_up((int64_t)count * each, tile), place = (int)(index - first_span(i));
+  if (place >= spans) return false;
+  if (LAST_FIRST) place = spans - 1 - place;
+  int past = a.past ? a.past[i] : 0;
+  span->q_row0 = (int64_t)first - past;
+  span->k_row0 = a.cache_rows ? a.cache_rows[i] : first;
+  span->length = past + count;
+  span->item = place * tile;
+  span->items = min(tile, count * each - span->item);
+  span->begin = past + span->item / each;
+  span->end = past + (span->item + span->items - 1) / each + 1;
+  span->visible = a.visible ? min(a.visible[i], span->length) : span->length;
+  return true;
 }
 
 // The first key that a query sees.

@@ -22,7 +22,7 @@ struct Gradients {
   void *dq, *dk, *dv;
 };
 
-// What the backward knows of a (head, token): in memory [heads, tokens].
+// What the backward knows of a (head, token): in memory [heads, tokens]. The tensor kernels have lse in units of ln 2.
 struct __align__(8) RowStats {
   float lse, dot;
 };
@@ -31,7 +31,7 @@ constexpr int DOT_THREADS = 128;
 constexpr int DOT_LANES = 8;  // of a (token, head): rows are short
 
 template <class T>
-__global__ void dots_kernel(Attention a, const T* o, const float* lse, const T* d_o, RowStats* stats) {
+__global__ void dots_kernel(Attention a, const T* o, const float* lse, float unit_of_lse, const T* d_o, RowStats* stats) {
   int64_t row = global_thread() / DOT_LANES;  // of [tokens, heads]
   int lane = (int)threadIdx.x % DOT_LANES;
   bool there = row < a.tokens * a.heads;
@@ -41,7 +41,7 @@ __global__ void dots_kernel(Attention a, const T* o, const float* lse, const T* 
     for (int j = 0; j < Pack<T>::N; j++) dot = fmaf(x.x[j], y.x[j], dot);
   }
   for (int bits = DOT_LANES / 2; bits > 0; bits /= 2) dot += __shfl_xor_sync(ALL_LANES, dot, bits);
-  if (there && lane == 0) stats[row % a.heads * a.tokens + row / a.heads] = {lse[row], dot};
+  if (there && lane == 0) stats[row % a.heads * a.tokens + row / a.heads] = {lse[row] * unit_of_lse, dot};
 }
 
 struct SimtShared {
@@ -158,7 +158,7 @@ struct KeyShared {
     };
     tiles::Staging<DIM> staging[WARPS];  // when the last queries are done with
   };
-  RowStats stats[Tiling<DIM>::STAGES][Tiling<DIM>::PASSING];  // lse in units of ln 2
+  RowStats stats[Tiling<DIM>::STAGES][Tiling<DIM>::PASSING];
 };
 
 template <class C, int DIM>
@@ -169,35 +169,28 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
   KeyShared<C, DIM>& shared = shared_memory<KeyShared<C, DIM>>();
   Span span;
   if (!find_span<false>(a, OWNED, blockIdx.x, &span)) return;
-  int64_t row0 = span.q_row0, q_width = a.q_width(), kv_width = a.kv_width();
-  auto first_of_keys = [&](int key) { return (row0 + key) * kv_width + blockIdx.y * a.head_dim; };
+  int row0 = (int)span.q_row0;
+  int64_t q_width = a.q_width(), kv_width = a.kv_width();
+  auto first_of_keys = [&](int key) { return (int64_t)(row0 + key) * kv_width + blockIdx.y * a.head_dim; };
   bool only_dv = !BOTH && blockIdx.z == DV;
   int row = warp_of_thread() * 16, key = span.begin + row;  // the warp's first
   int g = lane_of_thread() / 4, lane_column = lane_of_thread() % 4 * 2;
   int end = span.begin < span.visible ? end_of_queries(a, span.end - 1, span.length) : 0;  // of the queries
   int end_key = min(span.end, span.visible);
-  float scale = a.scale * LOG2_E;
 
   // Tiles of queries come by for one head of the group after the other.
   int query = span.begin, head = (int)(blockIdx.y * a.group()), end_head = head + (int)a.group();
   auto load_queries = [&](int head, int query, int stage) {
-    int64_t first = (row0 + query) * q_width + head * a.head_dim;
+    int64_t first = (int64_t)(row0 + query) * q_width + head * a.head_dim;
     load_tile<QUERIES, DIM, THREADS>(a, whole, t.q, first, q_width, end - query, shared.q[stage]);
     load_tile<QUERIES, DIM, THREADS>(a, whole, t.d_o, first, q_width, end - query, shared.d_o[stage]);
-    commit_copies();
-  };
-  // A query that is not there has probability e^-inf.
-  auto stats_of = [&](int head, int query) {
-    int mine = query + (int)threadIdx.x;
-    RowStats one = {INFINITY, 0.0f};
-    if (threadIdx.x < QUERIES && mine < end) {
-      one = stats[head * a.tokens + row0 + mine];
-      one.lse *= LOG2_E;
+    // A query that is not there has zeros: probability 1, which zeros in d_o and q multiply.
+    if (threadIdx.x < QUERIES) {
+      bool there = query + (int)threadIdx.x < end;
+      copy_async_8(shared_address(&shared.stats[stage][threadIdx.x]),
+                   there ? stats + head * a.tokens + row0 + query + threadIdx.x : stats, there ? 8 : 0);
     }
-    return one;
-  };
-  auto keep_stats = [&](const RowStats& one, int stage) {
-    if (threadIdx.x < QUERIES) shared.stats[stage][threadIdx.x] = one;
+    commit_copies();
   };
 
   float sum[BOTH ? 2 : 1][1][DIM / 8][4] = {};
@@ -206,27 +199,30 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
     load_tile<OWNED, DIM, THREADS>(a, whole, t.k, first, kv_width, span.end - span.begin, shared.k);
     if (!only_dv) load_tile<OWNED, DIM, THREADS>(a, whole, t.v, first, kv_width, span.end - span.begin, shared.v);
     load_queries(head, query, 0);
-    keep_stats(stats_of(head, query), 0);
   } else {
     head = end_head;
   }
   for (int stage = 0; head < end_head; stage = (stage + 1) % STAGES) {
     wait_copies<0>();
     __syncthreads();
-    bool wraps = query + QUERIES >= end;
+    bool wraps = (int)opaque((uint32_t)query) + QUERIES >= end;  // found again at the end, rather than kept until then
     int next_head = head + wraps, next = wraps ? span.begin : query + QUERIES, next_stage = (stage + 1) % STAGES;
     bool more = next_head < end_head;
-    RowStats next_stats = {};
-    if (STAGES > 1 && more) {
-      load_queries(next_head, next, next_stage);
-      next_stats = stats_of(next_head, next);
-    }
+    if (STAGES > 1 && more) load_queries(next_head, next, next_stage);
     // whether any of these queries sees any of the warp's keys
     if (key < end_key && query + QUERIES > key && first_key(a, query) < key + 16) {
       float p[1][QUERIES / 8][4], ds[1][QUERIES / 8][4];
       product<DIM>(shared.k, row, shared.q[stage], p);
       if (!only_dv) product<DIM>(shared.v, row, shared.d_o[stage], ds);
       bool all_seen = key + 15 <= query && key + 16 <= span.visible && first_key(a, query + QUERIES - 1) <= key;
+      float scale = __uint_as_float(opaque_where<true>(__float_as_uint(a.scale))) * LOG2_E;  // a register less over the loop
+      int from[2], to[2];  // the thread's columns that see its keys g and g + 8
+      MR_UNROLL
+      for (int half = 0; half < 2; half++) {
+        int one = key + g + 8 * half, first = query + lane_column;
+        from[half] = one - first;
+        to[half] = one < span.visible ? end_of_queries(a, one, span.length) - first : 0;
+      }
       MR_UNROLL
       for (int n = 0; n < QUERIES / 8; n++)
         MR_UNROLL
@@ -238,10 +234,7 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
           for (int half = 0; half < 2; half++) {
             float& e = p[0][n][2 * half + i];
             e = exp2_flushed(fmaf(e, scale, -mine.lse));
-            if (!all_seen) {
-              int one = key + g + 8 * half;
-              if (one > query + column || one >= span.visible || one < first_key(a, query + column)) e = 0.0f;
-            }
+            if (!all_seen && (8 * n + i < from[half] || 8 * n + i >= to[half])) e = 0.0f;
             if (!only_dv) ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine.dot);
           }
         }
@@ -257,11 +250,9 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
     if (STAGES == 1 && more) {
       __syncthreads();
       load_queries(next_head, next, next_stage);
-      next_stats = stats_of(next_head, next);
     }
-    if (more) keep_stats(next_stats, next_stage);
-    head = next_head;
-    query = next;
+    query += QUERIES;
+    if (query >= end) query = span.begin, head++;
   }
 
   __syncthreads();
@@ -304,7 +295,6 @@ __global__ void __launch_bounds__(THREADS) dq_kernel(Attention a, bool whole, Gr
   for (int half = 0; half < 2; half++) {
     int one = query + g + 8 * half;
     mine[half] = one < span.end ? stats[head * a.tokens + span.q_row0 + one] : RowStats{INFINITY, 0.0f};
-    mine[half].lse *= LOG2_E;
   }
   auto load_keys = [&](int key, int stage) {
     int64_t first = k_first + key * kv_width;
@@ -361,7 +351,7 @@ int32_t backward(mr_stream* s, const Attention& a, const Gradients& t) {
   MR_TRY(with_storage(a.dtype, [&](auto* type) {
     return launch(s, op, dots_kernel<std::remove_pointer_t<decltype(type)>>,
                   dim3((unsigned)divide_up(a.tokens * a.heads * DOT_LANES, DOT_THREADS)), dim3(DOT_THREADS), 0, a, as(type, t.o), t.lse,
-                  as(type, t.d_o), stats);
+                  tiles::has_tiles(a) ? tiles::LOG2_E : 1.0f, as(type, t.d_o), stats);
   }));
   if (tiles::has_tiles(a))
     return tiles::with_tiles(a, [&](auto* type, auto width) {

@@ -6,13 +6,14 @@
 // A few new tokens with many keys each (decode_kernel, after Flash-Decoding, Dao et al. 2023) are a matter of reading the
 // cache once at full speed: the query heads of a kv head make up the rows of one product, keys are dealt out to `splits`
 // blocks, in a block to its warps, each of which has a softmax and sums of its own. Those are put together in order: by the
-// block for its warps, by combine_kernel for the blocks.
+// block for its warps, by combine_kernel for the blocks. In fp32 (decode_fp32_kernel) a block has one head of one token and no
+// product of matrices.
 #include "attention_tiles.h"
 
 namespace mr {
 namespace {
 
-constexpr int ROWS = 16;  // (token, head of the group) pairs of a block
+constexpr int ROWS = 16;  // (token, head of the group) pairs of a block; one in fp32
 constexpr int MOST_SPLITS = 64;
 // As many blocks as two on each multiprocessor of the largest GPUs: a number, so that the same shapes have the same bits
 // everywhere.
@@ -38,17 +39,18 @@ struct Shared {
   float largest[Tiling<DIM>::WARPS][ROWS], total[Tiling<DIM>::WARPS][ROWS];
 };
 
-// What a block knows of a row: its largest score in units of ln 2 and the sum relative to it.
+// What a block knows of a row: its largest score, in units of ln 2 but in fp32, and the sum relative to it.
 struct __align__(8) Part {
   float largest, total;
 };
-// Of all blocks, where keys are split: [splits, blocks x, kv_heads, ROWS], sums with head_dim columns.
+// Of all blocks, where keys are split: [splits, blocks x, kv_heads, rows of a block], sums with head_dim columns.
 struct Parts {
   Part* rows;
   float* sums;
 };
+template <int BLOCK_ROWS = ROWS>
 __device__ __forceinline__ int64_t part_of(int64_t split, int row) {
-  return ((split * gridDim.x + blockIdx.x) * gridDim.y + blockIdx.y) * ROWS + row;
+  return ((split * gridDim.x + blockIdx.x) * gridDim.y + blockIdx.y) * BLOCK_ROWS + row;
 }
 
 // Tiles of KEYS keys that a block goes over: its share of those between the first key that the span's queries see and the last.
@@ -86,8 +88,8 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
     if (tile < share.end) {
       int key = share.first_key + tile * KEYS, stage = tile % STAGES;
       int64_t first = k_first + key * kv_width;
-      load_tile<KEYS, DIM, THREADS>(a, whole, k, first, kv_width, span.end - key, shared.k[stage]);
-      load_tile<KEYS, DIM, THREADS>(a, whole, v, first, kv_width, span.end - key, shared.v[stage]);
+      load_tile<KEYS, DIM, THREADS>(a, whole, k, first, kv_width, span.end - key, shared.k[stage], (int)opaque(threadIdx.x));
+      load_tile<KEYS, DIM, THREADS>(a, whole, v, first, kv_width, span.end - key, shared.v[stage], (int)opaque(threadIdx.x));
     }
     commit_copies();
   };
@@ -142,9 +144,9 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
       for (int i = 0; i < 4; i++) {
         int place = key + 8 * n + 2 * t + i % 2, one = position[i / 2];
         bool seen = place <= one && place >= first_key(a, one);
-        s[0][n][i] = seen ? s[0][n][i] * scale : -INFINITY;
+        s[0][n][i] = seen ? s[0][n][i] : -INFINITY;
       }
-    softmax_step<DIM>(s[0], softmax, sum[0]);
+    softmax_step<DIM>(s[0], scale, softmax, sum[0]);
     accumulate<DIM>(s, shared.v[stage], warp * 16, sum);
   }
   finish_softmax(softmax);
@@ -155,9 +157,10 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
     int r = g + 8 * half;
     MR_UNROLL
     for (int n = 0; n < DIM / 8; n++)
-      *reinterpret_cast<float2*>(&shared.sums[warp].x[r][8 * n + 2 * t]) = make_float2(sum[0][n][2 * half], sum[0][n][2 * half + 1]);
+      *reinterpret_cast<float2*>(&shared.sums[warp].x[r][8 * n + 2 * t]) =
+          make_float2(sum[0][n][2 * half], sum[0][n][2 * half + 1]);
     if (t == 0) {
-      shared.largest[warp][r] = softmax.largest[half];
+      shared.largest[warp][r] = softmax.largest[half] * (__uint_as_float(opaque(__float_as_uint(a.scale))) * LOG2_E);
       shared.total[warp][r] = softmax.total[half];
     }
   }
@@ -188,21 +191,90 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
 
 constexpr int COMBINE_THREADS = 128;
 
+// In fp32 a block has one row, and a warp of it every fourth of its keys; a lane has every 32nd column.
+constexpr int FP32_WARPS = 4;
+constexpr int FP32_COLUMNS = 8;  // of a lane: heads of up to 256
+constexpr int FP32_KEYS = 32;
+
+struct Fp32Shared {
+  float sums[FP32_WARPS][FP32_COLUMNS * WARP], largest[FP32_WARPS], total[FP32_WARPS];
+};
+
+__global__ void __launch_bounds__(FP32_WARPS* WARP) decode_fp32_kernel(Attention a, int splits, const void* q, const void* k,
+                                                                       const void* v, void* o, Parts parts) {
+  Fp32Shared& shared = shared_memory<Fp32Shared>();
+  Span span;
+  if (!find_span<false>(a, 1, blockIdx.x, &span, (int)a.group())) return;
+  Share share = share_of(a, span, FP32_KEYS, splits, (int)blockIdx.z);
+  if (share.begin >= share.end) return;
+  int warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP;
+  int64_t first = first_of_item(a, span, blockIdx.y, span.item);
+  float query[FP32_COLUMNS], sum[FP32_COLUMNS] = {}, largest = -INFINITY, total = 0.0f;
+  MR_UNROLL
+  for (int j = 0; j < FP32_COLUMNS; j++) {
+    int c = lane + WARP * j;
+    query[j] = c < a.head_dim ? element(q, a.dtype, first + c) * a.scale : 0.0f;
+  }
+  int begin = max(share.first_key + share.begin * FP32_KEYS, first_key(a, span.begin));
+  int end = min(share.first_key + share.end * FP32_KEYS, span.end);
+  for (int key = begin + warp; key < end; key += FP32_WARPS) {
+    int64_t at = (span.k_row0 + key) * a.kv_width() + blockIdx.y * a.head_dim;
+    float score = 0.0f, value[FP32_COLUMNS];
+    MR_UNROLL
+    for (int j = 0; j < FP32_COLUMNS; j++) {
+      int c = lane + WARP * j;
+      value[j] = c < a.head_dim ? element(v, a.dtype, at + c) : 0.0f;
+      score = fmaf(query[j], c < a.head_dim ? element(k, a.dtype, at + c) : 0.0f, score);
+    }
+    score = warp_sum(score);
+    float best = fmaxf(largest, score), scaled = expf(largest - best), e = expf(score - best);
+    largest = best;
+    total = fmaf(total, scaled, e);
+    MR_UNROLL
+    for (int j = 0; j < FP32_COLUMNS; j++) sum[j] = fmaf(sum[j], scaled, e * value[j]);
+  }
+  MR_UNROLL
+  for (int j = 0; j < FP32_COLUMNS; j++) shared.sums[warp][lane + WARP * j] = sum[j];
+  if (lane == 0) shared.largest[warp] = largest, shared.total[warp] = total;
+  __syncthreads();
+
+  float factor[FP32_WARPS];
+  largest = -INFINITY, total = 0.0f;
+  for (int w = 0; w < FP32_WARPS; w++) largest = fmaxf(largest, shared.largest[w]);
+  for (int w = 0; w < FP32_WARPS; w++) {
+    factor[w] = shared.largest[w] == -INFINITY ? 0.0f : expf(shared.largest[w] - largest);
+    total = fmaf(shared.total[w], factor[w], total);
+  }
+  int64_t part = part_of<1>(blockIdx.z, 0);
+  for (int c = (int)threadIdx.x; c < a.head_dim; c += FP32_WARPS * WARP) {
+    float x = 0.0f;
+    for (int w = 0; w < FP32_WARPS; w++) x = fmaf(shared.sums[w][c], factor[w], x);
+    if (splits > 1)
+      parts.sums[part * a.head_dim + c] = x;
+    else
+      put(o, a.dtype, first + c, x / total);
+  }
+  if (splits > 1 && threadIdx.x == 0) parts.rows[part] = {largest, total};
+}
+
 // A block a row: the blocks' parts of it, one after the other.
+template <int BLOCK_ROWS>
 __global__ void combine_kernel(Attention a, int keys, int splits, Parts parts, void* o) {
+  constexpr bool IN_FP32 = BLOCK_ROWS == 1;
   Span span;
   int row = (int)blockIdx.z;
-  if (!find_span<false>(a, ROWS, blockIdx.x, &span, (int)a.group()) || row >= span.items) return;
+  if (!find_span<false>(a, BLOCK_ROWS, blockIdx.x, &span, (int)a.group()) || row >= span.items) return;
   int blocks = share_of(a, span, keys, splits, 0).blocks;
   int64_t first = first_of_item(a, span, blockIdx.y, span.item + row);
   float largest = -INFINITY;
-  for (int b = 0; b < blocks; b++) largest = fmaxf(largest, parts.rows[part_of(b, row)].largest);
+  for (int b = 0; b < blocks; b++) largest = fmaxf(largest, parts.rows[part_of<BLOCK_ROWS>(b, row)].largest);
   for (int64_t c = threadIdx.x; c < a.head_dim; c += COMBINE_THREADS) {
     float x = 0.0f, total = 0.0f;
     for (int b = 0; b < blocks; b++) {
-      int64_t part = part_of(b, row);
+      int64_t part = part_of<BLOCK_ROWS>(b, row);
       Part mine = parts.rows[part];
-      float factor = mine.largest == -INFINITY ? 0.0f : exp2_flushed(mine.largest - largest);
+      float less = mine.largest - largest, factor = IN_FP32 ? expf(less) : exp2_flushed(less);
+      if (mine.largest == -INFINITY) factor = 0.0f;  // none of the block's keys is one that the row sees
       total = fmaf(mine.total, factor, total);
       x = fmaf(parts.sums[part * a.head_dim + c], factor, x);
     }
@@ -210,29 +282,52 @@ __global__ void combine_kernel(Attention a, int keys, int splits, Parts parts, v
   }
 }
 
-template <class C, int DIM>
-int32_t decode(mr_stream* s, const Attention& a, const void* q, const void* k, const void* v, void* o) {
-  const char* op = "attention_cached";
-  int64_t spans = spans_at_most(a, ROWS, a.group());
+// A launch whose blocks have `rows` rows each: how many spans and splits, and memory for the parts.
+struct Decoding {
+  int64_t spans, splits;
+  Parts parts;
+};
+int32_t plan_decoding(mr_stream* s, const Attention& a, int64_t rows, Decoding* plan) {
+  int64_t spans = spans_at_most(a, rows, a.group());
   // blocks with something to do, unless many sequences are empty
-  int64_t busy = a.kv_heads * (a.tokens * a.group() > a.sequences * ROWS ? divide_up(a.tokens * a.group(), ROWS) : a.sequences);
-  int64_t split_bytes = spans * a.kv_heads * ROWS * (a.head_dim * 4 + (int64_t)sizeof(Part));
+  int64_t busy = a.kv_heads * (a.tokens * a.group() > a.sequences * rows ? divide_up(a.tokens * a.group(), rows) : a.sequences);
+  int64_t split_bytes = spans * a.kv_heads * rows * (a.head_dim * 4 + (int64_t)sizeof(Part));
   int64_t splits = divide_up(ENOUGH_BLOCKS, busy);
   if (splits > MOST_SPLITS) splits = MOST_SPLITS;
   if (splits > WORKSPACE_LIMIT / split_bytes) splits = WORKSPACE_LIMIT / split_bytes;
   if (splits < 1) splits = 1;
-  Parts parts = {nullptr, nullptr};
-  if (splits > 1) {
-    parts.rows = static_cast<Part*>(workspace(s, splits * split_bytes));
-    if (parts.rows == nullptr) return MR_ERR_MEMORY;
-    parts.sums = reinterpret_cast<float*>(parts.rows + splits * spans * a.kv_heads * ROWS);
-  }
-  static_assert(sizeof(Shared<C, DIM>) <= tiles::SHARED_LIMIT);
-  MR_TRY(launch(s, op, decode_kernel<C, DIM>, dim3((unsigned)spans, (unsigned)a.kv_heads, (unsigned)splits), dim3(Tiling<DIM>::THREADS),
-                sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)splits, q, k, v, o, parts));
+  *plan = {spans, splits, {nullptr, nullptr}};
   if (splits == 1) return MR_OK;
-  return launch(s, op, combine_kernel, dim3((unsigned)spans, (unsigned)a.kv_heads, ROWS), dim3(COMBINE_THREADS), 0, a,
-                Tiling<DIM>::KEYS, (int)splits, parts, o);
+  plan->parts.rows = static_cast<Part*>(workspace(s, splits * split_bytes));
+  if (plan->parts.rows == nullptr) return MR_ERR_MEMORY;
+  plan->parts.sums = reinterpret_cast<float*>(plan->parts.rows + splits * spans * a.kv_heads * rows);
+  return MR_OK;
+}
+
+template <int BLOCK_ROWS>
+int32_t combine(mr_stream* s, const char* op, const Attention& a, const Decoding& plan, int keys, void* o) {
+  if (plan.splits == 1) return MR_OK;
+  return launch(s, op, combine_kernel<BLOCK_ROWS>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, BLOCK_ROWS),
+                dim3(COMBINE_THREADS), 0, a, keys, (int)plan.splits, plan.parts, o);
+}
+
+template <class C, int DIM>
+int32_t decode(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o) {
+  Decoding plan;
+  MR_TRY(plan_decoding(s, a, ROWS, &plan));
+  static_assert(sizeof(Shared<C, DIM>) <= tiles::SHARED_LIMIT);
+  MR_TRY(launch(s, op, decode_kernel<C, DIM>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
+                dim3(Tiling<DIM>::THREADS), sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)plan.splits, q, k, v,
+                o, plan.parts));
+  return combine<ROWS>(s, op, a, plan, Tiling<DIM>::KEYS, o);
+}
+
+int32_t decode_fp32(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o) {
+  Decoding plan;
+  MR_TRY(plan_decoding(s, a, 1, &plan));
+  MR_TRY(launch(s, op, decode_fp32_kernel, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
+                dim3(FP32_WARPS * WARP), sizeof(Fp32Shared), a, (int)plan.splits, q, k, v, o, plan.parts));
+  return combine<1>(s, op, a, plan, FP32_KEYS, o);
 }
 
 // New tokens of a sequence, on average, up to which their keys are read together rather than by tiles of queries.
@@ -254,9 +349,11 @@ MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype,
   MR_REQUIRE(sequences == 0 || (cache_rows && past), "attention_cached: cache_rows or past is NULL");
   MR_REQUIRE(tokens == 0 || (q && k_cache && v_cache && o), "attention_cached: a pointer is NULL");
   if (tokens == 0) return MR_OK;
-  if (!tiles::has_tiles(a) || tokens > FEW * sequences) return attend(s, "attention_cached", a, q, k_cache, v_cache, o, nullptr);
+  const char* op = "attention_cached";
+  if (head_dim > FP32_COLUMNS * WARP || tokens > FEW * sequences) return attend(s, op, a, q, k_cache, v_cache, o, nullptr);
+  if (compute == MR_F32) return decode_fp32(s, op, a, q, k_cache, v_cache, o);
   return tiles::with_tiles(a, [&](auto* type, auto width) {
-    return decode<std::remove_pointer_t<decltype(type)>, decltype(width)::value>(s, a, q, k_cache, v_cache, o);
+    return decode<std::remove_pointer_t<decltype(type)>, decltype(width)::value>(s, op, a, q, k_cache, v_cache, o);
   });
 }
 

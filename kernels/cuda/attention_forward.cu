@@ -107,11 +107,14 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
   int begin = first_key(a, span.begin) / KEYS * KEYS, end = min(span.end, span.visible);
 
   auto load_keys = [&](const void* from, int key, C* to) {
-    load_tile<KEYS, DIM, THREADS>(a, whole, from, k_first + key * kv_width, kv_width, end - key, to);
+    load_tile<KEYS, DIM, THREADS>(a, whole, from, k_first + key * kv_width, kv_width, end - key, to,
+                                   (int)opaque_where<false>(threadIdx.x));
     commit_copies();
   };
-  load_tile<QUERIES, DIM, THREADS>(a, whole, q, q_first, q_width, span.end - span.begin, shared.q);
+  load_tile<QUERIES, DIM, THREADS>(a, whole, q, q_first, q_width, span.end - span.begin, shared.q,
+                                    (int)opaque_where<false>(threadIdx.x));
   load_keys(k, begin, shared.k);
+  load_keys(v, begin, shared.v);
 
   float sum[M][DIM / 8][4] = {};
   Softmax softmax[M];
@@ -120,9 +123,12 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
   float scale = a.scale * LOG2_E;
 
   for (int key = begin; key < end; key += KEYS) {
-    wait_copies<0>();
+    if (key == begin)
+      wait_copies<1>();
+    else
+      wait_copies<0>();
     __syncthreads();  // the keys are here, the values before them are done with
-    load_keys(v, key, shared.v);
+    if (key > begin) load_keys(v, key, shared.v);
     // whether any of the warp's queries sees any of these keys
     bool busy = key < end_query && query < end_query && key + KEYS > first_key(a, query);
     float s[M][KEYS / 8][4];
@@ -134,10 +140,6 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
     bool all_seen = key + KEYS <= min(query + 1, end) && first_key(a, query + 16 * M - 1) <= key;
     MR_UNROLL
     for (int m = 0; m < M; m++) {
-      MR_UNROLL
-      for (int n = 0; n < KEYS / 8; n++)
-        MR_UNROLL
-        for (int i = 0; i < 4; i++) s[m][n][i] *= scale;
       if (!all_seen)
         MR_UNROLL
         for (int half = 0; half < 2; half++) {
@@ -150,7 +152,7 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
               if (place < from || place >= to) s[m][n][2 * half + i] = -INFINITY;
             }
         }
-      softmax_step<DIM>(s[m], softmax[m], sum[m]);
+      softmax_step<DIM>(s[m], scale, softmax[m], sum[m]);
     }
     accumulate<DIM>(s, shared.v, 0, sum);
   }
@@ -166,7 +168,7 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
     for (int half = 0; half < 2; half++)
       if (lse != nullptr && t == 0 && g + 8 * half < count)
         lse[(span.q_row0 + span.begin + first + g + 8 * half) * a.heads + head] =
-            softmax[m].largest[half] * LN_2 + logf(softmax[m].total[half]);
+            softmax[m].largest[half] * scale * LN_2 + logf(softmax[m].total[half]);
   }
 }
 

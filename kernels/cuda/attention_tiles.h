@@ -43,13 +43,14 @@ __device__ __forceinline__ C* chunk_at(C* tile, int row, int chunk) {
 }
 
 // tile[r] = row r of those that begin at element `first` and lie `stride` apart, for r < count; zeros in the other rows and
-// beyond head_dim. Where `whole`, by copies that the caller commits and waits for. THREADS threads take part.
+// beyond head_dim. Where `whole`, by copies that the caller commits and waits for. THREADS threads take part; `thread` is the
+// calling one's number, which a caller short of registers makes opaque.
 template <int ROWS, int DIM, int THREADS, class C>
 __device__ __forceinline__ void load_tile(const Attention& a, bool whole, const void* p, int64_t first, int64_t stride, int count,
-                                          C* tile) {
+                                          C* tile, int thread = (int)threadIdx.x) {
   constexpr int CHUNKS = DIM / 8, STEP = THREADS / CHUNKS;  // rows that the threads copy at once
   static_assert(ROWS % STEP == 0 && STEP * CHUNKS == THREADS && (STEP & (STEP - 1)) == 0, "every thread has as many chunks");
-  int row = (int)threadIdx.x / CHUNKS, column = (int)threadIdx.x % CHUNKS * 8;
+  int row = thread / CHUNKS, column = thread % CHUNKS * 8;
   int64_t at = first + row * stride + column;
   if (whole) {
     // one pointer that moves on, rather than one for each row: registers are scarce here
@@ -197,16 +198,17 @@ __device__ __forceinline__ void write(const Attention& a, bool whole, const floa
   }
 }
 
-// Online softmax of a warp's rows: the largest score (in units of ln 2, like the scores below) and the sum so far, of which each
-// of a row's four lanes has its own part.
+// Online softmax of a warp's rows: the largest product so far and the sum of exponentials relative to it, of which each of a row's
+// four lanes has its own part.
 struct Softmax {
   float largest[2], total[2];
 };
 __device__ __forceinline__ Softmax empty_softmax() { return {{-INFINITY, -INFINITY}, {0.0f, 0.0f}}; }
 
-// Scores [16, 8 N] -> probabilities relative to the largest score so far; scales `sum` down to it.
+// Products [16, 8 N] of queries and keys, -inf where a key is not seen -> probabilities relative to the largest so far; scales
+// `sum` down to it. A score, in units of ln 2, is a product times `scale` > 0: one fma takes both the factor and the difference.
 template <int DIM, int N>
-__device__ __forceinline__ void softmax_step(float (&s)[N][4], Softmax& state, float (&sum)[DIM / 8][4]) {
+__device__ __forceinline__ void softmax_step(float (&s)[N][4], float scale, Softmax& state, float (&sum)[DIM / 8][4]) {
   MR_UNROLL
   for (int half = 0; half < 2; half++) {
     float best = state.largest[half];
@@ -214,14 +216,14 @@ __device__ __forceinline__ void softmax_step(float (&s)[N][4], Softmax& state, f
     for (int n = 0; n < N; n++) best = fmaxf(best, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
     best = fmaxf(best, __shfl_xor_sync(ALL_LANES, best, 1));
     best = fmaxf(best, __shfl_xor_sync(ALL_LANES, best, 2));
-    float shift = best == -INFINITY ? 0.0f : best;  // a row may see nothing of this tile and of those before
-    float scaled = exp2_flushed(state.largest[half] - shift), total = 0.0f;
+    float shift = best == -INFINITY ? 0.0f : -best * scale;  // a row may see nothing of this tile and of those before
+    float scaled = exp2_flushed(fmaf(state.largest[half], scale, shift)), total = 0.0f;
     state.largest[half] = best;
     MR_UNROLL
     for (int n = 0; n < N; n++)
       MR_UNROLL
       for (int i = 2 * half; i < 2 * half + 2; i++) {
-        s[n][i] = exp2_flushed(s[n][i] - shift);
+        s[n][i] = exp2_flushed(fmaf(s[n][i], scale, shift));
         total += s[n][i];
       }
     state.total[half] = fmaf(state.total[half], scaled, total);

@@ -132,6 +132,15 @@ __device__ __forceinline__ uint32_t opaque(uint32_t x) {
   return x;
 }
 
+// The same from compute capability 9.0 on (FROM_90), or before it alone: what a register is better spent on differs.
+template <bool FROM_90>
+__device__ __forceinline__ uint32_t opaque_where(uint32_t x) {
+#ifdef __CUDA_ARCH__
+  if ((__CUDA_ARCH__ >= 900) == FROM_90) return opaque(x);
+#endif
+  return x;
+}
+
 // The compiler moves no access to memory across: loads that would fill registers early stay where they are.
 __device__ __forceinline__ void hold_loads() {
 #ifndef MR_EMULATED
@@ -147,6 +156,14 @@ __device__ __forceinline__ void copy_async_16(uint32_t to, const void* from, int
   emulation::copy_async((char*)emulation::shared_memory() + to, from, 16, copied);
 #else
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(copied) : "memory");
+#endif
+}
+// The same with 8 bytes, aligned to 8.
+__device__ __forceinline__ void copy_async_8(uint32_t to, const void* from, int copied = 8) {
+#ifdef MR_EMULATED
+  emulation::copy_async((char*)emulation::shared_memory() + to, from, 8, copied);
+#else
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from), "r"(copied) : "memory");
 #endif
 }
 __device__ __forceinline__ void copy_async_16(void* to, const void* from, int copied = 16) {

@@ -645,7 +645,8 @@ export class Ops {
    * o like q; cu_seqlens [sequences+1] prefix sums, the last of them = tokens = T; window: keys at distance >=
    * window are masked, 0 = no window. visible [sequences], or NULL: only the first visible[i] >= 1 keys of sequence
    * i are seen, by whatever query (padding that itself computes something behind the real tokens); not with a
-   * window. lse [T, heads] = log-sum-exp of the scaled scores, kept for the backward. compute as in mr_gemm.
+   * window. lse [T, heads] = log-sum-exp of the scaled scores (scale > 0), kept for the backward. compute as in
+   * mr_gemm.
    */
   attentionForward(compute: number, dtype: number, tokens: number, sequences: number, cuSeqlens: Address, visible: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, k: Address, v: Address, o: Address, lse: Address): void {
     i32(compute, 'mr_attention_forward', 'compute');

@@ -325,7 +325,8 @@ void leave(uint32_t mask) {
 }
 
 void copy_async(void* to, const void* from, int bytes, int copied) {
-  if ((uintptr_t)to % 16 != 0 || (copied > 0 && (uintptr_t)from % 16 != 0)) stop("cp.async: not aligned to 16 bytes");
+  if ((uintptr_t)to % bytes != 0 || (copied > 0 && (uintptr_t)from % bytes != 0))
+    stop("cp.async: not aligned to %d bytes", bytes);
   if (copied < 0 || copied > bytes) stop("cp.async: %d of %d bytes", copied, bytes);
   // it may be carried out at any time from here to the wait: both ends are checked
   if (copied > 0) check_read(from, copied);

@@ -322,6 +322,17 @@ export function attentionCases(): Case[] {
       1,
     ),
     forwardCase(SMALL[1]!, { compute: 'f16', stored: 'f32' }),
+    // sequences so many that the GPU finds one of them in three steps; spans of 128 queries that no sequence has in between
+    forwardCase(
+      {
+        lengths: Array.from({ length: 1100 }, (_, i) => (i % 97 === 0 ? 130 : i % 13 === 5 ? 3 : 0)),
+        heads: 1,
+        kvHeads: 1,
+        headDim: 2,
+        window: 0,
+      },
+      PRECISIONS[3],
+    ),
     ...all.map(([shape, precision]) => backwardCase(shape, precision)),
   ];
 }
