@@ -2,10 +2,9 @@
  * Facts about the miniatures, read from the files that travel in the binary: they cannot drift from a second copy.
  */
 
-import { type } from 'arktype';
 import { parse } from 'csv-parse/sync';
 import { hasAsset, listAssets, readAsset, readAssetText } from '../assets';
-import { specError } from '../errors';
+import { parseConfig } from '../nn/config-file';
 import type { Architecture, DatasetFacts } from '../spec/schema';
 import type { DataSpec, Experiment } from '../spec/types';
 import type { PlanFacts } from './plan';
@@ -31,40 +30,16 @@ export function embeddedFacts(experiments: readonly Experiment[]): PlanFacts {
 /**
  * The sizes in a Hugging Face `config.json`.
  *
- * @throws MedreproError `spec` when a size is missing.
+ * @throws MedreproError as {@link parseConfig}
  */
 export function architectureOf(text: string, file: string): Architecture {
-  const config = ConfigFile(JSON.parse(text));
-  if (config instanceof type.errors)
-    throw specError(`not a model configuration: ${config.summary}`, { where: { file } });
-  return {
-    family: config.model_type,
-    hiddenSize: config.hidden_size,
-    layers: config.num_hidden_layers,
-    heads: config.num_attention_heads,
-    kvHeads: config.num_key_value_heads,
-    headDim: config.head_dim,
-    intermediateSize: config.intermediate_size,
-    vocabulary: config.vocab_size,
-    tiedEmbeddings: config.tie_word_embeddings ?? false,
-  };
+  const { vocabSize, tieWordEmbeddings, ...config } = parseConfig(text, file);
+  const { family, hiddenSize, layers, heads, kvHeads, headDim, intermediateSize } = config;
+  const sizes = { hiddenSize, layers, heads, kvHeads, headDim, intermediateSize };
+  return { family, ...sizes, vocabulary: vocabSize, tiedEmbeddings: tieWordEmbeddings };
 }
 
 // --- internal ---
-
-const size = 'number.integer >= 1';
-
-const ConfigFile = type({
-  model_type: "'qwen3' | 'qwen2' | 'llama' | 'gemma3'",
-  hidden_size: size,
-  num_hidden_layers: size,
-  num_attention_heads: size,
-  num_key_value_heads: size,
-  head_dim: size,
-  intermediate_size: size,
-  vocab_size: size,
-  'tie_word_embeddings?': 'boolean',
-});
 
 /** Counts the rows that the filter keeps; where there is no test file, the spec's share of them is held out. */
 function datasetOf({ source, columns, filter, test: share }: DataSpec): DatasetFacts {

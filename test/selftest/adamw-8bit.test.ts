@@ -42,7 +42,7 @@ test('what is small, and embeddings, keep their moments in fp32', () => {
     Object.values(state).map(({ dtype, size }) => `${dtype} ${size}`),
   );
   expect(kinds).toEqual([
-    ['u8 4096', 'f32 16', 'u8 4096', 'f32 16'],
+    ['u8 4096', 'u8 4096', 'f32 16', 'f32 16'],
     ['f32 4095', 'f32 4095'],
     ['f32 8192', 'f32 8192'],
   ]);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { readAssetText } from '../../src/assets';
 import { MedreproError } from '../../src/errors';
+import { listPaper } from '../../src/plan/list';
 import { withoutDefaults } from '../../src/spec/defaults';
 import { leafPaths } from '../../src/spec/layers';
 import { loadPaper, type Paper, resolveExperiment } from '../../src/spec/load';
@@ -99,12 +100,27 @@ describe('abjadmed', () => {
     expect(resolveExperiment(paper, 'focal-4b', 'full').loss).toEqual({ kind: 'focal', gamma: 2, alpha: 0.25 });
   });
 
-  test('mini keeps alpha / rank = 1/16 and says why MedGemma is not there', () => {
+  test('mini keeps alpha / rank = 1/16, and MedGemma has a miniature of its family', () => {
     const mini = resolveExperiment(paper, 'all-linear', 'mini');
     const { adapter } = mini;
     expect(adapter?.kind === 'lora' && adapter.alpha / adapter.rank).toBe(1 / 16);
     expect(mini.training.precision).toBe('fp32');
-    expect(resolveExperiment(paper, 'medgemma-27b', 'mini').unmeasured).toContain('Gemma');
+    expect(resolveExperiment(paper, 'medgemma-27b', 'mini')).toMatchObject({
+      unmeasured: null,
+      model: { id: 'mini/base-gemma3' },
+    });
+  });
+
+  test('a scale that a spec cannot run says why', () => {
+    const written = / {6}model: mini\/base-gemma3\n {6}assumed: .*\n/;
+    expect(TEXT).toMatch(written);
+    const left = load(
+      TEXT.replace(written, '      unmeasured: no miniature\n      assumed: { unmeasured: none was made }\n'),
+    );
+    expect(resolveExperiment(left, 'medgemma-27b', 'mini').unmeasured).toBe('no miniature');
+    const { experiments } = listPaper(left, { noCuda: 'no driver' }, () => []);
+    const scales = experiments.find(({ target }) => target === 'abjadmed/medgemma-27b')!.scales;
+    expect(scales.find(({ scale }) => scale === 'mini')).toMatchObject({ runnable: false });
   });
 
   test('every value says where it comes from, and the choices that are ours are marked', () => {

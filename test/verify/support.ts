@@ -72,6 +72,7 @@ export function holding(): ExperimentResult[] {
     fake({ experiment: 'all-linear', wrongEvery: 9, validation: 0.6 }),
     fake({ experiment: 'focal-4b', wrongEvery: 3 }),
     fake({ experiment: 'dice-ce-4b', wrongEvery: 7 }),
+    fake({ experiment: 'medgemma-27b', wrongEvery: 11 }),
     fake({ experiment: 'icliniq-augmented', wrongEvery: 4, validation: 0.9 }),
   ];
 }
