@@ -4,7 +4,7 @@
  * Each stage prints one line; a stage that fails also prints what its tool said. A tool that crashes without counting
  * counts as one failure, and so does a build that fails. Exit code 0 when nothing failed, 1 otherwise.
  *
- *   bun scripts/test.ts           under five minutes on two cores
+ *   bun scripts/test.ts           about ten minutes on two cores, half of it to build everything once
  *   bun scripts/test.ts --slow    also sanitizers and checks of the finished binary
  *
  * MEDREPRO_TEST_DATA names a folder with the papers' real data; tests that need it are left out without it.
@@ -29,7 +29,7 @@ export interface Check {
   command: string[] | (() => Promise<CommandResult>);
   /** How many passed and failed, from what was printed; null = it does not say. */
   count?: (output: string) => Count | null;
-  /** It runs on one core: together with the check before it. */
+  /** It may run beside the checks before it that may, two at a time: none of them keeps two cores busy. */
   alongside?: true;
 }
 
@@ -43,19 +43,22 @@ if (import.meta.main) {
   });
 }
 
-/** Runs checks one after the other, but for those that run alongside the one before. */
+/** Runs checks one after the other, but for those that run alongside others. */
 export async function runChecks(list: readonly Check[]): Promise<Count> {
   const total = { passed: 0, failed: 0 };
-  for (let begin = 0; begin < list.length; ) {
-    let end = begin + 1;
-    while (list[end]?.alongside) end++;
-    const reports = await Promise.all(list.slice(begin, end).map(runCheck));
-    for (const { passed, failed, lines } of reports) {
+  let next = 0;
+  const lane = async (end: number): Promise<void> => {
+    while (next < end) {
+      const { passed, failed, lines } = await runCheck(list[next++]!);
       total.passed += passed;
       total.failed += failed;
       for (const line of lines) console.log(line);
     }
-    begin = end;
+  };
+  while (next < list.length) {
+    let end = next + 1;
+    while (list[end]?.alongside) end++;
+    await Promise.all([lane(end), lane(end)]);
   }
   return total;
 }
@@ -125,16 +128,17 @@ function testRuns(): Check[] {
   // a busy machine fails no test: the limit only ends what hangs
   const bunTest = [bun, 'test', '--timeout', '120000'];
   return [
-    { name: 'kernels', command: [join(ROOT, NATIVE_TEST)], count: countPlain },
     {
       name: 'no path lends its code to another (weak symbols)',
       command: ['ctest', '--test-dir', 'build/kernels', '-R', 'weak_symbols', '--output-on-failure'],
       count: countCtest,
     },
     { name: 'pre-training repeats its first steps', command: [bun, 'scripts/mini/pretrain.ts', '--check'] },
-    { name: 'TypeScript', command: [...bunTest, ...testFolders()], count: countBunTest },
-    { name: 'CUDA kernels, emulated', command: [...bunTest, './test/cuda'], count: countBunTest, alongside: true },
+    // the longest first
     { name: 'the compiled binary', command: [...bunTest, './test/cli'], count: countBunTest },
+    { name: 'CUDA kernels, emulated', command: [...bunTest, './test/cuda'], count: countBunTest, alongside: true },
+    { name: 'TypeScript', command: [...bunTest, ...testFolders()], count: countBunTest, alongside: true },
+    { name: 'kernels', command: [join(ROOT, NATIVE_TEST)], count: countPlain, alongside: true },
   ];
 }
 
