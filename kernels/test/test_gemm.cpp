@@ -230,13 +230,13 @@ LARGE_TEST(gemm_training_shapes) {
   }                                                                                                                   \
   }
 SERIAL(portable)
-#if defined(__x86_64__)
+#if defined(MR_HAS_AVX512BF16)
 SERIAL(avx512bf16)
 #endif
 
 TEST(gemm_serial_is_gemm) {
   for (int32_t isa : {MR_ISA_PORTABLE, MR_ISA_AVX512BF16}) {
-#if !defined(__x86_64__)
+#if !defined(MR_HAS_AVX512BF16)
     if (isa != MR_ISA_PORTABLE) continue;
 #endif
     if (isa > mr_cpu_best_isa()) continue;
@@ -262,7 +262,7 @@ TEST(gemm_serial_is_gemm) {
   free(packed)
       if (isa == MR_ISA_PORTABLE) {
         RUN(portable);
-#if defined(__x86_64__)
+#if defined(MR_HAS_AVX512BF16)
       } else {
         RUN(avx512bf16);
 #endif
