@@ -56,7 +56,9 @@ function ours(): Figure {
     values.threads,
     '--json',
   ];
-  return (JSON.parse(run(command)) as { train: [Figure] }).train[0];
+  const [figure] = (JSON.parse(run(command)) as { train: Figure[] }).train;
+  if (figure === undefined) throw new Error(`medrepro does not measure '${only}' here: bf16 needs AVX512-BF16`);
+  return figure;
 }
 
 const rounds: { ours: Figure; peers: Record<string, Figure> }[] = [];
