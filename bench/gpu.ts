@@ -95,9 +95,9 @@ interface Document {
   readonly unmeasured?: readonly { readonly reason: string }[];
 }
 
-/** The compiled binary, in a process of its own. */
 const BINARY = join(import.meta.dir, '../dist/medrepro');
 
+/** What `medrepro bench --only` measures, by the compiled binary in a process of its own. */
 function ours<Figure>(
   only: string,
   of: (document: Document) => Figure | undefined,

@@ -16,6 +16,7 @@ import { type Inputs, trainingRows } from './inputs';
 
 /** Share of the machine's free memory that dense copies of quantised weights may take. */
 const RESIDENT_SHARE = 0.5;
+
 /** What a run may use. A back end that is not here is planned as if it had room. */
 export function memoryBudget(backend: Backend): Budget {
   if (backend === 'cpu') return { resident: freemem() * RESIDENT_SHARE, total: freemem() };

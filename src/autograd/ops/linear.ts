@@ -113,10 +113,10 @@ export function linear(
   // as everything else that a block keeps.
   const dropped = (): Tensor => {
     if (!update?.dropout) return x;
-    const y = tape.device.empty(x.shape, x.dtype);
+    const masked = tape.device.empty(x.shape, x.dtype);
     const { p, seed } = update.dropout;
-    tape.ops.dropout(x.code, x.size, p, seed.low, seed.high, streamOffset(x, seed), x.address, y.address, 0);
-    return y;
+    tape.ops.dropout(x.code, x.size, p, seed.low, seed.high, streamOffset(x, seed), x.address, masked.address, 0);
+    return masked;
   };
   let hidden: Tensor | null = null;
   if (update !== null) {
