@@ -10,6 +10,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commitHere, run } from './process';
 
 interface Figures {
   readonly prefill: number;
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     base: { type: 'string', default: 'fp32' },
     rounds: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
+    commit: { type: 'string' },
     out: { type: 'string' },
   },
 });
@@ -36,12 +38,6 @@ const VARIANTS: Readonly<Record<string, readonly string[]>> = {
   'sdpa, static': ['--attention', 'sdpa', '--static'],
   'sdpa, static, compile': ['--attention', 'sdpa', '--static', '--compile'],
 };
-
-function run(command: readonly string[]): string {
-  const result = Bun.spawnSync([...command], { stderr: 'pipe' });
-  if (result.exitCode !== 0) throw new Error(`${command.join(' ')}: ${result.stderr.toString().slice(-400)}`);
-  return result.stdout.toString().trim();
-}
 
 function peer(variant: readonly string[]): Figures {
   const shared = ['--shape', values.shape, '--precision', precision, '--threads', values.threads];
@@ -128,7 +124,7 @@ for (const base of bases) {
   console.log(`against torch's best: ${speeds.join(', ')}; memory ${memoryOf(base).toFixed(2)}x`);
 }
 if (values.out !== undefined) {
-  const commit = run(['git', 'rev-parse', '--short', 'HEAD']);
+  const commit = values.commit ?? commitHere();
   const document = { ...values, precision, processor: cpus()[0]?.model, commit, ratios, rounds };
   await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
 }

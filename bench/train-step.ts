@@ -11,6 +11,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commitHere, run } from './process';
 
 interface Figure {
   readonly tokensPerSecond: number;
@@ -25,17 +26,12 @@ const { values } = parseArgs({
     base: { type: 'string', default: 'bf16' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
+    commit: { type: 'string' },
     out: { type: 'string' },
   },
 });
 const python = process.env.PYTHON ?? 'python3';
 const VARIANTS: readonly (readonly string[])[] = [[], ['--sdpa'], ['--compile'], ['--compile', '--sdpa']];
-
-function run(command: readonly string[]): string {
-  const result = Bun.spawnSync([...command], { stderr: 'pipe' });
-  if (result.exitCode !== 0) throw new Error(`${command.join(' ')}: ${result.stderr.toString().slice(-400)}`);
-  return result.stdout.toString().trim();
-}
 
 const shared = ['--shape', values.shape, '--precision', values.precision, '--threads', values.threads];
 const peer = (variant: readonly string[]): Figure =>
@@ -88,6 +84,7 @@ for (const name of names) console.log(line(`torch ${name}`, (r) => r.peers[name]
 console.log(line('medrepro', (r) => r.ours));
 console.log(`against torch ${best} (its best): ${speed.toFixed(2)}x tokens/s, ${memory.toFixed(2)}x memory`);
 if (values.out !== undefined) {
-  const document = { ...values, processor: cpus()[0]?.model, best, speed, memory, rounds };
+  const commit = values.commit ?? commitHere();
+  const document = { ...values, processor: cpus()[0]?.model, commit, best, speed, memory, rounds };
   await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
 }
