@@ -2,6 +2,7 @@
 //
 //   gemm_fp32.cu   compute fp32: fmaf chains, the bits of the CPU
 //   gemm_few.cu    16-bit compute, at most 8 rows or 8 columns, both along k: decoding, small ranks; as fast as memory is
+//   gemm_thin.cu   bf16 compute on compute capability 9.0 where one side has at most 64 rows: LoRA's factors; as fast as memory is
 //   gemm_mma.cu    16-bit compute on any card: mma.sync fed by a ring of late copies (cp.async)
 //   gemm_wgmma.cu  16-bit compute on compute capability 9.0, when tiles of 128 are filled: wgmma fed by TMA
 //
@@ -12,6 +13,8 @@
 // The order of an output's sums depends on m, n, k, layout and `compute` alone: the same kernel takes operands of every alignment and
 // storage, fed otherwise.
 #include "gemm.h"
+
+#include <math.h>
 
 namespace mr {
 namespace {
@@ -45,9 +48,40 @@ bool takes_update(const Product& p) {
   return large && p.compute != MR_F32 && p.alpha == 1.0f && p.a.along_k;
 }
 
-int32_t multiply(mr_stream* s, const char* op, const Product& p) {
+namespace {
+
+// Products that are worth a pass over small operands in fp32 first: otherwise every tile converts them again.
+#ifdef MR_EMULATED
+constexpr int64_t WORTH_ARRANGING = 1 << 20;
+#else
+constexpr int64_t WORTH_ARRANGING = 1 << 28;
+#endif
+
+int32_t arrange_parameters(mr_stream* s, const char* op, Product* p) {
+  auto each = [&](Operand* x, int64_t k, float factor) {
+    return x->storage == STORED_F32 ? arrange(s, op, p->compute, k, x->along_k, factor, &p->reserved, x) : MR_OK;
+  };
+  MR_TRY(each(&p->a, p->k, 1.0f));
+  MR_TRY(each(&p->b, p->k, 1.0f));
+  if (p->rank == 0) return MR_OK;
+  MR_TRY(each(&p->u, p->rank, 1.0f));
+  // a power of two changes no digit, wherever it is multiplied; bf16 has room for it
+  int exponent;
+  bool folds = p->compute == MR_BF16 && p->v.storage == STORED_F32 && frexpf(p->update, &exponent) == 0.5f;
+  const void* before = p->v.data;
+  MR_TRY(each(&p->v, p->rank, folds ? p->update : 1.0f));
+  if (folds && p->v.data != before) p->update = 1.0f;
+  return MR_OK;
+}
+
+}  // namespace
+
+int32_t multiply(mr_stream* s, const char* op, const Product& given) {
+  Product p = given;
   if (p.compute == MR_F32) return gemm_fp32(s, op, p);
   if (p.a.along_k && p.b.along_k && (p.m <= 8 || p.n <= 8) && p.rank == 0) return gemm_few(s, op, p);
+  if (s->wgmma && is_thin(p) && copies_by_16(p.m > p.n ? p.a : p.b, p.compute)) return gemm_thin(s, op, p);
+  if (p.m * p.n >= WORTH_ARRANGING / p.k) MR_TRY(arrange_parameters(s, op, &p));
   // two transposes at once never happen in training: no kernel is compiled for them
   if (s->wgmma && p.m > 64 && p.n > 64 && p.k >= 64 && (p.a.along_k || !p.b.along_k)) return gemm_wgmma(s, op, p);
   return gemm_mma(s, op, p);

@@ -38,6 +38,7 @@ struct Product {
   Operand u, v;
   int64_t rank;
   float update;
+  int64_t reserved;  // bytes at the beginning of the workspace that hold arranged operands
 };
 
 inline int32_t storage_of(int32_t dtype) { return dtype == MR_F32 ? STORED_F32 : dtype == MR_BF16 ? STORED_BF16 : STORED_F16; }
@@ -53,10 +54,15 @@ int32_t gemm_fp32(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_few(mr_stream* s, const char* op, const Product& p);    // few_rows(p)
 int32_t gemm_mma(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p);  // compute capability 9.0
+int32_t gemm_thin(mr_stream* s, const char* op, const Product& p);   // is_thin(p), compute capability 9.0
 // Whether the kernels for the shape take the update of p into the same pass.
 bool takes_update(const Product& p);
 // The kernel for a shape.
 int32_t multiply(mr_stream* s, const char* op, const Product& p);
+
+// Makes *x a copy of an operand, k deep, in workspace: of the type `compute`, times `factor`, along k or not, with rows at multiples of 16
+// bytes. It stays as it is when it is in four bits or there is no room; the copy's bits are those that the kernels would convert to.
+int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool along_k, float factor, int64_t* reserved, Operand* x);
 
 // A stored matrix of rows x cols with row stride ld is possible: no overflow of its size in bytes.
 inline bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
@@ -74,6 +80,9 @@ constexpr int64_t AIMED_MULTIPROCESSORS = 4;
 constexpr int64_t AIMED_MULTIPROCESSORS = 132;
 #endif
 
+// Bytes of workspace for the sums of parts, and for arranged operands.
+constexpr int64_t PARTS_LIMIT = 48 << 20, ARRANGED_LIMIT = WORKSPACE_LIMIT - PARTS_LIMIT;
+
 // Into how many parts K is cut, each `depth` deep but the last one; workspace holds the sums of all.
 struct Split {
   int64_t parts, depth;
@@ -84,12 +93,36 @@ inline Split split_k(const Product& p, int64_t tiles, int64_t step) {
   if (tiles < AIMED_MULTIPROCESSORS) {
     parts = 2 * AIMED_MULTIPROCESSORS / tiles;
     parts = parts < steps / 4 ? parts : steps / 4;  // four steps at least: below, the second pass costs more than it saves
-    int64_t room = WORKSPACE_LIMIT / (p.m * p.n * 4);
+    int64_t room = PARTS_LIMIT / (p.m * p.n * 4);
     parts = parts < room ? parts : room;
     if (parts < 1) parts = 1;
   }
   int64_t depth = divide_up(steps, parts) * step;
   return {divide_up(p.k, depth), depth};
+}
+
+// The same for a thin product, whose large operand is read in tiles of 128 x 64: so that all multiprocessors read it, two tiles at a time.
+inline bool is_thin(const Product& p) {
+  int64_t small = p.m < p.n ? p.m : p.n, large = p.m < p.n ? p.n : p.m;
+  return p.compute == MR_BF16 && p.rank == 0 && small <= 64 && large >= 128 && p.k >= 64 && (p.a.along_k || !p.b.along_k);
+}
+inline Split split_thin(const Product& p) {
+  constexpr int64_t ROWS = 128, STEP = 64, AT_ONCE = 2 * AIMED_MULTIPROCESSORS, BEGIN = 6;  // what a block costs beside its steps
+  int64_t tiles = divide_up(p.m > p.n ? p.m : p.n, ROWS), steps = divide_up(p.k, STEP);
+  int64_t room = PARTS_LIMIT / (p.m * p.n * 4), most = steps / 4 < room ? steps / 4 : room;
+  int64_t least = INT64_MAX, best = steps;
+  for (int64_t cuts = 1; cuts == 1 || (cuts <= most && cuts <= 64); cuts++) {
+    int64_t depth = divide_up(steps, cuts), rounds = divide_up(tiles * divide_up(steps, depth), AT_ONCE);
+    int64_t cost = rounds * (depth + BEGIN) + cuts / 4;
+    if (cost < least) least = cost, best = depth;
+  }
+  return {divide_up(steps, best), best * STEP};
+}
+
+// Where `parts` matrices of sums lie; NULL without memory.
+inline float* parts_in_workspace(mr_stream* s, const Product& p, int64_t parts) {
+  void* begin = workspace(s, p.reserved + parts * p.m * p.n * 4);
+  return begin == nullptr ? nullptr : reinterpret_cast<float*>(static_cast<char*>(begin) + p.reserved);
 }
 
 // c[row, col] (+)= alpha * (partial[0] + partial[1] + ...) of `parts` matrices [m, n] in workspace.

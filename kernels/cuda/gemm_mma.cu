@@ -229,7 +229,7 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   int64_t tiles = divide_up(p.m, BM) * divide_up(p.n, BN);
   float* partial = nullptr;
   if (split.parts > 1) {
-    partial = static_cast<float*>(workspace(s, split.parts * p.m * p.n * 4));
+    partial = parts_in_workspace(s, p, split.parts);
     if (partial == nullptr) return MR_ERR_MEMORY;
   }
   Update update = {p.u, p.v, p.rank, p.update, copies_by_16(p.u, p.compute), copies_by_16(p.v, p.compute)};
@@ -261,11 +261,12 @@ int32_t run(mr_stream* s, const char* op, const Product& p) {
   // two transposes at once, or fp16, are rare: no large kernels are compiled for them
   if (large >= AIMED_MULTIPROCESSORS) {
     Split whole = {1, divide_up(p.k, DEPTH) * DEPTH};
+    if (is_thin(p)) whole = split_thin(p);
     if constexpr (std::is_same<T, bf16>::value)
       if (copies && (p.a.along_k || !p.b.along_k)) return run<T, 2, 4, 4, 4, true>(s, op, p, whole);
     return run<T, 2, 2, 2, 4, false>(s, op, p, whole);
   }
-  return run<T, 2, 2, 2, 4, false>(s, op, p, split_k(p, small, 2 * DEPTH));
+  return run<T, 2, 2, 2, 4, false>(s, op, p, is_thin(p) ? split_thin(p) : split_k(p, small, 2 * DEPTH));
 }
 
 }  // namespace

@@ -16,34 +16,18 @@
 // A low-rank update is the first steps of the same ring: its sums are multiplied by the update's factor before those
 // of A B are added.
 //
-// Written without a card of this kind at hand: proven in the emulation, compiled without spills, and not measured. MEDREPRO_CUDA_GEMM=sm80
-// in the environment takes gemm_mma.cu instead, for a comparison on one card.
-#include "gemm.h"
-#include "hopper.h"
+// MEDREPRO_CUDA_GEMM=sm80 in the environment takes gemm_mma.cu instead, for a comparison on one card.
+#include "gemm_tiles.h"
 
 namespace mr {
 namespace {
 
-constexpr int BM = 128, DEPTH = 64, THREADS = 3 * WARPGROUP;
+constexpr int THREADS = 3 * WARPGROUP;
 constexpr int CONSUMER_WARPS = 8;
 // A block owns what it was launched with, 65536 / 384 = 168 a thread in eights; whoever asks for more than the others gave back waits
 // for ever.
 constexpr int PRODUCER_REGISTERS = 88, CONSUMER_REGISTERS = 208;
 static_assert(PRODUCER_REGISTERS + 2 * CONSUMER_REGISTERS <= 3 * (65536 / THREADS / 8 * 8), "more registers than the block has");
-
-// The elements of an operand in one stage: along k, rows of 64 k; otherwise for every 64 rows a box of 64 k.
-template <int ROWS, bool ALONG_K>
-struct Tile {
-  static constexpr int BYTES = ROWS * DEPTH * 2;
-  static constexpr int CHUNKS = ROWS * DEPTH / 8;
-  __align__(1024) uint16_t x[ROWS * DEPTH];
-
-  // what to add to `x` for wgmma's 16 k number k16 of the rows from `row` (a multiple of 64) on
-  __device__ __forceinline__ uint64_t descriptor(int row, int k16) const {
-    if (ALONG_K) return matrix_descriptor(x + row * DEPTH + k16 * 16, 16, 1024);
-    return matrix_descriptor(x + row * DEPTH + k16 * 16 * 64, DEPTH * 128, 1024);
-  }
-};
 
 // What leaves one warp: two boxes of 16 rows x 64 columns in turn, arranged as load_tile does; or a patch.
 union __align__(1024) Leaving {
@@ -61,19 +45,7 @@ struct Shared {
   CodeBook book;
 };
 
-// One operand's tile at (row0, k0) by TMA: by one thread.
-template <int ROWS, bool ALONG_K>
-__device__ __forceinline__ void copy_tile(const CUtensorMap& map, int64_t row0, int64_t k0, Tile<ROWS, ALONG_K>& tile,
-                                          uint64_t* full) {
-  if (ALONG_K) {
-    load_tile(tile.x, map, k0, row0, full);
-  } else {
-#pragma unroll
-    for (int box = 0; box < ROWS / 64; box++) load_tile(tile.x + box * 64 * DEPTH, map, row0 + box * 64, k0, full);
-  }
-}
-
-// The same by the threads of the first warpgroup, through registers.
+// One operand's tile at (row0, k0) by the threads of the first warpgroup, through registers.
 template <class T, int ROWS, bool ALONG_K>
 __device__ __forceinline__ void convert_tile(const Operand& x, const CodeBook& book, int64_t row0, int64_t k0, int64_t k_end,
                                              Tile<ROWS, ALONG_K>& tile) {
@@ -270,7 +242,7 @@ __global__ void __launch_bounds__(THREADS, 1)
 #pragma unroll 1
       for (int64_t step = 0; step < steps; step++, next_stage()) {
         wait_barrier(&shared.full[stage], phase);
-        if (first > 0 && step == first) {
+        if (first > 0 && step == first && factor != 1.0f) {
           wait_products<0>();
           pin(sum);
 #pragma unroll
@@ -341,12 +313,6 @@ __global__ void __launch_bounds__(THREADS, 1)
 #endif
 }
 
-// The map of an operand's tiles of `rows` rows.
-int32_t describe(const Operand& x, const Product& p, int rows, CUtensorMap* map, const char* op) {
-  if (x.along_k) return describe_tiles(map, p.compute, x.data, p.k, x.rows, x.ld, rows, op);
-  return describe_tiles(map, p.compute, x.data, x.rows, p.k, x.ld, DEPTH, op);
-}
-
 template <class T, int BN>
 int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   Work work = {divide_up(p.m, BM), divide_up(p.n, BN), 0, 0, split.depth};
@@ -354,21 +320,19 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   work.items = work.tiles * split.parts;
   float* partial = nullptr;
   if (split.parts > 1) {
-    partial = static_cast<float*>(workspace(s, split.parts * p.m * p.n * 4));
+    partial = parts_in_workspace(s, p, split.parts);
     if (partial == nullptr) return MR_ERR_MEMORY;
   }
   bool copies_a = copies_by_16(p.a, p.compute), copies_b = copies_by_16(p.b, p.compute);
   CUtensorMap map_a = {}, map_b = {}, map_u = {}, map_v = {}, map_c = {};
-  if (copies_a) MR_TRY(describe(p.a, p, BM, &map_a, op));
-  if (copies_b) MR_TRY(describe(p.b, p, BN, &map_b, op));
+  if (copies_a) MR_TRY(describe(p.a, p.compute, p.k, BM, &map_a, op));
+  if (copies_b) MR_TRY(describe(p.b, p.compute, p.k, BN, &map_b, op));
   bool copies_u = p.rank == 0 || copies_by_16(p.u, p.compute), copies_v = p.rank == 0 || copies_by_16(p.v, p.compute);
-  Product update = p;
-  update.k = p.rank;
-  if (p.rank > 0 && copies_u) MR_TRY(describe(p.u, update, BM, &map_u, op));
-  if (p.rank > 0 && copies_v) MR_TRY(describe(p.v, update, BN, &map_v, op));
-  // in whole pieces of 16 bytes, also those that it is added to
+  if (p.rank > 0 && copies_u) MR_TRY(describe(p.u, p.compute, p.rank, BM, &map_u, op));
+  if (p.rank > 0 && copies_v) MR_TRY(describe(p.v, p.compute, p.rank, BN, &map_v, op));
+  // in whole pieces of 16 bytes: a store clips at the edge of the matrix, but no finer than that
   bool copies_c = partial == nullptr && p.c_dtype == p.compute && reinterpret_cast<uintptr_t>(p.c) % 16 == 0 && p.ldc % 8 == 0 &&
-                  (!p.accumulate || p.n % 8 == 0);
+                  p.n % 8 == 0;
   if (copies_c) MR_TRY(describe_tiles(&map_c, p.compute, p.c, p.n, p.m, p.ldc, 16, op));
   unsigned blocks = (unsigned)(work.items < s->multiprocessors ? work.items : s->multiprocessors);
   auto start = [&](auto kernel) {
@@ -403,7 +367,7 @@ Plan plan_product(const Product& p, bool may_be_wide) {
   if (narrow < AIMED_MULTIPROCESSORS) {
     most = 2 * AIMED_MULTIPROCESSORS / narrow;
     most = most < steps / 4 ? most : steps / 4;  // four steps at least
-    int64_t room = WORKSPACE_LIMIT / (p.m * p.n * 4);
+    int64_t room = PARTS_LIMIT / (p.m * p.n * 4);
     most = most < room ? most : room;
   }
   Plan best = {};

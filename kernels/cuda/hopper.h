@@ -248,6 +248,28 @@ inline float value_f16(uint16_t bits) { return to_float(f16{bits}); }
 // clang-format off
 #define MR_SUMS_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define MR_SUMS_16(i) MR_SUMS_4(i), MR_SUMS_4(i + 4), MR_SUMS_4(i + 8), MR_SUMS_4(i + 12)
+#define MR_WGMMA_16(type)                                                                            \
+  asm volatile(                                                                                       \
+      "{.reg .pred p; setp.ne.b32 p, %10, 0; wgmma.mma_async.sync.aligned.m64n16k16.f32." type "." type " {" \
+      "%0, %1, %2, %3, %4, %5, %6, %7}, " \
+      "%8, %9, p, 1, 1, %11, %12;}"  \
+      : MR_SUMS_4(0), MR_SUMS_4(4) \
+      : "l"(a), "l"(b), "r"((int)adds), "n"(A_ALONG_K ? 0 : 1), "n"(B_ALONG_K ? 0 : 1))
+#define MR_WGMMA_32(type)                                                                            \
+  asm volatile(                                                                                       \
+      "{.reg .pred p; setp.ne.b32 p, %18, 0; wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type " {" \
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, " \
+      "%16, %17, p, 1, 1, %19, %20;}"  \
+      : MR_SUMS_16(0) \
+      : "l"(a), "l"(b), "r"((int)adds), "n"(A_ALONG_K ? 0 : 1), "n"(B_ALONG_K ? 0 : 1))
+#define MR_WGMMA_64(type)                                                                            \
+  asm volatile(                                                                                       \
+      "{.reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " {" \
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, " \
+      "%32, %33, p, 1, 1, %35, %36;}"  \
+      : MR_SUMS_16(0), MR_SUMS_16(16) \
+      : "l"(a), "l"(b), "r"((int)adds), "n"(A_ALONG_K ? 0 : 1), "n"(B_ALONG_K ? 0 : 1))
 #define MR_WGMMA_128(type)                                                                            \
   asm volatile(                                                                                       \
       "{.reg .pred p; setp.ne.b32 p, %66, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" \
@@ -284,7 +306,12 @@ __device__ __forceinline__ void multiply_warpgroup(float (&d)[N / 2], uint64_t a
   emulation::warpgroup_multiply(
       {d, N, a, b, A_ALONG_K, B_ALONG_K, adds, IS_BF16 ? emulated::value_bf16 : emulated::value_f16});
 #else
-  if constexpr (N == 128 && IS_BF16) MR_WGMMA_128("bf16");
+  // fp16, which is rare, has no thin products
+  static_assert(IS_BF16 || N >= 128, "no such instruction is written out");
+  if constexpr (N == 16) MR_WGMMA_16("bf16");
+  else if constexpr (N == 32) MR_WGMMA_32("bf16");
+  else if constexpr (N == 64) MR_WGMMA_64("bf16");
+  else if constexpr (N == 128 && IS_BF16) MR_WGMMA_128("bf16");
   else if constexpr (N == 128) MR_WGMMA_128("f16");
   else if constexpr (IS_BF16) MR_WGMMA_256("bf16");
   else MR_WGMMA_256("f16");

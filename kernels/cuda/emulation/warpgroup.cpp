@@ -216,7 +216,8 @@ static void carry_out(const TileStore& store) {
   const CUtensorMap& map = store.map;
   uint32_t from = (uint32_t)(store.from - shared_begin());
   lend(store.from, (int64_t)map.box_lines * 128, false);
-  int64_t count = map.inner - store.inner < map.box_inner ? map.inner - store.inner : map.box_inner;
+  // a card clips lines at pieces of 16 bytes, not at elements
+  int64_t there = (map.inner - store.inner + 7) / 8 * 8, count = there < map.box_inner ? there : map.box_inner;
   for (int l = 0; count > 0 && l < map.box_lines && store.line + l < map.lines; l++) {
     char* to = const_cast<char*>(static_cast<const char*>(map.base)) + (store.line + l) * map.line_bytes + store.inner * 2;
     check_write(to, count * 2);

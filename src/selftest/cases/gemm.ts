@@ -86,6 +86,8 @@ function gemmCase(shape: GemmShape): Case {
 }
 
 interface LowRankShape {
+  /** 0.75 where it does not matter. */
+  readonly alpha?: number;
   readonly m: number;
   readonly n: number;
   readonly k: number;
@@ -96,9 +98,8 @@ interface LowRankShape {
 }
 
 /** A product with an update of low rank: A, B, U and the result stored as computed in, V (a parameter) in fp32. */
-function lowRankCase({ m, n, k, rank, transB, compute, accumulate }: LowRankShape): Case {
-  const alpha = 0.75;
-  const name = `${m}x${n}x${k} rank ${rank} ${transB ? 'NT' : 'NN'}${accumulate ? ' +=' : ''}`;
+function lowRankCase({ m, n, k, rank, transB, compute, accumulate, alpha = 0.75 }: LowRankShape): Case {
+  const name = `${m}x${n}x${k} rank ${rank} ${transB ? 'NT' : 'NN'}${alpha === 0.75 ? '' : ` alpha ${alpha}`}${accumulate ? ' +=' : ''}`;
   const draws = new Draws(`gemm_low_rank ${name} ${compute}`);
   const [a, b] = [draws.values(compute, m * k), draws.values(compute, n * k)];
   const [u, v] = [draws.values(compute, m * rank), draws.values('f32', n * rank)];
@@ -147,6 +148,8 @@ function lowRankCases(): Case[] {
     // tiles that one pass takes, with some left over; an update deeper than one step, and one of half a step
     shapes.push({ m: 300, n: 272, k: 136, rank: 72, transB, compute: 'bf16', accumulate: 1 });
     shapes.push({ m: 260, n: 264, k: 72, rank: 8, transB, compute: 'f16', accumulate: 0 });
+    // a factor that parameters can take up without rounding
+    shapes.push({ m: 300, n: 272, k: 136, rank: 16, transB, compute: 'bf16', accumulate: 0, alpha: 2 });
   }
   return shapes.map(lowRankCase);
 }
@@ -232,6 +235,21 @@ export function gemmCases(): Case[] {
     else cases.push({ ...tiles, m: 70, n: 600, k: 328, c: 'bf16', accumulate: 1 });
     // rows at multiples of 16 bytes that end within one, in all three matrices: nothing beyond them may change
     if (layout !== 'TN') cases.push({ ...tiles, m: 70, n: 595, k: 131, gap: 5, c: 'bf16', alpha: 0.5 });
+  }
+  // one side of up to 64 rows, as LoRA's factors make them: K in parts and whole, each width of tile, parameters in fp32, tails
+  for (const [small, large, k] of [
+    [16, 304, 520],
+    [5, 136, 72],
+    [20, 264, 1032],
+    [64, 200, 328],
+  ] as const) {
+    const thin = { ...PLAIN, k, compute: 'bf16', a: 'bf16', b: 'bf16' } as const;
+    cases.push({ ...thin, m: large, n: small, b: 'f32', c: 'bf16' });
+    cases.push({ ...thin, m: large, n: small, layout: 'NN', b: 'f32', c: 'bf16', alpha: 2 });
+    cases.push({ ...thin, m: large, n: small, layout: 'TN', accumulate: 1, alpha: 0.5 });
+    cases.push({ ...thin, m: small, n: large, layout: 'TN' });
+    cases.push({ ...thin, m: small, n: large, c: 'bf16', accumulate: 1 });
+    cases.push({ ...thin, m: small, n: large, layout: 'NN', gap: 8 });
   }
   // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
   cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
