@@ -2,7 +2,7 @@
 //
 // The logits are read twice: once for the maximum and the sum of exponentials at the same time (the sum is scaled anew when a
 // larger element turns up), and once, backwards, for the gradient, which may take the logits' place: what of a row was read last is
-// still in the cache. No row has to fit anywhere.
+// still in the cache, where neither this second reading nor what is written takes its place. No row has to fit anywhere.
 #include "rows.h"
 
 namespace mr {
@@ -32,12 +32,16 @@ struct Online {
   double sum;
 };
 
-// A thread's packs of a tile, -infinity beyond the end. Whole: there is no such end, and all are loaded at once.
-template <int THREADS>
+// A thread's packs of a tile, -infinity beyond the end. Whole: there is no such end, and all are loaded at once. Last: nobody
+// reads them again.
+template <int THREADS, bool LAST>
 __device__ __forceinline__ void load_tile(Pack<float> (&packs)[PACKS], const float* x, int64_t begin, int64_t classes, bool whole) {
   if (whole) {
     MR_UNROLL
-    for (int k = 0; k < PACKS; k++) packs[k] = unpack(RawPack<float>{*reinterpret_cast<const uint4*>(x + begin + k * THREADS * N)});
+    for (int k = 0; k < PACKS; k++) {
+      const uint4* p = reinterpret_cast<const uint4*>(x + begin + k * THREADS * N);
+      packs[k] = unpack(RawPack<float>{LAST ? __ldcs(p) : *p});
+    }
     return;
   }
   MR_UNROLL
@@ -55,7 +59,7 @@ __device__ __forceinline__ Online add_up(const float* x, int64_t classes) {
   bool aligned = aligned_16(x);
   for (int64_t begin = threadIdx.x * N; begin < classes; begin += TILE<THREADS>) {
     Pack<float> packs[PACKS];
-    load_tile<THREADS>(packs, x, begin, classes, aligned && begin + SPAN<THREADS> <= classes);
+    load_tile<THREADS, false>(packs, x, begin, classes, aligned && begin + SPAN<THREADS> <= classes);
     float largest = -INFINITY;
     MR_UNROLL
     for (int k = 0; k < PACKS; k++)
@@ -75,11 +79,11 @@ __device__ __forceinline__ Online add_up(const float* x, int64_t classes) {
 
 // Four elements at once, rounded to D; p is a multiple of what they take.
 __device__ __forceinline__ void store_four(float* p, const Pack<float>& four) {
-  *reinterpret_cast<uint4*>(p) = packed(four).words;
+  __stcs(reinterpret_cast<uint4*>(p), packed(four).words);
 }
 template <class D>
 __device__ __forceinline__ void store_four(D* p, const Pack<float>& four) {
-  *reinterpret_cast<uint2*>(p) = make_uint2(pack_pair<D>(four.x[0], four.x[1]), pack_pair<D>(four.x[2], four.x[3]));
+  __stcs(reinterpret_cast<uint2*>(p), make_uint2(pack_pair<D>(four.x[0], four.x[1]), pack_pair<D>(four.x[2], four.x[3])));
 }
 
 template <int THREADS, class D>
@@ -115,7 +119,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     int64_t begin = tile * TILE<THREADS> + threadIdx.x * N;
     bool whole = aligned && begin + SPAN<THREADS> <= classes;
     Pack<float> packs[PACKS];
-    load_tile<THREADS>(packs, x, begin, classes, whole);
+    load_tile<THREADS, true>(packs, x, begin, classes, whole);
     MR_UNROLL
     for (int k = 0; k < PACKS; k++) {
       int64_t c = begin + k * THREADS * N;
