@@ -195,11 +195,12 @@ MR_API int32_t mr_scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64
 
 /* ---- losses (fp32 logits [rows, classes] with row stride ld) ---------------------------------------------------- */
 
-/* loss[r] = -log softmax(logits[r])[labels[r]], 0 where the label is ignore_index. dlogits (may be NULL, may alias logits)
- * = grad_scale * (softmax - onehot), 0 on ignored rows. A label outside [0, classes) is MR_ERR_ARGUMENT. */
+/* loss[r] = -log softmax(logits[r])[labels[r]], 0 where the label is ignore_index. dlogits (row stride ld as well; may be NULL,
+ * in fp32 may alias logits) = grad_scale * (softmax - onehot), 0 on ignored rows, computed in fp32 and rounded once to
+ * dlogits_dtype. A label outside [0, classes) is MR_ERR_ARGUMENT. */
 MR_API int32_t mr_cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                                const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, float* dlogits,
-                                int32_t accumulate);
+                                const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss,
+                                int32_t dlogits_dtype, void* dlogits, int32_t accumulate);
 /* Focal loss (Lin et al. 2017): loss[r] = alpha * (1 - pt)^gamma * -log pt. dlogits (may be NULL) scaled by grad_scale. */
 MR_API int32_t mr_focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
                              const int32_t* labels, float gamma, float alpha, float grad_scale, float* loss, float* dlogits,

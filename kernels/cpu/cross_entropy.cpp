@@ -44,25 +44,18 @@ static double sum_exp(const float* x, int64_t n, float largest) {
   return total;
 }
 
-int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                      const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, float* dlogits,
-                      int32_t accumulate) {
-  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "cross_entropy: rows %lld, classes %lld, ld %lld",
-             (long long)rows, (long long)classes, (long long)ld);
-  MR_REQUIRE(rows == 0 || (logits && labels && loss), "cross_entropy: logits, labels and loss must not be NULL");
-  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits,
-             "cross_entropy: dlogits cannot accumulate into the logits themselves");
-  for (int64_t r = 0; r < rows; r++)
-    MR_REQUIRE(labels[r] == ignore_index || (labels[r] >= 0 && labels[r] < classes),
-               "cross_entropy: labels[%lld] is %d, outside [0, %lld)", (long long)r, labels[r], (long long)classes);
+template <class T>
+static void cross_entropy_typed(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
+                                const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, T* dlogits,
+                                bool accumulate) {
   parallel_chunks(s, rows, rows_per_task(classes), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const float* x = logits + r * ld;
-      float* d = dlogits ? dlogits + r * ld : nullptr;
+      T* d = dlogits ? dlogits + r * ld : nullptr;
       int32_t label = labels[r];
       if (label == ignore_index) {
         loss[r] = 0;
-        if (d && !accumulate) memset(d, 0, (size_t)classes * sizeof(float));
+        if (d && !accumulate) memset(d, 0, (size_t)classes * sizeof(T));
         continue;
       }
       float largest = row_max(x, classes);
@@ -70,7 +63,8 @@ int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* 
       loss[r] = (float)(mr_log(total) + ((double)largest - (double)x[label]));
       if (!d) continue;
       V16 shift = splat(largest), factor = splat((float)((double)grad_scale / total));
-      float before = accumulate ? d[label] : 0.0f;
+      FirstLanes one = {1};
+      V16 before = accumulate ? load(d + label, one) : splat(0.0f);
       float at_label = (float)((double)grad_scale * (mr_exp((double)x[label] - (double)largest) / total - 1));
       if (accumulate)
         each_vector(0, classes, [=](int64_t c, auto lanes) {
@@ -79,8 +73,26 @@ int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* 
       else
         each_vector(0, classes,
                     [=](int64_t c, auto lanes) { store(d + c, exp(load(x + c, lanes) - shift) * factor, lanes); });
-      d[label] = before + at_label;
+      store(d + label, before + splat(at_label), one);
     }
+  });
+}
+
+int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
+                      const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, int32_t dlogits_dtype,
+                      void* dlogits, int32_t accumulate) {
+  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "cross_entropy: rows %lld, classes %lld, ld %lld",
+             (long long)rows, (long long)classes, (long long)ld);
+  MR_REQUIRE(is_activation(dlogits_dtype), "cross_entropy: dlogits_dtype %d is not f32, bf16 or f16", dlogits_dtype);
+  MR_REQUIRE(rows == 0 || (logits && labels && loss), "cross_entropy: logits, labels and loss must not be NULL");
+  MR_REQUIRE(rows == 0 || dlogits != logits || (!accumulate && dlogits_dtype == MR_F32),
+             "cross_entropy: dlogits cannot accumulate into the logits themselves, nor take their place in 16 bits");
+  for (int64_t r = 0; r < rows; r++)
+    MR_REQUIRE(labels[r] == ignore_index || (labels[r] >= 0 && labels[r] < classes),
+               "cross_entropy: labels[%lld] is %d, outside [0, %lld)", (long long)r, labels[r], (long long)classes);
+  with_storage(dlogits_dtype, [=](auto* type) {
+    cross_entropy_typed(s, rows, classes, logits, ld, labels, ignore_index, grad_scale, loss, as(type, dlogits),
+                        accumulate != 0);
   });
   return MR_OK;
 }

@@ -87,6 +87,18 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
 #endif
 }
 
+// What pack_pair put into a register.
+template <class T>
+__device__ __forceinline__ void unpack_pair(uint32_t pair, float& low, float& high) {
+  if (std::is_same<T, bf16>::value) {
+    low = __uint_as_float(pair << 16);
+    high = __uint_as_float(pair & 0xffff0000u);
+  } else {
+    low = to_float(f16{(uint16_t)pair});
+    high = to_float(f16{(uint16_t)(pair >> 16)});
+  }
+}
+
 // 2^x within two units in the last place of fp32 (2^-22 of it); what would be subnormal is 0. One instruction, where exp2f takes
 // four: for probabilities that are rounded to 16 bits next.
 __device__ __forceinline__ float exp2_flushed(float x) {
@@ -97,6 +109,23 @@ __device__ __forceinline__ float exp2_flushed(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
+#endif
+}
+
+// The 16 bytes at p in global memory, or zeros without a look at p: no branch, so that several of them are under way together.
+__device__ __forceinline__ uint4 load_16_if(bool wanted, const void* p) {
+#ifdef MR_EMULATED
+  return wanted ? *static_cast<const uint4*>(p) : make_uint4(0, 0, 0, 0);
+#else
+  uint4 x;
+  asm volatile(
+      "{\n.reg .pred wanted;\nsetp.ne.u32 wanted, %5, 0;\n"
+      "mov.u32 %0, 0;\nmov.u32 %1, 0;\nmov.u32 %2, 0;\nmov.u32 %3, 0;\n"
+      "@wanted ld.global.v4.u32 {%0, %1, %2, %3}, [%4];\n}"
+      : "=&r"(x.x), "=&r"(x.y), "=&r"(x.z), "=&r"(x.w)
+      : "l"(__cvta_generic_to_global(p)), "r"((uint32_t)wanted)
+      : "memory");
+  return x;
 #endif
 }
 

@@ -1,5 +1,6 @@
 // rms_norm.cu: RMSNorm and its gradients. A row lies along a block, or several short rows (the norms over heads) beside each other
-// in it; it is read twice, the second time from the cache.
+// in it. Where its packs are whole and fit there, registers hold it from its one reading to the end; else it is read twice, the
+// second time from the cache. Either way a thread adds up the same elements in the same order: no bit depends on it.
 #include "column_sums.h"
 
 namespace mr {
@@ -33,6 +34,87 @@ __global__ void forward_kernel(bool offset, int64_t rows, int64_t cols, float ep
   if (mine && threadIdx.x == 0) rstd[row] = scale;
 }
 
+// Blocks that a multiprocessor should have room for: 1,024 threads with 64 bytes or more of loads each keep its memory busy.
+constexpr int held_blocks(int packs) { return packs <= 2 ? 4 : 2; }
+
+// ROWS rows of a thread, `block.y` rows apart, and up to PACKS packs of each, `block.x` packs apart: where they lie.
+template <class T, int PACKS, int ROWS>
+struct Held {
+  static constexpr int N = Pack<T>::N;
+  int64_t rows;
+  int cols;
+  __device__ __forceinline__ int64_t row(int k) const {
+    return ((int64_t)blockIdx.x * ROWS + k) * blockDim.y + threadIdx.y;
+  }
+  __device__ __forceinline__ bool has(int k) const { return row(k) < rows; }
+  __device__ __forceinline__ int column(int p) const { return (int)(p * blockDim.x + threadIdx.x) * N; }
+  // Columns that are to be read or written of a row: none of one that is not there.
+  __device__ __forceinline__ int width(int k) const { return has(k) ? cols : 0; }
+
+  __device__ __forceinline__ void load(RawPack<T> (&packs)[ROWS][PACKS], const T* x) const {
+    MR_UNROLL
+    for (int k = 0; k < ROWS; k++) {
+      MR_UNROLL
+      for (int p = 0; p < PACKS; p++) packs[k][p] = load_raw<true>(x + row(k) * cols, column(p), width(k));
+    }
+  }
+  __device__ __forceinline__ void factors(Values<N> (&factor)[PACKS], const float* w, bool offset) const {
+    MR_UNROLL
+    for (int p = 0; p < PACKS; p++) {
+      factor[p] = load_floats<true, N>(w, column(p), cols);
+      for (int j = 0; j < N; j++) factor[p].x[j] = factor_of(factor[p].x[j], offset);
+    }
+  }
+};
+
+// 1 / sqrt(sum / cols + eps) of each row. A row's first threads work out one each and hand it round, which is less than a root and
+// two divisions for every row in every thread.
+template <int ROWS>
+__device__ __forceinline__ void to_scales(float (&sums)[ROWS], int64_t cols, float eps) {
+  int lane = (int)(threadIdx.y * blockDim.x + threadIdx.x) % WARP, mine = lane % ROWS;  // block.x is a multiple of ROWS
+  float sum = sums[0];
+  MR_UNROLL
+  for (int k = 1; k < ROWS; k++) sum = mine == k ? sums[k] : sum;
+  float scale = 1.0f / sqrtf(sum / (float)cols + eps);
+  MR_UNROLL
+  for (int k = 0; k < ROWS; k++) sums[k] = ROWS == 1 ? scale : __shfl_sync(ALL_LANES, scale, lane - mine + k);
+}
+
+template <class T, int PACKS, int ROWS>
+__global__ void __launch_bounds__(ROW_THREADS, held_blocks(PACKS))
+    held_forward_kernel(bool offset, int64_t rows, int64_t cols, float eps, const T* x, const float* w, T* y, float* rstd) {
+  constexpr int N = Pack<T>::N;
+  const Held<T, PACKS, ROWS> at = {rows, (int)cols};
+  RawPack<T> packs[ROWS][PACKS];
+  Values<N> factor[PACKS];
+  at.load(packs, x);
+  at.factors(factor, w, offset);
+  float scale[ROWS];
+  MR_UNROLL
+  for (int k = 0; k < ROWS; k++) {
+    scale[k] = 0;
+    MR_UNROLL
+    for (int p = 0; p < PACKS; p++) {
+      Pack<T> v = unpack(packs[k][p]);
+      for (int j = 0; j < N; j++) scale[k] = fmaf(v.x[j], v.x[j], scale[k]);
+    }
+  }
+  row_sums(scale, shared_memory<RowShared[ROWS]>());
+  to_scales(scale, cols, eps);
+  MR_UNROLL
+  for (int k = 0; k < ROWS; k++) {
+    MR_UNROLL
+    for (int p = 0; p < PACKS; p++) {
+      Pack<T> v = unpack(packs[k][p]);
+      for (int j = 0; j < N; j++) v.x[j] *= scale[k];
+      if (!offset) v = unpack(packed(v));  // as met_by_weight
+      for (int j = 0; j < N; j++) v.x[j] *= factor[p].x[j];
+      store_rounded<true>(y + at.row(k) * cols, at.column(p), at.width(k), v);
+    }
+    if (at.has(k) && threadIdx.x == 0) rstd[at.row(k)] = scale[k];
+  }
+}
+
 // With n = x * rstd and g = dy * w (or dy * (1 + w)): dx = rstd * (g - n * mean(g * n)).
 template <class T>
 __global__ void backward_kernel(bool offset, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w, const float* rstd,
@@ -64,6 +146,44 @@ __global__ void backward_kernel(bool offset, int64_t rows, int64_t cols, const T
   }
 }
 
+template <class T, int PACKS, int ROWS>
+__global__ void __launch_bounds__(ROW_THREADS, held_blocks(PACKS))
+    held_backward_kernel(bool offset, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w, const float* rstd, T* dx,
+                         bool accumulate) {
+  constexpr int N = Pack<T>::N;
+  const Held<T, PACKS, ROWS> at = {rows, (int)cols};
+  RawPack<T> d[ROWS][PACKS], v[ROWS][PACKS], before[ROWS][PACKS] = {};
+  Values<N> factor[PACKS];
+  float scale[ROWS], mean[ROWS];
+  at.load(d, dy);
+  at.load(v, x);
+  if (accumulate) at.load(before, dx);
+  MR_UNROLL
+  for (int k = 0; k < ROWS; k++) scale[k] = at.has(k) ? rstd[at.row(k)] : 0.0f;
+  at.factors(factor, w, offset);
+  MR_UNROLL
+  for (int k = 0; k < ROWS; k++) {
+    mean[k] = 0;
+    MR_UNROLL
+    for (int p = 0; p < PACKS; p++) {
+      Pack<T> g = unpack(d[k][p]), n = unpack(v[k][p]);
+      for (int j = 0; j < N; j++) mean[k] = fmaf(g.x[j] * factor[p].x[j], n.x[j] * scale[k], mean[k]);
+    }
+  }
+  row_sums(mean, shared_memory<RowShared[ROWS]>());
+  MR_UNROLL
+  for (int k = 0; k < ROWS; k++) {
+    mean[k] /= (float)cols;
+    MR_UNROLL
+    for (int p = 0; p < PACKS; p++) {
+      Pack<T> g = unpack(d[k][p]), n = unpack(v[k][p]), sum = unpack(before[k][p]);
+      for (int j = 0; j < N; j++)
+        sum.x[j] = fmaf(scale[k], fmaf(n.x[j] * scale[k], -mean[k], g.x[j] * factor[p].x[j]), sum.x[j]);
+      store_rounded<true>(dx + at.row(k) * cols, at.column(p), at.width(k), sum);
+    }
+  }
+}
+
 // dy * n as the weight met n.
 template <class T>
 struct WeightGradient {
@@ -77,6 +197,13 @@ struct WeightGradient {
     for (int j = 0; j < N; j++) sum.x[j] = fmaf(d.x[j], met_by_weight<T>(v.x[j] * scale, offset), sum.x[j]);
   }
 };
+
+// Packs of a row that a thread holds in registers, as kernels exist for them, or 0: the row is read twice.
+template <class T>
+inline int held_packs(bool whole, int64_t cols, dim3 block) {
+  int64_t packs = divide_up(cols, block.x * Pack<T>::N);
+  return !whole || packs > 4 ? 0 : packs == 3 ? 4 : (int)packs;
+}
 
 }  // namespace
 }  // namespace mr
@@ -94,8 +221,13 @@ MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, in
   return with_storage(dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     dim3 block = row_block(cols, Pack<T>::N);
-    return launch(s, "rms_norm_forward", forward_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), kind == MR_NORM_OFFSET,
-                  rows, cols, eps, as(type, x), w, as(type, y), rstd);
+    int packs = held_packs<T>(whole_packs(type, cols, x, w, y), cols, block), held = packs == 1 ? 4 : packs == 2 ? 2 : 1;
+    auto kernel = packs == 1   ? held_forward_kernel<T, 1, 4>
+                  : packs == 2 ? held_forward_kernel<T, 2, 2>
+                  : packs == 4 ? held_forward_kernel<T, 4, 1>
+                               : forward_kernel<T>;
+    return launch(s, "rms_norm_forward", kernel, row_grid(divide_up(rows, held), block), block, held * sizeof(RowShared),
+                  kind == MR_NORM_OFFSET, rows, cols, eps, as(type, x), w, as(type, y), rstd);
   });
 }
 
@@ -111,8 +243,13 @@ MR_API int32_t mr_rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, i
     if (dw != nullptr)  // first: dx may be the buffer of dy
       MR_TRY(add_column_sums(s, "rms_norm_backward", WeightGradient<T>{as(type, dy), as(type, x), rstd, offset}, rows, cols, dw));
     dim3 block = row_block(cols, Pack<T>::N);
-    return launch(s, "rms_norm_backward", backward_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), offset, rows, cols,
-                  as(type, dy), as(type, x), w, rstd, as(type, dx), accumulate != 0);
+    int packs = held_packs<T>(whole_packs(type, cols, dy, x, w, dx), cols, block), held = packs == 1 ? 2 : 1;
+    auto kernel = packs == 1   ? held_backward_kernel<T, 1, 2>
+                  : packs == 2 ? held_backward_kernel<T, 2, 1>
+                  : packs == 4 ? held_backward_kernel<T, 4, 1>
+                               : backward_kernel<T>;
+    return launch(s, "rms_norm_backward", kernel, row_grid(divide_up(rows, held), block), block, held * sizeof(RowShared), offset,
+                  rows, cols, as(type, dy), as(type, x), w, rstd, as(type, dx), accumulate != 0);
   });
 }
 

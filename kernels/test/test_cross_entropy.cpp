@@ -38,6 +38,13 @@ Buffer rows_of(const Case& c, const Buffer& x) {
   return Buffer(y);
 }
 
+// fp32 numbers that dtype has, next to those of x.
+Buffer rounded(int32_t dtype, const Buffer& x) {
+  Floats y;
+  for (int64_t i = 0; i < x.size(); i++) y.push_back(narrow_to_float(dtype, float_to_narrow(dtype, x[i])));
+  return Buffer(y);
+}
+
 }  // namespace
 
 TEST(cross_entropy) {
@@ -48,9 +55,10 @@ TEST(cross_entropy) {
     for (int64_t r = 0; r < c.rows; r++) labels.push_back(r % 5 == 3 ? -100 : (int32_t)random.below(c.classes));
     Buffer x(numbers(c.rows * c.ld, 1, c.scale));
     Expected e = reference(c, x, labels, 0.25);
-    auto run = [&](mr_stream* s, const Buffer& logits, Buffer& loss, float* dlogits, int accumulate) {
-      return mr_cross_entropy(s, c.rows, c.classes, logits.f32(), c.ld, labels.data(), -100, 0.25f, loss.f32(), dlogits,
-                              accumulate);
+    auto run = [&](mr_stream* s, const Buffer& logits, Buffer& loss, void* dlogits, int accumulate,
+                   int32_t dtype = MR_F32) {
+      return mr_cross_entropy(s, c.rows, c.classes, logits.f32(), c.ld, labels.data(), -100, 0.25f, loss.f32(), dtype,
+                              dlogits, accumulate);
     };
     Buffers y = same_bits("cross_entropy", {Buffer::unset(MR_F32, c.rows), Buffer::unset(MR_F32, c.rows * c.ld)},
                           [&](mr_stream* s, Buffers& out) { return run(s, x, out[0], out[1].f32(), 0); });
@@ -74,6 +82,23 @@ TEST(cross_entropy) {
     Buffer flat = rows_of(c, before);
     for (int64_t i = 0; i < flat.size(); i++) e.gradient[(size_t)i] += flat[i];
     near("dlogits +=", rows_of(c, sum[1]), e.gradient, 3e-7, 1e-7);
+
+    // in 16 bits: what fp32 rounds to
+    for (int32_t dtype : {MR_BF16, MR_F16}) {
+      Buffers narrow = same_bits("cross_entropy in 16 bits",
+                                 {Buffer::unset(MR_F32, c.rows), Buffer::unset(dtype, c.rows * c.ld)},
+                                 [&](mr_stream* s, Buffers& out) { return run(s, x, out[0], out[1].data(), 0, dtype); });
+      CHECK(narrow[0] == y[0] && rows_of(c, narrow[1]) == rounded(dtype, rows_of(c, y[1])));
+      for (int64_t r = 0; r < c.rows; r++)
+        for (int64_t j = c.classes; j < c.ld; j++) CHECK(isnan(narrow[1][r * c.ld + j]));  // not written
+      Buffer old(dtype, numbers(c.rows * c.ld, 2));
+      Buffer old_wide = rounded(dtype, old);
+      Buffers both = same_bits("cross_entropy adding in 16 bits", {Buffer::unset(MR_F32, c.rows), old},
+                               [&](mr_stream* s, Buffers& out) { return run(s, x, out[0], out[1].data(), 1, dtype); });
+      Buffers wide = same_bits("cross_entropy adding", {Buffer::unset(MR_F32, c.rows), old_wide},
+                               [&](mr_stream* s, Buffers& out) { return run(s, x, out[0], out[1].data(), 1); });
+      CHECK(rows_of(c, both[1]) == rounded(dtype, rows_of(c, wide[1])));
+    }
   }
 }
 
@@ -82,11 +107,11 @@ TEST(cross_entropy_extremes) {
   float x[] = {-INFINITY, 3, -200, 1e30f, 0, -1e30f};
   int32_t labels[] = {1, 0};
   float loss[2], d[6];
-  CHECK(mr_cross_entropy(s, 2, 3, x, 3, labels, -100, 1, loss, d, 0) == MR_OK);
+  CHECK(mr_cross_entropy(s, 2, 3, x, 3, labels, -100, 1, loss, MR_F32, d, 0) == MR_OK);
   CHECK(loss[0] == 0 && loss[1] == 0);
   for (float v : d) CHECK(fabsf(v) < 1e-30f);
   labels[0] = 0;
-  CHECK(mr_cross_entropy(s, 1, 3, x, 3, labels, -100, 1, loss, d, 0) == MR_OK);
+  CHECK(mr_cross_entropy(s, 1, 3, x, 3, labels, -100, 1, loss, MR_F32, d, 0) == MR_OK);
   CHECK(loss[0] == INFINITY && d[0] == -1 && d[1] == 1);
 }
 
@@ -94,9 +119,11 @@ TEST(cross_entropy_refuse) {
   Stream s;
   float x[4] = {}, loss[2];
   int32_t labels[] = {0, 4}, negative[] = {-1, 0};
-  refused(mr_cross_entropy(s, 2, 2, x, 2, labels, -100, 1, loss, x, 0), "cross_entropy");
-  refused(mr_cross_entropy(s, 2, 2, x, 2, negative, -100, 1, loss, x, 0), "cross_entropy");
-  refused(mr_cross_entropy(s, 1, 2, x, 2, labels, -100, 1, loss, x, 1), "cross_entropy");
-  refused(mr_cross_entropy(s, 1, 4, x, 2, labels, -100, 1, loss, x, 0), "cross_entropy");
-  refused(mr_cross_entropy(s, 1, 2, x, 2, labels, -100, 1, nullptr, x, 0), "cross_entropy");
+  refused(mr_cross_entropy(s, 2, 2, x, 2, labels, -100, 1, loss, MR_F32, x, 0), "cross_entropy");
+  refused(mr_cross_entropy(s, 2, 2, x, 2, negative, -100, 1, loss, MR_F32, x, 0), "cross_entropy");
+  refused(mr_cross_entropy(s, 1, 2, x, 2, labels, -100, 1, loss, MR_F32, x, 1), "cross_entropy");
+  refused(mr_cross_entropy(s, 1, 4, x, 2, labels, -100, 1, loss, MR_F32, x, 0), "cross_entropy");
+  refused(mr_cross_entropy(s, 1, 2, x, 2, labels, -100, 1, loss, MR_BF16, x, 0), "cross_entropy");
+  refused(mr_cross_entropy(s, 1, 2, x, 2, labels, -100, 1, loss, MR_U8, x, 0), "cross_entropy");
+  refused(mr_cross_entropy(s, 1, 2, x, 2, labels, -100, 1, nullptr, MR_F32, x, 0), "cross_entropy");
 }

@@ -79,7 +79,7 @@ const DEVICE_SYMBOLS = {
   mr_gather_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_add_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_cross_entropy: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'i32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
+  mr_cross_entropy: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'i32', 'f32', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
   mr_focal_loss: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'f32', 'f32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_dice_loss: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'f32', 'f32', 'i32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_argmax_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr'], returns: 'i32' },
@@ -731,17 +731,18 @@ export class Ops {
   }
 
   /**
-   * loss[r] = -log softmax(logits[r])[labels[r]], 0 where the label is ignore_index. dlogits (may be NULL, may
-   * alias logits) = grad_scale * (softmax - onehot), 0 on ignored rows. A label outside [0, classes) is
-   * MR_ERR_ARGUMENT.
+   * loss[r] = -log softmax(logits[r])[labels[r]], 0 where the label is ignore_index. dlogits (row stride ld as
+   * well; may be NULL, in fp32 may alias logits) = grad_scale * (softmax - onehot), 0 on ignored rows, computed in
+   * fp32 and rounded once to dlogits_dtype. A label outside [0, classes) is MR_ERR_ARGUMENT.
    */
-  crossEntropy(rows: number, classes: number, logits: Address, ld: number, labels: Address, ignoreIndex: number, gradScale: number, loss: Address, dlogits: Address, accumulate: number): void {
+  crossEntropy(rows: number, classes: number, logits: Address, ld: number, labels: Address, ignoreIndex: number, gradScale: number, loss: Address, dlogitsDtype: number, dlogits: Address, accumulate: number): void {
     i64(rows, 'mr_cross_entropy', 'rows');
     i64(classes, 'mr_cross_entropy', 'classes');
     i64(ld, 'mr_cross_entropy', 'ld');
     i32(ignoreIndex, 'mr_cross_entropy', 'ignoreIndex');
+    i32(dlogitsDtype, 'mr_cross_entropy', 'dlogitsDtype');
     i32(accumulate, 'mr_cross_entropy', 'accumulate');
-    const code = this.symbols.mr_cross_entropy(this.stream, rows, classes, logits, ld, labels, ignoreIndex, gradScale, loss, dlogits, accumulate);
+    const code = this.symbols.mr_cross_entropy(this.stream, rows, classes, logits, ld, labels, ignoreIndex, gradScale, loss, dlogitsDtype, dlogits, accumulate);
     if (code !== 0) this.fail(code, 'mr_cross_entropy');
   }
 

@@ -1,7 +1,7 @@
 /** What the CUDA kernels share with the CPU to the bit, what they do with nothing, what they report of ids that only they read. */
 import { describe, expect, test } from 'bun:test';
 import { Device } from '../../src/native/device';
-import { DTYPE_CODE } from '../../src/native/tensor';
+import { DTYPE_CODE, type Tensor } from '../../src/native/tensor';
 import { emulatedDevice, notEmulated } from './emulated';
 
 const SEED = [0xdeadbeef, 0x01234567] as const;
@@ -36,6 +36,49 @@ describe.skipIf(notEmulated !== null)('CUDA kernels and the CPU', () => {
       cuda.destroy();
     }
   });
+
+  test.each(['bf16', 'f16'] as const)(
+    'the gradient of cross-entropy in %s has the bits of fp32 and a cast',
+    (stored) => {
+      const device = emulatedDevice();
+      try {
+        const { ops } = device;
+        const { f32 } = DTYPE_CODE;
+        // whole tiles of a block and a part of one; every fourth row begins on 16 bytes
+        const [rows, classes, ld] = [5, 9001, 9003];
+        const logits = device.zeros([rows, ld], 'f32');
+        const labels = device.fromArray(Int32Array.of(0, -100, 9000, 4097, 8191), [rows], 'i32');
+        ops.normal(rows * ld, 0, 4, ...SEED, logits.address);
+        const gradient = (d: Tensor): void =>
+          ops.crossEntropy(
+            rows,
+            classes,
+            logits.address,
+            ld,
+            labels.address,
+            -100,
+            0.37,
+            loss.address,
+            d.code,
+            d.address,
+            0,
+          );
+        const loss = device.zeros([rows], 'f32');
+        const [wide, cast, narrow] = [
+          device.zeros([rows, ld], 'f32'),
+          device.zeros([rows, ld], stored),
+          device.zeros([rows, ld], stored),
+        ];
+        gradient(wide);
+        ops.cast(f32, cast.code, wide.size, wide.address, cast.address);
+        gradient(narrow);
+        expect(new Set(new Uint16Array(device.readBytes(narrow).buffer)).size).toBeGreaterThan(1000);
+        expect(Buffer.compare(device.readBytes(narrow), device.readBytes(cast))).toBe(0);
+      } finally {
+        device.destroy();
+      }
+    },
+  );
 
   test('empty inputs need no memory and leave sums as they were', () => {
     const device = emulatedDevice();

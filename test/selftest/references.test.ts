@@ -110,7 +110,7 @@ describe('losses as torch computes them in float64', () => {
       const scale = 1 / rows;
       const { ops } = device;
       const head = [rows, classes, z.address, classes, y.address] as const;
-      if (entry.loss_name === 'ce') ops.crossEntropy(...head, -100, scale, loss.address, d.address, 0);
+      if (entry.loss_name === 'ce') ops.crossEntropy(...head, -100, scale, loss.address, d.code, d.address, 0);
       else if (entry.loss_name === 'focal') {
         ops.focalLoss(...head, entry.gamma!, entry.alpha!, scale, loss.address, d.address, 0);
       } else {

@@ -28,8 +28,13 @@ test.each<[string, () => void, RegExp]>([
   ['embedding backward: an id of vocab', () => ops.embeddingBackward(1, 4, 2, index(4), MR_F32, x, y), /4/],
   ['rope: an odd head', () => ops.rope(MR_F32, 1, 1, 3, x, x, x, index(0), 0, y), /head_dim 3/],
   ['gather: a row of -1', () => ops.gatherRows(MR_F32, 1, 2, x, index(-1), y), /-1/],
-  ['cross entropy: a label of -1', () => ops.crossEntropy(1, 4, x, 4, index(-1), -100, 1, y, 0, 0), /-1/],
-  ['cross entropy: a label of classes', () => ops.crossEntropy(1, 4, x, 4, index(4), -100, 1, y, 0, 0), /4/],
+  ['cross entropy: a label of -1', () => ops.crossEntropy(1, 4, x, 4, index(-1), -100, 1, y, MR_F32, 0, 0), /-1/],
+  ['cross entropy: a label of classes', () => ops.crossEntropy(1, 4, x, 4, index(4), -100, 1, y, MR_F32, 0, 0), /4/],
+  [
+    'cross entropy: 16 bits in place of the logits',
+    () => ops.crossEntropy(1, 4, x, 4, index(0), -100, 1, y, MR_BF16, x, 0),
+    /16 bits/,
+  ],
   ['focal: a label of classes', () => ops.focalLoss(1, 4, x, 4, index(4), 2, 1, 1, y, 0, 0), /4/],
   ['dice: a label of classes', () => ops.diceLoss(1, 4, x, 4, index(4), 1, 1, 0, 1, y, 0, 0), /4/],
   ['quantize: a dtype it has not', () => ops.quantize4bit(MR_NF4, 4, 64, MR_U8, x, y, y), /dtype 3/],
@@ -60,7 +65,7 @@ test('no elements at all is no error', () => {
   ops.fill(MR_F32, 0, 1, 0);
   ops.copy(0, 0, 0);
   ops.gemm(MR_F32, 0, 0, 0, 0, 0, 1, MR_F32, 0, 1, MR_F32, 0, 1, MR_F32, 0, 1, 0);
-  ops.crossEntropy(0, 4, 0, 4, 0, -100, 1, 0, 0, 0);
+  ops.crossEntropy(0, 4, 0, 4, 0, -100, 1, 0, MR_F32, 0, 0);
   ops.sum(0, 0, y);
   expect(device.readF32(floats).every((value) => value === 0)).toBe(true);
 });

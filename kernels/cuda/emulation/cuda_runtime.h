@@ -116,6 +116,16 @@ inline T shuffle(uint32_t mask, T value, int from) {
 }
 }  // namespace emulation
 
+// hints about the cache are none here
+template <class T>
+inline T __ldcs(const T* p) {
+  return *p;
+}
+template <class T>
+inline void __stcs(T* p, T value) {
+  *p = value;
+}
+
 template <class T>
 inline T __shfl_sync(uint32_t mask, T value, int from) {
   return emulation::shuffle(mask, value, from);

@@ -69,6 +69,7 @@ export function classifierLoss(
       IGNORE_INDEX,
       scale * ceWeight,
       at(perRow, 1),
+      logits.code,
       target,
       0,
     );
@@ -127,7 +128,8 @@ export function nextTokenLoss(
   const losses = device.empty([n], 'f32');
   const dHidden = needsGradient && hidden.requiresGrad ? tape.claim(hidden).into : null;
   const chunk = headRows(device);
-  // a GPU's tiles take operands of 16 bits as they lie, and others through registers; the product rounds them to these bits anyway
+  // a GPU's tiles take operands of 16 bits as they lie, and others through registers; the product rounds them to these bits anyway.
+  // In fp32 the gradient takes the logits' place.
   const narrow = device.backend === 'cpu' ? 'f32' : activationDtype(compute);
   device.scope(() => {
     const dense = head.dense(tape);
@@ -138,6 +140,7 @@ export function nextTokenLoss(
         const logits = device.empty([rows, head.outFeatures], 'f32');
         const part = hidden.rowsFrom(begin, rows);
         matmul(tape, compute, part, false, dense, true, logits);
+        const gradient = needsGradient && narrow !== 'f32' ? device.empty(logits.shape, narrow) : logits;
         ops.crossEntropy(
           rows,
           head.outFeatures,
@@ -147,15 +150,11 @@ export function nextTokenLoss(
           IGNORE_INDEX,
           scale,
           losses.address + 4 * begin,
-          needsGradient ? logits.address : 0,
+          gradient.code,
+          needsGradient ? gradient.address : 0,
           0,
         );
         if (!needsGradient) return;
-        let gradient = logits;
-        if (narrow !== 'f32') {
-          gradient = device.empty(logits.shape, narrow);
-          ops.cast(logits.code, gradient.code, logits.size, logits.address, gradient.address);
-        }
         if (dHidden !== null) matmul(tape, compute, gradient, false, dense, false, dHidden.rowsFrom(begin, rows));
         if (parameter?.requiresGrad) {
           const { into, accumulate } = tape.claim(parameter);

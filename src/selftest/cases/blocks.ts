@@ -329,6 +329,12 @@ export function blockCases(): Case[] {
       rmsNormForwardCase(3, 1023, dtype, MR_NORM_OFFSET),
       rmsNormForwardCase(2, 2500, dtype, MR_NORM_SCALE),
       rmsNormForwardCase(19, 128, dtype, MR_NORM_SCALE),
+      // rows of whole 16 bytes, which a GPU holds in registers: from one of them a thread to more than fit
+      rmsNormForwardCase(67, 128, dtype, MR_NORM_OFFSET),
+      rmsNormForwardCase(5, 1040, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(3, 2504, dtype, MR_NORM_SCALE),
+      rmsNormForwardCase(2, 5000, dtype, MR_NORM_OFFSET),
+      rmsNormForwardCase(1, 8200, dtype, MR_NORM_SCALE),
       // below the square root of epsilon, where epsilon decides
       rmsNormForwardCase(4, 48, dtype, MR_NORM_SCALE, 2 ** -12),
     ]),
@@ -342,6 +348,12 @@ export function blockCases(): Case[] {
       rmsNormBackwardCase({ rows: 4, cols: 130, accumulate: 0, inPlace: true }, dtype),
       rmsNormBackwardCase({ rows: 70, cols: 80, accumulate: 0 }, dtype),
       rmsNormBackwardCase({ rows: 1, cols: 2500, accumulate: 0, frozen: true }, dtype),
+      // as above
+      rmsNormBackwardCase({ rows: 35, cols: 128, accumulate: 0, frozen: true }, dtype),
+      rmsNormBackwardCase({ rows: 3, cols: 1040, accumulate: 1, frozen: true }, dtype),
+      rmsNormBackwardCase({ rows: 2, cols: 2504, accumulate: 1, frozen: true, kind: MR_NORM_OFFSET }, dtype),
+      rmsNormBackwardCase({ rows: 1, cols: 5000, accumulate: 1, frozen: true }, dtype),
+      rmsNormBackwardCase({ rows: 1, cols: 8200, accumulate: 0, frozen: true }, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
       biasForwardCase(1, 1, dtype),
@@ -359,6 +371,7 @@ export function blockCases(): Case[] {
       ropeCase({ tokens: 7, heads: 3, headDim: 20, inverse: 1 }, dtype),
       ropeCase({ tokens: 33, heads: 2, headDim: 64, inverse: 0, inPlace: true }, dtype),
       ropeCase({ tokens: 9, heads: 4, headDim: 128, inverse: 1, inPlace: true }, dtype),
+      ropeCase({ tokens: 5, heads: 3, headDim: 64, inverse: 0 }, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
       gatherCase(1, 1, 1, dtype),

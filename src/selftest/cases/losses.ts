@@ -1,9 +1,10 @@
 /** Cross-entropy, focal, Dice, argmax. */
 import { MR_DICE_CLASS, MR_DICE_EXAMPLE } from '../../native/bindings';
+import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, type Expected, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import { gradient } from '../gradients';
-import type { Numbers } from '../reference/formats';
+import type { FloatDtype, Numbers } from '../reference/formats';
 import * as reference from '../reference/losses';
 import { sample } from './sample';
 
@@ -18,6 +19,8 @@ interface LossShape {
   readonly target?: Target;
   /** Standard deviation of the logits. */
   readonly size?: number;
+  /** What dlogits are stored in. */
+  readonly stored?: FloatDtype;
 }
 
 interface LossCase {
@@ -37,8 +40,13 @@ interface LossCase {
 
 const GRAD_SCALE = Math.fround(0.37);
 
-const nameOf = ({ rows, classes, gap = 0, target = 'own', size = 2 }: LossShape, detail: string): string =>
-  `${rows}x${classes}${gap ? ' strided' : ''}${size === 2 ? '' : ` of size ${size}`}${detail}${target === 'own' ? '' : `, ${target}`}`;
+function nameOf(
+  { rows, classes, gap = 0, target = 'own', size = 2, stored = 'f32' }: LossShape,
+  detail: string,
+): string {
+  const what = `${rows}x${classes}${gap ? ' strided' : ''}${size === 2 ? '' : ` of size ${size}`}${detail}`;
+  return `${what}${target === 'own' ? '' : `, ${target}`}${stored === 'f32' ? '' : `, into ${stored}`}`;
+}
 
 /** Every loss has the same frame: strided logits, labels, losses, and the gradient of GRAD_SCALE * sum of the losses. */
 function lossCase({
@@ -53,13 +61,13 @@ function lossCase({
   reason,
   call,
 }: LossCase): Case {
-  const { rows, classes, gap = 0, target = 'own', size = 2 } = shape;
+  const { rows, classes, gap = 0, target = 'own', size = 2, stored = 'f32' } = shape;
   const ld = classes + gap;
   const n = (rows - 1) * ld + classes;
   const name = nameOf(shape, detail);
   const draws = new Draws(`${op} ${name}`);
   const logits = draws.values('f32', n, size);
-  const before = draws.values('f32', n);
+  const before = draws.values(stored, n);
   const inGap = (i: number): boolean => i % ld >= classes;
   const untouched = Array.from({ length: n }, (_, i) => i).filter(inGap);
   const dense = (x: Numbers): Float64Array => Float64Array.from(x as Float64Array).filter((_, i) => !inGap(i));
@@ -75,7 +83,7 @@ function lossCase({
       values[i] = d[place]! + (target === 'accumulate' ? before[i]! : 0);
     }
     const compared = only.map((place) => Math.floor(place / classes) * ld + (place % classes));
-    return within(gradientUnits + 1, 'f32', values, `${reason}; finite differences`, { only: compared, untouched });
+    return within(gradientUnits + 1, stored, values, `${reason}; finite differences`, { only: compared, untouched });
   };
   const losses = (): Expected => within(lossUnits, 'f32', loss(dense(logits)), reason);
   const head = { op, shape: name, dtype: 'f32' };
@@ -101,7 +109,7 @@ function lossCase({
     buffers: {
       ...common,
       logits: input('f32', logits),
-      dlogits: target === 'accumulate' ? update('f32', before) : output('f32', n),
+      dlogits: target === 'accumulate' ? update(stored, before) : output(stored, n),
     },
     call,
     expected: () => ({ loss: losses(), dlogits: expectedGradient() }),
@@ -139,6 +147,7 @@ function crossEntropyCase(shape: LossShape, ignored: readonly number[] = []): Ca
         IGNORE,
         GRAD_SCALE,
         at.loss,
+        DTYPE_CODE[shape.stored ?? 'f32'],
         at.dlogits,
         accumulates(shape),
       ),
@@ -259,6 +268,13 @@ export function lossCases(): Case[] {
     crossEntropyCase({ rows: 6, classes: 20, size: 40 }),
     crossEntropyCase({ rows: 200, classes: 5 }),
     crossEntropyCase({ rows: 3, classes: 5 }, [0, 1, 2]),
+    ...(['bf16', 'f16'] as const).flatMap((stored) => [
+      ...(['own', 'accumulate', 'none'] as const).map((target) =>
+        crossEntropyCase({ rows: 7, classes: 33, gap: 3, target, stored }, [0, 4]),
+      ),
+      crossEntropyCase({ rows: 2, classes: 1000, stored }),
+      crossEntropyCase({ rows: 2, classes: 9002, gap: 2, stored, size: 4 }),
+    ]),
     ...targets.map((target) => focalCase({ rows: 5, classes: 6, gap: 3, target }, 2, 0.25)),
     ...[0, 0.5, 1, 2, 3.7].flatMap((gamma) =>
       [1, 0.25].map((alpha) => focalCase({ rows: 6, classes: 5 }, gamma, alpha)),
