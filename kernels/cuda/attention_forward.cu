@@ -8,7 +8,7 @@
 // On tensor cores (forward_kernel, as FlashAttention-2) a warp owns 16 or 32 queries with their scores and sums in
 // registers; the block's keys and values of a tile come in turns, the one while the other is multiplied.
 #include "attention_simt.h"
-#include "attention_tiles.h"
+#include "attention_wgmma.h"
 
 namespace mr {
 namespace {
@@ -175,6 +175,7 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
 }  // namespace
 
 int32_t attend(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o, float* lse) {
+  if (wgmma_takes(s, a)) return attend_wgmma(s, op, a, q, k, v, o, lse);
   if (tiles::has_tiles(a))
     return tiles::with_tiles(a, [&](auto* type, auto width) {
       using C = std::remove_pointer_t<decltype(type)>;
