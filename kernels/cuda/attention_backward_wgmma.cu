@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(THREADS, 1) dk_dv_kernel(Attention a, bool who
   constexpr int QUERIES = ROWS;
   KeyShared<C, DIM>& shared = shared_memory<KeyShared<C, DIM>>();
   Span span;
-  if (!find_span<false>(a, GROUPS * ROWS, blockIdx.x / (unsigned)a.kv_heads, &span)) return;
+  if (!find_span<false>(a, GROUPS * ROWS, wgmma::span_of_block(a, (int)a.kv_heads), &span)) return;
   int kv_head = (int)(blockIdx.x % (unsigned)a.kv_heads), row0 = (int)span.q_row0;
   int group = (int)threadIdx.x / WARPGROUP, thread = (int)threadIdx.x % WARPGROUP;
   int64_t q_width = a.q_width(), kv_width = a.kv_width();
@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(THREADS, 1)
   constexpr int KEYS = ROWS;
   QueryShared<C, DIM>& shared = shared_memory<QueryShared<C, DIM>>();
   Span span;
-  if (!find_span<true>(a, division.span, blockIdx.x / division.columns, &span)) return;
+  if (!find_span<true>(a, division.span, wgmma::span_of_block(a, division.columns), &span)) return;
   int group = (int)threadIdx.x / WARPGROUP, thread = (int)threadIdx.x % WARPGROUP;
   int column = (int)(blockIdx.x % division.columns);
   int64_t head = division.pairs ? 2 * column + group : column, q_width = a.q_width(), kv_width = a.kv_width();
@@ -245,9 +245,9 @@ int32_t gradients_wgmma(mr_stream* s, const char* op, const Attention& a, const 
     constexpr int DIM = decltype(width)::value;
     static_assert(sizeof(KeyShared<C, DIM>) + 1024 <= wgmma::SHARED_OF_MULTIPROCESSOR &&
                   sizeof(QueryShared<C, DIM>) + 1024 <= wgmma::SHARED_OF_MULTIPROCESSOR);
-    MR_TRY(launch(s, op, dk_dv_kernel<C, DIM>, dim3((unsigned)(spans_at_most(a, GROUPS * ROWS) * a.kv_heads)), dim3(THREADS),
+    MR_TRY(launch(s, op, dk_dv_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, GROUPS * ROWS, a.kv_heads)), dim3(THREADS),
                   sizeof(KeyShared<C, DIM>), a, whole, t, stats));
-    return launch(s, op, dq_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, division)), dim3(THREADS), sizeof(QueryShared<C, DIM>),
+    return launch(s, op, dq_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, division.span, division.columns)), dim3(THREADS), sizeof(QueryShared<C, DIM>),
                   a, division, whole, t, stats);
   });
 }

@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(THREADS, 2) forward_kernel(Attention a, wgmma:
   constexpr int KEYS = ROWS;
   Shared<C, DIM>& shared = shared_memory<Shared<C, DIM>>();
   Span span;
-  if (!find_span<true>(a, division.span, blockIdx.x / division.columns, &span)) return;
+  if (!find_span<true>(a, division.span, wgmma::span_of_block(a, division.columns), &span)) return;
   int group = (int)threadIdx.x / WARPGROUP, thread = (int)threadIdx.x % WARPGROUP;
   int column = (int)(blockIdx.x % division.columns);
   int head = division.pairs ? 2 * column + group : column, row0 = (int)span.q_row0;
@@ -110,7 +110,7 @@ int32_t attend_wgmma(mr_stream* s, const char* op, const Attention& a, const voi
     using C = std::remove_pointer_t<decltype(type)>;
     constexpr int DIM = decltype(width)::value;
     static_assert(2 * (sizeof(Shared<C, DIM>) + 1024) <= wgmma::SHARED_OF_MULTIPROCESSOR);
-    return launch(s, op, forward_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, division)), dim3(THREADS), sizeof(Shared<C, DIM>), a,
+    return launch(s, op, forward_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, division.span, division.columns)), dim3(THREADS), sizeof(Shared<C, DIM>), a,
                   division, tiles::copies_whole(a, q, k, v, o), q, k, v, o, lse);
   });
 }

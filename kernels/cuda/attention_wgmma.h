@@ -44,9 +44,14 @@ inline Division divide_queries(const Attention& a) {
   bool pairs = a.group() % 2 == 0;
   return {pairs, pairs ? ROWS : GROUPS * ROWS, (int)(pairs ? a.heads / 2 : a.heads)};
 }
-// Blocks with the same queries follow each other: those that take long, which begin a sequence, do not all come last with its last head.
-inline int64_t blocks_of(const Attention& a, const Division& division) {
-  return spans_at_most(a, division.span) * division.columns;
+// Blocks take the first spans of all sequences in turn, then the second ones and so on, each with all its columns. Where sequences are
+// equally long, those that take longest begin first and no multiprocessor ends long after the others.
+inline int64_t blocks_of(const Attention& a, int span, int64_t columns) {
+  return divide_up(spans_at_most(a, span), a.sequences) * a.sequences * columns;
+}
+__device__ __forceinline__ int64_t span_of_block(const Attention& a, int columns) {
+  unsigned sequences = (unsigned)a.sequences, turn = blockIdx.x / columns, turns = gridDim.x / columns;
+  return turn % sequences * (turns / sequences) + turn / sequences;
 }
 
 // s [64, 64] = x [64, DIM] times y [64, DIM] transposed, as a part of the open group of products.
