@@ -8,7 +8,8 @@
 // twice, and no two blocks ever add to one sum (FlashAttention-2, Dao 2023, adds dQ with atomics instead).
 //
 // On tensor cores a warp owns 16 keys (dk_dv_kernel) or 16 queries (dq_kernel). It computes the square of scores with its own
-// rows first, S^T or S, so that P and dS are left operands of the next products as they lie in registers.
+// rows first, S^T or S, so that P and dS are left operands of the next products as they lie in registers. On compute
+// capability 9.0 heads of up to 128 go to attention_backward_wgmma.cu.
 #include "attention_backward.h"
 
 #include "attention_simt.h"
@@ -325,12 +326,12 @@ int32_t backward(mr_stream* s, const Attention& a, const Gradients& t) {
   const char* op = "attention_backward";
   RowStats* stats = static_cast<RowStats*>(workspace(s, a.tokens * a.heads * (int64_t)sizeof(RowStats)));
   if (stats == nullptr) return MR_ERR_MEMORY;
+  if (wgmma_takes(s, a)) return gradients_wgmma(s, op, a, t, stats);
   MR_TRY(with_storage(a.dtype, [&](auto* type) {
     return launch(s, op, dots_kernel<std::remove_pointer_t<decltype(type)>>,
                   dim3((unsigned)divide_up(a.tokens * a.heads * DOT_LANES, DOT_THREADS)), dim3(DOT_THREADS), 0, a, as(type, t.o), t.lse,
                   tiles::has_tiles(a) ? tiles::LOG2_E : 1.0f, as(type, t.d_o), stats);
   }));
-  if (wgmma_takes(s, a)) return gradients_wgmma(s, op, a, t, stats);
   if (tiles::has_tiles(a))
     return tiles::with_tiles(a, [&](auto* type, auto width) {
       using C = std::remove_pointer_t<decltype(type)>;

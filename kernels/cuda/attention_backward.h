@@ -29,7 +29,7 @@ __device__ __forceinline__ float scale_of_sums(const Attention& a) {
   return SCALED_FIRST<C> ? 1.0f : a.scale;
 }
 
-// dK, dV and dQ where wgmma_takes the shape; the tensors are `whole` or converted on the way. In attention_backward_wgmma.cu.
-int32_t gradients_wgmma(mr_stream* s, const char* op, const Attention& a, const Gradients& t, const RowStats* stats);
+// All of the backward where wgmma_takes the shape; `stats` is room for [heads, tokens]. In attention_backward_wgmma.cu.
+int32_t gradients_wgmma(mr_stream* s, const char* op, const Attention& a, const Gradients& t, RowStats* stats);
 
 }  // namespace mr

@@ -1,9 +1,9 @@
-// attention_backward_wgmma.cu: dK, dV and dQ of attention_backward.cu on compute capability 9.0, by wgmma.
+// attention_backward_wgmma.cu: dQ, dK and dV of attention_backward.cu on compute capability 9.0, by wgmma.
 //
-// The same two kernels. A warpgroup owns 64 keys (dk_dv_kernel) or 64 queries of one head (dq_kernel); the block's two share what comes
-// by, 64 rows at a time, in two stages. The score's square has the warpgroup's own rows first, S^T or S, so that P and dS are
-// left operands of the next products as they lie in registers. Exponentials are made while dP is multiplied, and dS
-// while dV is.
+// Two kernels in order: dQ, which begins with D, and dK with dV. A warpgroup owns 64 queries of one head or 64 keys; the block's two
+// share what comes by, 64 rows at a time, in two stages. The square of scores has the warpgroup's own rows first, S or S^T, so that P
+// and dS are left operands of the next products as they lie in registers. Exponentials are made while dP is multiplied, and dS while
+// dV is.
 #include "attention_backward.h"
 
 namespace mr {
@@ -137,6 +137,20 @@ __global__ void __launch_bounds__(THREADS, 1) dk_dv_kernel(Attention a, bool who
 #endif
 }
 
+// The product of row thread / 2 of two tiles; two neighbouring lanes share the work.
+template <int DIM, class C>
+__device__ __forceinline__ float row_dot(C* x, C* y, int thread) {
+  float dot = 0.0f;
+  MR_UNROLL
+  for (int chunk = 0; chunk < DIM / 8; chunk += 2) {
+    Pack<C> a = load_pack(tiles::boxed_chunk_at<ROWS>(x, thread / 2, chunk + thread % 2), 0, 8);
+    Pack<C> b = load_pack(tiles::boxed_chunk_at<ROWS>(y, thread / 2, chunk + thread % 2), 0, 8);
+    MR_UNROLL
+    for (int i = 0; i < 8; i++) dot = fmaf(a.x[i], b.x[i], dot);
+  }
+  return dot + __shfl_xor_sync(ALL_LANES, dot, 1);
+}
+
 template <class C, int DIM>
 struct QueryShared {
   union {
@@ -149,7 +163,7 @@ struct QueryShared {
 
 template <class C, int DIM>
 __global__ void __launch_bounds__(THREADS, 1)
-    dq_kernel(Attention a, wgmma::Division division, bool whole, Gradients t, const RowStats* stats) {
+    dq_kernel(Attention a, wgmma::Division division, bool whole, Gradients t, RowStats* stats) {
 #ifdef MR_HOPPER
   constexpr int KEYS = ROWS;
   QueryShared<C, DIM>& shared = shared_memory<QueryShared<C, DIM>>();
@@ -173,14 +187,25 @@ __global__ void __launch_bounds__(THREADS, 1)
     commit_copies();
   };
   int queries = end_query - begin_query;
+  C* outputs = group == 0 ? shared.k[1] : shared.v[1];  // before keys come there
   tiles::load_tile<ROWS, DIM, WARPGROUP, true>(a, whole, t.q, q_first, q_width, queries, shared.q[group], thread);
   tiles::load_tile<ROWS, DIM, WARPGROUP, true>(a, whole, t.d_o, q_first, q_width, queries, shared.d_o[group], thread);
+  tiles::load_tile<ROWS, DIM, WARPGROUP, true>(a, whole, t.o, q_first, q_width, queries, outputs, thread);
+  commit_copies();
   load_keys(begin, 0);
-  RowStats mine[2];
+
+  // D of the row of this lane and its neighbour, which dk_dv_kernel reads
+  int own = begin_query + thread / 2;
+  float lse = own < span.end ? t.lse[(span.q_row0 + own) * a.heads + head] * tiles::LOG2_E : INFINITY;
+  wait_copies<1>();
+  __syncthreads();
+  float dot = row_dot<DIM>(shared.d_o[group], outputs, thread);
+  if (own < span.end && thread % 2 == 0) stats[head * a.tokens + span.q_row0 + own] = {lse, dot};
+  RowStats mine[2];  // of the rows g and g + 8
   MR_UNROLL
   for (int half = 0; half < 2; half++) {
-    int one = query + g + 8 * half;
-    mine[half] = one < span.end ? stats[head * a.tokens + span.q_row0 + one] : RowStats{INFINITY, 0.0f};
+    int lane = 2 * (g + 8 * half);
+    mine[half] = {__shfl_sync(ALL_LANES, lse, lane), __shfl_sync(ALL_LANES, dot, lane)};
   }
 
   float sum[DIM / 8][4] = {}, scale = a.scale * tiles::LOG2_E;
@@ -237,18 +262,18 @@ __global__ void __launch_bounds__(THREADS, 1)
 
 }  // namespace
 
-int32_t gradients_wgmma(mr_stream* s, const char* op, const Attention& a, const Gradients& t, const RowStats* stats) {
+int32_t gradients_wgmma(mr_stream* s, const char* op, const Attention& a, const Gradients& t, RowStats* stats) {
   wgmma::Division division = wgmma::divide_queries(a);
-  bool whole = tiles::copies_whole(a, t.q, t.k, t.v, t.d_o, t.dq, t.dk, t.dv);
+  dim3 blocks_dq((unsigned)wgmma::blocks_of(a, division.span, division.columns));
+  dim3 blocks_dk_dv((unsigned)wgmma::blocks_of(a, GROUPS * ROWS, a.kv_heads));
+  bool whole = tiles::copies_whole(a, t.q, t.k, t.v, t.o, t.d_o, t.dq, t.dk, t.dv);
   return wgmma::with_tiles(a, [&](auto* type, auto width) {
     using C = std::remove_pointer_t<decltype(type)>;
     constexpr int DIM = decltype(width)::value;
-    static_assert(sizeof(KeyShared<C, DIM>) + 1024 <= wgmma::SHARED_OF_MULTIPROCESSOR &&
-                  sizeof(QueryShared<C, DIM>) + 1024 <= wgmma::SHARED_OF_MULTIPROCESSOR);
-    MR_TRY(launch(s, op, dk_dv_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, GROUPS * ROWS, a.kv_heads)), dim3(THREADS),
-                  sizeof(KeyShared<C, DIM>), a, whole, t, stats));
-    return launch(s, op, dq_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, division.span, division.columns)), dim3(THREADS), sizeof(QueryShared<C, DIM>),
-                  a, division, whole, t, stats);
+    constexpr int64_t DQ_BYTES = sizeof(QueryShared<C, DIM>), DK_DV_BYTES = sizeof(KeyShared<C, DIM>);
+    static_assert(DQ_BYTES + 1024 <= wgmma::SHARED_OF_MULTIPROCESSOR && DK_DV_BYTES + 1024 <= wgmma::SHARED_OF_MULTIPROCESSOR);
+    MR_TRY(launch(s, op, dq_kernel<C, DIM>, blocks_dq, dim3(THREADS), DQ_BYTES, a, division, whole, t, stats));
+    return launch(s, op, dk_dv_kernel<C, DIM>, blocks_dk_dv, dim3(THREADS), DK_DV_BYTES, a, whole, t, stats);
   });
 }
 

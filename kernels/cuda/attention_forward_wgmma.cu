@@ -45,7 +45,8 @@ __global__ void __launch_bounds__(THREADS, 2) forward_kernel(Attention a, wgmma:
     tiles::load_tile<KEYS, DIM, THREADS, true>(a, whole, v, first, kv_width, end - key, shared.v[stage], thread);
     commit_copies();
   };
-  tiles::load_tile<ROWS, DIM, WARPGROUP, true>(a, whole, q, first_of_queries(begin_query), q_width, end_query - begin_query, shared.q[group], thread);
+  tiles::load_tile<ROWS, DIM, WARPGROUP, true>(a, whole, q, first_of_queries(begin_query), q_width, end_query - begin_query,
+                                               shared.q[group], thread);
   load_keys(begin, 0);
 
   float sum[DIM / 8][4] = {};
@@ -68,7 +69,8 @@ __global__ void __launch_bounds__(THREADS, 2) forward_kernel(Attention a, wgmma:
     if (key + KEYS > min(query + 1, end) || first_key(a, query + 15) > key)
       MR_UNROLL
       for (int half = 0; half < 2; half++) {
-        int one = query + thread % WARP / 4 + 8 * half, first = key + thread % 4 * 2, from = first_key(a, one) - first, to = min(one + 1, end) - first;
+        int one = query + thread % WARP / 4 + 8 * half, first = key + thread % 4 * 2;
+        int from = first_key(a, one) - first, to = min(one + 1, end) - first;
         MR_UNROLL
         for (int n = 0; n < KEYS / 8; n++)
           MR_UNROLL
@@ -106,12 +108,13 @@ __global__ void __launch_bounds__(THREADS, 2) forward_kernel(Attention a, wgmma:
 int32_t attend_wgmma(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o,
                      float* lse) {
   wgmma::Division division = wgmma::divide_queries(a);
+  dim3 blocks((unsigned)wgmma::blocks_of(a, division.span, division.columns));
   return wgmma::with_tiles(a, [&](auto* type, auto width) {
     using C = std::remove_pointer_t<decltype(type)>;
     constexpr int DIM = decltype(width)::value;
     static_assert(2 * (sizeof(Shared<C, DIM>) + 1024) <= wgmma::SHARED_OF_MULTIPROCESSOR);
-    return launch(s, op, forward_kernel<C, DIM>, dim3((unsigned)wgmma::blocks_of(a, division.span, division.columns)), dim3(THREADS), sizeof(Shared<C, DIM>), a,
-                  division, tiles::copies_whole(a, q, k, v, o), q, k, v, o, lse);
+    return launch(s, op, forward_kernel<C, DIM>, blocks, dim3(THREADS), sizeof(Shared<C, DIM>), a, division,
+                  tiles::copies_whole(a, q, k, v, o), q, k, v, o, lse);
   });
 }
 

@@ -31,16 +31,20 @@ describe.skipIf(notEmulated !== null)('MEDREPRO_CUDA_GEMM', () => {
     ['attention_forward', 9],
     ['attention_backward', 7],
     ['attention_cached', 17],
-  ])('sm80: %s by mma.sync', (op, count) => {
-    choose('sm80');
-    // the shapes that wgmma takes otherwise: groups of two heads, a window, invisible keys; widths of 64 and 128
-    const shapes = /^\[(5 1 0 12|2 33|3 193|2 66|63 1 64 65 129)\] .*/;
-    const mine = allCases().filter((one) => one.op === op && shapes.test(one.shape) && / in /.test(one.dtype));
-    const report = runSelftest({ open: () => emulatedDevice(), cases: mine }, () => {});
-    expect(report.ops.flatMap(({ results }) => results.filter(({ passed }) => !passed))).toEqual([]);
-    expect(report.passed).toBe(mine.length);
-    expect(mine.length).toBe(count);
-  }, 60_000);
+  ])(
+    'sm80: %s by mma.sync',
+    (op, count) => {
+      choose('sm80');
+      // the shapes that wgmma takes otherwise: groups of two heads, a window, invisible keys; widths of 64 and 128
+      const shapes = /^\[(5 1 0 12|2 33|3 193|2 66|63 1 64 65 129)\] .*/;
+      const mine = allCases().filter((one) => one.op === op && shapes.test(one.shape) && / in /.test(one.dtype));
+      const report = runSelftest({ open: () => emulatedDevice(), cases: mine }, () => {});
+      expect(report.ops.flatMap(({ results }) => results.filter(({ passed }) => !passed))).toEqual([]);
+      expect(report.passed).toBe(mine.length);
+      expect(mine.length).toBe(count);
+    },
+    60_000,
+  );
 
   test('anything else is refused in one line', () => {
     choose('fast');
