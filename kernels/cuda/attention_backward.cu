@@ -8,24 +8,14 @@
 // twice, and no two blocks ever add to one sum (FlashAttention-2, Dao 2023, adds dQ with atomics instead).
 //
 // On tensor cores a warp owns 16 keys (dk_dv_kernel) or 16 queries (dq_kernel). It computes the square of scores with its own
-// rows first, S^T or S, so that P and dS are left operands of the next products as they lie in registers.
+// rows first, S^T or S, so that P and dS are left operands of the next products as they lie in registers. On compute
+// capability 9.0 heads of up to 128 go to attention_backward_wgmma.cu.
+#include "attention_backward.h"
+
 #include "attention_simt.h"
-#include "attention_tiles.h"
 
 namespace mr {
 namespace {
-
-struct Gradients {
-  const void *q, *k, *v, *o;
-  const float* lse;
-  const void* d_o;
-  void *dq, *dk, *dv;
-};
-
-// What the backward knows of a (head, token): in memory [heads, tokens]. The tensor kernels have lse in units of ln 2.
-struct __align__(8) RowStats {
-  float lse, dot;
-};
 
 constexpr int DOT_THREADS = 128;
 constexpr int DOT_LANES = 8;  // of a (token, head): rows are short
@@ -121,18 +111,6 @@ __global__ void simt_dq_kernel(Attention a, Gradients t, const RowStats* stats) 
   }
   const float ones[ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};
   write(a, dq, ones, t.dq, (span.q_row0 + query) * a.q_width() + head * a.head_dim, a.q_width(), queries);
-}
-
-// dS is scaled before it is rounded to f16, whose range loss scaling uses up as it is; in bf16 the sums are scaled instead.
-template <class C>
-constexpr bool SCALED_FIRST = std::is_same<C, f16>::value;
-template <class C>
-__device__ __forceinline__ float score_gradient(const Attention& a, float p, float dp, float dot) {
-  return SCALED_FIRST<C> ? a.scale * p * (dp - dot) : p * (dp - dot);
-}
-template <class C>
-__device__ __forceinline__ float scale_of_sums(const Attention& a) {
-  return SCALED_FIRST<C> ? 1.0f : a.scale;
 }
 
 constexpr int WARPS = 4;
@@ -348,6 +326,7 @@ int32_t backward(mr_stream* s, const Attention& a, const Gradients& t) {
   const char* op = "attention_backward";
   RowStats* stats = static_cast<RowStats*>(workspace(s, a.tokens * a.heads * (int64_t)sizeof(RowStats)));
   if (stats == nullptr) return MR_ERR_MEMORY;
+  if (wgmma_takes(s, a)) return gradients_wgmma(s, op, a, t, stats);
   MR_TRY(with_storage(a.dtype, [&](auto* type) {
     return launch(s, op, dots_kernel<std::remove_pointer_t<decltype(type)>>,
                   dim3((unsigned)divide_up(a.tokens * a.heads * DOT_LANES, DOT_THREADS)), dim3(DOT_THREADS), 0, a, as(type, t.o), t.lse,

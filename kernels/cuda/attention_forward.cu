@@ -6,9 +6,10 @@
 // divided by the sum once, at the end.
 //
 // On tensor cores (forward_kernel, as FlashAttention-2) a warp owns 16 or 32 queries with their scores and sums in
-// registers; the block's keys and values of a tile come in turns, the one while the other is multiplied.
+// registers; the block's keys and values of a tile come in turns, the one while the other is multiplied. On compute capability
+// 9.0 heads of up to 128 go to attention_forward_wgmma.cu.
 #include "attention_simt.h"
-#include "attention_tiles.h"
+#include "attention_wgmma.h"
 
 namespace mr {
 namespace {
@@ -175,6 +176,7 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
 }  // namespace
 
 int32_t attend(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o, float* lse) {
+  if (wgmma_takes(s, a)) return attend_wgmma(s, op, a, q, k, v, o, lse);
   if (tiles::has_tiles(a))
     return tiles::with_tiles(a, [&](auto* type, auto width) {
       using C = std::remove_pointer_t<decltype(type)>;

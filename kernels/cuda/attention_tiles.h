@@ -42,32 +42,39 @@ __device__ __forceinline__ C* chunk_at(C* tile, int row, int chunk) {
   return tile + row * DIM + (chunk ^ (row & 7)) * 8;
 }
 
+// The same in a tile of ROWS rows as wgmma reads it: boxes of 64 columns, one after the other.
+template <int ROWS, class C>
+__device__ __forceinline__ C* boxed_chunk_at(C* tile, int row, int chunk) {
+  return tile + chunk / 8 * ROWS * 64 + row * 64 + (chunk % 8 ^ (row & 7)) * 8;
+}
+
 // tile[r] = row r of those that begin at element `first` and lie `stride` apart, for r < count; zeros in the other rows and
 // beyond head_dim. Where `whole`, by copies that the caller commits and waits for. THREADS threads take part; `thread` is the
-// calling one's number, which a caller short of registers makes opaque.
-template <int ROWS, int DIM, int THREADS, class C>
+// calling one's number, which a caller short of registers makes opaque. With BOXED the tile is arranged for wgmma.
+template <int ROWS, int DIM, int THREADS, bool BOXED = false, class C>
 __device__ __forceinline__ void load_tile(const Attention& a, bool whole, const void* p, int64_t first, int64_t stride, int count,
                                           C* tile, int thread = (int)threadIdx.x) {
   constexpr int CHUNKS = DIM / 8, STEP = THREADS / CHUNKS;  // rows that the threads copy at once
   static_assert(ROWS % STEP == 0 && STEP * CHUNKS == THREADS && (STEP & (STEP - 1)) == 0, "every thread has as many chunks");
+  auto place = [&](int row, int chunk) { return BOXED ? boxed_chunk_at<ROWS>(tile, row, chunk) : chunk_at<DIM>(tile, row, chunk); };
   int row = thread / CHUNKS, column = thread % CHUNKS * 8;
   int64_t at = first + row * stride + column;
   if (whole) {
     // one pointer that moves on, rather than one for each row: registers are scarce here
     const C* from = static_cast<const C*>(p) + at;
     bool inside = column < a.head_dim;
-    uint32_t to = opaque(shared_address(chunk_at<DIM>(tile, row, column / 8)));
+    uint32_t to = opaque(shared_address(place(row, column / 8)));
     MR_UNROLL
     for (int r = 0; r < ROWS; r += STEP) {
       bool there = inside && row + r < count;
-      copy_async_16((to ^ 16 * (r & 7)) + 2 * DIM * r, there ? from : static_cast<const C*>(p), there ? 16 : 0);
+      copy_async_16((to ^ 16 * (r & 7)) + (BOXED ? 128 : 2 * DIM) * r, there ? from : static_cast<const C*>(p), there ? 16 : 0);
       from += STEP * stride;
     }
     return;
   }
   MR_NO_UNROLL
   for (int r = 0; r < ROWS; r += STEP, at += STEP * stride) {
-    C* to = chunk_at<DIM>(tile, row + r, column / 8);
+    C* to = place(row + r, column / 8);
     MR_NO_UNROLL
     for (int j = 0; j < 8; j++) {
       bool there = row + r < count && column + j < a.head_dim;

@@ -239,6 +239,17 @@ __device__ __forceinline__ void pin(float (&d)[COUNT]) {
 #endif
 }
 
+// The registers hold their values until here.
+template <int COUNT>
+__device__ __forceinline__ void keep(const uint32_t (&a)[COUNT][4]) {
+#ifndef MR_EMULATED
+#pragma unroll
+  for (int i = 0; i < COUNT; i++) asm volatile("" ::"r"(a[i][0]), "r"(a[i][1]), "r"(a[i][2]), "r"(a[i][3]) : "memory");
+#else
+  (void)a;
+#endif
+}
+
 #ifdef MR_EMULATED
 namespace emulated {
 inline float value_bf16(uint16_t bits) { return to_float(bf16{bits}); }
@@ -294,6 +305,24 @@ inline float value_f16(uint16_t bits) { return to_float(f16{bits}); }
       "%128, %129, p, 1, 1, %131, %132;}"  \
       : MR_SUMS_16(0), MR_SUMS_16(16), MR_SUMS_16(32), MR_SUMS_16(48), MR_SUMS_16(64), MR_SUMS_16(80), MR_SUMS_16(96), MR_SUMS_16(112) \
       : "l"(a), "l"(b), "r"((int)adds), "n"(A_ALONG_K ? 0 : 1), "n"(B_ALONG_K ? 0 : 1))
+#define MR_WGMMA_REGISTERS_64(type)                                                                  \
+  asm volatile(                                                                                       \
+      "{.reg .pred p; setp.ne.b32 p, %37, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " {" \
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, " \
+      "{%32, %33, %34, %35}, %36, p, 1, 1, %38;}"  \
+      : MR_SUMS_16(0), MR_SUMS_16(16) \
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1), "n"(B_ALONG_K ? 0 : 1))
+#define MR_WGMMA_REGISTERS_128(type)                                                                  \
+  asm volatile(                                                                                       \
+      "{.reg .pred p; setp.ne.b32 p, %69, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" \
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
+      "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
+      "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, " \
+      "{%64, %65, %66, %67}, %68, p, 1, 1, %70;}"  \
+      : MR_SUMS_16(0), MR_SUMS_16(16), MR_SUMS_16(32), MR_SUMS_16(48) \
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1), "n"(B_ALONG_K ? 0 : 1))
 // clang-format on
 #endif
 
@@ -307,14 +336,30 @@ __device__ __forceinline__ void multiply_warpgroup(float (&d)[N / 2], uint64_t a
       {d, N, a, b, A_ALONG_K, B_ALONG_K, adds, IS_BF16 ? emulated::value_bf16 : emulated::value_f16});
 #else
   // fp16, which is rare, has no thin products
-  static_assert(IS_BF16 || N >= 128, "no such instruction is written out");
+  static_assert(IS_BF16 || N >= 64, "no such instruction is written out");
   if constexpr (N == 16) MR_WGMMA_16("bf16");
   else if constexpr (N == 32) MR_WGMMA_32("bf16");
-  else if constexpr (N == 64) MR_WGMMA_64("bf16");
+  else if constexpr (N == 64 && IS_BF16) MR_WGMMA_64("bf16");
+  else if constexpr (N == 64) MR_WGMMA_64("f16");
   else if constexpr (N == 128 && IS_BF16) MR_WGMMA_128("bf16");
   else if constexpr (N == 128) MR_WGMMA_128("f16");
   else if constexpr (IS_BF16) MR_WGMMA_256("bf16");
   else MR_WGMMA_256("f16");
+#endif
+}
+
+// d [64, N] += a [64, 16] b [16, N] with the left operand in registers: each warp has its 16 rows as multiply_16 takes them. They may not
+// change before the product's wait, which keep() says to the compiler.
+template <class T, int N, bool B_ALONG_K>
+__device__ __forceinline__ void multiply_warpgroup(float (&d)[N / 2], const uint32_t (&a)[4], uint64_t b) {
+  constexpr bool IS_BF16 = std::is_same<T, bf16>::value;
+#ifdef MR_EMULATED
+  emulation::warpgroup_multiply({d, N, 0, b, true, B_ALONG_K, true, IS_BF16 ? emulated::value_bf16 : emulated::value_f16}, a);
+#else
+  if constexpr (N == 64 && IS_BF16) MR_WGMMA_REGISTERS_64("bf16");
+  else if constexpr (N == 64) MR_WGMMA_REGISTERS_64("f16");
+  else if constexpr (IS_BF16) MR_WGMMA_REGISTERS_128("bf16");
+  else MR_WGMMA_REGISTERS_128("f16");
 #endif
 }
 

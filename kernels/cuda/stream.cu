@@ -40,6 +40,9 @@ int32_t allow_shared_memory(mr_stream* s, const void* kernel, int64_t bytes, con
   while (known->kernel != nullptr && known->kernel != kernel) known++;
   if (known->kernel == kernel && known->bytes >= bytes) return MR_OK;
   MR_TRY(check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes), op));
+  // The driver's own choice of how much of the first-level cache is shared memory may have room for one block only; these kernels read
+  // past that cache.
+  MR_TRY(check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared), op));
   // the last place stays empty: kernels for which there is none are asked for every time
   if (known < s->large + LARGE_KERNELS - 1) *known = {kernel, bytes};
   return MR_OK;
@@ -66,7 +69,8 @@ int32_t attribute(cudaDeviceAttr which, int device, int32_t* value) {
   return MR_OK;
 }
 
-// wgmma where the card has it. MEDREPRO_CUDA_GEMM in the environment says otherwise: sm80 or sm90, for a comparison on one card.
+// wgmma where the card has it, in products and attention. MEDREPRO_CUDA_GEMM in the environment says otherwise: sm80 or sm90, for a
+// comparison on one card.
 int32_t choose_gemm(mr_stream* s) {
 #ifdef MR_EMULATED
   bool there = true;

@@ -1,6 +1,6 @@
 /**
- * Emulated products take the path of compute capability 9.0 where the shape allows it; here those of every card do, chosen as a user
- * does: MEDREPRO_CUDA_GEMM in the environment when the stream is created.
+ * Emulated products and attention take the path of compute capability 9.0 where the shape allows it; here those of every card do, chosen
+ * as a user does: MEDREPRO_CUDA_GEMM in the environment when the stream is created.
  */
 import { dlopen } from 'bun:ffi';
 import { afterEach, describe, expect, test } from 'bun:test';
@@ -26,6 +26,25 @@ describe.skipIf(notEmulated !== null)('MEDREPRO_CUDA_GEMM', () => {
     expect(report.passed).toBe(mine.length);
     expect(mine.length).toBe(6);
   }, 60_000);
+
+  test.each([
+    ['attention_forward', 9],
+    ['attention_backward', 7],
+    ['attention_cached', 17],
+  ])(
+    'sm80: %s by mma.sync',
+    (op, count) => {
+      choose('sm80');
+      // the shapes that wgmma takes otherwise: groups of two heads, a window, invisible keys; widths of 64 and 128
+      const shapes = /^\[(5 1 0 12|2 33|3 193|2 66|63 1 64 65 129)\] .*/;
+      const mine = allCases().filter((one) => one.op === op && shapes.test(one.shape) && / in /.test(one.dtype));
+      const report = runSelftest({ open: () => emulatedDevice(), cases: mine }, () => {});
+      expect(report.ops.flatMap(({ results }) => results.filter(({ passed }) => !passed))).toEqual([]);
+      expect(report.passed).toBe(mine.length);
+      expect(mine.length).toBe(count);
+    },
+    60_000,
+  );
 
   test('anything else is refused in one line', () => {
     choose('fast');

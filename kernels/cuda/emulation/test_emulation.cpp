@@ -364,6 +364,35 @@ int32_t stores_the_unpublished(mr_stream* s, bool faulty) { return tile(s, fault
 int32_t overwrites_a_stored_tile(mr_stream* s, bool faulty) { return tile(s, faulty ? TOUCHED_TOO_EARLY : NO_FAULT); }
 int32_t never_waits_for_a_store(mr_stream* s, bool faulty) { return tile(s, faulty ? STORE_NOT_WAITED_FOR : NO_FAULT); }
 
+// Rows of 16 numbers in registers times 16 rows of the identity.
+__global__ void product_from_registers(bool fenced, float* out) {
+  uint16_t* b = shared_memory<Tiles>().b;
+  int t = (int)threadIdx.x, lane = t % WARP, row = t / WARP * 16 + lane / 4;
+  for (int i = t; i < 16 * 64; i += WARPGROUP) b[i / 64 * 64 + (i % 64 / 8 ^ i / 64 % 8) * 8 + i % 8] = i / 64 == i % 64 ? 0x3c00 : 0;
+  publish_stores();
+  __syncthreads();
+  uint32_t a[1][4];
+  for (int i = 0; i < 4; i++) {
+    float first = (float)((row + i % 2 * 8) * 16 + lane % 4 * 2 + i / 2 * 8);
+    a[0][i] = pack_pair<f16>(first, first + 1.0f);
+  }
+  float sum[32] = {};
+  if (fenced) begin_products();
+  multiply_warpgroup<f16, 64, false>(sum, a[0], matrix_descriptor(b, 64 * 128, 1024));
+  commit_products();
+  wait_products<0>();
+  keep(a);
+  for (int i = 0; i < 8; i++) out[(row + i % 4 / 2 * 8) * 16 + i / 4 * 8 + lane % 4 * 2 + i % 2] = sum[i];
+}
+int32_t no_fence_before_registers(mr_stream* s, bool faulty) {
+  Memory out(s, 64 * 16 * 4);
+  MR_TRY(launch(s, "test", product_from_registers, dim3(1), dim3(WARPGROUP), sizeof(Tiles), !faulty, out.as<float>()));
+  float got[64 * 16];
+  MR_TRY(mr_copy_to_host(s, sizeof got, out.as<char>(), got));
+  for (int i = 0; i < 64 * 16; i++) MR_REQUIRE(got[i] == (float)i, "element %d is %g", i, (double)got[i]);
+  return MR_OK;
+}
+
 int32_t a_map_of_odd_rows(mr_stream* s, bool faulty) {
   Memory d(s, 1024);
   CUtensorMap map;
@@ -471,6 +500,7 @@ const Case CASES[] = {
     {"a product of what nobody published", "did not publish", publishes_nothing},
     {"a product of a tile on its way", "waited for", does_not_wait_for_a_tile},
     {"a product without a fence", "without a fence", no_fence_before_products},
+    {"a product from registers without a fence", "without a fence", no_fence_before_registers},
     {"products that nobody waits for", "never waited for", no_wait_for_products},
     {"an mbarrier used before a barrier", "shared memory that", a_barrier_nobody_sees},
     {"a tile stored that nobody published", "did not publish", stores_the_unpublished},

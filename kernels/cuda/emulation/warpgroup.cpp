@@ -130,7 +130,9 @@ void carry_out(const WarpgroupProduct& p) {
   int in_warp = here.now->thread % WARP, warp = here.now->thread / WARP % 4, g = in_warp / 4, t = in_warp % 4;
   float a[2][16];
   for (int half = 0; half < 2; half++)
-    for (int k = 0; k < 16; k++) a[half][k] = p.value(element(p.a, p.a_along_k, warp * 16 + half * 8 + g, k));
+    for (int k = 0; k < 16; k++)
+      a[half][k] = p.value(p.from_registers ? (uint16_t)(p.left[k % 8 / 2][half + k / 8 * 2] >> 16 * (k % 2))
+                                            : element(p.a, p.a_along_k, warp * 16 + half * 8 + g, k));
   for (int j = 0; j < p.columns / 8; j++)
     for (int e = 0; e < 2; e++) {
       float b[16];
@@ -271,9 +273,17 @@ void warpgroup_fence() { mine().fenced = true; }
 void warpgroup_multiply(const WarpgroupProduct& product) {
   Pending& p = mine();
   if (!p.fenced) stop("wgmma: without a fence since the sums could be touched");
-  check_operand(product.a, product.a_along_k, 64);
+  if (!product.from_registers) check_operand(product.a, product.a_along_k, 64);
   check_operand(product.b, product.b_along_k, product.columns);
   p.groups.back().push_back(product);
+}
+void warpgroup_multiply(WarpgroupProduct product, const uint32_t (&a)[4]) {
+  const char* all = static_cast<const char*>(exchange(0xffffffffu, a, 16));
+  int first = here.now->thread % WARP / 4 * 4;
+  for (int t = 0; t < 4; t++) memcpy(product.left[t], all + (first + t) * SLOT, 16);
+  leave(0xffffffffu);
+  product.from_registers = true;
+  warpgroup_multiply(product);
 }
 void warpgroup_commit() { mine().groups.push_back({}); }
 void warpgroup_wait(int pending) {

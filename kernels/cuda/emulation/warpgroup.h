@@ -48,9 +48,14 @@ struct WarpgroupProduct {
   bool a_along_k, b_along_k;
   bool adds;            // to the sums, or begins them
   float (*value)(uint16_t bits);
+  // where the left operand lies in registers: what the four lanes of the thread's rows hold of it, [lane][register]
+  bool from_registers = false;
+  uint32_t left[4][4] = {};
 };
 void warpgroup_fence();
 void warpgroup_multiply(const WarpgroupProduct& product);
+// With the left operand in registers; those are read now, as nobody checks registers.
+void warpgroup_multiply(WarpgroupProduct product, const uint32_t (&a)[4]);
 void warpgroup_commit();
 void warpgroup_wait(int pending);
 

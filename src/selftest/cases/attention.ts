@@ -54,6 +54,9 @@ const TILES: readonly Shape[] = [
   { lengths: [70, 68], heads: 1, kvHeads: 1, headDim: 2, window: 0, visible: [15, 64] },
   { lengths: [65, 1], heads: 2, kvHeads: 1, headDim: 2, window: 0 },
   { lengths: [2, 66], heads: 2, kvHeads: 1, headDim: 128, window: 0 },
+  // two pairs of heads that share their keys, and three heads that make no pairs
+  { lengths: [67, 5], heads: 8, kvHeads: 2, headDim: 72, window: 0 },
+  { lengths: [130, 1], heads: 3, kvHeads: 1, headDim: 16, window: 65 },
   { lengths: [66], heads: 2, kvHeads: 1, headDim: 256, window: 0 },
   { lengths: [70], heads: 1, kvHeads: 1, headDim: 200, window: 40 },
 ];
