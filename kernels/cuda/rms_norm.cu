@@ -18,6 +18,7 @@ __global__ void forward_kernel(bool offset, int64_t rows, int64_t cols, float ep
   RowShared& shared = shared_memory<RowShared>();
   int64_t row = own_row();
   bool mine = row < rows;
+  follow_kernels();
   float squares = 0;
   for (int64_t c = threadIdx.x * N; mine && c < cols; c += blockDim.x * N) {
     Pack<T> v = load_pack(x + row * cols, c, cols);
@@ -94,7 +95,7 @@ MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, in
   return with_storage(dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     dim3 block = row_block(cols, Pack<T>::N);
-    return launch(s, "rms_norm_forward", forward_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), kind == MR_NORM_OFFSET,
+    return launch_early(s, "rms_norm_forward", forward_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), kind == MR_NORM_OFFSET,
                   rows, cols, eps, as(type, x), w, as(type, y), rstd);
   });
 }
