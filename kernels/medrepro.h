@@ -39,6 +39,8 @@ enum mr_kind4 { MR_FP4 = 0, MR_NF4 = 1 };
 /* how a norm uses its weight: w times the normalised value rounded to the storage type, or 1 + w times the value that is
  * not yet rounded (Gemma) */
 enum mr_norm { MR_NORM_SCALE = 0, MR_NORM_OFFSET = 1 };
+/* how a gated unit bends its gate: mr_swiglu_forward, mr_geglu_forward */
+enum mr_gate { MR_GATE_SILU = 0, MR_GATE_GELU = 1 };
 /* how the Dice coefficient is summed: over the classes of one example, or over the examples of one class */
 enum mr_dice_reduction { MR_DICE_EXAMPLE = 0, MR_DICE_CLASS = 1 };
 
@@ -126,6 +128,22 @@ MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, 
                                 int64_t rank, float alpha, int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype,
                                 const void* v, int64_t ldv, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
+/* Products of one A with up to three matrices, as a block's projections are: c_i[m,n_i] = A[m,k] B_i[n_i,k]^T, rows without gaps, with
+ * the bits of mr_gemm for each. n_i may be 0. One pass over A, and one launch where there are few rows. */
+MR_API int32_t mr_gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a,
+                               int32_t b_dtype, int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2,
+                               const void* b2, int32_t c_dtype, void* c0, void* c1, void* c2);
+/* C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch that joins the residual stream R. The bits are those of mr_gemm
+ * into the type of C and then mr_add: the product is rounded before it is added. C and R do not overlap. */
+MR_API int32_t mr_gemm_residual(mr_stream* s, int32_t compute, int64_t m, int64_t n, int64_t k, int32_t a_dtype, const void* a,
+                                int32_t b_dtype, const void* b, int32_t c_dtype, const void* r, void* c);
+
+/* The gated unit of an MLP: gate[m,n] = A[m,k] Bg[n,k]^T, up[m,n] = A Bu^T and y = act(gate) * up (kind: mr_gate), all three written,
+ * rows without gaps. The bits are those of mr_gemm, twice, and mr_swiglu_forward or mr_geglu_forward. */
+MR_API int32_t mr_gemm_gated(mr_stream* s, int32_t compute, int32_t kind, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
+                             const void* a, int32_t b_dtype, const void* bg, const void* bu, int32_t c_dtype, void* gate,
+                             void* up, void* y);
+
 /* y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form. */
 MR_API int32_t mr_scale_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, const float* factors, float* y);
 /* dx[r,:] (+)= factors[r] * dy[r,:]; dfactors[r] (+)= sum of dy[r,:] * x[r,:]. */
@@ -184,6 +202,14 @@ MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype,
                                    const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
                                    int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
                                    const void* v_cache, void* o);
+/* New tokens' queries and keys made ready for mr_attention_cached, and their keys and values stored: q [tokens, heads*head_dim] and
+ * k [tokens, kv_heads*head_dim] are, in place, normed per head (mr_rms_norm_forward with the weights wq and wk fp32[head_dim];
+ * not where these are NULL) and turned (mr_rope); then k_cache[places[t],:] = k[t,:] and v_cache[places[t],:] = v[t,:]. The bits
+ * are those of the separate ops; places must be distinct, head_dim at most 8192. */
+MR_API int32_t mr_rope_cached(mr_stream* s, int32_t dtype, int32_t kind, int64_t tokens, int64_t heads, int64_t kv_heads,
+                              int64_t head_dim, float eps, void* q, const float* wq, void* k, const float* wk, const void* v,
+                              const float* cos_table, const float* sin_table, const int32_t* positions, const int32_t* places,
+                              void* k_cache, void* v_cache);
 /* y[i,:] = x[rows[i],:] */
 MR_API int32_t mr_gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y);
 /* y[rows[i],:] = x[i,:]; the rows must be distinct. */

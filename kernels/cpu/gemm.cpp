@@ -295,6 +295,40 @@ int32_t gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m,
   return gemm(s, compute, 0, trans_b, m, n, rank, alpha, u_dtype, u, ldu, v_dtype, v, ldv, c_dtype, c, ldc, 1);
 }
 
+int32_t gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a, int32_t b_dtype,
+                     int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2, const void* b2, int32_t c_dtype,
+                     void* c0, void* c1, void* c2) {
+  const int64_t n[] = {n0, n1, n2};
+  const void* b[] = {b0, b1, b2};
+  void* c[] = {c0, c1, c2};
+  for (int i = 0; i < 3; i++) {
+    int32_t code = gemm(s, compute, 0, 1, m, n[i], k, 1.0f, a_dtype, a, k, b_dtype, b[i], k, c_dtype, c[i], n[i], 0);
+    if (code != MR_OK) return code;
+  }
+  return MR_OK;
+}
+
+int32_t add(mr_stream*, int32_t, int64_t, const void*, const void*, void*);
+
+int32_t gemm_residual(mr_stream* s, int32_t compute, int64_t m, int64_t n, int64_t k, int32_t a_dtype, const void* a,
+                      int32_t b_dtype, const void* b, int32_t c_dtype, const void* r, void* c) {
+  int32_t code = gemm(s, compute, 0, 1, m, n, k, 1.0f, a_dtype, a, k, b_dtype, b, k, c_dtype, c, n, 0);
+  if (code != MR_OK) return code;
+  return add(s, c_dtype, m * n, r, c, c);
+}
+
+int32_t swiglu_forward(mr_stream*, int32_t, int64_t, const void*, const void*, void*);
+int32_t geglu_forward(mr_stream*, int32_t, int64_t, const void*, const void*, void*);
+
+int32_t gemm_gated(mr_stream* s, int32_t compute, int32_t kind, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
+                   const void* a, int32_t b_dtype, const void* bg, const void* bu, int32_t c_dtype, void* gate, void* up,
+                   void* y) {
+  if (kind != MR_GATE_SILU && kind != MR_GATE_GELU) return fail(MR_ERR_ARGUMENT, "mr_gemm_gated: kind %d", kind);
+  int32_t code = gemm_several(s, compute, m, k, a_dtype, a, b_dtype, n, bg, n, bu, 0, nullptr, c_dtype, gate, up, nullptr);
+  if (code != MR_OK) return code;
+  return (kind == MR_GATE_SILU ? swiglu_forward : geglu_forward)(s, c_dtype, m * n, gate, up, y);
+}
+
 int32_t gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
                   int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize, const uint8_t* packed,
                   const float* absmax, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {

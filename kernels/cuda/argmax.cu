@@ -5,6 +5,7 @@ namespace mr {
 namespace {
 
 constexpr int NARROW = 32, WIDE = 1024;  // threads of a block, for few and for many columns
+constexpr int AHEAD = 4;                 // packs of a thread on their way at once: a vocabulary is a third of a megabyte or more
 constexpr int32_t NOWHERE = INT32_MAX;   // the index before anything was seen
 
 struct Best {
@@ -27,10 +28,17 @@ __global__ void argmax_kernel(int64_t cols, const float* x, int64_t ld, int32_t*
   constexpr int N = Pack<float>::N;
   const float* row = x + (int64_t)blockIdx.x * ld;
   Best best = {-INFINITY, NOWHERE};
-  for (int64_t c = threadIdx.x * N; c < cols; c += THREADS * N) {
-    Pack<float> pack = load_pack(row, c, cols);
-    for (int j = 0; j < N; j++)
-      if (c + j < cols) best = better(best, Best{pack.x[j], (int32_t)(c + j)});
+  for (int64_t first = threadIdx.x * N; first < cols; first += THREADS * N * AHEAD) {
+    Pack<float> packs[AHEAD];
+    MR_UNROLL
+    for (int i = 0; i < AHEAD; i++) packs[i] = load_pack(row, first + i * THREADS * N, cols);
+    MR_UNROLL
+    for (int i = 0; i < AHEAD; i++)
+      MR_UNROLL
+      for (int j = 0; j < N; j++) {
+        int64_t c = first + i * THREADS * N + j;
+        if (c < cols) best = better(best, Best{packs[i].x[j], (int32_t)c});
+      }
   }
   for (int bits = WARP / 2; bits > 0; bits /= 2) {
     Best other;

@@ -15,9 +15,9 @@ namespace {
 
 constexpr int ROWS = 16;  // (token, head of the group) pairs of a block; one in fp32
 constexpr int MOST_SPLITS = 64;
-// As many blocks as two on each multiprocessor of the largest GPUs: a number, so that the same shapes have the same bits
-// everywhere.
-constexpr int64_t ENOUGH_BLOCKS = 264;
+// Keys are split for as many blocks: one on each multiprocessor of the largest GPUs, whose tiles under way are more than the memory's
+// latency asks for; in fp32, with no tiles under way, two. Numbers, so that the same shapes have the same bits everywhere.
+constexpr int64_t ENOUGH_BLOCKS = 132, ENOUGH_FP32_BLOCKS = 264;
 
 // A warp has 16 keys of a tile. The tiles that are under way (STAGES - 1 of 32 KB or 16 KB) hide the memory's latency.
 template <int DIM>
@@ -76,6 +76,7 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
   using namespace tiles;
   constexpr int WARPS = Tiling<DIM>::WARPS, THREADS = Tiling<DIM>::THREADS, KEYS = Tiling<DIM>::KEYS, STAGES = Tiling<DIM>::STAGES;
   Shared<C, DIM>& shared = shared_memory<Shared<C, DIM>>();
+  follow_kernels();
   Span span;
   if (!find_span<false>(a, ROWS, blockIdx.x, &span, (int)a.group())) return;
   int64_t kv_head = blockIdx.y, kv_width = a.kv_width();
@@ -203,6 +204,7 @@ struct Fp32Shared {
 __global__ void __launch_bounds__(FP32_WARPS* WARP) decode_fp32_kernel(Attention a, int splits, const void* q, const void* k,
                                                                        const void* v, void* o, Parts parts) {
   Fp32Shared& shared = shared_memory<Fp32Shared>();
+  follow_kernels();
   Span span;
   if (!find_span<false>(a, 1, blockIdx.x, &span, (int)a.group())) return;
   Share share = share_of(a, span, FP32_KEYS, splits, (int)blockIdx.z);
@@ -261,6 +263,7 @@ __global__ void __launch_bounds__(FP32_WARPS* WARP) decode_fp32_kernel(Attention
 template <int BLOCK_ROWS>
 __global__ void combine_kernel(Attention a, int keys, int splits, Parts parts, void* o) {
   constexpr bool IN_FP32 = BLOCK_ROWS == 1;
+  follow_kernels();
   Span span;
   int row = (int)blockIdx.z;
   if (!find_span<false>(a, BLOCK_ROWS, blockIdx.x, &span, (int)a.group()) || row >= span.items) return;
@@ -287,12 +290,12 @@ struct Decoding {
   int64_t spans, splits;
   Parts parts;
 };
-int32_t plan_decoding(mr_stream* s, const Attention& a, int64_t rows, Decoding* plan) {
+int32_t plan_decoding(mr_stream* s, const Attention& a, int64_t rows, int64_t enough, Decoding* plan) {
   int64_t spans = spans_at_most(a, rows, a.group());
   // blocks with something to do, unless many sequences are empty
   int64_t busy = a.kv_heads * (a.tokens * a.group() > a.sequences * rows ? divide_up(a.tokens * a.group(), rows) : a.sequences);
   int64_t split_bytes = spans * a.kv_heads * rows * (a.head_dim * 4 + (int64_t)sizeof(Part));
-  int64_t splits = divide_up(ENOUGH_BLOCKS, busy);
+  int64_t splits = enough / (busy > 0 ? busy : 1);  // below two, a second kernel would cost more than it saves
   if (splits > MOST_SPLITS) splits = MOST_SPLITS;
   if (splits > WORKSPACE_LIMIT / split_bytes) splits = WORKSPACE_LIMIT / split_bytes;
   if (splits < 1) splits = 1;
@@ -307,16 +310,16 @@ int32_t plan_decoding(mr_stream* s, const Attention& a, int64_t rows, Decoding* 
 template <int BLOCK_ROWS>
 int32_t combine(mr_stream* s, const char* op, const Attention& a, const Decoding& plan, int keys, void* o) {
   if (plan.splits == 1) return MR_OK;
-  return launch(s, op, combine_kernel<BLOCK_ROWS>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, BLOCK_ROWS),
+  return launch_early(s, op, combine_kernel<BLOCK_ROWS>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, BLOCK_ROWS),
                 dim3(COMBINE_THREADS), 0, a, keys, (int)plan.splits, plan.parts, o);
 }
 
 template <class C, int DIM>
 int32_t decode(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o) {
   Decoding plan;
-  MR_TRY(plan_decoding(s, a, ROWS, &plan));
+  MR_TRY(plan_decoding(s, a, ROWS, ENOUGH_BLOCKS, &plan));
   static_assert(sizeof(Shared<C, DIM>) <= tiles::SHARED_LIMIT);
-  MR_TRY(launch(s, op, decode_kernel<C, DIM>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
+  MR_TRY(launch_early(s, op, decode_kernel<C, DIM>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
                 dim3(Tiling<DIM>::THREADS), sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)plan.splits, q, k, v,
                 o, plan.parts));
   return combine<ROWS>(s, op, a, plan, Tiling<DIM>::KEYS, o);
@@ -324,8 +327,8 @@ int32_t decode(mr_stream* s, const char* op, const Attention& a, const void* q, 
 
 int32_t decode_fp32(mr_stream* s, const char* op, const Attention& a, const void* q, const void* k, const void* v, void* o) {
   Decoding plan;
-  MR_TRY(plan_decoding(s, a, 1, &plan));
-  MR_TRY(launch(s, op, decode_fp32_kernel, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
+  MR_TRY(plan_decoding(s, a, 1, ENOUGH_FP32_BLOCKS, &plan));
+  MR_TRY(launch_early(s, op, decode_fp32_kernel, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
                 dim3(FP32_WARPS * WARP), sizeof(Fp32Shared), a, (int)plan.splits, q, k, v, o, plan.parts));
   return combine<1>(s, op, a, plan, FP32_KEYS, o);
 }

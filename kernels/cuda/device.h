@@ -44,6 +44,7 @@ struct mr_stream {
   int32_t compute_capability;  // 80, 86, 89, 90, ...
   int64_t shared_memory;       // bytes one block may have
   bool wgmma;                  // products in 16 bits, those of attention too, by wgmma
+  bool overlaps;               // kernels may start before those before them have ended
   mr::Fault* fault;            // in host memory that kernels may write
   void* workspace;
   int64_t workspace_bytes;
@@ -103,29 +104,54 @@ inline T* as(T*, void* p) {
 
 #ifdef MR_EMULATED
 template <class Kernel>
-inline void emulate(dim3 grid, dim3 block, int64_t shared_bytes, Kernel kernel) {
+inline void emulate(dim3 grid, dim3 block, int64_t shared_bytes, bool early, Kernel kernel) {
   emulation::launch(grid, block, shared_bytes, [](const void* k) { (*static_cast<const Kernel*>(k))(); }, &kernel,
-                    (int64_t)sizeof kernel);
+                    (int64_t)sizeof kernel, early);
 }
 #endif
 
 // Lets a kernel have `bytes` of shared memory; the driver is asked once.
 int32_t allow_shared_memory(mr_stream* s, const void* kernel, int64_t bytes, const char* op);
 
+// launch and launch_early, by EARLY.
+template <bool EARLY, class... Parameters, class... Arguments>
+inline int32_t start(mr_stream* s, const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared_bytes,
+                     Arguments... arguments) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return MR_OK;
+#ifdef MR_EMULATED
+  (void)s;
+  emulate(grid, block, shared_bytes, EARLY, [=] { kernel(static_cast<Parameters>(arguments)...); });
+  return check(cudaGetLastError(), op);
+#else
+  if (shared_bytes > 48 << 10)
+    MR_TRY(allow_shared_memory(s, reinterpret_cast<const void*>(kernel), shared_bytes, op));
+  cudaLaunchAttribute early = {};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid, config.blockDim = block;
+  config.dynamicSmemBytes = (size_t)shared_bytes;
+  config.stream = s->stream;
+  config.attrs = &early;
+  config.numAttrs = EARLY && s->overlaps ? 1 : 0;
+  return check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), op);
+#endif
+}
+
 // kernel<<<grid, block, shared_bytes>>>(arguments...) on the stream; nothing when the grid is empty.
 template <class... Parameters, class... Arguments>
 inline int32_t launch(mr_stream* s, const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared_bytes,
                       Arguments... arguments) {
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return MR_OK;
-#ifdef MR_EMULATED
-  (void)s;
-  emulate(grid, block, shared_bytes, [=] { kernel(static_cast<Parameters>(arguments)...); });
-#else
-  if (shared_bytes > 48 << 10)
-    MR_TRY(allow_shared_memory(s, reinterpret_cast<const void*>(kernel), shared_bytes, op));
-  kernel<<<grid, block, (size_t)shared_bytes, s->stream>>>(static_cast<Parameters>(arguments)...);
-#endif
-  return check(cudaGetLastError(), op);
+  return start<false>(s, op, kernel, grid, block, shared_bytes, arguments...);
+}
+
+// The same for a kernel whose blocks may be in place before the kernels before it have ended (programmatic dependent launch): what
+// starting takes is then hidden behind those. Every thread of it must call wait_for_kernels() (or follow_kernels()) before it
+// touches device memory, and none may end without; the emulation reports the first access of one that has not.
+template <class... Parameters, class... Arguments>
+inline int32_t launch_early(mr_stream* s, const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared_bytes,
+                            Arguments... arguments) {
+  return start<true>(s, op, kernel, grid, block, shared_bytes, arguments...);
 }
 
 // The block's shared memory as a T; launch with sizeof(T). Nothing of it is initialised.
@@ -143,6 +169,13 @@ __device__ __forceinline__ T& shared_memory() {
 
 constexpr int WARP = 32;
 constexpr uint32_t ALL_LANES = 0xffffffffu;
+
+// In a kernel that is launched early: lets the kernel behind it take its place too, as soon as all blocks of this one have theirs,
+// and waits for the end of those before it. The one behind waits for the end of this one, which comes after all before it.
+__device__ __forceinline__ void follow_kernels() {
+  admit_next_kernel();
+  wait_for_kernels();
+}
 
 __device__ __forceinline__ int64_t global_thread() { return (int64_t)blockIdx.x * blockDim.x + threadIdx.x; }
 

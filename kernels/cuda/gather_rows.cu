@@ -21,6 +21,7 @@ template <class Raw>
 __global__ void copy_kernel(bool scatter, int64_t n, int64_t cols, const Raw* x, const int32_t* rows, Raw* y, Fault* fault) {
   constexpr int N = 16 / (int)sizeof(Raw);
   int64_t i = own_row();
+  follow_kernels();
   if (i >= n) return;
   int32_t row = rows[i];
   if (row < 0) {
@@ -59,7 +60,7 @@ int32_t check_rows(const char* op, int32_t dtype, int64_t n, int64_t cols, const
 template <class Raw>
 int32_t copy_rows(mr_stream* s, const char* op, bool scatter, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
   dim3 block = row_block(cols, 16 / (int)sizeof(Raw));
-  return launch(s, op, copy_kernel<Raw>, row_grid(n, block), block, 0, scatter, n, cols, static_cast<const Raw*>(x), rows,
+  return launch_early(s, op, copy_kernel<Raw>, row_grid(n, block), block, 0, scatter, n, cols, static_cast<const Raw*>(x), rows,
                 static_cast<Raw*>(y), s->fault);
 }
 

@@ -39,6 +39,8 @@ struct Product {
   int64_t rank;
   float update;
   int64_t reserved;  // bytes at the beginning of the workspace that hold arranged operands
+  // R, stored as C is, that the product joins once it is rounded: R + C; NULL without
+  const void* residual;
 };
 
 inline int32_t storage_of(int32_t dtype) { return dtype == MR_F32 ? STORED_F32 : dtype == MR_BF16 ? STORED_BF16 : STORED_F16; }
@@ -51,12 +53,18 @@ inline bool copies_by_16(const Operand& x, int32_t compute) {
 // never on addresses, strides or storage.
 int32_t gemm_fp32(mr_stream* s, const char* op, const Product& p);
 // 16-bit compute.
-int32_t gemm_few(mr_stream* s, const char* op, const Product& p);    // few_rows(p)
+// `count` products of the same A, at most MOST_PRODUCTS, in one launch; more than one only where A is the operand of few rows.
+constexpr int MOST_PRODUCTS = 3;
+int32_t gemm_few(mr_stream* s, const char* op, const Product* p, int count);  // takes_few(p)
+// p[0] and p[1] of the same A and shape, and y = act(p[0].c) * p[1].c, stored like these; kind: mr_gate.
+int32_t gemm_few_gated(mr_stream* s, const char* op, const Product* p, int32_t kind, void* y);
 int32_t gemm_mma(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p);  // compute capability 9.0
 int32_t gemm_thin(mr_stream* s, const char* op, const Product& p);   // is_thin(p), compute capability 9.0
 // Whether the kernels for the shape take the update of p into the same pass.
 bool takes_update(const Product& p);
+// Whether one operand has so few rows, of elements along k, that reading the other takes all the time.
+bool takes_few(const Product& p);
 // The kernel for a shape.
 int32_t multiply(mr_stream* s, const char* op, const Product& p);
 
@@ -238,9 +246,10 @@ __device__ __forceinline__ uint4 narrow(int32_t storage, const Raw& raw, const C
   return make_uint4(w[0], w[1], w[2], w[3]);
 }
 
-// Where sums go: c (+)= alpha * sum.
+// Where sums go: c (+)= alpha * sum, or residual + alpha * sum rounded.
 struct Output {
   void* c;
+  const void* residual;
   int64_t ldc, m, n;
   float alpha;
   int32_t dtype;
@@ -249,11 +258,23 @@ struct Output {
 inline Output output_of(const Product& p) {
   int64_t pair = p.c_dtype == MR_F32 ? 8 : 4;
   bool pairs = reinterpret_cast<uintptr_t>(p.c) % (uintptr_t)pair == 0 && p.ldc % 2 == 0;
-  return {p.c, p.ldc, p.m, p.n, p.alpha, p.c_dtype, p.accumulate, pairs};
+  return {p.c, p.residual, p.ldc, p.m, p.n, p.alpha, p.c_dtype, p.accumulate, pairs};
 }
-__device__ __forceinline__ void put(const Output& out, int64_t i, float sum) {
-  store_as(out.c, out.dtype, i, out.accumulate ? fmaf(out.alpha, sum, load_as_float(out.c, out.dtype, i)) : out.alpha * sum);
+// What the sum of element i joins, which may be read long before there is a sum.
+__device__ __forceinline__ float joined(const Output& out, int64_t i) {
+  if (out.residual != nullptr) return load_as_float(out.residual, out.dtype, i);
+  return out.accumulate ? load_as_float(out.c, out.dtype, i) : 0.0f;
 }
+__device__ __forceinline__ float rounded_as(int32_t dtype, float x) {
+  if (dtype == MR_BF16) return to_float(from_float<bf16>(x));
+  return dtype == MR_F16 ? to_float(from_float<f16>(x)) : x;
+}
+__device__ __forceinline__ void put(const Output& out, int64_t i, float sum, float joins) {
+  float x = out.accumulate ? fmaf(out.alpha, sum, joins) : out.alpha * sum;
+  if (out.residual != nullptr) x = rounded_as(out.dtype, x) + joins;
+  store_as(out.c, out.dtype, i, x);
+}
+__device__ __forceinline__ void put(const Output& out, int64_t i, float sum) { put(out, i, sum, joined(out, i)); }
 // Columns col and col + 1 of a row, as far as they exist.
 __device__ __forceinline__ float2 load_pair(const Output& out, int64_t row, int64_t col) {
   float2 v = make_float2(0.0f, 0.0f);

@@ -17,6 +17,31 @@
 
 namespace mr {
 
+// ---- kernels that overlap ------------------------------------------------------------------------------------------
+
+// Of a kernel that was launched early (device.h): waits until the kernels before it have ended and what they wrote is seen.
+__device__ __forceinline__ void wait_for_kernels() {
+#ifdef MR_EMULATED
+  emulation::wait_for_kernels();
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+// The kernel behind this one may take its place once all blocks have called this or ended.
+__device__ __forceinline__ void admit_next_kernel() {
+#if !defined(MR_EMULATED) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+// Asks for a line of memory that will be read, which may still be written to: it goes to the cache that all share.
+__device__ __forceinline__ void fetch_ahead(const void* p) {
+#ifndef MR_EMULATED
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+#else
+  (void)p;
+#endif
+}
+
 // ---- 16-bit floats -----------------------------------------------------------------------------------------------
 
 // Storage types: their bits.

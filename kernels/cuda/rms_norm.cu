@@ -19,6 +19,7 @@ __global__ void forward_kernel(bool offset, int64_t rows, int64_t cols, float ep
   RowShared& shared = shared_memory<RowShared>();
   int64_t row = own_row();
   bool mine = row < rows;
+  follow_kernels();
   float squares = 0;
   for (int64_t c = threadIdx.x * N; mine && c < cols; c += blockDim.x * N) {
     Pack<T> v = load_pack(x + row * cols, c, cols);
@@ -87,6 +88,7 @@ __global__ void __launch_bounds__(ROW_THREADS, held_blocks(PACKS))
   const Held<T, PACKS, ROWS> at = {rows, (int)cols};
   RawPack<T> packs[ROWS][PACKS];
   Values<N> factor[PACKS];
+  follow_kernels();
   at.load(packs, x);
   at.factors(factor, w, offset);
   float scale[ROWS];
@@ -226,7 +228,7 @@ MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, in
                   : packs == 2 ? held_forward_kernel<T, 2, 2>
                   : packs == 4 ? held_forward_kernel<T, 4, 1>
                                : forward_kernel<T>;
-    return launch(s, "rms_norm_forward", kernel, row_grid(divide_up(rows, held), block), block, held * sizeof(RowShared),
+    return launch_early(s, "rms_norm_forward", kernel, row_grid(divide_up(rows, held), block), block, held * sizeof(RowShared),
                   kind == MR_NORM_OFFSET, rows, cols, eps, as(type, x), w, as(type, y), rstd);
   });
 }

@@ -89,6 +89,13 @@ int32_t choose_gemm(mr_stream* s) {
   return MR_OK;
 }
 
+// Where the code that waits for the kernels before was compiled in: machine code of compute capability 9.0. MEDREPRO_CUDA_OVERLAP=off in
+// the environment: one kernel after the other, for a comparison.
+bool choose_overlap(const mr_stream* s) {
+  const char* chosen = getenv("MEDREPRO_CUDA_OVERLAP");
+  return s->compute_capability == 90 && (chosen == nullptr || strcmp(chosen, "off") != 0);
+}
+
 int32_t open_stream(mr_stream* s, int32_t device) {
   int count = 0, driver = 0;
   cudaError_t error = cudaGetDeviceCount(&count);
@@ -117,6 +124,7 @@ int32_t open_stream(mr_stream* s, int32_t device) {
   if (s->compute_capability < 80)
     return fail(MR_ERR_DEVICE, "GPU %d has compute capability %d.%d and the kernels need 8.0 or newer", device, major, minor);
   MR_TRY(choose_gemm(s));
+  s->overlaps = choose_overlap(s);
   MR_TRY(check(cudaStreamCreateWithFlags(&s->stream, cudaStreamNonBlocking), "mr_stream_create"));
   void* fault = nullptr;
   MR_TRY(check(cudaHostAlloc(&fault, sizeof(Fault), cudaHostAllocMapped), "mr_stream_create"));

@@ -1,23 +1,6 @@
 // swiglu.cu: y = silu(gate) * up with silu(x) = x / (1 + e^-x), and its gradients.
 #include "gated.h"
 
-namespace mr {
-namespace {
-
-struct Silu {
-  static __device__ __forceinline__ float value(float g) { return g / (1.0f + expf(-g)); }
-  // silu' = sigma + silu (1 - sigma), and 1 - sigma = sigma e^-g, which does not cancel
-  static __device__ __forceinline__ void both(float g, float* value, float* slope) {
-    float e = expf(-g), sigma = 1.0f / (1.0f + e);
-    *value = g * sigma;
-    float complement = fminf(sigma * e, 1.0f);  // e^-g = inf gives 0 * inf = NaN, which fminf turns into 1
-    *slope = fmaf(*value, complement, sigma);
-  }
-};
-
-}  // namespace
-}  // namespace mr
-
 using namespace mr;
 
 extern "C" {

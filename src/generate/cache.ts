@@ -6,6 +6,7 @@
  */
 import { attentionCached } from '../autograd/ops/attention';
 import { activationDtype, type Compute } from '../autograd/ops/linear';
+import { ropeCached } from '../autograd/ops/rope';
 import { packBatch } from '../data/batches';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
@@ -93,11 +94,10 @@ export class KvCache {
   attention({ past, cacheRows, places }: PassTensors): AttentionCache {
     const at = { past, cacheRows };
     return {
-      attend: (tape, compute, block, { q, k, v }, { cuSeqlens }, shape) => {
+      attend: (tape, compute, block, qkv, preparation, { cuSeqlens }, shape) => {
         const kept = { k: this.k[block]!, v: this.v[block]! };
-        tape.ops.scatterRows(k.code, k.rows, k.cols, k.address, places.address, kept.k.address);
-        tape.ops.scatterRows(v.code, v.rows, v.cols, v.address, places.address, kept.v.address);
-        return attentionCached(tape, compute, q, { ...kept, ...at }, cuSeqlens, shape);
+        ropeCached(tape, qkv, shape.headDim, preparation, { ...kept, places });
+        return attentionCached(tape, compute, qkv.q, { ...kept, ...at }, cuSeqlens, shape);
       },
     };
   }

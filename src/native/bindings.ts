@@ -20,6 +20,8 @@ export const MR_FP4 = 0;
 export const MR_NF4 = 1;
 export const MR_NORM_SCALE = 0;
 export const MR_NORM_OFFSET = 1;
+export const MR_GATE_SILU = 0;
+export const MR_GATE_GELU = 1;
 export const MR_DICE_EXAMPLE = 0;
 export const MR_DICE_CLASS = 1;
 export const MR_ISA_PORTABLE = 0;
@@ -65,6 +67,9 @@ const DEVICE_SYMBOLS = {
   mr_normal: { args: ['ptr', 'i64', 'f32', 'f32', 'u32', 'u32', 'ptr'], returns: 'i32' },
   mr_gemm: { args: ['ptr', 'i32', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
   mr_gemm_low_rank: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
+  mr_gemm_several: { args: ['ptr', 'i32', 'i64', 'i64', 'i32', 'ptr', 'i32', 'i64', 'ptr', 'i64', 'ptr', 'i64', 'ptr', 'i32', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_gemm_residual: { args: ['ptr', 'i32', 'i64', 'i64', 'i64', 'i32', 'ptr', 'i32', 'ptr', 'i32', 'ptr', 'ptr'], returns: 'i32' },
+  mr_gemm_gated: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'i32', 'ptr', 'i32', 'ptr', 'ptr', 'i32', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scale_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scale_rows_backward: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
   mr_gemm_4bit: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'i64', 'ptr', 'ptr', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
@@ -76,6 +81,7 @@ const DEVICE_SYMBOLS = {
   mr_attention_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_attention_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_attention_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_rope_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_gather_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_add_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
@@ -533,6 +539,60 @@ export class Ops {
   }
 
   /**
+   * Products of one A with up to three matrices, as a block's projections are: c_i[m,n_i] = A[m,k] B_i[n_i,k]^T,
+   * rows without gaps, with the bits of mr_gemm for each. n_i may be 0. One pass over A, and one launch where there
+   * are few rows.
+   */
+  gemmSeveral(compute: number, m: number, k: number, aDtype: number, a: Address, bDtype: number, n0: number, b0: Address, n1: number, b1: Address, n2: number, b2: Address, cDtype: number, c0: Address, c1: Address, c2: Address): void {
+    i32(compute, 'mr_gemm_several', 'compute');
+    i64(m, 'mr_gemm_several', 'm');
+    i64(k, 'mr_gemm_several', 'k');
+    i32(aDtype, 'mr_gemm_several', 'aDtype');
+    i32(bDtype, 'mr_gemm_several', 'bDtype');
+    i64(n0, 'mr_gemm_several', 'n0');
+    i64(n1, 'mr_gemm_several', 'n1');
+    i64(n2, 'mr_gemm_several', 'n2');
+    i32(cDtype, 'mr_gemm_several', 'cDtype');
+    const code = this.symbols.mr_gemm_several(this.stream, compute, m, k, aDtype, a, bDtype, n0, b0, n1, b1, n2, b2, cDtype, c0, c1, c2);
+    if (code !== 0) this.fail(code, 'mr_gemm_several');
+  }
+
+  /**
+   * C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch that joins the residual stream R. The bits are
+   * those of mr_gemm into the type of C and then mr_add: the product is rounded before it is added. C and R do not
+   * overlap.
+   */
+  gemmResidual(compute: number, m: number, n: number, k: number, aDtype: number, a: Address, bDtype: number, b: Address, cDtype: number, r: Address, c: Address): void {
+    i32(compute, 'mr_gemm_residual', 'compute');
+    i64(m, 'mr_gemm_residual', 'm');
+    i64(n, 'mr_gemm_residual', 'n');
+    i64(k, 'mr_gemm_residual', 'k');
+    i32(aDtype, 'mr_gemm_residual', 'aDtype');
+    i32(bDtype, 'mr_gemm_residual', 'bDtype');
+    i32(cDtype, 'mr_gemm_residual', 'cDtype');
+    const code = this.symbols.mr_gemm_residual(this.stream, compute, m, n, k, aDtype, a, bDtype, b, cDtype, r, c);
+    if (code !== 0) this.fail(code, 'mr_gemm_residual');
+  }
+
+  /**
+   * The gated unit of an MLP: gate[m,n] = A[m,k] Bg[n,k]^T, up[m,n] = A Bu^T and y = act(gate) * up (kind:
+   * mr_gate), all three written, rows without gaps. The bits are those of mr_gemm, twice, and mr_swiglu_forward or
+   * mr_geglu_forward.
+   */
+  gemmGated(compute: number, kind: number, m: number, n: number, k: number, aDtype: number, a: Address, bDtype: number, bg: Address, bu: Address, cDtype: number, gate: Address, up: Address, y: Address): void {
+    i32(compute, 'mr_gemm_gated', 'compute');
+    i32(kind, 'mr_gemm_gated', 'kind');
+    i64(m, 'mr_gemm_gated', 'm');
+    i64(n, 'mr_gemm_gated', 'n');
+    i64(k, 'mr_gemm_gated', 'k');
+    i32(aDtype, 'mr_gemm_gated', 'aDtype');
+    i32(bDtype, 'mr_gemm_gated', 'bDtype');
+    i32(cDtype, 'mr_gemm_gated', 'cDtype');
+    const code = this.symbols.mr_gemm_gated(this.stream, compute, kind, m, n, k, aDtype, a, bDtype, bg, bu, cDtype, gate, up, y);
+    if (code !== 0) this.fail(code, 'mr_gemm_gated');
+  }
+
+  /**
    * y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form.
    */
   scaleRows(rows: number, cols: number, x: Address, factors: Address, y: Address): void {
@@ -695,6 +755,24 @@ export class Ops {
     i64(window, 'mr_attention_cached', 'window');
     const code = this.symbols.mr_attention_cached(this.stream, compute, dtype, tokens, sequences, cuSeqlens, cacheRows, past, heads, kvHeads, headDim, scale, window, q, kCache, vCache, o);
     if (code !== 0) this.fail(code, 'mr_attention_cached');
+  }
+
+  /**
+   * New tokens' queries and keys made ready for mr_attention_cached, and their keys and values stored: q [tokens,
+   * heads*head_dim] and k [tokens, kv_heads*head_dim] are, in place, normed per head (mr_rms_norm_forward with the
+   * weights wq and wk fp32[head_dim]; not where these are NULL) and turned (mr_rope); then k_cache[places[t],:] =
+   * k[t,:] and v_cache[places[t],:] = v[t,:]. The bits are those of the separate ops; places must be distinct,
+   * head_dim at most 8192.
+   */
+  ropeCached(dtype: number, kind: number, tokens: number, heads: number, kvHeads: number, headDim: number, eps: number, q: Address, wq: Address, k: Address, wk: Address, v: Address, cosTable: Address, sinTable: Address, positions: Address, places: Address, kCache: Address, vCache: Address): void {
+    i32(dtype, 'mr_rope_cached', 'dtype');
+    i32(kind, 'mr_rope_cached', 'kind');
+    i64(tokens, 'mr_rope_cached', 'tokens');
+    i64(heads, 'mr_rope_cached', 'heads');
+    i64(kvHeads, 'mr_rope_cached', 'kvHeads');
+    i64(headDim, 'mr_rope_cached', 'headDim');
+    const code = this.symbols.mr_rope_cached(this.stream, dtype, kind, tokens, heads, kvHeads, headDim, eps, q, wq, k, wk, v, cosTable, sinTable, positions, places, kCache, vCache);
+    if (code !== 0) this.fail(code, 'mr_rope_cached');
   }
 
   /**
@@ -969,4 +1047,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_sum_squares_each', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_gemm_several', 'mr_gemm_residual', 'mr_gemm_gated', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_rope_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_sum_squares_each', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

@@ -11,10 +11,19 @@
  *   hidden = rmsNorm(x)
  */
 import { type AttentionShape, attention } from '../autograd/ops/attention';
-import { add, addBias, cast, embedding, gatherRows, geglu, scale, swiglu } from '../autograd/ops/elementwise';
-import { activationDtype, type Compute, linear, type Seed, type Weight } from '../autograd/ops/linear';
+import { add, cast, embedding, gatherRows, scale } from '../autograd/ops/elementwise';
+import { gatedLinears } from '../autograd/ops/gated';
+import {
+  activationDtype,
+  type Compute,
+  linear,
+  linears,
+  type Projection,
+  type Seed,
+  type Weight,
+} from '../autograd/ops/linear';
 import { rmsNorm } from '../autograd/ops/norm';
-import { type Rotation, rope } from '../autograd/ops/rope';
+import { type HeadPreparation, type Rotation, rope } from '../autograd/ops/rope';
 import type { Tape } from '../autograd/tape';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
@@ -128,12 +137,16 @@ export interface Pack {
 
 /** The keys and values of tokens that came before a pack's, for generation. */
 export interface AttentionCache {
-  /** Stores the keys and values of the pack's tokens for a block of the decoder, and attends to them and all earlier ones. */
+  /**
+   * Makes the heads of the pack's tokens ready for a block of the decoder, in place, stores keys and values, and attends to them and
+   * all earlier ones.
+   */
   attend(
     tape: Tape,
     compute: Compute,
     block: number,
     qkv: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
+    preparation: HeadPreparation,
     pack: Pack,
     shape: AttentionShape,
   ): Tensor;
@@ -243,17 +256,29 @@ export class Decoder {
     const join = (stream: Tensor, branch: Tensor, dtype: FloatDtype): Tensor =>
       add(tape, cast(tape, stream, dtype), cast(tape, branch, dtype));
     const widens = this.preparation === 'trl-norms' && !this.config.normOffset;
-    const project = (input: Tensor, name: BlockLinear): Tensor => {
+    const projection = (name: BlockLinear): Projection => {
       const { weight, bias, lora } = block.linears[name];
       const module = index * BLOCK_LINEARS.length + BLOCK_LINEARS.indexOf(name);
-      const y = linear(tape, compute, input, weight, lora?.operands(tape, options.dropoutSeed, module) ?? null);
-      return bias === null ? y : addBias(tape, y, bias);
+      return { weight, update: lora?.operands(tape, options.dropoutSeed, module) ?? null, bias };
+    };
+    /** A branch's last linear and its norm, joined to the stream. */
+    const rejoin = (
+      stream: Tensor,
+      input: Tensor,
+      name: BlockLinear,
+      after: Tensor | null,
+      dtype: FloatDtype,
+    ): Tensor => {
+      const last = projection(name);
+      if (after === null && last.bias === null && stream.dtype === input.dtype && dtype === stream.dtype) {
+        return linear(tape, compute, input, last.weight, last.update, dtype, stream);
+      }
+      return join(stream, norm(linears(tape, compute, input, [last])[0]!, after), dtype);
     };
 
     const h = norm(x, block.inputNorm);
-    const [q, k, v] = (['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] as const).map((name) =>
-      project(h, name),
-    ) as [Tensor, Tensor, Tensor];
+    const inputs = (['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'] as const).map(projection);
+    const [q, k, v] = linears(tape, compute, h, inputs) as [Tensor, Tensor, Tensor];
     const shape = { heads, kvHeads, headDim, scale: attentionScale, window: kind === 'sliding' ? (window ?? 0) : 0 };
     if (pack.visible && shape.window > 0) {
       throw inputError('a model with a sliding window cannot learn padding under an attention mask', {
@@ -261,13 +286,15 @@ export class Decoder {
       });
     }
     const mix = (inner: Tape): Tensor => {
+      if (options.cache) {
+        const { rmsNormEpsilon: epsilon, normOffset: offset } = this.config;
+        const preparation = { qNorm: block.qNorm, kNorm: block.kNorm, epsilon, offset, rotation };
+        return options.cache.attend(inner, compute, index, { q, k, v }, preparation, pack, shape);
+      }
       const turn = (y: Tensor, weight: Tensor | null, count: number): Tensor =>
         rope(inner, weight === null ? y : this.norm(inner, y, weight, compute), count, rotation);
-      const turned = { q: turn(q, block.qNorm, heads), k: turn(k, block.kNorm, kvHeads), v };
-      return (
-        options.cache?.attend(inner, compute, index, turned, pack, shape) ??
-        attention(inner, compute, turned.q, turned.k, v, pack.cuSeqlens, shape, pack.visible ?? null)
-      );
+      const turned = { q: turn(q, block.qNorm, heads), k: turn(k, block.kNorm, kvHeads) };
+      return attention(inner, compute, turned.q, turned.k, v, pack.cuSeqlens, shape, pack.visible ?? null);
     };
     // a quarter of what a block would keep is q and k before and behind their norms, and what attention gives: made again in fp32,
     // kept in 16 bits, where they are half as large and products leave less time to make them in
@@ -277,13 +304,12 @@ export class Decoder {
     const whole = options.checkpoint && tape.recording;
     const mixed = wide && !whole ? tape.recompute([q, k, v], norms, mix) : mix(tape);
     const streamed = x.dtype as FloatDtype;
-    const attended = join(x, norm(project(mixed, 'self_attn.o_proj'), block.attentionOutputNorm), streamed);
+    const attended = rejoin(x, mixed, 'self_attn.o_proj', block.attentionOutputNorm, streamed);
 
     const g = norm(attended, block.mlpInputNorm);
-    const gatedUnit = this.config.activation === 'silu' ? swiglu : geglu;
-    const gated = gatedUnit(tape, project(g, 'mlp.gate_proj'), project(g, 'mlp.up_proj'));
-    const output = norm(project(gated, 'mlp.down_proj'), block.mlpOutputNorm);
-    return join(attended, output, widens ? 'f32' : streamed);
+    const gates = [projection('mlp.gate_proj'), projection('mlp.up_proj')] as const;
+    const gated = gatedLinears(tape, compute, g, gates, this.config.activation);
+    return rejoin(attended, gated, 'mlp.down_proj', block.mlpOutputNorm, widens ? 'f32' : streamed);
   }
 }
 

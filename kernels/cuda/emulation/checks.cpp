@@ -148,6 +148,9 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
     return fail_launch("block %u thread %u %s %lld bytes outside every allocation (%s)", me.block - 1, me.thread, verb,
                        (long long)bytes, place(caller));
   const char* where = memory->shared ? "shared" : "device";
+  if (!memory->shared && others_run())
+    return fail_launch("block %u thread %u %s device memory before it waited for the kernels before (%s)", me.block - 1, me.thread,
+                       verb, place(caller));
   uintptr_t first = (uintptr_t)p - begin;
   // after a write no earlier read matters: whoever is ordered after the write is ordered after those
   each_cell(memory, first, first + (uintptr_t)bytes, writes, [&](Cell& cell) {

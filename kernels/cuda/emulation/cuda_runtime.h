@@ -60,9 +60,11 @@ struct Coordinates {
 };
 extern Coordinates at;
 
-// Runs body(context) once for every thread of the grid. The context is the kernel's arguments, which threads may read.
-void launch(dim3 grid, dim3 block, int64_t shared_bytes, void (*body)(const void*), const void* context,
-            int64_t context_bytes);
+// Runs body(context) once for every thread of the grid. The context is the kernel's arguments, which threads may read. early: while
+// kernels before it may still run, so that a thread may touch device memory only after `wait_for_kernels`.
+void launch(dim3 grid, dim3 block, int64_t shared_bytes, void (*body)(const void*), const void* context, int64_t context_bytes,
+            bool early);
+void wait_for_kernels();
 
 // The block's shared memory, as many bytes as the launch asked for, none of them initialised.
 void* shared_memory();

@@ -69,6 +69,7 @@ struct Fiber {
   Moment moment;
   int group;  // the open group of late copies
   std::vector<Copy> copies;
+  bool early;  // has not waited for the kernels before
 };
 
 struct Slots {
@@ -89,6 +90,7 @@ void (*kernel)(const void*);
 char* shared;
 int64_t shared_bytes, shared_room;
 uint32_t launches;
+bool launched_early;
 char problem[512];
 bool failed;
 
@@ -123,6 +125,7 @@ void prepare(int i, uint32_t block) {
   f.state = READY;
   f.group = 0;
   f.copies.clear();
+  f.early = launched_early;
   f.moment = {launches, block, 0, 0, (uint16_t)(i / WARP), (uint16_t)i};
   dim3 size = at.block_size;
   f.index = dim3((unsigned)i % size.x, (unsigned)i / size.x % size.y, (unsigned)i / (size.x * size.y));
@@ -241,10 +244,14 @@ typedef std::vector<std::function<void()>> Graph;
 Graph* capturing;
 }  // namespace
 
-void launch(dim3 grid, dim3 block, int64_t bytes, void (*body)(const void*), const void* context, int64_t context_bytes) {
+void wait_for_kernels() { fibers[current].early = false; }
+bool others_run() { return fibers[current].early; }
+
+void launch(dim3 grid, dim3 block, int64_t bytes, void (*body)(const void*), const void* context, int64_t context_bytes,
+            bool early) {
   if (capturing != nullptr) {
     std::vector<char> kept((const char*)context, (const char*)context + context_bytes);
-    capturing->push_back([=] { launch(grid, block, bytes, body, kept.data(), context_bytes); });
+    capturing->push_back([=] { launch(grid, block, bytes, body, kept.data(), context_bytes, early); });
     return;
   }
   failed = false;
@@ -269,6 +276,7 @@ void launch(dim3 grid, dim3 block, int64_t bytes, void (*body)(const void*), con
     add_memory(shared, bytes, true);  // exactly as long as asked for
   }
   shared_bytes = bytes;
+  launched_early = early;
   launches++;
   at.block_size = block;
   at.grid = grid;

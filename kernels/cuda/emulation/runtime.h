@@ -31,6 +31,9 @@ inline bool own_memory(const char* p) {
   return (uintptr_t)p - (uintptr_t)here.stack < (uintptr_t)STACK || (p >= here.own && p < here.own_end);
 }
 
+// Whether kernels before this one may still write what the running thread sees, and read what it writes.
+bool others_run();
+
 // Ends the launch with one line; does not return while a kernel runs.
 void fail_launch(const char* format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -82,6 +82,18 @@ int32_t reads_the_host(mr_stream* s, bool faulty) {
   return code;
 }
 
+// A kernel that begins while others still run must wait before it reads what they may write.
+__global__ void early_get(bool faulty, const char* p, char* out) {
+  if (!faulty) follow_kernels();
+  char byte = *p;
+  if (faulty) follow_kernels();
+  *out = byte;
+}
+int32_t reads_early(mr_stream* s, bool faulty) {
+  Memory d(s, 4), out(s, 1);
+  return launch_early(s, "test", early_get, dim3(1), dim3(1), 0, faulty, d.as<char>(), out.as<char>());
+}
+
 struct Bytes {
   char at[64];
 };
@@ -470,6 +482,7 @@ const Case CASES[] = {
     {"device memory that was freed", "outside every allocation", reads_freed},
     {"a copy of memory nobody wrote", "nobody has written", reads_copied_garbage},
     {"host memory read by a kernel", "outside every allocation", reads_the_host},
+    {"a read before the kernels before have ended", "before it waited", reads_early},
     {"a byte written beyond shared memory", "outside every allocation", writes_beyond_shared},
     {"shared memory of the last block", "nobody has written", reads_the_last_block},
     {"a global variable", "variable of the program", writes_a_global},

@@ -1,5 +1,4 @@
-/** Sums, gates, rows: the small ops between the matrix products. */
-import type { Device } from '../../native/device';
+/** Sums, biases, rows: the small ops between the matrix products. */
 import type { FloatDtype, Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
 
@@ -51,16 +50,6 @@ export function cast(tape: Tape, x: Tensor, dtype: FloatDtype): Tensor {
   });
 }
 
-/** silu(gate) * up (Shazeer 2020), [T, intermediate]. */
-export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
-  return gatedUnit(tape, gate, up, tape.ops.swigluForward, tape.ops.swigluBackward);
-}
-
-/** gelu(gate) * up with the tanh formula of gelu (Shazeer 2020; transformers' gelu_pytorch_tanh), [T, intermediate]. */
-export function geglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
-  return gatedUnit(tape, gate, up, tape.ops.gegluForward, tape.ops.gegluBackward);
-}
-
 /** x + bias in every row: x [T, out], bias [out] fp32. */
 export function addBias(tape: Tape, x: Tensor, bias: Tensor): Tensor {
   const y = tape.device.empty(x.shape, x.dtype);
@@ -106,31 +95,6 @@ export function gatherRows(tape: Tape, x: Tensor, rows: Tensor): Tensor {
       const { into, accumulate } = tape.claim(x);
       if (accumulate === 0) tape.ops.fill(into.code, into.size, 0, into.address);
       tape.ops.scatterAddRows(x.code, rows.size, x.cols, dy.address, rows.address, into.address);
-    },
-  });
-}
-
-// --- internal ---
-
-/** act(gate) * up; each of the two must have this as its only use. */
-function gatedUnit(
-  tape: Tape,
-  gate: Tensor,
-  up: Tensor,
-  forward: Device['ops']['swigluForward'],
-  backward: Device['ops']['swigluBackward'],
-): Tensor {
-  const y = tape.device.empty(gate.shape, gate.dtype);
-  forward.call(tape.ops, gate.code, gate.size, gate.address, up.address, y.address);
-  return tape.record({
-    output: y,
-    inputs: [gate, up],
-    saved: [gate, up],
-    backward: (dy) => {
-      const [dGate, dUp] = [tape.claimOrScratch(gate), tape.claimOrScratch(up)];
-      if (dGate.accumulate || dUp.accumulate) throw new Error('gated unit: gate or up is used twice');
-      const addresses = [dy.address, gate.address, up.address, dGate.into.address, dUp.into.address] as const;
-      backward.call(tape.ops, gate.code, gate.size, ...addresses);
     },
   });
 }

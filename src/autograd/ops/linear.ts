@@ -8,6 +8,7 @@
 import { MR_BF16, MR_F16, MR_F32 } from '../../native/bindings';
 import type { FloatDtype, Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
+import { addBias } from './elementwise';
 
 /** fp32 sums of fp32 products, or of products of operands rounded to bf16 or fp16. */
 export type Compute = 'fp32' | 'bf16' | 'fp16';
@@ -99,7 +100,19 @@ function refuseShapes(m: number, k: number, inner: number, n: number, c: Tensor)
   throw new RangeError(`matmul: [${m}, ${k}] by [${inner}, ${n}] into [${c.rows}, ${c.cols}]`);
 }
 
-/** See the head of this file. Output in `dtype`, by default that of x. */
+/** One of the matrices that an input is multiplied with. */
+export interface Projection {
+  readonly weight: Weight;
+  readonly update: LowRank | null;
+  /** [out] fp32, added to the result; null without one. */
+  readonly bias: Tensor | null;
+}
+
+/**
+ * See the head of this file.
+ * @param dtype of the output: by default that of x
+ * @param residual [T, out] of that dtype: the stream that y joins, once it is rounded
+ */
 export function linear(
   tape: Tape,
   compute: Compute,
@@ -107,49 +120,119 @@ export function linear(
   weight: Weight,
   update: LowRank | null = null,
   dtype: FloatDtype = x.dtype as FloatDtype,
+  residual: Tensor | null = null,
 ): Tensor {
   const y = tape.device.empty([x.rows, weight.outFeatures], dtype);
-  // Its mask is a function of the seed: backward makes the update's input again instead of keeping it, which would be half as large
-  // as everything else that a block keeps.
-  const dropped = (): Tensor => {
-    if (!update?.dropout) return x;
-    const masked = tape.device.empty(x.shape, x.dtype);
-    const { p, seed } = update.dropout;
-    tape.ops.dropout(x.code, x.size, p, seed.low, seed.high, streamOffset(x, seed), x.address, masked.address, 0);
-    return masked;
-  };
-  let hidden: Tensor | null = null;
-  if (update !== null) {
-    const { a } = update;
-    const into = tape.device.empty([x.rows, a.rows], dtype);
-    tape.device.scope(() => matmul(tape, compute, dropped(), false, a, true, into));
-    hidden = into;
+  const low = lowRank(tape, compute, x, update, dtype);
+  if (residual === null || low !== null || weight.multiply !== undefined) {
+    multiplyWeight(tape, compute, x, weight, low, y);
+    if (residual !== null) tape.ops.add(y.code, y.size, residual.address, y.address, y.address);
+  } else {
+    const w = weight.dense(tape);
+    refuseShapes(x.rows, x.cols, w.cols, w.rows, y);
+    const [code, size] = [computeCode(compute), [y.rows, y.cols, x.cols] as const];
+    const [from, to] = [[x.code, x.address, w.code, w.address] as const, [residual.address, y.address] as const];
+    tape.ops.gemmResidual(code, ...size, ...from, y.code, ...to);
   }
-  const low = update === null || hidden === null ? null : { u: hidden, v: update.b, scale: update.scale };
-  multiplyWeight(tape, compute, x, weight, low, y);
+  return recordLinear(tape, compute, x, { weight, update }, low, y, residual);
+}
 
+/** The linears of one input, each as {@link linear} has it, and their biases. */
+export function linears(tape: Tape, compute: Compute, x: Tensor, projections: readonly Projection[]): Tensor[] {
+  const dtype = x.dtype as FloatDtype;
+  const made = projections.map(({ weight, update }) => ({
+    y: tape.device.empty([x.rows, weight.outFeatures], dtype),
+    low: lowRank(tape, compute, x, update, dtype),
+  }));
+  const dense = projections.length > MOST_TOGETHER ? null : denseTogether(tape, x, projections);
+  if (dense === null) {
+    for (const [i, { y, low }] of made.entries()) multiplyWeight(tape, compute, x, projections[i]!.weight, low, y);
+  } else {
+    const [a, b, c] = [0, 1, 2].map((i) => [dense[i]?.rows ?? 0, dense[i]?.address ?? 0] as const);
+    const [ya, yb, yc] = [0, 1, 2].map((i) => made[i]?.y.address ?? 0);
+    const from = [computeCode(compute), x.rows, x.cols, x.code, x.address] as const;
+    tape.ops.gemmSeveral(...from, dense[0]!.code, ...a!, ...b!, ...c!, x.code, ya!, yb!, yc!);
+  }
+  const products = projections.map((one, i) => recordLinear(tape, compute, x, one, made[i]!.low, made[i]!.y, null));
+  return products.map((y, i) => (projections[i]!.bias === null ? y : addBias(tape, y, projections[i]!.bias)));
+}
+
+/**
+ * The matrices [out, in] of some projections of x that one op can multiply with: dense, of one dtype and without an update. null
+ * otherwise.
+ */
+export function denseTogether(tape: Tape, x: Tensor, projections: readonly Projection[]): Tensor[] | null {
+  if (projections.some(({ weight, update }) => update !== null || weight.multiply !== undefined)) return null;
+  const dense = projections.map(({ weight }) => weight.dense(tape));
+  if (dense.some(({ cols }) => cols !== x.cols)) throw new RangeError(`linears: an input of ${x.cols} columns`);
+  return dense.every(({ code }) => code === dense[0]!.code) ? dense : null;
+}
+
+/** Matrices that `gemmSeveral` takes. */
+const MOST_TOGETHER = 3;
+
+/**
+ * The input of an update. Its mask is a function of the seed: backward makes it again instead of keeping it, which would be half as
+ * large as everything else that a block keeps.
+ */
+function dropped(tape: Tape, x: Tensor, update: LowRank): Tensor {
+  if (update.dropout === null) return x;
+  const masked = tape.device.empty(x.shape, x.dtype);
+  const { p, seed } = update.dropout;
+  tape.ops.dropout(x.code, x.size, p, seed.low, seed.high, streamOffset(x, seed), x.address, masked.address, 0);
+  return masked;
+}
+
+/** What an update adds to the product: h = dropout(x) A^T is made here. */
+function lowRank(tape: Tape, compute: Compute, x: Tensor, update: LowRank | null, dtype: FloatDtype): Joined | null {
+  if (update === null) return null;
+  const { a, b, scale } = update;
+  const u = tape.device.empty([x.rows, a.rows], dtype);
+  tape.device.scope(() => matmul(tape, compute, dropped(tape, x, update), false, a, true, u));
+  return { u, v: b, scale };
+}
+
+/** Keeps what the backward of y needs. */
+export function recordLinear(
+  tape: Tape,
+  compute: Compute,
+  x: Tensor,
+  { weight, update }: Omit<Projection, 'bias'>,
+  low: Joined | null,
+  y: Tensor,
+  residual: Tensor | null,
+): Tensor {
   const parameter = weight.parameter;
+  const hidden = low?.u ?? null;
   return tape.record({
     output: y,
-    inputs: [x, ...(parameter ? [parameter] : []), ...(update ? [update.a, update.b] : [])],
+    inputs: [
+      x,
+      ...(parameter ? [parameter] : []),
+      ...(update ? [update.a, update.b] : []),
+      ...(residual ? [residual] : []),
+    ],
     saved: [
       ...(parameter !== null || update !== null ? [x] : []),
       ...(hidden === null ? [] : [hidden]),
       ...(update === null ? [] : [update.a]),
     ],
     backward: (dy) => {
+      if (residual !== null) tape.share(dy, residual);
       if (parameter?.requiresGrad) {
         const { into, accumulate } = tape.claim(parameter);
         matmul(tape, compute, dy, true, x, false, into, { accumulate });
       }
       const dHidden =
-        update === null || hidden === null ? null : factorGradients(tape, compute, update, dropped(), hidden, dy);
+        update === null || hidden === null
+          ? null
+          : factorGradients(tape, compute, update, dropped(tape, x, update), hidden, dy);
       if (!x.requiresGrad) return;
       const { into, accumulate } = tape.claim(x);
       // dropout lies between the update's gradient and dx
       const joins = dHidden !== null && update!.dropout === null;
-      const low = joins ? { u: dHidden, v: update!.a, scale: 1 } : null;
-      multiplyWeightTransposed(tape, compute, dy, weight, low, into, accumulate);
+      const back = joins ? { u: dHidden, v: update!.a, scale: 1 } : null;
+      multiplyWeightTransposed(tape, compute, dy, weight, back, into, accumulate);
       if (dHidden !== null && !joins) dropoutBackward(tape, compute, update!, dHidden, x);
     },
   });

@@ -1,4 +1,5 @@
 /** Rotary position embedding (Su et al. 2021) in the half-split layout of Llama and Qwen. */
+import { MR_NORM_OFFSET, MR_NORM_SCALE } from '../../native/bindings';
 import type { Tensor } from '../../native/tensor';
 import type { Tape } from '../tape';
 
@@ -41,4 +42,55 @@ export function rope(tape: Tape, x: Tensor, heads: number, { cos, sin, positions
       }
     },
   });
+}
+
+/** How the heads of q and k are made ready: the weights of their norms [head_dim], null without, and the rotation. */
+export interface HeadPreparation {
+  readonly qNorm: Tensor | null;
+  readonly kNorm: Tensor | null;
+  readonly epsilon: number;
+  /** The factor of a norm is 1 + its weight. */
+  readonly offset: boolean;
+  readonly rotation: Rotation;
+}
+
+/** Rows of a cache of keys and of one of values [*, kv_heads*head_dim], and the row that each token goes to [T], i32. */
+export interface CachePlaces {
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly places: Tensor;
+}
+
+/**
+ * For inference: norms and rotates q [T, heads*head_dim] and k [T, kv_heads*head_dim] in place, and stores k and v in a cache. The
+ * bits are those of {@link rope} behind `rmsNorm`.
+ */
+export function ropeCached(
+  tape: Tape,
+  { q, k, v }: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
+  headDim: number,
+  { qNorm, kNorm, epsilon, offset, rotation }: HeadPreparation,
+  cache: CachePlaces,
+): void {
+  if (tape.recording) throw new Error('ropeCached has no backward');
+  tape.ops.ropeCached(
+    q.code,
+    offset ? MR_NORM_OFFSET : MR_NORM_SCALE,
+    q.rows,
+    q.cols / headDim,
+    k.cols / headDim,
+    headDim,
+    epsilon,
+    q.address,
+    qNorm?.address ?? 0,
+    k.address,
+    kNorm?.address ?? 0,
+    v.address,
+    rotation.cos.address,
+    rotation.sin.address,
+    rotation.positions.address,
+    cache.places.address,
+    cache.k.address,
+    cache.v.address,
+  );
 }

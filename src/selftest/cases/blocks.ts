@@ -5,7 +5,7 @@ import { type Case, exactly, input, kernelCase, output, update, within } from '.
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';
 import * as reference from '../reference/blocks';
-import { type FloatDtype, type Numbers, rounded } from '../reference/formats';
+import { type FloatDtype, type Numbers, rounded, unitRoundoff } from '../reference/formats';
 import { sample } from './sample';
 
 const STORED = ['f32', 'bf16', 'f16'] as const;
@@ -250,6 +250,94 @@ function ropeCase({ tokens, heads, headDim, inverse, inPlace = false }: RopeShap
   });
 }
 
+interface CachedRope {
+  readonly tokens: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** How the weights of the norms count; null without norms. */
+  readonly kind: Kind | null;
+}
+
+/** Queries and keys normed and turned in place, keys and values put where they belong. */
+function ropeCachedCase({ tokens, heads, kvHeads, headDim, kind }: CachedRope, dtype: FloatDtype): Case {
+  const norm = kind === null ? ', no norms' : suffix(kind);
+  const shape = `${tokens}x${heads}/${kvHeads}x${headDim}${norm}`;
+  const draws = new Draws(`rope_cached ${shape} ${dtype}`);
+  const positions = draws.integers(tokens, 50);
+  const angles = draws.values('f32', (50 * headDim) / 2, 2);
+  const [cos, sin] = [rounded('f32', angles.map(Math.cos)), rounded('f32', angles.map(Math.sin))];
+  const width = kvHeads * headDim;
+  const rows = 2 * tokens + 3;
+  const places = draws.distinct(tokens, rows);
+  const q = draws.values(dtype, tokens * heads * headDim);
+  const [k, v] = [draws.values(dtype, tokens * width), draws.values(dtype, tokens * width)];
+  const [wq, wk] = [draws.values('f32', headDim), draws.values('f32', headDim)];
+  const [kBefore, vBefore] = [draws.values(dtype, rows * width), draws.values(dtype, rows * width)];
+  return kernelCase({
+    op: 'rope_cached',
+    shape,
+    dtype,
+    buffers: {
+      q: update(dtype, q),
+      wq: input('f32', wq),
+      k: update(dtype, k),
+      wk: input('f32', wk),
+      v: input(dtype, v),
+      cos: input('f32', cos),
+      sin: input('f32', sin),
+      positions: input('i32', positions),
+      places: input('i32', places),
+      kCache: update(dtype, kBefore),
+      vCache: update(dtype, vBefore),
+    },
+    call: (ops, at) => {
+      const [forQ, forK] = [[at.q, kind === null ? 0 : at.wq] as const, [at.k, kind === null ? 0 : at.wk] as const];
+      const tables = [at.cos, at.sin, at.positions, at.places] as const;
+      const sizes = [tokens, heads, kvHeads, headDim, EPSILON] as const;
+      ops.ropeCached(
+        DTYPE_CODE[dtype],
+        kind ?? MR_NORM_SCALE,
+        ...sizes,
+        ...forQ,
+        ...forK,
+        at.v,
+        ...tables,
+        at.kCache,
+        at.vCache,
+      );
+    },
+    expected: () => {
+      const ready = (x: Numbers, w: Numbers, count: number): Float64Array => {
+        let normed = Float64Array.from(x);
+        if (kind !== null) {
+          const exact = reference.rmsNorm(x, new Float64Array(headDim).fill(1), EPSILON);
+          const met = kind === MR_NORM_OFFSET ? exact : rounded(dtype, exact);
+          const factor = factors(w, kind);
+          normed = Float64Array.from(
+            rounded(
+              dtype,
+              met.map((value, i) => value * factor[i % headDim]!),
+            ),
+          );
+        }
+        return reference.rope(normed, count, headDim, { cos, sin, positions });
+      };
+      const units = kind === null ? 2 : 6 + Math.sqrt(headDim) / 4;
+      // a tie of the norm's two roundings may fall the other way
+      const ties = kind === null || dtype === 'f32' ? 0 : (2 * unitRoundoff(dtype)) / unitRoundoff('f32');
+      const near = (values: Numbers) => within(units + ties, dtype, values, 'a norm, a product and an fma');
+      const turned = ready(k, wk, kvHeads);
+      return {
+        q: near(ready(q, wq, heads)),
+        k: near(turned),
+        kCache: near(reference.scatterRows(turned, places, width, kBefore)),
+        vCache: exactly(reference.scatterRows(v, places, width, vBefore), 'a copy'),
+      };
+    },
+  });
+}
+
 function gatherCase(n: number, rows: number, cols: number, dtype: FloatDtype): Case {
   const shape = `${n} of ${rows}x${cols}`;
   const draws = new Draws(`gather ${shape}`);
@@ -372,6 +460,14 @@ export function blockCases(): Case[] {
       ropeCase({ tokens: 33, heads: 2, headDim: 64, inverse: 0, inPlace: true }, dtype),
       ropeCase({ tokens: 9, heads: 4, headDim: 128, inverse: 1, inPlace: true }, dtype),
       ropeCase({ tokens: 5, heads: 3, headDim: 64, inverse: 0 }, dtype),
+    ]),
+    ...STORED.flatMap((dtype) => [
+      ropeCachedCase({ tokens: 1, heads: 1, kvHeads: 1, headDim: 2, kind: MR_NORM_SCALE }, dtype),
+      ropeCachedCase({ tokens: 5, heads: 4, kvHeads: 2, headDim: 20, kind: MR_NORM_OFFSET }, dtype),
+      ropeCachedCase({ tokens: 3, heads: 2, kvHeads: 1, headDim: 64, kind: null }, dtype),
+      ropeCachedCase({ tokens: 9, heads: 4, kvHeads: 2, headDim: 128, kind: MR_NORM_SCALE }, dtype),
+      // a head as long as several warps
+      ropeCachedCase({ tokens: 2, heads: 1, kvHeads: 1, headDim: 600, kind: MR_NORM_SCALE }, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
       gatherCase(1, 1, 1, dtype),

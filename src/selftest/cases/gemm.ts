@@ -1,10 +1,11 @@
 /** Matrix products: every transpose and dtype, tails of every block, several K blocks, skinny shapes of rank r. */
-import { MR_F32 } from '../../native/bindings';
+import { MR_F32, MR_GATE_GELU, MR_GATE_SILU } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { type Case, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
+import { geglu, swiglu } from '../reference/elementwise';
 import { type FloatDtype, type Numbers, unitRoundoff } from '../reference/formats';
-import { gemm } from '../reference/gemm';
+import { dense, gemm } from '../reference/gemm';
 
 interface GemmShape {
   readonly m: number;
@@ -154,6 +155,133 @@ function lowRankCases(): Case[] {
   return shapes.map(lowRankCase);
 }
 
+interface TogetherShape {
+  readonly m: number;
+  readonly k: number;
+  /** Columns of each product. */
+  readonly n: readonly [number, number, number];
+  readonly compute: FloatDtype;
+  readonly b: FloatDtype;
+}
+
+/** Products of one A with several matrices: A and the results stored as computed in. */
+function severalCase({ m, k, n, compute, b }: TogetherShape): Case {
+  const name = `${m}x[${n.join(' ')}]x${k}`;
+  const draws = new Draws(`gemm_several ${name} ${compute} ${b}`);
+  const a = draws.values(compute, m * k);
+  const matrices = n.map((rows) => draws.values(b, rows * k));
+  return kernelCase({
+    op: 'gemm_several',
+    shape: name,
+    dtype: `${compute}*${b} in ${compute}`,
+    samePaths: compute !== 'bf16',
+    buffers: {
+      a: input(compute, a),
+      b0: input(b, matrices[0]!),
+      b1: input(b, matrices[1]!),
+      b2: input(b, matrices[2]!),
+      c0: output(compute, m * n[0]),
+      c1: output(compute, m * n[1]),
+      c2: output(compute, m * n[2]),
+    },
+    call: (ops, at) => {
+      const from = [DTYPE_CODE[compute], m, k, DTYPE_CODE[compute], at.a, DTYPE_CODE[b]] as const;
+      ops.gemmSeveral(...from, n[0], at.b0, n[1], at.b1, n[2], at.b2, DTYPE_CODE[compute], at.c0, at.c1, at.c2);
+    },
+    expected: () => {
+      const [c0, c1, c2] = matrices.map((values, i) => {
+        const product = gemm(m, n[i]!, k, 1, { values: a, ld: k, transposed: false }, dense(values, k, true), compute);
+        return within(2 + Math.sqrt(k), compute, product, `2 + sqrt(${k}) roundings`);
+      });
+      return { c0: c0!, c1: c1!, c2: c2! };
+    },
+  });
+}
+
+/** A product that joins what R holds; all of one dtype. */
+function residualCase(m: number, n: number, k: number, dtype: FloatDtype): Case {
+  const name = `${m}x${n}x${k}`;
+  const draws = new Draws(`gemm_residual ${name} ${dtype}`);
+  const [a, b, r] = [draws.values(dtype, m * k), draws.values(dtype, n * k), draws.values(dtype, m * n)];
+  const code = DTYPE_CODE[dtype];
+  return kernelCase({
+    op: 'gemm_residual',
+    shape: name,
+    dtype,
+    samePaths: dtype !== 'bf16',
+    buffers: { a: input(dtype, a), b: input(dtype, b), r: input(dtype, r), c: output(dtype, m * n) },
+    call: (ops, at) => ops.gemmResidual(code, m, n, k, code, at.a, code, at.b, code, at.r, at.c),
+    expected: () => {
+      const values = gemm(m, n, k, 1, dense(a, k), dense(b, k, true), dtype).map((x, i) => x + r[i]!);
+      const rounding = dtype === 'f32' ? 0 : unitRoundoff(dtype) / unitRoundoff('f32');
+      return { c: within(3 + Math.sqrt(k) + rounding, dtype, values, `3 + sqrt(${k}) roundings, 1 of storage`) };
+    },
+  });
+}
+
+/** The gated unit of one A, all of one dtype. */
+function gatedCase(m: number, n: number, k: number, dtype: FloatDtype, act: 'swiglu' | 'geglu'): Case {
+  const name = `${m}x${n}x${k} ${act}`;
+  const draws = new Draws(`gemm_gated ${name} ${dtype}`);
+  const [a, bg, bu] = [draws.values(dtype, m * k), draws.values(dtype, n * k), draws.values(dtype, n * k)];
+  const code = DTYPE_CODE[dtype];
+  const kind = act === 'swiglu' ? MR_GATE_SILU : MR_GATE_GELU;
+  return kernelCase({
+    op: 'gemm_gated',
+    shape: name,
+    dtype,
+    samePaths: dtype !== 'bf16',
+    buffers: {
+      a: input(dtype, a),
+      bg: input(dtype, bg),
+      bu: input(dtype, bu),
+      gate: output(dtype, m * n),
+      up: output(dtype, m * n),
+      y: output(dtype, m * n),
+    },
+    call: (ops, at) => ops.gemmGated(code, kind, m, n, k, code, at.a, code, at.bg, at.bu, code, at.gate, at.up, at.y),
+    expected: () => {
+      const [gate, up] = [bg, bu].map((b) => gemm(m, n, k, 1, dense(a, k), dense(b, k, true), dtype)) as [
+        Float64Array,
+        Float64Array,
+      ];
+      const units = 2 + Math.sqrt(k);
+      const rounding = dtype === 'f32' ? 0 : unitRoundoff(dtype) / unitRoundoff('f32');
+      const reason = `2 + sqrt(${k}) roundings`;
+      return {
+        gate: within(units, dtype, gate, reason),
+        up: within(units, dtype, up, reason),
+        y: within(
+          3 * units + 3 * rounding,
+          dtype,
+          (act === 'swiglu' ? swiglu : geglu)(gate, up),
+          `${reason} of both, and their storage`,
+        ),
+      };
+    },
+  });
+}
+
+/** One row and several, whole packs of 8 and others, fewer and more columns than a warp takes, more rows than few. */
+function togetherCases(): Case[] {
+  const cases: Case[] = [];
+  for (const compute of ['f32', 'bf16', 'f16'] as const) {
+    for (const [m, k] of [
+      [1, 64],
+      [1, 9],
+      [3, 1032],
+      [8, 264],
+      [20, 40],
+    ] as const) {
+      cases.push(severalCase({ m, k, n: [33, 7, 16], compute, b: compute }));
+      cases.push(residualCase(m, 37, k, compute), gatedCase(m, 37, k, compute, m === 3 ? 'geglu' : 'swiglu'));
+    }
+    cases.push(severalCase({ m: 5, k: 24, n: [12, 0, 0], compute, b: 'f32' }));
+    cases.push(severalCase({ m: 2, k: 16, n: [2050, 3, 0], compute, b: compute }));
+  }
+  return cases;
+}
+
 /** [m, n, k]: edges of the micro-kernels (14, 6, 2 rows; 16, 32 columns), of the K block (384) and of its multiples. */
 const SHAPES: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
@@ -254,5 +382,5 @@ export function gemmCases(): Case[] {
   // a vocabulary's worth of columns, and no depth at all: C = 0 or C unchanged
   cases.push({ ...PLAIN, m: 9, n: 1003, k: 48 });
   cases.push({ ...PLAIN, m: 5, n: 7, k: 0 }, { ...PLAIN, m: 5, n: 7, k: 0, accumulate: 1 });
-  return [...cases.map(gemmCase), ...lowRankCases()];
+  return [...cases.map(gemmCase), ...lowRankCases(), ...togetherCases()];
 }

@@ -1,6 +1,7 @@
 /** The ops of src/autograd with their backward: linear, LoRA on dense and 4-bit weights, a whole block, embedding, losses. */
 import { attention } from '../../autograd/ops/attention';
-import { add, embedding, gatherRows, swiglu } from '../../autograd/ops/elementwise';
+import { add, embedding, gatherRows } from '../../autograd/ops/elementwise';
+import { gatedUnit } from '../../autograd/ops/gated';
 import { activationDtype, type Compute, type LowRank, linear, type Weight } from '../../autograd/ops/linear';
 import { classifierLoss, nextTokenLoss } from '../../autograd/ops/losses';
 import { rmsNorm } from '../../autograd/ops/norm';
@@ -234,7 +235,7 @@ function blockOnTape(
   const v = multiply(normed, p.v);
   const middle = add(tape, x, multiply(attention(tape, compute, q, k, v, cuSeqlens, SHAPE), p.o));
   const again = rmsNorm(tape, middle, p.outputNorm, EPSILON);
-  return add(tape, middle, multiply(swiglu(tape, multiply(again, p.gate), multiply(again, p.up)), p.down));
+  return add(tape, middle, multiply(gatedUnit(tape, multiply(again, p.gate), multiply(again, p.up), 'silu'), p.down));
 }
 
 function blockCase(compute: Compute, checkpoint: boolean): Case {
