@@ -53,7 +53,7 @@ function ours(): Figure {
     '--json',
   ];
   const [figure] = (JSON.parse(run(command)) as { train: Figure[] }).train;
-  if (figure === undefined) throw new Error(`medrepro does not measure '${only}' here: bf16 needs AVX512-BF16`);
+  if (figure === undefined) throw new Error(`medrepro measures no '${only}'`);
   return figure;
 }
 

@@ -14,7 +14,7 @@ int32_t attend_wgmma(mr_stream* s, const char* op, const Attention& a, const voi
                      float* lse);
 
 // Beyond 128 columns a warpgroup's sums leave no registers for the scores: such heads stay with mma.sync.
-inline bool wgmma_takes(const mr_stream* s, const Attention& a) { return s->wgmma && tiles::has_tiles(a) && a.head_dim <= 128; }
+inline bool wgmma_takes(const mr_stream* s, const Attention& a) { return s->wgmma_attention && tiles::has_tiles(a) && a.head_dim <= 128; }
 
 namespace wgmma {
 

@@ -43,7 +43,8 @@ struct mr_stream {
   int32_t multiprocessors;
   int32_t compute_capability;  // 80, 86, 89, 90, ...
   int64_t shared_memory;       // bytes one block may have
-  bool wgmma;                  // products in 16 bits, those of attention too, by wgmma
+  bool wgmma;                  // products in 16 bits by wgmma
+  bool wgmma_attention;        // those of attention too
   bool overlaps;               // kernels may start before those before them have ended
   mr::Fault* fault;            // in host memory that kernels may write
   void* workspace;

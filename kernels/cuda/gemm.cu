@@ -17,7 +17,7 @@
 // storage, fed otherwise.
 #include "gemm.h"
 
-#include <math.h>
+#include <string.h>
 
 namespace mr {
 namespace {
@@ -102,8 +102,9 @@ int32_t arrange_parameters(mr_stream* s, const char* op, Product* p) {
   if (p->rank == 0) return MR_OK;
   MR_TRY(each(&p->u, p->rank, 1.0f));
   // a power of two changes no digit, wherever it is multiplied; bf16 has room for it
-  int exponent;
-  bool folds = p->compute == MR_BF16 && p->v.storage == STORED_F32 && frexpf(p->update, &exponent) == 0.5f;
+  uint32_t bits;
+  memcpy(&bits, &p->update, 4);
+  bool folds = p->compute == MR_BF16 && p->v.storage == STORED_F32 && p->update > 0 && (bits & 0x7fffff) == 0;
   const void* before = p->v.data;
   MR_TRY(each(&p->v, p->rank, folds ? p->update : 1.0f));
   if (folds && p->v.data != before) p->update = 1.0f;
@@ -179,7 +180,7 @@ MR_API int32_t mr_gemm_gated(mr_stream* s, int32_t compute, int32_t kind, int64_
   MR_REQUIRE(y != nullptr, "gemm_gated: a pointer is NULL");
   const Product both[] = {product_of(compute, false, true, m, n, k, a_dtype, a, k, b_dtype, bg, k, c_dtype, gate, n),
                           product_of(compute, false, true, m, n, k, a_dtype, a, k, b_dtype, bu, k, c_dtype, up, n)};
-  if (m <= 8 && takes_few(both[0])) return gemm_few_gated(s, "gemm_gated", both, kind, y);
+  if (takes_gated(both)) return gemm_few_gated(s, "gemm_gated", both, kind, y);
   for (const Product& p : both) MR_TRY(multiply(s, "gemm_gated", p));
   return (kind == MR_GATE_SILU ? mr_swiglu_forward : mr_geglu_forward)(s, c_dtype, m * n, gate, up, y);
 }

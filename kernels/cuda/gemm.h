@@ -56,7 +56,9 @@ int32_t gemm_fp32(mr_stream* s, const char* op, const Product& p);
 // `count` products of the same A, at most MOST_PRODUCTS, in one launch; more than one only where A is the operand of few rows.
 constexpr int MOST_PRODUCTS = 3;
 int32_t gemm_few(mr_stream* s, const char* op, const Product* p, int count);  // takes_few(p)
-// p[0] and p[1] of the same A and shape, and y = act(p[0].c) * p[1].c, stored like these; kind: mr_gate.
+// p[0] and p[1] of the same A and shape, and y = act(p[0].c) * p[1].c, stored like these, in one launch where takes_gated(p); kind:
+// mr_gate.
+bool takes_gated(const Product* p);
 int32_t gemm_few_gated(mr_stream* s, const char* op, const Product* p, int32_t kind, void* y);
 int32_t gemm_mma(mr_stream* s, const char* op, const Product& p);
 int32_t gemm_wgmma(mr_stream* s, const char* op, const Product& p);  // compute capability 9.0

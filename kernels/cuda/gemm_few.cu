@@ -235,11 +235,14 @@ int32_t start_blocks(mr_stream* s, const char* op, void (*kernel)(const FewProdu
   return launch_early(s, op, kernel, dim3((unsigned)blocks), dim3(THREADS), (int64_t)(plan.whole ? 0 : sizeof(Shared)), plan.p);
 }
 
-// body(FEW) as a type.
-template <class Body>
+// body(FEW) as a type. fp16, which is rare, has one kernel for all: an output's sum is the same.
+template <class T, class Body>
 int32_t with_few(int64_t rows, Body body) {
-  if (rows == 1) return body(std::integral_constant<int, 1>{});
-  return rows <= 4 ? body(std::integral_constant<int, 4>{}) : body(std::integral_constant<int, 8>{});
+  if constexpr (std::is_same<T, bf16>::value) {
+    if (rows == 1) return body(std::integral_constant<int, 1>{});
+    if (rows <= 4) return body(std::integral_constant<int, 4>{});
+  }
+  return body(std::integral_constant<int, 8>{});
 }
 
 template <class T>
@@ -250,24 +253,12 @@ int32_t run(mr_stream* s, const char* op, const Product* products, int count) {
     plan.p.many[i].first_block = blocks;
     blocks += divide_up(plan.p.many[i].x.rows, WARPS * width);
   }
-  return with_few(plan.p.few.rows, [&](auto few) {
+  return with_few<T>(plan.p.few.rows, [&](auto few) {
     constexpr int FEW = decltype(few)::value;
     auto kernel = !plan.whole ? few_kernel<T, FEW, 2, false, false>
                   : width == 1 ? few_kernel<T, FEW, 1, true, false>
                                : few_kernel<T, FEW, 2, true, false>;
     return start_blocks(s, op, kernel, blocks, plan);
-  });
-}
-
-template <class T>
-int32_t run_gated(mr_stream* s, const char* op, const Product* products, int32_t kind, void* y) {
-  Plan plan = plan_products(products, 2);
-  plan.p.kind = kind;
-  plan.p.y = y;
-  return with_few(plan.p.few.rows, [&](auto few) {
-    constexpr int FEW = decltype(few)::value;
-    auto kernel = plan.whole ? few_kernel<T, FEW, 2, true, true> : few_kernel<T, FEW, 2, false, true>;
-    return start_blocks(s, op, kernel, divide_up(products[0].n, WARPS), plan);
   });
 }
 
@@ -277,8 +268,17 @@ int32_t gemm_few(mr_stream* s, const char* op, const Product* p, int count) {
   return p->compute == MR_BF16 ? run<bf16>(s, op, p, count) : run<f16>(s, op, p, count);
 }
 
+bool takes_gated(const Product* p) {
+  return p->compute == MR_BF16 && p->m <= 8 && takes_few(*p) && plan_products(p, 2).whole;
+}
+
 int32_t gemm_few_gated(mr_stream* s, const char* op, const Product* p, int32_t kind, void* y) {
-  return p->compute == MR_BF16 ? run_gated<bf16>(s, op, p, kind, y) : run_gated<f16>(s, op, p, kind, y);
+  Plan plan = plan_products(p, 2);
+  plan.p.kind = kind;
+  plan.p.y = y;
+  return with_few<bf16>(plan.p.few.rows, [&](auto few) {
+    return start_blocks(s, op, few_kernel<bf16, decltype(few)::value, 2, true, true>, divide_up(p->n, WARPS), plan);
+  });
 }
 
 }  // namespace mr

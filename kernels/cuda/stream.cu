@@ -69,31 +69,41 @@ int32_t attribute(cudaDeviceAttr which, int device, int32_t* value) {
   return MR_OK;
 }
 
-// wgmma where the card has it, in products and attention. MEDREPRO_CUDA_GEMM in the environment says otherwise: sm80 or sm90, for a
-// comparison on one card.
-int32_t choose_gemm(mr_stream* s) {
+// Kernels that were proven in the emulation and have not run on a card yet: there they wait until they are asked for.
+#ifdef MR_EMULATED
+constexpr bool UNPROVEN = true;
+#else
+constexpr bool UNPROVEN = false;
+#endif
+
+// What `variable` of the environment says, `no` or `yes`; `unasked` without it.
+int32_t choose(const mr_stream* s, const char* variable, const char* no, const char* yes, bool unasked, bool* choice) {
+  const char* said = getenv(variable);
+  *choice = unasked;
+  if (said == nullptr || said[0] == 0) return MR_OK;
+  if (strcmp(said, no) != 0 && strcmp(said, yes) != 0)
+    return fail(MR_ERR_ARGUMENT, "%s is %.20s and can be %s or %s", variable, said, no, yes);
+  *choice = strcmp(said, yes) == 0;
+#ifndef MR_EMULATED
+  if (*choice && s->compute_capability != 90)
+    return fail(MR_ERR_DEVICE, "%s is %s, which takes compute capability 9.0, and the GPU has %d.%d", variable, yes,
+                s->compute_capability / 10, s->compute_capability % 10);
+#else
+  (void)s;
+#endif
+  return MR_OK;
+}
+
+// Which kernels run on a card of compute capability 9.0, whose machine code alone has these instructions.
+int32_t choose_kernels(mr_stream* s) {
 #ifdef MR_EMULATED
   bool there = true;
 #else
   bool there = s->compute_capability == 90;
 #endif
-  const char* chosen = getenv("MEDREPRO_CUDA_GEMM");
-  s->wgmma = there;
-  if (chosen == nullptr || chosen[0] == 0) return MR_OK;
-  if (strcmp(chosen, "sm80") != 0 && strcmp(chosen, "sm90") != 0)
-    return fail(MR_ERR_ARGUMENT, "MEDREPRO_CUDA_GEMM is %.20s and can be sm80 or sm90", chosen);
-  s->wgmma = strcmp(chosen, "sm90") == 0;
-  if (s->wgmma && !there)
-    return fail(MR_ERR_DEVICE, "MEDREPRO_CUDA_GEMM is sm90 and the GPU has compute capability %d.%d", s->compute_capability / 10,
-                s->compute_capability % 10);
-  return MR_OK;
-}
-
-// Where the code that waits for the kernels before was compiled in: machine code of compute capability 9.0. MEDREPRO_CUDA_OVERLAP=off in
-// the environment: one kernel after the other, for a comparison.
-bool choose_overlap(const mr_stream* s) {
-  const char* chosen = getenv("MEDREPRO_CUDA_OVERLAP");
-  return s->compute_capability == 90 && (chosen == nullptr || strcmp(chosen, "off") != 0);
+  MR_TRY(choose(s, "MEDREPRO_CUDA_GEMM", "sm80", "sm90", there, &s->wgmma));
+  MR_TRY(choose(s, "MEDREPRO_CUDA_ATTENTION", "sm80", "sm90", s->wgmma && UNPROVEN, &s->wgmma_attention));
+  return choose(s, "MEDREPRO_CUDA_OVERLAP", "off", "on", UNPROVEN, &s->overlaps);
 }
 
 int32_t open_stream(mr_stream* s, int32_t device) {
@@ -123,8 +133,7 @@ int32_t open_stream(mr_stream* s, int32_t device) {
   s->shared_memory = room;
   if (s->compute_capability < 80)
     return fail(MR_ERR_DEVICE, "GPU %d has compute capability %d.%d and the kernels need 8.0 or newer", device, major, minor);
-  MR_TRY(choose_gemm(s));
-  s->overlaps = choose_overlap(s);
+  MR_TRY(choose_kernels(s));
   MR_TRY(check(cudaStreamCreateWithFlags(&s->stream, cudaStreamNonBlocking), "mr_stream_create"));
   void* fault = nullptr;
   MR_TRY(check(cudaHostAlloc(&fault, sizeof(Fault), cudaHostAllocMapped), "mr_stream_create"));

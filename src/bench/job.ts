@@ -34,6 +34,7 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
 
   const device = open();
   const { path, threads, hardware } = device;
+  // without instructions for it bf16 is computed in fp32, operand by operand: measured where it is asked for by name
   const fast16 = path === 'cuda' || path === 'avx512bf16';
   const computes: readonly ('fp32' | 'bf16')[] = fast16 ? ['fp32', 'bf16'] : ['fp32'];
   const peaks = Object.fromEntries(computes.map((compute) => [compute, measurePeak(device, compute)]));
@@ -52,7 +53,7 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
   device.destroy();
 
   const steps = chosen(TRAIN_SETUPS[backend], ({ name }) => name)
-    .filter(({ compute }) => fast16 || compute === 'fp32')
+    .filter(({ compute }) => fast16 || exact || compute === 'fp32')
     .map((setup) => {
       announce(setup.name);
       return benchTrainStep(setup, open, peaks[setup.compute] ?? 0);
@@ -62,7 +63,7 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
     return paperRun!.benchPaper(setup, open, peaks.bf16 ?? 0);
   });
   const generations = chosen(generationsOf(backend), generationName)
-    .filter(({ base }) => fast16 || base !== 'bf16')
+    .filter(({ base }) => fast16 || exact || base !== 'bf16')
     .map((generation) => {
       announce(generationName(generation));
       return benchGenerate(generation.shape, generation.base, open);

@@ -1,6 +1,6 @@
 /**
  * Emulated products and attention take the path of compute capability 9.0 where the shape allows it; here those of every card do, chosen
- * as a user does: MEDREPRO_CUDA_GEMM in the environment when the stream is created.
+ * as a user does: MEDREPRO_CUDA_GEMM and MEDREPRO_CUDA_ATTENTION in the environment when the stream is created.
  */
 import { dlopen } from 'bun:ffi';
 import { afterEach, describe, expect, test } from 'bun:test';
@@ -9,14 +9,17 @@ import { runSelftest } from '../../src/selftest/run';
 import { emulatedDevice, notEmulated } from './emulated';
 
 // Bun keeps process.env to itself; the library asks libc.
-const choose = (path: string): void => {
+const choose = (path: string, variable = 'MEDREPRO_CUDA_GEMM'): void => {
   const { symbols, close } = dlopen('libc.so.6', { setenv: { args: ['cstring', 'cstring', 'i32'], returns: 'i32' } });
-  symbols.setenv(Buffer.from('MEDREPRO_CUDA_GEMM\0'), Buffer.from(`${path}\0`), 1);
+  symbols.setenv(Buffer.from(`${variable}\0`), Buffer.from(`${path}\0`), 1);
   close();
 };
 
 describe.skipIf(notEmulated !== null)('MEDREPRO_CUDA_GEMM', () => {
-  afterEach(() => choose(''));
+  afterEach(() => {
+    choose('');
+    choose('', 'MEDREPRO_CUDA_ATTENTION');
+  });
 
   test('sm80: products by mma.sync', () => {
     choose('sm80');
@@ -34,7 +37,7 @@ describe.skipIf(notEmulated !== null)('MEDREPRO_CUDA_GEMM', () => {
   ])(
     'sm80: %s by mma.sync',
     (op, count) => {
-      choose('sm80');
+      choose('sm80', 'MEDREPRO_CUDA_ATTENTION');
       // the shapes that wgmma takes otherwise: groups of two heads, a window, invisible keys; widths of 64 and 128
       const shapes = /^\[(5 1 0 12|2 33|3 193|2 66|63 1 64 65 129)\] .*/;
       const mine = allCases().filter((one) => one.op === op && shapes.test(one.shape) && / in /.test(one.dtype));
@@ -49,5 +52,8 @@ describe.skipIf(notEmulated !== null)('MEDREPRO_CUDA_GEMM', () => {
   test('anything else is refused in one line', () => {
     choose('fast');
     expect(() => emulatedDevice()).toThrow(/MEDREPRO_CUDA_GEMM is fast and can be sm80 or sm90/);
+    choose('');
+    choose('sm70', 'MEDREPRO_CUDA_ATTENTION');
+    expect(() => emulatedDevice()).toThrow(/MEDREPRO_CUDA_ATTENTION is sm70 and can be sm80 or sm90/);
   });
 });

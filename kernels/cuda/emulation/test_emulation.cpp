@@ -357,11 +357,12 @@ int32_t tile(mr_stream* s, int fault) {
   Memory from(s, 64 * 128), to(s, 16 * 128), out(s, WARPGROUP * 4);
   CUtensorMap in_map, out_map;
   MR_TRY(describe_tiles(&in_map, MR_BF16, from.as<char>(), 64, 64, 64, 64, "test"));
-  MR_TRY(describe_tiles(&out_map, MR_BF16, to.as<char>(), 60, 16, 64, 16, "test"));
+  MR_TRY(describe_tiles(&out_map, MR_BF16, to.as<char>(), 52, 16, 64, 16, "test"));
   MR_TRY(launch(s, "test", tiles, dim3(1), dim3(WARPGROUP), sizeof(Tiles), fault, in_map, out_map, out.as<float>()));
   uint16_t got[64];
   MR_TRY(mr_copy_to_host(s, sizeof got, to.as<char>(), got));
-  for (int i = 0; i < 64; i++) MR_REQUIRE(got[i] == (i < 60 ? i : 0), "element %d is %d", i, got[i]);
+  // 52 elements end within a piece of 16 bytes, which is stored whole
+  for (int i = 0; i < 64; i++) MR_REQUIRE(got[i] == (i < 56 ? i : 0), "element %d is %d", i, got[i]);
   return MR_OK;
 }
 int32_t a_tile_beside(mr_stream* s, bool faulty) { return tile(s, faulty ? BESIDE : NO_FAULT); }
