@@ -40,7 +40,9 @@ test('the document has stable keys', async () => {
 
 test('the table has one line per op', async () => {
   const { text } = await run({ only: 'mr_rope', isa: 'portable' });
-  expect(text).toMatch(/^op +cases +worst share of tolerance\nrope +18 +\d+\.\d% {2}ok\nrope_cached +15 +\d+\.\d% {2}ok\n/);
+  expect(text).toMatch(
+    /^op +cases +worst share of tolerance\nrope +18 +\d+\.\d% {2}ok\nrope_cached +15 +\d+\.\d% {2}ok\n/,
+  );
   expect(text).toContain('cpu:portable, 1 thread; repeated with 3 threads');
   expect(text).toEndWith('33 cases passed, 0 failed');
 });
