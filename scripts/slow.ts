@@ -30,7 +30,7 @@ export function slowChecks(): Check[] {
     { name: `--help takes less than ${HELP_BUDGET} ms of CPU`, command: checkHelpTime },
     { name: "the README's first command, then every paper against its golden file", command: runPapers },
     ...(existsSync(MEDQUAD)
-      ? [{ name: 'qwen3-medquad at the mini scale on its real rows', command: runRealRows }]
+      ? [{ name: 'qwen3-medquad at the mini scale on its real rows', command: runRealRows, alongside: true as const }]
       : []),
     ...(noBareMachine === null ? [{ name: 'a bare machine', command: checkBareMachine }] : []),
     { name: 'kernels under ASan and UBSan', command: () => sanitized('address,undefined'), count: countPlain },
@@ -74,7 +74,8 @@ async function runPapers(): Promise<CommandResult> {
   const commands = [
     ['run', 'abjadmed'],
     ['verify', 'abjadmed', '--no-run', '--require', 'L1'],
-    ['verify', '--all'],
+    // the real rows are trained on beside this; threads change no bit
+    ['verify', '--all', '--threads', '1'],
   ];
   return inFolder(async (cwd) => {
     let last: CommandResult = { exitCode: 0, output: '' };
@@ -88,7 +89,7 @@ async function runPapers(): Promise<CommandResult> {
 
 /** Training on 13,125 real rows and the losses of 1,641 more: what memory a long run keeps shows here. */
 async function runRealRows(): Promise<CommandResult> {
-  const command = [join(ROOT, BINARY), 'run', 'qwen3-medquad', '--scale', 'mini', '--data', MEDQUAD];
+  const command = [join(ROOT, BINARY), 'run', 'qwen3-medquad', '--scale', 'mini', '--data', MEDQUAD, '--threads', '1'];
   return inFolder((cwd) => capture(command, { cwd }));
 }
 

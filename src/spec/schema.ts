@@ -5,8 +5,8 @@
  * settings holds any part of `settings`; `layers.ts` lays the blocks over each other and the result must be complete.
  */
 
-import { type } from 'arktype';
 import { Statement } from './statements';
+import { type } from './type';
 
 const count = 'number.integer >= 1';
 const share = '0 <= number < 1';
@@ -187,7 +187,7 @@ export const Settings = type({
   training: type({ ...training, optimiser: type(adamw).or(adafactor), schedule }),
   generation: type(generation).or('null'),
   metrics: 'string[] >= 1',
-}).onDeepUndeclaredKey('reject');
+});
 export type Settings = typeof Settings.infer;
 
 // --- blocks: any part of the settings, with where the values come from ---
@@ -311,7 +311,7 @@ export const PaperFile = type({
    * `warmup-200`. The level that the defaults already are is not listed.
    */
   'matrix?': { '[string]': { title: 'string >= 1', levels: { '[string]': { 'title?': 'string >= 1', ...Blocks } } } },
-}).onDeepUndeclaredKey('reject');
+});
 export type PaperFile = typeof PaperFile.infer;
 
 /** The schema of paper files as JSON Schema (draft 2020-12), for editors and for field names in messages. */

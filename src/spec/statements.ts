@@ -3,7 +3,7 @@
  * kept as the printed strings, because the number of digits is part of the statement.
  */
 
-import { type } from 'arktype';
+import { type } from './type';
 
 const printed = 'string >= 1';
 const unit = { 'unit?': "'million' | 'billion'" } as const;

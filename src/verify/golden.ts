@@ -7,13 +7,13 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type } from 'arktype';
 import { hasAsset, readAssetText } from '../assets';
 import { inputError } from '../errors';
 import { canonicalJson, sha256 } from '../spec/canonical';
 import { type FileOrigin, fileOf, type Paper } from '../spec/load';
 import { type Problem, suggest, throwProblems } from '../spec/problems';
 import { parseYaml, problemAt, problemsOf, type YamlSource } from '../spec/source';
+import { type } from '../spec/type';
 import { bitsOf, parsePrinted } from './tolerance';
 import type { Level } from './verdict';
 
@@ -115,7 +115,7 @@ export const GoldenFile = type({
   mini: Measured.array(),
   /** Every acceptance, oldest first. */
   log: type({ date: /^\d{4}-\d{2}-\d{2}$/, reason: 'string >= 1', sha256: /^[0-9a-f]{64}$/ }).array(),
-}).onDeepUndeclaredKey('reject');
+});
 export type GoldenData = typeof GoldenFile.infer;
 
 export interface Golden extends GoldenData {

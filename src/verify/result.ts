@@ -4,8 +4,8 @@
  * Doubles are unrounded: JSON carries the shortest decimal that reads back as the same bits.
  */
 
-import { type } from 'arktype';
 import { inputError } from '../errors';
+import { type } from '../spec/type';
 import { type Items, isClassStatistic } from './bootstrap';
 
 /** The kernel path a run took: a CPU path or CUDA. */
@@ -62,7 +62,7 @@ export const ResultFile = type({
   'warnings?': type({ id: 'string', message: 'string' }).array(),
   /** The step whose weights were evaluated on the test split. */
   selectedStep: 'number.integer',
-}).onDeepUndeclaredKey('reject');
+});
 
 type ResultData = typeof ResultFile.infer;
 

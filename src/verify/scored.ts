@@ -3,8 +3,8 @@
  * a golden file that changes is compared with what was measured. Written by `score` and `verify`, read by `verify`.
  */
 
-import { type } from 'arktype';
 import { inputError } from '../errors';
+import { type } from '../spec/type';
 import type { GoldenData } from './golden';
 import { judgeScored, type ScoredVerdict } from './printed';
 import { checkItems, type Evidence, ItemsByMetric, TestClasses } from './result';
@@ -31,7 +31,7 @@ export const ScoreFile = type({
   },
   test: TestClasses,
   items: ItemsByMetric,
-}).onDeepUndeclaredKey('reject');
+});
 
 export type ScoreData = typeof ScoreFile.infer;
 
