@@ -320,7 +320,7 @@ template <>
 __device__ __forceinline__ void multiply_16<bf16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
 #ifdef MR_EMULATED
   emulated::product<2>(d, a, b, [](uint32_t u, uint32_t v, float sum) {
-    return fmaf(to_float(bf16{(uint16_t)u}), to_float(bf16{(uint16_t)v}), sum);
+    return sum + to_float(bf16{(uint16_t)u}) * to_float(bf16{(uint16_t)v});  // as fmaf, which is a call: the product is exact
   });
 #else
   asm volatile(
@@ -333,7 +333,7 @@ template <>
 __device__ __forceinline__ void multiply_16<f16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
 #ifdef MR_EMULATED
   emulated::product<2>(d, a, b, [](uint32_t u, uint32_t v, float sum) {
-    return fmaf(to_float(f16{(uint16_t)u}), to_float(f16{(uint16_t)v}), sum);
+    return sum + to_float(f16{(uint16_t)u}) * to_float(f16{(uint16_t)v});
   });
 #else
   asm volatile(

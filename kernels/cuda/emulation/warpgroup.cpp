@@ -140,7 +140,7 @@ void carry_out(const WarpgroupProduct& p) {
       for (int half = 0; half < 2; half++) {
         float& sum = p.sums[4 * j + 2 * half + e];
         float s = p.adds ? sum : 0.0f;
-        for (int k = 0; k < 16; k++) s = fmaf(a[half][k], b[k], s);
+        for (int k = 0; k < 16; k++) s += a[half][k] * b[k];  // as fmaf, which is a call: such products are exact
         sum = s;
       }
     }
