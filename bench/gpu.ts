@@ -22,6 +22,7 @@ import { OPS } from '../src/selftest/cases';
 import type { SelftestReport } from '../src/selftest/run';
 import type { Check, Measured, Peak, PeerGemm, PeerGenerate, PeerStep, Round } from './gpu-verdicts';
 import { isMeasured, ratiosOf, verdictsOf } from './gpu-verdicts';
+import { commitHere, environment } from './process';
 
 const { values } = parseArgs({
   options: {
@@ -45,8 +46,6 @@ interface Output {
   readonly failure: string | null;
 }
 
-// the binary may run this script in bun's place; what the script starts is the binary itself
-const { BUN_BE_BUN: _, ...environment } = process.env;
 const began = performance.now();
 const secondsLeft = (): number => Number(values.seconds) - (performance.now() - began) / 1e3;
 const PEER_SECONDS = 200;
@@ -368,7 +367,7 @@ const about = {
   toy: values.tiny,
   // name, driver, memory
   card: ask(['nvidia-smi', '--query-gpu=name,driver_version,memory.total', '--format=csv,noheader']),
-  commit: values.commit ?? ask(['git', '-C', import.meta.dir, 'rev-parse', '--short', 'HEAD']),
+  commit: values.commit ?? commitHere(),
   medrepro: ask([join(import.meta.dir, '../dist/medrepro'), '--version']),
 };
 const rounds: Round[] = [];

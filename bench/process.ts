@@ -1,7 +1,9 @@
 /** Processes of a paired benchmark, and the commit that it measures. */
 
-// the binary may run a script in bun's place; what the script starts is the binary itself
 const { BUN_BE_BUN: _, ...environment } = process.env;
+
+/** Of what a script starts: the binary may run the script in bun's place, and what the script starts is the binary itself. */
+export { environment };
 
 /**
  * What a command prints, once it ended well.

@@ -129,7 +129,7 @@ MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, 
                                 const void* v, int64_t ldv, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
 /* Products of one A with up to three matrices, as a block's projections are: c_i[m,n_i] = A[m,k] B_i[n_i,k]^T, rows without gaps, with
- * the bits of mr_gemm for each. n_i may be 0. One pass over A, and one launch where there are few rows. */
+ * the bits of mr_gemm for each. n_i may be 0. A GPU makes them in one launch where there are few rows. */
 MR_API int32_t mr_gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a,
                                int32_t b_dtype, int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2,
                                const void* b2, int32_t c_dtype, void* c0, void* c1, void* c2);

@@ -6,8 +6,8 @@
 // divided by the sum once, at the end.
 //
 // On tensor cores (forward_kernel, as FlashAttention-2) a warp owns 16 or 32 queries with their scores and sums in
-// registers; the block's keys and values of a tile come in turns, the one while the other is multiplied. On compute capability
-// 9.0 heads of up to 128 go to attention_forward_wgmma.cu.
+// registers; the block's keys and values of a tile come in turns, the one while the other is multiplied. Heads of up
+// to 128 go to attention_forward_wgmma.cu where stream.cu chose it.
 #include "attention_simt.h"
 #include "attention_wgmma.h"
 
