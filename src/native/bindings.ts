@@ -540,7 +540,7 @@ export class Ops {
 
   /**
    * Products of one A with up to three matrices, as a block's projections are: c_i[m,n_i] = A[m,k] B_i[n_i,k]^T,
-   * rows without gaps, with the bits of mr_gemm for each. n_i may be 0. One pass over A, and one launch where there
+   * rows without gaps, with the bits of mr_gemm for each. n_i may be 0. A GPU makes them in one launch where there
    * are few rows.
    */
   gemmSeveral(compute: number, m: number, k: number, aDtype: number, a: Address, bDtype: number, n0: number, b0: Address, n1: number, b1: Address, n2: number, b2: Address, cDtype: number, c0: Address, c1: Address, c2: Address): void {
