@@ -113,6 +113,11 @@ struct Update {
   bool copies_u, copies_v;
 };
 
+// A function that is called: its code is longer than the rest of a kernel, and runs once a tile.
+__device__ MR_CALLED void leave(Patch<32, 32>& patch, const Output& out, int64_t row0, int64_t col0) {
+  patch.write(out, row0, col0);
+}
+
 // Tile blockIdx.x of the product, part blockIdx.y of K; with `partial` its sums to partial[blockIdx.y]. COPIES: both operands can be
 // copied, and those of the update; otherwise copies_... say which.
 template <class T, int WARPS_M, int WARPS_N, int FRAGMENTS_M, int FRAGMENTS_N, bool A_ALONG_K, bool B_ALONG_K, bool COPIES>
@@ -219,7 +224,7 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
   for (int i = 0; i < FRAGMENTS_M; i += 2) {
 #pragma unroll
     for (int j = 0; j < FRAGMENTS_N; j++) patch.put(0, j, sum[i][j]), patch.put(1, j, sum[i + 1][j]);
-    patch.write(out, row0 + warp_m + 16 * i, col0 + warp_n);
+    leave(patch, out, row0 + warp_m + 16 * i, col0 + warp_n);
   }
 }
 
