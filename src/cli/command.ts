@@ -48,11 +48,33 @@ export const GLOBAL_FLAGS: FlagDefs = {
   version: { type: 'boolean', description: 'the version' },
 };
 
-/** The citty form of a command; `done` receives its exit code. */
+/** The citty form of a command, for `wordsForCitty`; `done` receives its exit code. */
 export function toCitty(command: Command, globals: Globals, done: (code: ExitCode) => void): CommandDef {
+  const flags = Object.entries(command.flags).map(([name, flag]) => ({ name, flag, known: nameForCitty(name, flag) }));
   return {
     meta: { name: command.name, description: command.description },
-    args: { ...command.flags },
-    run: async ({ args }) => done(await command.run(new Flags(args, args._), globals)),
+    args: Object.fromEntries(flags.map(({ known, flag }) => [known, flag])),
+    run: async ({ args }) => {
+      const values = Object.fromEntries(flags.map(({ name, known }) => [name, args[known]]));
+      done(await command.run(new Flags(values, args._), globals));
+    },
   };
+}
+
+/** The words after a command's name as citty reads them. They must have passed `checkWords`. */
+export function wordsForCitty(command: Command, raw: readonly string[]): string[] {
+  const end = raw.indexOf('--');
+  return raw.map((word, index) => {
+    if (!word.startsWith('--') || (end >= 0 && index >= end)) return word;
+    const [name = ''] = word.slice(2).split('=', 1);
+    const flag = Object.hasOwn(command.flags, name) ? command.flags[name] : undefined;
+    return flag === undefined ? word : `--${nameForCitty(name, flag)}${word.slice(2 + name.length)}`;
+  });
+}
+
+// --- internal ---
+
+/** citty takes whatever begins with --no- for a switch that is turned off, value or not: such a flag goes by another name there. */
+function nameForCitty(name: string, flag: FlagDef): string {
+  return flag.type !== 'boolean' && name.startsWith('no-') ? `value-of-${name}` : name;
 }

@@ -2,7 +2,7 @@
 
 import { defineCommand, runCommand } from 'citty';
 import { asMedreproError, EXIT, type ExitCode, usageError } from '../errors';
-import { type Command, toCitty } from './command';
+import { type Command, toCitty, wordsForCitty } from './command';
 import { renderCommandHelp, renderRootHelp } from './help';
 import { formatError, print, printError, wantsColour } from './output';
 import { checkWords, didYouMean, splitCommandLine } from './strict';
@@ -52,7 +52,7 @@ async function dispatch(cli: Cli, argv: readonly string[]): Promise<ExitCode> {
       ]),
     ),
   });
-  await runCommand(tree, { rawArgs: [command.name, ...rest] });
+  await runCommand(tree, { rawArgs: [command.name, ...wordsForCitty(command, rest)] });
   return code;
 }
 

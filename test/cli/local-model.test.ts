@@ -13,14 +13,17 @@ afterAll(() => folder.remove());
 const tiny = join(FIXTURES, 'qwen3/causal-untied');
 const mini = ['--model', 'papers/mini/base-large', '--tokenizer', 'papers/mini/tokenizer', '--quiet'];
 
-test('eval --json is what torch says', async () => {
+test.each([
+  ['causal-untied', '--repetition-penalty 1.3 --no-repeat-ngram-size 2'],
+  ['causal-padding', '--no-repeat-ngram-size=1'],
+])('eval --json is what torch says: %s, %s', async (name, penalties) => {
   interface Row {
     readonly meanNll: number | null;
     readonly continuation: readonly number[];
   }
-  const fixture = readJson<{ ids: number[][]; rows: Row[]; all: { loss: number }[] }>('eval/causal-untied.json');
+  const fixture = readJson<{ ids: number[][]; rows: Row[]; all: { loss: number }[] }>(`eval/${name}.json`);
   const ids = folder.write('ids.json', JSON.stringify({ ids: fixture.ids }));
-  const how = '--prompt-tokens 3 --max-new-tokens 12 --repetition-penalty 1.3 --no-repeat-ngram-size 2';
+  const how = `--prompt-tokens 3 --max-new-tokens 12 ${penalties}`;
   const training = '--train-steps 2 --lr 1e-3 --weight-decay 0.1 --clip 1 --json --quiet';
   const { exitCode, stdout, stderr } = await medrepro([
     'eval',
