@@ -27,10 +27,11 @@ static void forward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const X*
 }
 
 template <class T>
-static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, const int32_t* ids, const T* dy,
+static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, int64_t padding, const int32_t* ids, const T* dy,
                            float* dtable) {
   parallel_chunks(s, hidden, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
     for (int64_t t = 0; t < tokens; t++) {
+      if (ids[t] == padding) continue;
       const T* d = dy + t * hidden;
       float* out = dtable + ids[t] * hidden;
       each_vector(begin, end,
@@ -54,7 +55,7 @@ int32_t embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t h
   return MR_OK;
 }
 
-int32_t embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids,
+int32_t embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding, const int32_t* ids,
                            int32_t dy_dtype, const void* dy, float* dtable) {
   MR_REQUIRE(is_activation(dy_dtype), "embedding_backward: dy dtype %d is not f32, bf16 or f16", dy_dtype);
   MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_backward: tokens %lld, vocab %lld, hidden %lld",
@@ -62,7 +63,7 @@ int32_t embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t 
   MR_REQUIRE(tokens == 0 || (ids && dy && dtable), "embedding_backward: ids, dy and dtable must not be NULL");
   int32_t error = check_ids("embedding_backward", tokens, vocab, ids);
   if (error) return error;
-  with_storage(dy_dtype, [=](auto* type) { backward_typed(s, tokens, hidden, ids, as(type, dy), dtable); });
+  with_storage(dy_dtype, [=](auto* type) { backward_typed(s, tokens, hidden, padding, ids, as(type, dy), dtable); });
   return MR_OK;
 }
 

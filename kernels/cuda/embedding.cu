@@ -34,7 +34,7 @@ __global__ void forward_kernel(int64_t tokens, int64_t vocab, int64_t hidden, co
 // ---- sorting ---------------------------------------------------------------------------------------------------------
 
 constexpr int SORT_THREADS = 512, TILE = 4096;
-constexpr uint32_t NO_ID = 0xffffffffu;  // above every id: an id that the vocabulary has not, or no token at all
+constexpr uint32_t NO_ID = 0xffffffffu;  // above every id: padding, an id that the vocabulary has not, or no token at all
 
 __device__ __forceinline__ uint32_t id_of(uint64_t key) { return (uint32_t)(key >> 32); }
 __device__ __forceinline__ int64_t token_of(uint64_t key) { return (int64_t)(uint32_t)key; }
@@ -44,7 +44,8 @@ struct SortShared {
 };
 
 // keys[t] = (ids[t], t), ascending within each tile of `tile` tokens, a power of two: a bitonic network.
-__global__ void sort_tiles_kernel(int64_t tokens, int64_t vocab, int tile, const int32_t* ids, uint64_t* keys, Fault* fault) {
+__global__ void sort_tiles_kernel(int64_t tokens, int64_t vocab, int64_t padding, int tile, const int32_t* ids, uint64_t* keys,
+                                  Fault* fault) {
   SortShared& shared = shared_memory<SortShared>();
   int64_t begin = (int64_t)blockIdx.x * tile;
   for (int i = (int)threadIdx.x; i < tile; i += SORT_THREADS) {
@@ -53,7 +54,7 @@ __global__ void sort_tiles_kernel(int64_t tokens, int64_t vocab, int tile, const
     if (t < tokens) {
       int32_t given = ids[t];
       if (given >= 0 && given < vocab)
-        id = (uint32_t)given;
+        id = given == padding ? NO_ID : (uint32_t)given;
       else
         report(fault, FAULT_TOKEN_ID, t, given);
     }
@@ -172,7 +173,8 @@ static_assert(BATCH * 16 + PARTIAL <= WORKSPACE_LIMIT, "keys and sums fit");
 constexpr int64_t LEAST_CHUNK = 32;
 
 template <class T>
-int32_t add_batch(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids, const T* dy, float* dtable) {
+int32_t add_batch(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding, const int32_t* ids, const T* dy,
+                  float* dtable) {
   const char* op = "embedding_backward";
   int tile = 2;
   while (tile < TILE && tile < tokens) tile *= 2;
@@ -185,7 +187,7 @@ int32_t add_batch(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, c
   uint64_t* sorted = reinterpret_cast<uint64_t*>(room + keys_bytes);
   float* partial = reinterpret_cast<float*>(room + 2 * keys_bytes);
   MR_TRY(launch(s, op, sort_tiles_kernel, dim3((unsigned)divide_up(tokens, tile)), dim3(SORT_THREADS), sizeof(SortShared), tokens,
-                vocab, tile, ids, keys, s->fault));
+                vocab, padding, tile, ids, keys, s->fault));
   if (tokens <= tile)
     sorted = keys;
   else
@@ -223,8 +225,8 @@ MR_API int32_t mr_embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab,
   });
 }
 
-MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, const int32_t* ids,
-                                     int32_t dy_dtype, const void* dy, float* dtable) {
+MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding,
+                                     const int32_t* ids, int32_t dy_dtype, const void* dy, float* dtable) {
   MR_REQUIRE(is_activation(dy_dtype), "embedding_backward: dy dtype %d is not f32, bf16 or f16", dy_dtype);
   MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_backward: tokens %lld, vocab %lld, hidden %lld", (long long)tokens,
              (long long)vocab, (long long)hidden);
@@ -232,7 +234,7 @@ MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab
   return with_storage(dy_dtype, [=](auto* type) {
     for (int64_t t = 0; t < tokens && hidden > 0; t += BATCH) {
       int64_t count = tokens - t < BATCH ? tokens - t : BATCH;
-      MR_TRY(add_batch(s, count, vocab, hidden, ids + t, as(type, dy) + t * hidden, dtable));
+      MR_TRY(add_batch(s, count, vocab, hidden, padding, ids + t, as(type, dy) + t * hidden, dtable));
     }
     return (int32_t)MR_OK;
   });

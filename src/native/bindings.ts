@@ -74,7 +74,7 @@ const DEVICE_SYMBOLS = {
   mr_scale_rows_backward: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
   mr_gemm_4bit: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'f32', 'i32', 'ptr', 'i64', 'i32', 'i64', 'ptr', 'ptr', 'i32', 'ptr', 'i64', 'i32'], returns: 'i32' },
   mr_embedding_forward: { args: ['ptr', 'i64', 'i64', 'i64', 'i32', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
-  mr_embedding_backward: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'i32', 'ptr', 'ptr'], returns: 'i32' },
+  mr_embedding_backward: { args: ['ptr', 'i64', 'i64', 'i64', 'i64', 'ptr', 'i32', 'ptr', 'ptr'], returns: 'i32' },
   mr_rms_norm_forward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_rms_norm_backward: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_rope: { args: ['ptr', 'i32', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
@@ -650,14 +650,16 @@ export class Ops {
   }
 
   /**
-   * dtable[ids[t],:] += dy[t,:], summed in token order.
+   * dtable[ids[t],:] += dy[t,:], summed in token order, for ids[t] != padding: torch's nn.Embedding gives its
+   * padding_idx no gradient.
    */
-  embeddingBackward(tokens: number, vocab: number, hidden: number, ids: Address, dyDtype: number, dy: Address, dtable: Address): void {
+  embeddingBackward(tokens: number, vocab: number, hidden: number, padding: number, ids: Address, dyDtype: number, dy: Address, dtable: Address): void {
     i64(tokens, 'mr_embedding_backward', 'tokens');
     i64(vocab, 'mr_embedding_backward', 'vocab');
     i64(hidden, 'mr_embedding_backward', 'hidden');
+    i64(padding, 'mr_embedding_backward', 'padding');
     i32(dyDtype, 'mr_embedding_backward', 'dyDtype');
-    const code = this.symbols.mr_embedding_backward(this.stream, tokens, vocab, hidden, ids, dyDtype, dy, dtable);
+    const code = this.symbols.mr_embedding_backward(this.stream, tokens, vocab, hidden, padding, ids, dyDtype, dy, dtable);
     if (code !== 0) this.fail(code, 'mr_embedding_backward');
   }
 

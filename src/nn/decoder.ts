@@ -225,7 +225,7 @@ export class Decoder {
     const { embeddingScale } = this.config;
     const { onHidden } = options;
     const dtype = this.preparation === 'peft' ? 'f32' : activationDtype(options.compute);
-    let x = embedding(tape, this.embedTokens, pack.ids, dtype);
+    let x = embedding(tape, this.embedTokens, pack.ids, dtype, paddingRow(this.config));
     // a buffer in the dtype the model is loaded in, which preparation does not widen
     if (embeddingScale !== null) x = scale(tape, x, roundedTo(activationDtype(options.compute), embeddingScale));
     onHidden?.(0, x);
@@ -314,6 +314,12 @@ export class Decoder {
 }
 
 // --- internal ---
+
+/** The row of the embedding that is never trained: nn.Embedding's padding_idx, which counts from the end where it is negative. */
+function paddingRow({ padTokenId, vocabSize }: DecoderConfig): number {
+  if (padTokenId === null) return -1;
+  return padTokenId < 0 ? vocabSize + padTokenId : padTokenId;
+}
 
 /** A number as a dtype holds it. */
 function roundedTo(dtype: FloatDtype, value: number): number {

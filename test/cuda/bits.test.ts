@@ -100,7 +100,7 @@ describe.skipIf(notEmulated !== null)('CUDA kernels and the CPU', () => {
       ops.gatherRows(f32, 0, 3, 0, 0, 0);
       ops.scatterAddRows(f32, 0, 3, 0, 0, 0);
       ops.embeddingForward(0, 4, 3, f32, 0, 0, f32, 0);
-      ops.embeddingBackward(0, 4, 3, 0, f32, 0, 0);
+      ops.embeddingBackward(0, 4, 3, -1, 0, f32, 0, 0);
       ops.scaleRows(0, 3, 0, 0, 0);
       ops.quantize4bit(0, 0, 64, f32, 0, 0, 0);
       ops.dequantize8bit(0, 64, 0, 0, 0, 0, 0);
@@ -124,7 +124,7 @@ describe.skipIf(notEmulated !== null)('CUDA kernels and the CPU', () => {
       ops.embeddingForward(3, 4, 3, DTYPE_CODE.f32, table.address, ids.address, DTYPE_CODE.f32, y.address);
       expect(() => device.synchronise()).toThrow('token 1 has the id 4');
       device.synchronise();
-      ops.embeddingBackward(3, 4, 3, ids.address, DTYPE_CODE.f32, y.address, table.address);
+      ops.embeddingBackward(3, 4, 3, -1, ids.address, DTYPE_CODE.f32, y.address, table.address);
       expect(() => device.synchronise()).toThrow('token 1 has the id 4');
       ops.gatherRows(DTYPE_CODE.f32, 3, 3, table.address, rows.address, y.address);
       expect(() => device.synchronise()).toThrow('entry 2 names row -7');

@@ -21,6 +21,8 @@ interface Fixture {
     readonly lr: number;
     readonly weight_decay: number;
     readonly clip: number;
+    readonly repetition_penalty: number;
+    readonly no_repeat_ngram_size: number;
   };
   readonly all: readonly EvalStep[];
   readonly matrices?: readonly EvalStep[];
@@ -58,18 +60,25 @@ interface Document {
 
 describe.each([
   ['causal-untied', false],
+  ['causal-padding', false],
   ['causal-lora', true],
 ])('%s', (name, adapted) => {
   const fixture = readJson<Fixture>('eval', `${name}.json`);
   const adapter = adapted ? join(FIXTURES, fixture.checkpoint, 'adapter') : null;
   const { steps, lr, weight_decay: weightDecay, clip } = fixture.settings;
+  const { repetition_penalty: repetitionPenalty, no_repeat_ngram_size: noRepeatNgramSize } = fixture.settings;
   const train = { steps, learningRate: lr, weightDecay, clip, lora: null, seed: 0 };
 
   test.each(['all', 'matrices'] as const)(
     'NLL, logits, continuations and AdamW steps equal torch: %s decay',
     async (decay) => {
       const expected = decay === 'all' || adapted ? fixture.all : fixture.matrices!;
-      const { document } = await run(fixture, { adapter, train: { ...train, decay } });
+      const { document } = await run(fixture, {
+        adapter,
+        repetitionPenalty,
+        noRepeatNgramSize,
+        train: { ...train, decay },
+      });
       const { rows, train: made } = document as Document;
       rows.forEach(({ meanNll, lastLogits, continuation }, i) => {
         const row = fixture.rows[i]!;

@@ -25,7 +25,7 @@ test.each<[string, () => void, RegExp]>([
   ],
   ['embedding: an id of -1', () => ops.embeddingForward(2, 4, 2, MR_F32, x, index(0, -1), MR_F32, y), /-1/],
   ['embedding: an id of vocab', () => ops.embeddingForward(2, 4, 2, MR_F32, x, index(4, 0), MR_F32, y), /4/],
-  ['embedding backward: an id of vocab', () => ops.embeddingBackward(1, 4, 2, index(4), MR_F32, x, y), /4/],
+  ['embedding backward: an id of vocab', () => ops.embeddingBackward(1, 4, 2, -1, index(4), MR_F32, x, y), /4/],
   ['rope: an odd head', () => ops.rope(MR_F32, 1, 1, 3, x, x, x, index(0), 0, y), /head_dim 3/],
   ['gather: a row of -1', () => ops.gatherRows(MR_F32, 1, 2, x, index(-1), y), /-1/],
   ['cross entropy: a label of -1', () => ops.crossEntropy(1, 4, x, 4, index(-1), -100, 1, y, MR_F32, 0, 0), /-1/],

@@ -67,8 +67,11 @@ export function addBias(tape: Tape, x: Tensor, bias: Tensor): Tensor {
   });
 }
 
-/** table[ids] -> [T, hidden] in `dtype`. A trained table is fp32 with a gradient. */
-export function embedding(tape: Tape, table: Tensor, ids: Tensor, dtype: FloatDtype): Tensor {
+/**
+ * table[ids] -> [T, hidden] in `dtype`. A trained table is fp32 with a gradient, but for row `padding` (-1: no row): torch's
+ * nn.Embedding has none for its padding_idx.
+ */
+export function embedding(tape: Tape, table: Tensor, ids: Tensor, dtype: FloatDtype, padding = -1): Tensor {
   const [vocab, hidden] = [table.rows, table.cols];
   const y = tape.device.empty([ids.size, hidden], dtype);
   tape.ops.embeddingForward(ids.size, vocab, hidden, table.code, table.address, ids.address, y.code, y.address);
@@ -78,7 +81,7 @@ export function embedding(tape: Tape, table: Tensor, ids: Tensor, dtype: FloatDt
     saved: [ids],
     backward: (dy) => {
       const { into } = tape.claim(table);
-      tape.ops.embeddingBackward(ids.size, vocab, hidden, ids.address, dy.code, dy.address, into.address);
+      tape.ops.embeddingBackward(ids.size, vocab, hidden, padding, ids.address, dy.code, dy.address, into.address);
     },
   });
 }

@@ -28,8 +28,8 @@ function embeddingForwardCase(tokens: number, vocab: number, hidden: number, fro
   });
 }
 
-function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dtype: FloatDtype): Case {
-  const shape = `${tokens} of ${vocab}x${hidden}`;
+function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dtype: FloatDtype, padding = -1): Case {
+  const shape = `${tokens} of ${vocab}x${hidden}${padding < 0 ? '' : `, padding ${padding}`}`;
   const draws = new Draws(`embedding backward ${shape} ${dtype}`);
   const ids = draws.integers(tokens, vocab);
   const dy = draws.values(dtype, tokens * hidden);
@@ -39,10 +39,12 @@ function embeddingBackwardCase(tokens: number, vocab: number, hidden: number, dt
     shape,
     dtype,
     buffers: { ids: input('i32', ids), dy: input(dtype, dy), dtable: update('f32', before) },
-    call: (ops, at) => ops.embeddingBackward(tokens, vocab, hidden, at.ids, DTYPE_CODE[dtype], at.dy, at.dtable),
+    call: (ops, at) =>
+      ops.embeddingBackward(tokens, vocab, hidden, padding, at.ids, DTYPE_CODE[dtype], at.dy, at.dtable),
     expected: () => {
       // linear: only the rows of the table that are used have a gradient, and there are few
       const rows = new Set(ids);
+      rows.delete(padding);
       const used = [...rows].flatMap((id) => Array.from({ length: hidden }, (_, c) => id * hidden + c));
       const sampled = sample(draws, used.length, dy.length).map((i) => used[i]!);
       const unused = Array.from(before.keys()).filter((i) => !rows.has(Math.floor(i / hidden)));
@@ -406,6 +408,7 @@ export function blockCases(): Case[] {
     ...STORED.map((dtype) => embeddingBackwardCase(40, 7, 33, dtype)),
     embeddingBackwardCase(1, 1, 1, 'f32'),
     embeddingBackwardCase(60, 1003, 200, 'f32'),
+    embeddingBackwardCase(90, 7, 33, 'bf16', 3),
     // more tokens than are sorted at once, ids that repeat over many of them
     embeddingBackwardCase(4500, 31, 3, 'bf16'),
     ...STORED.flatMap((dtype) => [
