@@ -37,7 +37,8 @@ export function wantsColour(
 /** An error as people see it: `medrepro: file:line: cause`, a line of remedy, and with `verbose` the stack. */
 export function formatError(error: MedreproError, options: { verbose: boolean; colour: boolean }): string {
   const { where } = error;
-  const place = where ? `${where.file}${where.line === undefined ? '' : `:${where.line}`}: ` : '';
+  const named = where === undefined || (where.line === undefined && error.message.startsWith(where.file));
+  const place = named ? '' : `${where.file}${where.line === undefined ? '' : `:${where.line}`}: `;
   const head = options.colour ? '\x1b[31mmedrepro:\x1b[39m' : 'medrepro:';
   // a spec's problems stand one to a line, each with its own place
   const message = error.code === 'spec' ? error.message.trim() : oneLine(error.message);

@@ -91,10 +91,11 @@ export function parseAdapterConfig(text: string, file: string): AdapterConfig {
   const fields = json as Record<string, unknown>;
   refuseUnimplemented(fields, file);
   const unknown = Object.keys(fields).filter((key) => !KNOWN.has(key) && isSet(fields[key]));
+  const layers = [config.layers_to_transform ?? []].flat(); // layer 0 may stand alone
   const modules = {
     targets: config.target_modules,
     ...(isSet(config.exclude_modules) ? { exclude: config.exclude_modules! } : {}),
-    ...(isSet(config.layers_to_transform) ? { layers: [config.layers_to_transform!].flat() } : {}),
+    ...(layers.length > 0 ? { layers } : {}),
     ...(isSet(config.modules_to_save) ? { modulesToSave: config.modules_to_save! } : {}),
     dropout: config.lora_dropout ?? 0,
     alpha: config.lora_alpha,

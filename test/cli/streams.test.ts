@@ -60,6 +60,11 @@ describe('errors', () => {
     );
   });
 
+  test('a cause that begins with the file names it once', () => {
+    const error = inputError('a.json: head_dim 3 is odd', { where: { file: 'a.json' } });
+    expect(formatError(error, { verbose: false, colour: false })).toBe('medrepro: a.json: head_dim 3 is odd\n');
+  });
+
   test('verbose shows causes too', () => {
     const error = inputError('cannot read it', { cause: new Error('EACCES') });
     expect(formatError(error, { verbose: true, colour: false })).toMatch(/caused by Error: EACCES/);

@@ -289,6 +289,9 @@ describe('adapter_config.json', () => {
   ])('%j changes nothing', (fields) => {
     expect(parse(fields)).toEqual(parse({}));
   });
+  test.each([0, [0]])('layers_to_transform %j is the first layer alone', (layers) => {
+    expect(parse({ layers_to_transform: layers }).options.layers).toEqual([0]);
+  });
   test('any value in any field is read or refused', () => {
     const fields = [
       ...Object.keys(plain),
