@@ -4,6 +4,8 @@
 // row of A. What differs is where a word comes from: packed, or read in place.
 #include "gemm_kernel.h"
 
+#include "op.h"
+
 namespace mr {
 namespace MR_PATH {
 
@@ -50,7 +52,8 @@ MR_INLINE void load_b(const char* b, int64_t b_row, V16 words[V]) {
   for (int v = 0; v < V; v++) words[v] = load((const float*)b + v * LANES);
 }
 
-MR_INLINE V16 load_c(const void* p, int32_t dtype, int64_t at, int lanes) {
+template <class Lanes>
+MR_INLINE V16 load_c(const void* p, int32_t dtype, int64_t at, Lanes lanes) {
   if (dtype == MR_BF16) return load((const bf16*)p + at, lanes);
   return dtype == MR_F16 ? load((const f16*)p + at, lanes) : load((const float*)p + at, lanes);
 }
@@ -66,8 +69,7 @@ static __attribute__((noinline)) void finish(const float* sums, int rows, int wi
     sums = turned, outer = n, inner = rows, step = rows;
   }
   for (int i = 0; i < outer; i++) {
-    for (int j = 0; j < inner; j += LANES) {
-      int lanes = inner - j;
+    each_vector(0, inner, [&](int64_t j, auto lanes) {
       V16 sum = load(sums + i * step + j, lanes), c = splat(alpha) * sum;
       if (t.previous != nullptr)
         c = fma(splat(alpha), sum, load_c(t.previous, t.previous_dtype, i * t.previous_ld + j, lanes));
@@ -78,7 +80,7 @@ static __attribute__((noinline)) void finish(const float* sums, int rows, int wi
       } else {
         store((float*)t.out + i * t.out_ld + j, c, lanes);
       }
-    }
+    });
   }
 }
 

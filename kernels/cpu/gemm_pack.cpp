@@ -5,6 +5,11 @@
 namespace mr {
 namespace MR_PATH {
 
+template <class X, class Y>
+constexpr bool SAME = false;
+template <class X>
+constexpr bool SAME<X, X> = true;
+
 // ---- any operand, word by word ------------------------------------------------------------------------------------
 
 MR_INLINE float to_float(float x) { return x; }
@@ -52,11 +57,6 @@ MR_INLINE V16 load_masked(const bf16* p, __mmask16 mask) {
   return {_mm512_castsi512_ps(widen_words(_mm256_maskz_loadu_epi16(mask, p)))};
 }
 MR_INLINE V16 load_masked(const f16* p, __mmask16 mask) { return half_to_float(_mm256_maskz_loadu_epi16(mask, p)); }
-
-template <class X, class Y>
-constexpr bool SAME = false;
-template <class X>
-constexpr bool SAME<X, X> = true;
 
 // Sixteen elements as the words of a mode that has an element to a word.
 template <Mode M, class T>
@@ -213,6 +213,95 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
   for (int64_t w = 0; w < words; w += LANES)
     store_words(dst, w, 0, words, 1,
                 words_along_k<M, T>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
+}
+
+#elif defined(__AVX2__)
+
+// ---- sixteen words at a time, an element to a word ------------------------------------------------------------------
+
+static_assert(NR == LANES, "a panel is at most one vector wide");
+
+// n of sixteen elements, the rest zero.
+template <Mode M, class T>
+MR_INLINE V16 words_of_elements(const T* p, int64_t n) {
+  V16 x = n >= LANES ? load(p) : load(p, (int)n);
+  if (M == MODE_ROUNDED && !SAME<T, bf16>) x = rounded(x, (const bf16*)nullptr);
+  if (M == MODE_HALF && !SAME<T, f16>) x = round_to_half(x);
+  return x;
+}
+
+// Row i, word j  <->  row j, word i.
+MR_INLINE void transpose_8x8(__m256 r[8]) {
+  __m256 t[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+    t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) r[i] = t[i];
+}
+
+template <Mode M, class T>
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
+                 float* dst) {
+  const T* base = (const T*)x.data + lane0 * x.lane_stride + word0 * x.k_stride;
+  if (x.k_stride != 1) {
+    for (int64_t w = 0; w < words; w++) {
+      V16 row = words_of_elements<M>(base + w * x.k_stride, lanes);
+      if (width == LANES) {
+        store(dst + w * LANES, row);
+      } else {
+        store(dst + w * width, row, (int)width);
+      }
+    }
+    return;
+  }
+  if (width != LANES) return pack_words<M, T>(x, lane0, lanes, word0, words, width, dst);
+  for (int64_t w = 0; w < words; w += LANES) {
+    int64_t count = min64(LANES, words - w);
+    for (int64_t l = 0; l < LANES; l += 8) {
+      __m256 low[8], high[8];
+#pragma GCC unroll 8
+      for (int i = 0; i < 8; i++) {
+        V16 row = splat(0.0f);
+        if (l + i < lanes) row = words_of_elements<M>(base + (l + i) * x.lane_stride + w, count);
+        low[i] = row.lo, high[i] = row.hi;
+      }
+      transpose_8x8(low);
+      transpose_8x8(high);
+      float* to = dst + w * LANES + l;
+      if (count == LANES) {
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+          _mm256_storeu_ps(to + i * LANES, low[i]);
+          _mm256_storeu_ps(to + (i + 8) * LANES, high[i]);
+        }
+      } else {
+        for (int i = 0; i < count; i++) _mm256_storeu_ps(to + i * LANES, i < 8 ? low[i] : high[i - 8]);
+      }
+    }
+  }
+}
+
+template <Mode M, class T>
+static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words, float* dst) {
+  const T* p = (const T*)x.data + lane * x.lane_stride + word0;
+  int64_t w = 0;
+  for (; w + LANES <= words; w += LANES) store(dst + w, words_of_elements<M>(p + w, LANES));
+  if (w < words) store(dst + w, words_of_elements<M>(p + w, words - w), (int)(words - w));
 }
 
 #else
