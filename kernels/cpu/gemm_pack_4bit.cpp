@@ -6,6 +6,14 @@
 namespace mr {
 namespace MR_PATH {
 
+// One value as a word of a mode that has an element to a word.
+template <Mode M>
+MR_INLINE V16 in_mode(V16 x) {
+  if (M == MODE_ROUNDED) return rounded(x, (const bf16*)nullptr);
+  if (M == MODE_HALF) return round_to_half(x);
+  return x;
+}
+
 #if defined(__AVX512F__)
 
 MR_INLINE __m512i word_of(V16 even, V16 odd) {
@@ -17,14 +25,6 @@ MR_INLINE __m512i word_of(V16 even, V16 odd) {
   (void)odd;
   return _mm512_castps_si512(even.v);
 #endif
-}
-
-// One value as a word of a mode that has an element to a word.
-template <Mode M>
-MR_INLINE V16 in_mode(V16 x) {
-  if (M == MODE_ROUNDED) return rounded(x, (const bf16*)nullptr);
-  if (M == MODE_HALF) return round_to_half(x);
-  return x;
 }
 
 // 32 elements along k of each of sixteen lanes, as four words of eight nibbles a lane: out[i] has word i of lane j in its
@@ -140,6 +140,61 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
   pack_along_lanes<M>(x, lane0, lanes, word0, words, width, dst);
 }
 
+#elif defined(__AVX2__)
+
+static_assert(NR == LANES, "a panel of B is one vector wide");
+
+// Elements T and T + 1 of sixteen lanes, each of whose words holds eight: the even element of a pair lies in the high half of its byte.
+template <Mode M, int T>
+MR_INLINE void store_pair(float* dst, V16 table, V16 scale, I16 word) {
+  store(dst + T * LANES, in_mode<M>(lookup(table, shift_right<T * 4 + 4>(word)) * scale));
+  store(dst + (T + 1) * LANES, in_mode<M>(lookup(table, shift_right<T * 4>(word)) * scale));
+}
+
+// W^T: lanes are rows of W, and k runs along them. Whole words: blocks of 32 elements and K blocks of 16 are.
+template <Mode M>
+static void pack_along_k(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, float* dst) {
+  const FourBit& four = *x.four;
+  V16 table = load(four.table);
+  int64_t blocks = x.lane_stride / four.blocksize, block = -1, rows[LANES];  // lanes that do not exist repeat the last one
+  for (int i = 0; i < LANES; i++) rows[i] = lane0 + min64(i, lanes - 1);
+  V16 scale = splat(0.0f);
+  for (int64_t k = word0; k < word0 + words; k += 8, dst += 8 * LANES) {
+    if (k / four.blocksize != block) {
+      block = k / four.blocksize;
+      float scales[LANES];
+      for (int i = 0; i < LANES; i++) scales[i] = four.absmax[rows[i] * blocks + block];
+      scale = load(scales);
+    }
+    auto eight = [&](int i) {
+      int32_t word;
+      memcpy(&word, (const char*)x.data + (rows[i] * x.lane_stride + k) / 2, 4);
+      return word;
+    };
+    I16 word = {_mm256_setr_epi32(eight(0), eight(1), eight(2), eight(3), eight(4), eight(5), eight(6), eight(7)),
+                _mm256_setr_epi32(eight(8), eight(9), eight(10), eight(11), eight(12), eight(13), eight(14), eight(15))};
+    store_pair<M, 0>(dst, table, scale, word);
+    store_pair<M, 2>(dst, table, scale, word);
+    store_pair<M, 4>(dst, table, scale, word);
+    store_pair<M, 6>(dst, table, scale, word);
+  }
+}
+
+template <Mode M>
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t, float* dst) {
+  if (x.k_stride == 1) return pack_along_k<M>(x, lane0, lanes, word0, words, dst);
+  // W: lanes are columns, sixteen of one block, and k counts rows
+  const FourBit& four = *x.four;
+  V16 table = load(four.table);
+  int64_t blocks = x.k_stride / four.blocksize;
+  for (int64_t w = 0; w < words; w++) {
+    int64_t k = word0 + w;
+    V16 scale = splat(four.absmax[k * blocks + lane0 / four.blocksize]);
+    V16 row = lookup(table, load_nibbles((const uint8_t*)x.data + (k * x.k_stride + lane0) / 2)) * scale;
+    store(dst + w * LANES, in_mode<M>(row));
+  }
+}
+
 #else
 
 static float value(const Operand& x, int64_t lane, int64_t k) {
@@ -155,10 +210,7 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
     for (int64_t l0 = 0; l0 < width; l0 += LANES) {
       float row[LANES] = {};
       for (int64_t l = 0; l < LANES && l0 + l < lanes; l++) row[l] = value(x, lane0 + l0 + l, word0 + w);
-      V16 v = load(row);
-      if (M == MODE_ROUNDED) v = rounded(v, (const bf16*)nullptr);
-      if (M == MODE_HALF) v = round_to_half(v);
-      store(dst + w * width + l0, v);
+      store(dst + w * width + l0, in_mode<M>(load(row)));
     }
 }
 

@@ -56,7 +56,7 @@ export async function benchJob(request: unknown, context: JobContext): Promise<J
     .filter(({ compute }) => fast16 || exact || compute === 'fp32')
     .map((setup) => {
       announce(setup.name);
-      return benchTrainStep(setup, open, peaks[setup.compute] ?? 0);
+      return benchTrainStep(setup, open, peaks[setup.compute] ?? peaks.fp32 ?? 0);
     });
   const papers = chosen(paperRun?.PAPER_SETUPS ?? [], ({ name }) => name).map((setup) => {
     announce(setup.name);
