@@ -164,9 +164,10 @@ MR_API int32_t mr_gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int6
 /* y[t,:] = table[ids[t],:]; an id outside [0, vocab) is MR_ERR_ARGUMENT. */
 MR_API int32_t mr_embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int32_t table_dtype,
                                     const void* table, const int32_t* ids, int32_t y_dtype, void* y);
-/* dtable[ids[t],:] += dy[t,:], summed in token order, for ids[t] != padding: torch's nn.Embedding gives its padding_idx no gradient. */
-MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding, const int32_t* ids,
-                                     int32_t dy_dtype, const void* dy, float* dtable);
+/* dtable[ids[t],:] += dy[t,:], summed in token order, for ids[t] != padding (-1: for all): torch's nn.Embedding gives its padding_idx
+ * no gradient. */
+MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding,
+                                     const int32_t* ids, int32_t dy_dtype, const void* dy, float* dtable);
 /* y = x * rstd times w or 1 + w (kind: mr_norm); rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols]. */
 MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps,
                                    const void* x, const float* w, void* y, float* rstd);

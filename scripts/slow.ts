@@ -2,10 +2,9 @@
  * The checks that take minutes or depend on the machine's speed; `bun scripts/test.ts --slow` runs them after the tests.
  */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { checkBareMachine, whyNoBareMachine } from './bare';
 import { BINARY, CPU_LIBRARY, CUDA_LIBRARY } from './build';
 import { type CommandResult, capture, ROOT } from './stages';
@@ -90,24 +89,18 @@ const REAL_ROWS = 6000;
 
 /** Training on thousands of real rows and the losses of hundreds more: what memory a long run keeps shows here. */
 async function runRealRows(): Promise<CommandResult> {
+  const { readRecords } = await import('../src/data/records');
+  const { columns, records } = (await readRecords(MEDQUAD)).parsed;
   return inFolder((cwd) => {
-    const data = join(cwd, 'medquad.csv');
-    writeFileSync(data, firstRecords(gunzipSync(readFileSync(MEDQUAD)).toString(), REAL_ROWS));
+    const data = join(cwd, 'medquad.jsonl');
+    const lines: string[] = [];
+    for (const { values } of records) {
+      if (lines.length === REAL_ROWS) break;
+      lines.push(`${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, values[i]])))}\n`);
+    }
+    writeFileSync(data, lines.join(''));
     return capture([join(ROOT, BINARY), 'run', 'qwen3-medquad', '--scale', 'mini', '--data', data], { cwd });
   });
-}
-
-/** The header and the first records of a CSV: a record ends at a line's end outside of quotes. */
-function firstRecords(text: string, count: number): string {
-  let [end, quotes, records] = [0, 0, 0];
-  while (records <= count && end < text.length) {
-    const next = text.indexOf('\n', end);
-    const line = text.slice(end, next < 0 ? text.length : next + 1);
-    quotes += line.split('"').length - 1;
-    if (quotes % 2 === 0) records++;
-    end += line.length;
-  }
-  return text.slice(0, end);
 }
 
 /** Runs in a temporary folder that is deleted afterwards. */

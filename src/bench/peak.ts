@@ -9,7 +9,8 @@ const LARGE = 8192;
 
 /**
  * FLOP/s. On the CPU, of multiply-adds with every operand in a register (0 on a path without such a measurement): in fp32 for a
- * compute type that has no instructions there, since it is computed in fp32 then. On a GPU, of our own largest product, with random operands: hardware has no published rate that it keeps under load.
+ * compute type that has no instructions there, since it is computed in fp32 then. On a GPU, of our own largest product, with
+ * random operands: hardware has no published rate that it keeps under load.
  */
 export function measurePeak(device: Device, compute: Compute): number {
   if (device.backend === 'cpu') return device.measurePeak(compute) || device.measurePeak('fp32');

@@ -40,13 +40,18 @@ export interface Command {
   run(flags: Flags, globals: Globals): Promise<ExitCode>;
 }
 
-/** Flags every command takes, before or after its name; `globals.ts` reads them. */
+/** Flags every command takes, before or after its name; `strict.ts` reads them. */
 export const GLOBAL_FLAGS: FlagDefs = {
   quiet: { type: 'boolean', description: 'results and errors only' },
   verbose: { type: 'boolean', description: 'stack traces with errors' },
   help: { type: 'boolean', alias: 'h', description: 'this text' },
   version: { type: 'boolean', description: 'the version' },
 };
+
+/** The flag of a name, and nothing for a name that every object has. */
+export function flagOf(flags: FlagDefs, name: string): FlagDef | undefined {
+  return Object.hasOwn(flags, name) ? flags[name] : undefined;
+}
 
 /** The citty form of a command, for `wordsForCitty`; `done` receives its exit code. */
 export function toCitty(command: Command, globals: Globals, done: (code: ExitCode) => void): CommandDef {
@@ -67,7 +72,7 @@ export function wordsForCitty(command: Command, raw: readonly string[]): string[
   return raw.map((word, index) => {
     if (!word.startsWith('--') || (end >= 0 && index >= end)) return word;
     const [name = ''] = word.slice(2).split('=', 1);
-    const flag = Object.hasOwn(command.flags, name) ? command.flags[name] : undefined;
+    const flag = flagOf(command.flags, name);
     return flag === undefined ? word : `--${nameForCitty(name, flag)}${word.slice(2 + name.length)}`;
   });
 }

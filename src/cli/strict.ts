@@ -4,7 +4,7 @@
  */
 
 import { usageError } from '../errors';
-import type { Command, FlagDef, FlagDefs, Globals } from './command';
+import { type Command, type FlagDef, type FlagDefs, flagOf, type Globals } from './command';
 
 export interface Split {
   /** `--help` or `-h` was given. */
@@ -94,10 +94,10 @@ function findFlag(command: Command, written: string): { name: string; flag: Flag
   const flags: FlagDefs = command.flags;
   if (written.startsWith('--')) {
     const name = written.slice(2);
-    const flag = own(flags, name);
+    const flag = flagOf(flags, name);
     if (flag) return { name, flag };
     const positive = name.startsWith('no-') ? name.slice(3) : '';
-    const negated = own(flags, positive);
+    const negated = flagOf(flags, positive);
     if (negated && negated.type === 'boolean' && negated.default === true) return { name: positive, flag: negated };
     const all = Object.entries(flags).map(([known, { type, default: value }]) =>
       type === 'boolean' && value === true ? `no-${known}` : known,
@@ -137,10 +137,6 @@ function checkCount(command: Command, words: readonly string[]): void {
 
 function seeHelp(command: Command): string {
   return `see 'medrepro ${command.name} --help'`;
-}
-
-function own(flags: FlagDefs, name: string): FlagDef | undefined {
-  return Object.hasOwn(flags, name) ? flags[name] : undefined;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment). */

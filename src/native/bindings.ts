@@ -650,8 +650,8 @@ export class Ops {
   }
 
   /**
-   * dtable[ids[t],:] += dy[t,:], summed in token order, for ids[t] != padding: torch's nn.Embedding gives its
-   * padding_idx no gradient.
+   * dtable[ids[t],:] += dy[t,:], summed in token order, for ids[t] != padding (-1: for all): torch's nn.Embedding
+   * gives its padding_idx no gradient.
    */
   embeddingBackward(tokens: number, vocab: number, hidden: number, padding: number, ids: Address, dyDtype: number, dy: Address, dtable: Address): void {
     i64(tokens, 'mr_embedding_backward', 'tokens');
