@@ -3,9 +3,10 @@
  * other on the same machine, and ratios are taken inside a round.
  *
  *   PYTHON=/path/to/python-with-torch-and-transformers bun bench/generate.ts [--shape qwen3-0.6b|tinyllama-1.1b]
- *       [--base fp32|bf16|nf4|fp32,nf4] [--rounds 1] [--threads 2] [--out bench/results/FILE.json]
+ *       [--base fp32|bf16|nf4|fp32,nf4] [--peer fp32|bf16] [--rounds 1] [--threads 2] [--out bench/results/FILE.json]
  *
- * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums; several bases share a round.
+ * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums; several bases share a round. --peer
+ * names torch's precision: on a processor without bf16 instructions it prefills fastest in fp32.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,7 @@ const { values } = parseArgs({
   options: {
     shape: { type: 'string', default: 'qwen3-0.6b' },
     base: { type: 'string', default: 'fp32' },
+    peer: { type: 'string' },
     rounds: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
     commit: { type: 'string' },
@@ -31,7 +33,7 @@ const { values } = parseArgs({
 });
 const python = process.env.PYTHON ?? 'python3';
 const bases = values.base.split(',');
-const precision = bases.includes('bf16') ? 'bf16' : 'fp32';
+const precision = values.peer ?? (bases.includes('bf16') ? 'bf16' : 'fp32');
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
   'eager, dynamic': ['--attention', 'eager'],
   'sdpa, dynamic': ['--attention', 'sdpa'],
@@ -111,12 +113,12 @@ const ratios = Object.fromEntries(bases.map((base) => [base, { ...ratiosOf(base)
 console.log(`${values.shape} ${values.base}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`);
 const line = (name: string, of: (round: (typeof rounds)[number]) => Figures): string =>
   [
-    name.padEnd(28),
+    name.padEnd(34),
     ...kinds.map((kind) => `${median(rounds.map((r) => figure(of(r), kind))).toFixed(1)} tokens/s`.padStart(17)),
     `${(median(rounds.map((r) => of(r).peakBytes)) / 1e6).toFixed(0)} MB`.padStart(9),
   ].join('');
 console.log(['', ...kinds.map((kind) => (kind === 'prefill' ? kind : `decode x${kind}`))].join('\t'));
-for (const name of Object.keys(VARIANTS)) console.log(line(`torch ${name}`, (r) => r.peers[name]!));
+for (const name of Object.keys(VARIANTS)) console.log(line(`torch ${precision} ${name}`, (r) => r.peers[name]!));
 for (const base of bases) {
   console.log(line(`medrepro ${base}`, (r) => r.ours[base]!));
   const against = ratiosOf(base);

@@ -3,9 +3,10 @@
  * on the same machine, and the ratio is taken inside a round, so that a machine that slows down slows both.
  *
  *   PYTHON=/path/to/python-with-torch bun bench/train-step.ts [--shape mini|qwen3-0.6b] [--precision fp32|bf16]
- *       [--base bf16|nf4] [--rounds 3] [--threads 2] [--out bench/results/FILE.json]
+ *       [--base bf16|nf4] [--peer fp32|bf16] [--rounds 3] [--threads 2] [--out bench/results/FILE.json]
  *
- * The base is medrepro's alone: torch's is stored in what it computes in.
+ * The base is medrepro's alone: torch's is stored in what it computes in. That is medrepro's precision unless --peer names
+ * another: on a processor without bf16 instructions torch is fastest in fp32.
  */
 
 import { cpus } from 'node:os';
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     shape: { type: 'string', default: 'mini' },
     precision: { type: 'string', default: 'fp32' },
     base: { type: 'string', default: 'bf16' },
+    peer: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
     commit: { type: 'string' },
@@ -33,7 +35,8 @@ const { values } = parseArgs({
 const python = process.env.PYTHON ?? 'python3';
 const VARIANTS: readonly (readonly string[])[] = [[], ['--sdpa'], ['--compile'], ['--compile', '--sdpa']];
 
-const shared = ['--shape', values.shape, '--precision', values.precision, '--threads', values.threads];
+const peerPrecision = values.peer ?? values.precision;
+const shared = ['--shape', values.shape, '--precision', peerPrecision, '--threads', values.threads];
 const peer = (variant: readonly string[]): Figure =>
   JSON.parse(
     run([python, join(import.meta.dir, 'peers/lora_step.py'), ...shared, ...variant])
@@ -74,17 +77,19 @@ const best = names.reduce((a, b) =>
 const speed = median(rounds.map((r) => r.ours.tokensPerSecond / r.peers[best]!.tokensPerSecond));
 const memory = median(rounds.map((r) => r.ours.peakBytes / r.peers[best]!.peakBytes));
 const line = (name: string, of: (round: (typeof rounds)[number]) => Figure): string =>
-  `${name.padEnd(20)} ${median(rounds.map((r) => of(r).tokensPerSecond))
+  `${name.padEnd(28)} ${median(rounds.map((r) => of(r).tokensPerSecond))
     .toFixed(1)
     .padStart(9)} tokens/s  ` + `${(median(rounds.map((r) => of(r).peakBytes)) / 1e6).toFixed(0).padStart(6)} MB`;
 console.log(
   `${values.shape} ${values.precision}, base ${values.base}, ${values.threads} threads, ${rounds.length} rounds, ${cpus()[0]?.model}`,
 );
-for (const name of names) console.log(line(`torch ${name}`, (r) => r.peers[name]!));
+for (const name of names) console.log(line(`torch ${peerPrecision} ${name}`, (r) => r.peers[name]!));
 console.log(line('medrepro', (r) => r.ours));
-console.log(`against torch ${best} (its best): ${speed.toFixed(2)}x tokens/s, ${memory.toFixed(2)}x memory`);
+console.log(
+  `against torch ${peerPrecision} ${best} (its best): ${speed.toFixed(2)}x tokens/s, ${memory.toFixed(2)}x memory`,
+);
 if (values.out !== undefined) {
   const commit = values.commit ?? commitHere();
-  const document = { ...values, processor: cpus()[0]?.model, commit, best, speed, memory, rounds };
+  const document = { ...values, peer: peerPrecision, processor: cpus()[0]?.model, commit, best, speed, memory, rounds };
   await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
 }

@@ -231,10 +231,10 @@ static int32_t multiply(mr_stream* s, Product p) {
   }
   p.share_a = p.m <= p.n;
   p.direct_b = p.share_a && p.m <= TALL_MR && p.b.lane_stride == 1 && readable_in_place(p.mode, p.b);
-  p.rows_a = p.m > TALL_MR && p.a.k_stride == 1;
+  p.few = p.share_a && p.m <= FEW_ROWS && p.b.k_stride == 1 && !p.transposed && p.words * p.m * 4 <= SHARED_BYTES;
+  p.rows_a = !p.few && p.m > TALL_MR && p.a.k_stride == 1;
   p.direct_a = p.rows_a && readable_in_place(p.mode, p.a);
   int64_t lanes = shared_lanes(p);
-  p.few = p.share_a && p.m <= FEW_ROWS && p.b.k_stride == 1 && !p.transposed && p.words * p.m * 4 <= SHARED_BYTES;
   int64_t slab = max64(p.block, SHARED_BYTES / (lanes * 4) / p.block * p.block);
   p.shared = (float*)shared_scratch(s, SCRATCH_PACK_B, lanes * min64(slab, p.words) * 4);
   if (p.c_dtype != MR_F32 && p.words > p.block && !p.few) {

@@ -7,15 +7,11 @@
 namespace mr {
 namespace MR_PATH {
 
-// Rows of A up to which this is the faster way; 0 on paths where it is not.
-#if defined(__AVX512F__)
+// Rows of A up to which this is the fastest way.
 constexpr int64_t FEW_ROWS = 8;
-#else
-constexpr int64_t FEW_ROWS = 0;
-#endif
 
 // Columns [col0, col0 + cols) of C, all of K: C = alpha * A B (+ C when accumulate), as gemm_kernel.h defines it. a: K blocks
-// of one panel of b.m rows, as pack_a_block makes them, one after another.
+// of the panels of m rows, as pack_a_block makes them, one after another.
 void multiply_few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t col0, int64_t cols, float alpha,
                   int32_t c_dtype, void* c, int64_t ldc, bool accumulate);
 

@@ -91,9 +91,9 @@ MR_INLINE void store(f16* p, V16 a, int n) {
 MR_INLINE V16 rounded(V16 a, const float*) { return a; }
 MR_INLINE V16 rounded(V16 a, const bf16*) {
   I16 u = bits(a);
-  I16 even = (u + isplat(0x7fff) + (shift_right<16>(u) & isplat(1))) & isplat((int32_t)0xffff0000);
-  I16 quiet = (u | isplat(0x400000)) & isplat((int32_t)0xffff0000);
-  return floats(select(less(isplat(0x7f800000), u & isplat(0x7fffffff)), quiet, even));
+  I16 even = u + isplat(0x7fff) + (shift_right<16>(u) & isplat(1)), quiet = u | isplat(0x400000);
+  M16 is_nan = less(isplat(0x7f800000), u & isplat(0x7fffffff));
+  return floats(select(is_nan, quiet, even) & isplat((int32_t)0xffff0000));
 }
 MR_INLINE V16 rounded(V16 a, const f16*) { return round_to_half(a); }
 
