@@ -193,6 +193,16 @@ TEST(gemm_skinny) {
     }
 }
 
+// Rows as in decoding, one more than go there together: several K blocks, a group of columns that ends early.
+TEST(gemm_few_rows) {
+  Streams streams;
+  for (int64_t m = 1; m <= 9; m++)
+    for (int32_t compute : {MR_F32, MR_BF16, MR_F16}) {
+      check_layouts(streams, {compute, 0, 0, m, 35, 803, 0.5f, MR_F32, compute, compute, (int32_t)(m % 2)});
+      check_layouts(streams, {compute, 0, 0, m, 70, 448, 1.0f, compute, MR_BF16, MR_F32, 0});
+    }
+}
+
 TEST(gemm_large_shapes) {
   Streams streams;
   for (int32_t compute : {MR_F32, MR_BF16, MR_F16}) {

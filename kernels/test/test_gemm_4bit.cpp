@@ -30,7 +30,7 @@ void check_product(int32_t kind, int32_t compute, int32_t trans_b, int64_t m, in
 TEST(gemm_4bit) {
   for (int32_t compute : STORAGE)
     for (int32_t trans_b : {0, 1})
-      for (int64_t m : {1, 3, 16, 17, 40}) {
+      for (int64_t m : {1, 3, 8, 16, 17, 40}) {
         int32_t activations = m == 3 ? MR_F32 : compute;
         check_product(MR_NF4, compute, trans_b, m, 64, 64, 64, activations, compute, 0);
         // several K blocks that end in the middle of a step of 32, and panels that end early
