@@ -6,7 +6,7 @@
  */
 
 import { Statement } from './statements';
-import { type } from './type';
+import { part, type } from './type';
 
 const count = 'number.integer >= 1';
 const share = '0 <= number < 1';
@@ -27,7 +27,7 @@ const fourBit = {
 } as const;
 const int8 = { kind: "'int8'", threshold: 'number >= 0', ...prepared } as const;
 
-const steps = type({ steps: 'number.integer >= 0' }).or({ ratio: share });
+const steps = part({ steps: 'number.integer >= 0' }).or({ ratio: share });
 
 /** Which modules an adapter changes; what is not named is PEFT's default. */
 const modules = {
@@ -99,11 +99,11 @@ const labels = {
 const data = {
   source: 'string >= 1',
   extraTrain: 'string[]',
-  columns: type('Record<string, string >= 1>'),
-  filter: type('Record<string, string>'),
+  columns: part('Record<string, string >= 1>'),
+  filter: part('Record<string, string>'),
   splitMethod: "'stratified' | 'sklearn' | 'datasets' | 'datasets-stratified' | 'datasets-shuffle'",
   stratifyBy: 'string >= 1',
-  trainRows: type(count).or('null'),
+  trainRows: part(count).or('null'),
   validation: shareOrRows,
   splitSeed: 'number.integer >= 0',
   test: shareOrRows,
@@ -113,7 +113,7 @@ const data = {
   response: 'string >= 1 | null',
   appendEos: 'boolean',
   labels,
-  testLabels: type(optional(labels)).or('null'),
+  testLabels: part(optional(labels)).or('null'),
 } as const;
 
 const lossScaling = {
@@ -123,8 +123,8 @@ const lossScaling = {
   growthInterval: count,
 } as const;
 
-const evaluateEvery = type("'epoch'").or({ steps: count });
-const earlyStopping = type({ patience: count, threshold: 'number >= 0' }).or('null');
+const evaluateEvery = part("'epoch'").or({ steps: count });
+const earlyStopping = part({ patience: count, threshold: 'number >= 0' }).or('null');
 
 const training = {
   /** 0: the base is evaluated as it is. */
@@ -138,7 +138,7 @@ const training = {
   precision: "'fp32' | 'bf16' | 'fp16'",
   lossScaling,
   gradientCheckpointing: 'boolean',
-  selection: type("'last'").or(type(/^best-[a-z0-9-]+$/).as<`best-${string}`>()),
+  selection: part("'last'").or(part(/^best-[a-z0-9-]+$/).as<`best-${string}`>()),
   evaluationBatchSize: count,
   evaluateEvery,
   earlyStopping,
@@ -146,14 +146,14 @@ const training = {
   seed: 'number.integer >= 0',
 } as const;
 
-const schedule = type({
+const schedule = part({
   kind: "'linear' | 'cosine' | 'constant'",
   warmup: steps,
 });
 
-const head = type({ kind: "'classification'", pooling: "'last-token'" }).or({ kind: "'causal'" });
+const head = part({ kind: "'classification'", pooling: "'last-token'" }).or({ kind: "'causal'" });
 
-const loss = type({ kind: "'cross-entropy'" }).or({ kind: "'focal'", gamma: 'number >= 0', alpha: 'number > 0' }).or({
+const loss = part({ kind: "'cross-entropy'" }).or({ kind: "'focal'", gamma: 'number >= 0', alpha: 'number > 0' }).or({
   kind: "'dice-ce'",
   diceWeight: 'number >= 0',
   ceWeight: 'number >= 0',
@@ -164,13 +164,13 @@ const loss = type({ kind: "'cross-entropy'" }).or({ kind: "'focal'", gamma: 'num
 
 const generation = {
   maxNewTokens: count,
-  sampling: type({ temperature: 'number > 0', topK: type(count).or('null'), topP: '0 < number <= 1 | null' }).or(
+  sampling: part({ temperature: 'number > 0', topK: part(count).or('null'), topP: '0 < number <= 1 | null' }).or(
     'null',
   ),
   repetitionPenalty: 'number > 0',
   noRepeatNgramSize: 'number.integer >= 0',
   batchSize: count,
-  rows: type(count).or('null'),
+  rows: part(count).or('null'),
   reference: 'string >= 1',
   echo: 'boolean',
 } as const;
@@ -179,28 +179,28 @@ const generation = {
 export const Settings = type({
   unmeasured: 'string >= 1 | null',
   model: 'string >= 1',
-  quantisation: type(fourBit).or(int8).or('null'),
-  adapter: type(lora).or(adalora).or('null'),
+  quantisation: part(fourBit).or(int8).or('null'),
+  adapter: part(lora).or(adalora).or('null'),
   head,
   loss,
-  data: type(data),
-  training: type({ ...training, optimiser: type(adamw).or(adafactor), schedule }),
-  generation: type(generation).or('null'),
+  data: part(data),
+  training: part({ ...training, optimiser: part(adamw).or(adafactor), schedule }),
+  generation: part(generation).or('null'),
   metrics: 'string[] >= 1',
 });
 export type Settings = typeof Settings.infer;
 
 // --- blocks: any part of the settings, with where the values come from ---
 
-const Notes = type('Record<string, string >= 1>');
+const Notes = part('Record<string, string >= 1>');
 
 /** A block: settings as far as it changes them, and the provenance of exactly those. */
-const Block = type({
+const Block = part({
   'unmeasured?': 'string >= 1',
   'model?': 'string >= 1',
-  'quantisation?': type(optional({ ...fourBit, ...int8, kind: "'nf4' | 'fp4' | 'int8'" })).or('null'),
+  'quantisation?': part(optional({ ...fourBit, ...int8, kind: "'nf4' | 'fp4' | 'int8'" })).or('null'),
   // flat for the reason given for the loss
-  'adapter?': type({ ...optional(adalora), ...optional(lora), 'kind?': "'lora' | 'adalora'" }).or('null'),
+  'adapter?': part({ ...optional(adalora), ...optional(lora), 'kind?': "'lora' | 'adalora'" }).or('null'),
   'head?': head,
   // one flat object rather than a union: a block may change one number of the loss below it
   'loss?': {
@@ -213,24 +213,24 @@ const Block = type({
     'smoothing?': 'number >= 0',
     'reduction?': "'example' | 'class'",
   },
-  'data?': optional({ ...data, labels: type(optional(labels)) }),
+  'data?': optional({ ...data, labels: part(optional(labels)) }),
   'training?': optional({
     ...training,
-    lossScaling: type(optional(lossScaling)),
+    lossScaling: part(optional(lossScaling)),
     // flat for the same reason as the loss
     optimiser: {
       ...optional({ ...adafactor, epsilon: adamw.epsilon }),
       'kind?': "'adamw' | 'adamw-8bit' | 'adafactor'",
-      'epsilon?': type(adamw.epsilon).or(adafactor.epsilon),
+      'epsilon?': part(adamw.epsilon).or(adafactor.epsilon),
       'beta1?': adafactor.beta1,
       'beta2?': adamw.beta2,
     },
-    schedule: type({
+    schedule: part({
       'kind?': "'linear' | 'cosine' | 'constant'",
       'warmup?': steps,
     }),
   }),
-  'generation?': type(optional(generation)).or('null'),
+  'generation?': part(optional(generation)).or('null'),
   'metrics?': 'string[] >= 1',
   /** Dotted path -> the section of the paper that says so. */
   'section?': Notes,
@@ -243,7 +243,7 @@ export type Block = typeof Block.infer;
 
 // --- facts about what an experiment uses, for plans ---
 
-const Architecture = type({
+const Architecture = part({
   family: "'qwen3' | 'qwen2' | 'llama' | 'gemma3'",
   hiddenSize: count,
   layers: count,
@@ -256,7 +256,7 @@ const Architecture = type({
 });
 export type Architecture = typeof Architecture.infer;
 
-const ModelFacts = type({
+const ModelFacts = part({
   /** Pinned revision; null when the paper names none and the files could not be looked at. */
   revision: 'string >= 1 | null',
   licence: 'string >= 1',
@@ -266,12 +266,12 @@ const ModelFacts = type({
 });
 export type ModelFacts = typeof ModelFacts.infer;
 
-const DatasetFacts = type({
+const DatasetFacts = part({
   train: count,
   test: count,
   classes: count,
   /** Rows of each file that `data.extraTrain` can add. */
-  'extra?': type(`Record<string, ${count}>`),
+  'extra?': part(`Record<string, ${count}>`),
   /** Who must be asked for it; null when anyone can download it. */
   gated: 'string >= 1 | null',
   /** Mean tokens of a row, or null when nothing is known. */
@@ -298,12 +298,12 @@ export const PaperFile = type({
   disclaimers: 'string[] >= 1',
   /** The golden file, relative to this one; the embedded papers have theirs under `golden/`. */
   'golden?': 'string >= 1',
-  'models?': type({ '[string]': ModelFacts }),
-  'datasets?': type({ '[string]': DatasetFacts }),
+  'models?': part({ '[string]': ModelFacts }),
+  'datasets?': part({ '[string]': DatasetFacts }),
   /** Predictions that the authors published, by experiment: where they are, for `score` and `verify --predictions`. */
   'predictions?': { '[string]': { source: 'string >= 1' } },
   /** What the paper states that arithmetic can check, by a name of its own: `medrepro audit`. */
-  'statements?': type({ '[string]': Statement }),
+  'statements?': part({ '[string]': Statement }),
   defaults: Blocks,
   experiments: { '[string]': { title: 'string >= 1', ...Blocks } },
   /**

@@ -3,13 +3,13 @@
  * kept as the printed strings, because the number of digits is part of the statement.
  */
 
-import { type } from './type';
+import { part } from './type';
 
 const printed = 'string >= 1';
 const unit = { 'unit?': "'million' | 'billion'" } as const;
 const rows = 'number.integer >= 1';
 /** From and to, ends included. */
-const range = type([printed, printed]);
+const range = part([printed, printed]);
 
 /** Every kind with its fields. */
 const KINDS = {
@@ -39,7 +39,7 @@ const KINDS = {
   /** part / whole in percent. */
   share: { part: printed, whole: printed, percent: printed },
   /** "over", "under": the value lies beyond the limit; a pair is the range that is known of the value. */
-  bound: { what: printed, value: type(printed).or([printed, printed]), beyond: "'over' | 'under'", limit: printed },
+  bound: { what: printed, value: part(printed).or([printed, printed]), beyond: "'over' | 'under'", limit: printed },
   sum: { parts: 'string[] >= 2', total: printed },
   /** Effective batch sizes, counts of groups. */
   product: { factors: 'string[] >= 2', product: printed },
@@ -56,7 +56,7 @@ const KINDS = {
   'adapter-parameters': {
     model: printed,
     rank: 'number.integer >= 1',
-    targets: type('string[] >= 1').or(printed),
+    targets: part('string[] >= 1').or(printed),
     value: printed,
     ...unit,
   },
@@ -74,9 +74,9 @@ const KINDS = {
   /** A claim about a setting that was or was not tried; `>8` and `<1` are settings beyond. */
   grid: { factor: printed, value: printed, tried: 'string[] >= 1' },
   /** Values that are equal by construction. */
-  equal: { values: type({ what: printed, value: printed }).array().atLeastLength(2), because: printed },
+  equal: { values: part({ what: printed, value: printed }).array().atLeastLength(2), because: printed },
   /** The same thing stated in several places. */
-  restated: { what: printed, places: type({ value: printed, where: printed }).array().atLeastLength(2) },
+  restated: { what: printed, places: part({ value: printed, where: printed }).array().atLeastLength(2) },
   /** A number that should be there, and one only. */
   number: { what: printed, value: printed },
   /** Identifiers that should differ, exist where a list of those that do is given, and be as many as is stated. */
@@ -96,33 +96,36 @@ const common = {
   'reading?': "'as-written' | 'as-released'",
 } as const;
 
-export const Statement = type({ kind: "'perplexity'", ...common, ...KINDS.perplexity })
-  .or({ kind: "'text-perplexity'", ...common, ...KINDS['text-perplexity'] })
-  .or({ kind: "'relative-change'", ...common, ...KINDS['relative-change'] })
-  .or({ kind: "'difference'", ...common, ...KINDS.difference })
-  .or({ kind: "'ratio'", ...common, ...KINDS.ratio })
-  .or({ kind: "'share'", ...common, ...KINDS.share })
-  .or({ kind: "'bound'", ...common, ...KINDS.bound })
-  .or({ kind: "'sum'", ...common, ...KINDS.sum })
-  .or({ kind: "'product'", ...common, ...KINDS.product })
-  .or({ kind: "'trainable-parameters'", ...common, ...KINDS['trainable-parameters'] })
-  .or({ kind: "'trainable-share'", ...common, ...KINDS['trainable-share'] })
-  .or({ kind: "'packed-parameters'", ...common, ...KINDS['packed-parameters'] })
-  .or({ kind: "'model-parameters'", ...common, ...KINDS['model-parameters'] })
-  .or({ kind: "'model-ratio'", ...common, ...KINDS['model-ratio'] })
-  .or({ kind: "'adapter-parameters'", ...common, ...KINDS['adapter-parameters'] })
-  .or({ kind: "'final-rank'", ...common, ...KINDS['final-rank'] })
-  .or({ kind: "'steps'", ...common, ...KINDS.steps })
-  .or({ kind: "'warm-up-steps'", ...common, ...KINDS['warm-up-steps'] })
-  .or({ kind: "'duration'", ...common, ...KINDS.duration })
-  .or({ kind: "'split'", ...common, ...KINDS.split })
-  .or({ kind: "'deduplicated'", ...common, ...KINDS.deduplicated })
-  .or({ kind: "'grid'", ...common, ...KINDS.grid })
-  .or({ kind: "'equal'", ...common, ...KINDS.equal })
-  .or({ kind: "'restated'", ...common, ...KINDS.restated })
-  .or({ kind: "'number'", ...common, ...KINDS.number })
-  .or({ kind: "'ids'", ...common, ...KINDS.ids })
-  .or({ kind: "'sourced'", ...common, ...KINDS.sourced });
+// one union of all, not a chain of unions: each `or` of a chain would tell all the kinds before it apart again
+export const Statement = part.or(
+  { kind: "'perplexity'", ...common, ...KINDS.perplexity },
+  { kind: "'text-perplexity'", ...common, ...KINDS['text-perplexity'] },
+  { kind: "'relative-change'", ...common, ...KINDS['relative-change'] },
+  { kind: "'difference'", ...common, ...KINDS.difference },
+  { kind: "'ratio'", ...common, ...KINDS.ratio },
+  { kind: "'share'", ...common, ...KINDS.share },
+  { kind: "'bound'", ...common, ...KINDS.bound },
+  { kind: "'sum'", ...common, ...KINDS.sum },
+  { kind: "'product'", ...common, ...KINDS.product },
+  { kind: "'trainable-parameters'", ...common, ...KINDS['trainable-parameters'] },
+  { kind: "'trainable-share'", ...common, ...KINDS['trainable-share'] },
+  { kind: "'packed-parameters'", ...common, ...KINDS['packed-parameters'] },
+  { kind: "'model-parameters'", ...common, ...KINDS['model-parameters'] },
+  { kind: "'model-ratio'", ...common, ...KINDS['model-ratio'] },
+  { kind: "'adapter-parameters'", ...common, ...KINDS['adapter-parameters'] },
+  { kind: "'final-rank'", ...common, ...KINDS['final-rank'] },
+  { kind: "'steps'", ...common, ...KINDS.steps },
+  { kind: "'warm-up-steps'", ...common, ...KINDS['warm-up-steps'] },
+  { kind: "'duration'", ...common, ...KINDS.duration },
+  { kind: "'split'", ...common, ...KINDS.split },
+  { kind: "'deduplicated'", ...common, ...KINDS.deduplicated },
+  { kind: "'grid'", ...common, ...KINDS.grid },
+  { kind: "'equal'", ...common, ...KINDS.equal },
+  { kind: "'restated'", ...common, ...KINDS.restated },
+  { kind: "'number'", ...common, ...KINDS.number },
+  { kind: "'ids'", ...common, ...KINDS.ids },
+  { kind: "'sourced'", ...common, ...KINDS.sourced },
+);
 export type Statement = typeof Statement.infer;
 
 /** A statement with its name and place in the file. */

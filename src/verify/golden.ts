@@ -32,8 +32,9 @@ const common = {
   accepted: { 'mini?': Accepted, 'score?': Accepted, 'full?': Accepted },
 } as const;
 
-const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: 'string' })
-  .or({
+const Claim = type.or(
+  { ...common, kind: "'value'", experiment: 'string', metric: 'string' },
+  {
     ...common,
     kind: "'beats'",
     metric: 'string',
@@ -43,20 +44,20 @@ const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: '
     /** The printed gain and its unit (`percent`: of the loser's value); both absent where the paper prints none. */
     'by?': 'string',
     'unit?': "'points' | 'absolute' | 'percent'",
-  })
-  .or({ ...common, kind: "'marginal'", metric: 'string', winner: 'string', loser: 'string' })
-  .or({ ...common, kind: "'hurts-despite-validation'", metric: 'string', changed: 'string', reference: 'string' })
+  },
+  { ...common, kind: "'marginal'", metric: 'string', winner: 'string', loser: 'string' },
+  { ...common, kind: "'hurts-despite-validation'", metric: 'string', changed: 'string', reference: 'string' },
   /** The metric of `experiment` is less than `below` times that of `reference` ("more than halves": 0.5). */
-  .or({
+  {
     ...common,
     kind: "'ratio-below'",
     metric: 'string',
     experiment: 'string',
     reference: 'string',
     below: 'number > 0',
-  })
+  },
   /** The metric changes more from the first to the second of `larger` than from the first to the second of `smaller`. */
-  .or({
+  {
     ...common,
     kind: "'changes-more'",
     metric: 'string',
@@ -64,9 +65,9 @@ const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: '
     smaller: type(['string', 'string']),
     /** `size`: whichever way; `improvement`: for the better. */
     of: "'size' | 'improvement'",
-  })
+  },
   /** A number of one run on the right side of a bound: a detector such as `early-spike` or `diverged`. */
-  .or({
+  {
     ...common,
     kind: "'bound'",
     metric: 'string',
@@ -75,10 +76,11 @@ const Claim = type({ ...common, kind: "'value'", experiment: 'string', metric: '
     bound: 'number',
     /** Why this bound, when the paper gives none. */
     because: 'string >= 1',
-  })
+  },
   /** Only a person can judge it; `medrepro run` exports what they need. */
-  .or({ ...common, kind: "'human'", experiment: 'string', reason: 'string >= 1' })
-  .or({ ...common, kind: "'fact'", unmeasured: 'string >= 1' });
+  { ...common, kind: "'human'", experiment: 'string', reason: 'string >= 1' },
+  { ...common, kind: "'fact'", unmeasured: 'string >= 1' },
+);
 export type Claim = typeof Claim.infer;
 
 const PublishedValue = type({ value: 'string >= 1', where: 'string >= 1' });
