@@ -125,8 +125,9 @@ for (const base of bases) {
   const speeds = kinds.map((kind) => `${against[kind]!.toFixed(2)}x`);
   console.log(`against torch's best: ${speeds.join(', ')}; memory ${memoryOf(base).toFixed(2)}x`);
 }
-if (values.out !== undefined) {
-  const commit = values.commit ?? commitHere();
-  const document = { ...values, precision, processor: cpus()[0]?.model, commit, ratios, rounds };
-  await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
+const { out, ...asked } = values;
+if (out !== undefined) {
+  const commit = asked.commit ?? commitHere();
+  const document = { ...asked, precision, processor: cpus()[0]?.model, commit, ratios, rounds };
+  await Bun.write(out, `${JSON.stringify(document, null, 2)}\n`);
 }

@@ -88,8 +88,9 @@ console.log(line('medrepro', (r) => r.ours));
 console.log(
   `against torch ${peerPrecision} ${best} (its best): ${speed.toFixed(2)}x tokens/s, ${memory.toFixed(2)}x memory`,
 );
-if (values.out !== undefined) {
-  const commit = values.commit ?? commitHere();
-  const document = { ...values, peer: peerPrecision, processor: cpus()[0]?.model, commit, best, speed, memory, rounds };
-  await Bun.write(values.out, `${JSON.stringify(document, null, 2)}\n`);
+const { out, ...asked } = values;
+if (out !== undefined) {
+  const commit = asked.commit ?? commitHere();
+  const document = { ...asked, peer: peerPrecision, processor: cpus()[0]?.model, commit, best, speed, memory, rounds };
+  await Bun.write(out, `${JSON.stringify(document, null, 2)}\n`);
 }
