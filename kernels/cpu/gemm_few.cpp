@@ -107,8 +107,14 @@ static void few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t 
   int64_t words = words_of(mode, b.k), block = k_block(words), panels = panels_of(m);
   int64_t row_bytes = b.four ? b.lane_stride / 2 : b.lane_stride * dtype_bytes(b.dtype);
   alignas(64) float tile[TILE * WIDTH], sums[FEW_ROWS * WIDTH], carry[FEW_ROWS * WIDTH];  // the latter [groups, m, 16]
-  AddGroups add[FEW_ROWS];
-  for (int64_t i = 0; i < panels; i++) add[i] = groups_of(mode, panel_begin(i + 1, m) - panel_begin(i, m));
+  struct {
+    int64_t row, rows;
+    AddGroups add;
+  } panel[FEW_ROWS];
+  for (int64_t i = 0; i < panels; i++) {
+    int64_t row = panel_begin(i, m), rows = panel_begin(i + 1, m) - row;
+    panel[i] = {row, rows, groups_of(mode, rows)};
+  }
   for (int64_t col = col0; col < col0 + cols; col += WIDTH) {
     int64_t n = min64(WIDTH, col0 + cols - col), groups = ceil_div(n, LANES);
     // f(the place of a vector of C in sums and carry, in C, and how many of its lanes exist)
@@ -128,8 +134,8 @@ static void few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t 
         for (int64_t g = 0; g < groups; g++)
           pack_panel(mode, b, col + g * LANES, min64(LANES, n - g * LANES), w + t, depth, LANES, tile + g * TILE * LANES);
         for (int64_t i = 0; i < panels; i++) {
-          int64_t row = panel_begin(i, m), rows = panel_begin(i + 1, m) - row;
-          add[i](groups, depth, a + w * m + row * kc + t * rows, tile, m, sums + row * LANES);
+          const auto& [row, rows, add] = panel[i];
+          add(groups, depth, a + w * m + row * kc + t * rows, tile, m, sums + row * LANES);
         }
       }
       combine(groups * m * LANES, alpha, sums, carry, accumulate || w > 0);

@@ -153,14 +153,18 @@ const schedule = part({
 
 const head = part({ kind: "'classification'", pooling: "'last-token'" }).or({ kind: "'causal'" });
 
-const loss = part({ kind: "'cross-entropy'" }).or({ kind: "'focal'", gamma: 'number >= 0', alpha: 'number > 0' }).or({
-  kind: "'dice-ce'",
-  diceWeight: 'number >= 0',
-  ceWeight: 'number >= 0',
-  exponent: 'number >= 0',
-  smoothing: 'number >= 0',
-  reduction: "'example' | 'class'",
-});
+const loss = part.or(
+  { kind: "'cross-entropy'" },
+  { kind: "'focal'", gamma: 'number >= 0', alpha: 'number > 0' },
+  {
+    kind: "'dice-ce'",
+    diceWeight: 'number >= 0',
+    ceWeight: 'number >= 0',
+    exponent: 'number >= 0',
+    smoothing: 'number >= 0',
+    reduction: "'example' | 'class'",
+  },
+);
 
 const generation = {
   maxNewTokens: count,

@@ -13,11 +13,11 @@ import { canonicalJson, sha256 } from '../spec/canonical';
 import { type FileOrigin, fileOf, type Paper } from '../spec/load';
 import { type Problem, suggest, throwProblems } from '../spec/problems';
 import { parseYaml, problemAt, problemsOf, type YamlSource } from '../spec/source';
-import { type } from '../spec/type';
+import { part, type } from '../spec/type';
 import { bitsOf, parsePrinted } from './tolerance';
 import type { Level } from './verdict';
 
-const Accepted = type({
+const Accepted = part({
   verdict: "'REPRODUCED' | 'WITHIN' | 'DIRECTION-ONLY' | 'DEVIATES' | 'INCONSISTENT' | 'NEEDS-HUMAN' | 'UNMEASURED'",
   reason: 'string >= 1',
 });
@@ -32,7 +32,7 @@ const common = {
   accepted: { 'mini?': Accepted, 'score?': Accepted, 'full?': Accepted },
 } as const;
 
-const Claim = type.or(
+const Claim = part.or(
   { ...common, kind: "'value'", experiment: 'string', metric: 'string' },
   {
     ...common,
@@ -61,8 +61,8 @@ const Claim = type.or(
     ...common,
     kind: "'changes-more'",
     metric: 'string',
-    larger: type(['string', 'string']),
-    smaller: type(['string', 'string']),
+    larger: part(['string', 'string']),
+    smaller: part(['string', 'string']),
     /** `size`: whichever way; `improvement`: for the better. */
     of: "'size' | 'improvement'",
   },
@@ -83,9 +83,9 @@ const Claim = type.or(
 );
 export type Claim = typeof Claim.infer;
 
-const PublishedValue = type({ value: 'string >= 1', where: 'string >= 1' });
+const PublishedValue = part({ value: 'string >= 1', where: 'string >= 1' });
 
-const Measured = type({
+const Measured = part({
   experiment: 'string',
   seed: 'number.integer >= 0',
   /** `cpu-fp32` (every CPU path, exact), or one path and precision: `avx512bf16-bf16`, `cuda-fp32`. */
@@ -109,14 +109,14 @@ export const GoldenFile = type({
   /** Experiment -> metric -> every place where the paper prints the value, the most precise one not preferred. */
   published: { '[string]': { '[string]': PublishedValue.array() } },
   /** Other numbers the paper prints. */
-  'context?': type({ what: 'string >= 1', value: 'string >= 1', where: 'string >= 1' }).array(),
+  'context?': part({ what: 'string >= 1', value: 'string >= 1', where: 'string >= 1' }).array(),
   claims: { '[string]': Claim },
   /** Items that the audit finds inconsistent, by name, with what it says of them: accepted as the paper's own. */
   'audit?': { '[string]': 'string >= 1' },
   /** Exact values of the mini scale; engine evidence, never evidence for the paper's numbers. */
   mini: Measured.array(),
   /** Every acceptance, oldest first. */
-  log: type({ date: /^\d{4}-\d{2}-\d{2}$/, reason: 'string >= 1', sha256: /^[0-9a-f]{64}$/ }).array(),
+  log: part({ date: /^\d{4}-\d{2}-\d{2}$/, reason: 'string >= 1', sha256: /^[0-9a-f]{64}$/ }).array(),
 });
 export type GoldenData = typeof GoldenFile.infer;
 
