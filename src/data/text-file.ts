@@ -6,12 +6,9 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type ErrorDetails, inputError, MedreproError } from '../errors';
-
-/** The largest file, unpacked: strings and typed arrays have room for it everywhere. */
-export const MAX_FILE_BYTES = 2 ** 30;
+import { type ErrorDetails, inputError, type MedreproError } from '../errors';
+import { firstBrokenByte, lineAt, MAX_FILE_BYTES, readBytes } from '../files';
 
 /** A file as it lies: what is hashed and named in errors. */
 export interface RawFile {
@@ -29,32 +26,12 @@ export interface TextFile {
 }
 
 /**
- * Reads a file from disk.
+ * Reads a file of rows from disk, or from a pipe.
  *
  * @throws MedreproError `input` when it is missing, no file, unreadable or above 1 GiB.
  */
 export function readRawFile(path: string): RawFile {
-  let size: number;
-  let bytes: Uint8Array;
-  try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) throw inputError(`${path} is a folder, not a file`, { remedy: 'name a file in it' });
-    // a terminal would be waited for, and /dev/zero never ends
-    if (stat.isCharacterDevice()) throw inputError(`${path} is a device, not a file`, { remedy: 'name a file' });
-    size = stat.size;
-    if (size > MAX_FILE_BYTES) throw tooLarge(path);
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (error instanceof MedreproError || !(error instanceof Error) || !('code' in error)) throw error;
-    const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
-    const forbidden = error.code === 'EACCES' || error.code === 'EPERM';
-    const what = missing ? 'does not exist' : forbidden ? 'may not be read' : `cannot be read: ${error.message}`;
-    throw inputError(`${path} ${what}`, {
-      remedy: missing ? 'check the path' : forbidden ? 'check its permissions' : 'copy it to another disk',
-      cause: error,
-    });
-  }
-  return { name: path, bytes };
+  return { name: path, bytes: readBytes(path, { pipes: true }) };
 }
 
 /**
@@ -102,20 +79,6 @@ export function sha256Of(bytes: Uint8Array): string {
   return new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
 }
 
-/** The line (from 1) that holds byte `offset`; CR LF, LF and CR each end a line. */
-export function lineAt(bytes: Uint8Array, offset: number): number {
-  return 1 + countLineEnds(bytes, 0, offset);
-}
-
-/** Line ends in [from, to). A CR LF pair counts once, with its LF. */
-export function countLineEnds(bytes: Uint8Array, from: number, to: number): number {
-  let count = 0;
-  for (let i = from; i < to; i++) {
-    if (bytes[i] === 0x0a || (bytes[i] === 0x0d && bytes[i + 1] !== 0x0a)) count++;
-  }
-  return count;
-}
-
 // --- internal ---
 
 function unpack(file: RawFile): Uint8Array {
@@ -152,27 +115,6 @@ function checkKind(name: string, bytes: Uint8Array): void {
   const csv = { remedy: 'export it as CSV with a header row' };
   if (startsWith(bytes, [0x50, 0x4b, 0x03, 0x04])) throw refuse('a zip archive or an Excel workbook', csv);
   if (startsWith(bytes, [0x28, 0xb5, 0x2f, 0xfd])) throw refuse('zstd data', { remedy: 'unpack it first' });
-}
-
-/** Offset of the first byte that does not continue valid UTF-8 (RFC 3629: no overlong forms, no surrogates). */
-function firstBrokenByte(bytes: Uint8Array): number {
-  let i = 0;
-  while (i < bytes.length) {
-    const lead = bytes[i]!;
-    if (lead < 0x80) {
-      i++;
-      continue;
-    }
-    const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4) return i;
-    const second = bytes[i + 1] ?? 0;
-    const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-    const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-    if (second < low || second > high) return i;
-    for (let k = 2; k < length; k++) if (((bytes[i + k] ?? 0) & 0xc0) !== 0x80) return i;
-    i += length;
-  }
-  return bytes.length;
 }
 
 function startsWith(bytes: Uint8Array, head: readonly number[]): boolean {

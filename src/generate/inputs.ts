@@ -1,8 +1,8 @@
 /** What `eval` and `generate` read besides a model: token ids, prompts, the tokens that end a text. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRawFile } from '../data/text-file';
 import { inputError } from '../errors';
+import { readText } from '../files';
 import type { DecoderConfig } from '../nn/config';
 
 /**
@@ -50,7 +50,7 @@ export function readPrompts(file: string): string[] {
     if (json.length === 0) throw empty;
     return json as string[];
   }
-  const lines = decode(file).split(/\r?\n/);
+  const lines = readText(file, { pipes: true }).split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
   if (lines.length === 0) throw empty;
   if (!file.endsWith('.jsonl')) return lines;
@@ -96,17 +96,8 @@ const TOKENISED = "tokenise with the model's own tokeniser";
 
 const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 40);
 
-function decode(file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readRawFile(file).bytes);
-  } catch (error) {
-    if (error instanceof TypeError) throw inputError('not UTF-8', { where: { file }, remedy: 'save it as UTF-8' });
-    throw error;
-  }
-}
-
 function parseJson(file: string, remedy: string): unknown {
-  const text = decode(file);
+  const text = readText(file, { pipes: true });
   try {
     return JSON.parse(text);
   } catch (error) {

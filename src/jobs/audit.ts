@@ -1,10 +1,10 @@
 /** `medrepro audit`: what the papers state, checked by arithmetic alone. */
-import { writeFileSync } from 'node:fs';
 import { version } from '../../package.json';
 import { auditPaper } from '../audit/both-readings';
 import { renderAnnotations, renderSarif } from '../audit/sarif';
 import { renderAudit } from '../audit/text';
-import { EXIT, inputError } from '../errors';
+import { EXIT } from '../errors';
+import { writeWhole } from '../files';
 import type { JobResult } from '../job';
 import type { AuditRequest } from '../run/request';
 import { loadTargets } from '../spec/target';
@@ -14,11 +14,7 @@ export async function auditJob(request: unknown): Promise<JobResult> {
   const papers = loadTargets(asked.targets, asked.all, 'as-written').map(({ paper }) => paper);
   const findings = papers.flatMap(auditPaper);
   if (asked.sarif !== null) {
-    try {
-      writeFileSync(asked.sarif, renderSarif(findings, version));
-    } catch (cause) {
-      throw inputError(`cannot write ${asked.sarif}: ${(cause as Error).message}`, { remedy: 'check --sarif', cause });
-    }
+    writeWhole(asked.sarif, renderSarif(findings, version), { elsewhere: 'check --sarif' });
   }
   const inconsistent = findings.filter(({ consistent }) => !consistent).length;
   const ids = papers.map(({ id }) => id);

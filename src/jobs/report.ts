@@ -1,5 +1,5 @@
 /** Puts `report.html` into the directory of a finished run. */
-import { readFileSync } from 'node:fs';
+import { readText } from '../files';
 import { renderReport } from '../report/html';
 import type { Executed } from '../run/execute';
 import { type Paper, resolveExperiment } from '../spec/load';
@@ -12,7 +12,7 @@ export function writeReport(paper: Paper, run: Executed, comparison: Comparison,
   const assumed = Object.entries(experiment.marks).flatMap(([path, { mark, reason }]) =>
     mark === 'assumed' ? [{ path, reason }] : [],
   );
-  const manifest = JSON.parse(readFileSync(directory.file('manifest.json'), 'utf8')) as Record<string, unknown>;
+  const manifest = JSON.parse(readText(directory.file('manifest.json'))) as Record<string, unknown>;
   directory.write(
     'report.html',
     renderReport({

@@ -2,10 +2,10 @@
  * `medrepro verify`: every claim against the golden files; runs at the mini scale what is missing, and scores published
  * predictions that were given and not scored before.
  */
-import { writeFileSync } from 'node:fs';
 import { auditPaper } from '../audit/both-readings';
 import { readRawFile, sha256Of } from '../data/text-file';
-import { inputError, usageError } from '../errors';
+import { usageError } from '../errors';
+import { writeWhole } from '../files';
 import type { JobContext, JobResult } from '../job';
 import { execute } from '../run/execute';
 import { applyRequest, obstacle } from '../run/inputs';
@@ -39,11 +39,7 @@ export async function verifyJob(request: unknown, context: JobContext): Promise<
     seconds.push((performance.now() - started) / 1e3);
   }
   if (asked.junit !== null) {
-    try {
-      writeFileSync(asked.junit, renderJunit(comparisons, { began, seconds }));
-    } catch (error) {
-      throw inputError(`cannot write ${asked.junit}: ${(error as Error).message}`, { remedy: 'check --junit' });
-    }
+    writeWhole(asked.junit, renderJunit(comparisons, { began, seconds }), { elsewhere: 'check --junit' });
   }
   return {
     exitCode: worstExit(comparisons),

@@ -4,10 +4,12 @@
  * Reading refuses by name what would change the mathematics and is not implemented, and accepts fields that change nothing.
  * Pickled adapters (`adapter_model.bin`) are never opened: a pickle can run any program.
  */
-import { existsSync, readFileSync } from 'node:fs';
+
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type } from 'arktype';
 import { inputError } from '../errors';
+import { readText } from '../files';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { unmatchedTargets } from '../spec/targets';
@@ -60,7 +62,7 @@ export function openAdapterFolder(folder: string): AdapterFiles {
         : 'save the adapter with PEFT or medrepro',
     });
   }
-  const config = parseAdapterConfig(readFileSync(configPath, 'utf8'), configPath);
+  const config = parseAdapterConfig(readText(configPath), configPath);
   const tensors = openSafetensors(weightsPath);
   const stored = canonicalNames(tensors);
   const score = [...stored].find(([name]) => name.endsWith('.score.weight'))?.[1];

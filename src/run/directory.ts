@@ -2,20 +2,9 @@
  * A run directory, `<out>/<paper>/<experiment>/<id>/`. Every file is written beside its place and renamed into it, and
  * `metrics.json` last of all: a directory without one is a run that has not finished, and can be resumed.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { inputError } from '../errors';
+import { existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { notWritable, readText, writeWhole } from '../files';
 
 export class RunDirectory {
   private constructor(readonly path: string) {}
@@ -32,7 +21,7 @@ export class RunDirectory {
         return new RunDirectory(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST' && attempt < 1000) continue;
-        throw notWritable(path, error);
+        throw notWritable(path, error, ADVICE);
       }
     }
   }
@@ -45,7 +34,7 @@ export class RunDirectory {
       const directory = new RunDirectory(join(parent, name));
       if (existsSync(directory.file('metrics.json')) || !existsSync(directory.file('manifest.json'))) continue;
       try {
-        const manifest = JSON.parse(readFileSync(directory.file('manifest.json'), 'utf8')) as { identity?: string };
+        const manifest = JSON.parse(readText(directory.file('manifest.json'))) as { identity?: string };
         if (manifest.identity === identity) return directory;
       } catch {
         // cut off while it was written: not a run to go on with
@@ -60,27 +49,7 @@ export class RunDirectory {
 
   /** Writes `name` whole or not at all. @throws MedreproError `input` on a full disk or a folder that is not writable. */
   write(name: string, content: string | Uint8Array): void {
-    const path = this.file(name);
-    const temporary = `${path}.tmp`;
-    try {
-      mkdirSync(dirname(path), { recursive: true });
-      const file = openSync(temporary, 'w', 0o644);
-      try {
-        const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, path);
-    } catch (error) {
-      try {
-        rmSync(temporary, { force: true });
-      } catch {
-        // what went wrong first is what the user needs to know
-      }
-      throw notWritable(path, error);
-    }
+    writeWhole(this.file(name), content, { ...ADVICE, folders: true });
   }
 
   writeJson(name: string, value: unknown): void {
@@ -105,16 +74,13 @@ export class RunDirectory {
       try {
         writeSync(file, `${JSON.stringify(value)}\n`);
       } catch (error) {
-        throw notWritable(this.file(name), error);
+        throw notWritable(this.file(name), error, ADVICE);
       }
     };
   }
 }
 
-function notWritable(path: string, error: unknown): Error {
-  const code = (error as NodeJS.ErrnoException).code;
-  const reason = code === 'ENOSPC' ? 'the disk is full' : (error as Error).message;
-  return inputError(`cannot write ${path}: ${reason}`, {
-    remedy: code === 'ENOSPC' ? 'free disk space and go on with --resume' : 'choose a writable folder with --out',
-  });
-}
+const ADVICE = {
+  full: 'free disk space and go on with --resume',
+  elsewhere: 'choose a writable folder with --out',
+};

@@ -2,9 +2,9 @@
  * Targets of the command line: `abjadmed`, `abjadmed/all-linear`, `path/other.yaml`, `path/other.yaml/experiment`.
  */
 
-import { readFileSync } from 'node:fs';
 import { listAssets, readAssetText } from '../assets';
-import { inputError, usageError } from '../errors';
+import { usageError } from '../errors';
+import { readText } from '../files';
 import { loadPaper, type Paper, resolveExperiment, SCALES } from './load';
 import { suggest } from './problems';
 import type { Reading } from './types';
@@ -80,13 +80,7 @@ function loadEmbeddedOrSuggest(target: string, reading: Reading | null): Paper {
 }
 
 function loadFile(path: string, reading: Reading | null): Paper {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw inputError(`${path}: the spec file cannot be read`, { cause, remedy: 'check the path' });
-  }
-  return loadPaper(text, { kind: 'file', path }, reading);
+  return loadPaper(readText(path), { kind: 'file', path }, reading);
 }
 
 function sameFile(a: Paper, b: Paper): boolean {

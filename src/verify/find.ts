@@ -2,8 +2,9 @@
  * Finished runs that are already there, so that nothing runs twice.
  */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readText } from '../files';
 import { type ExperimentResult, numericPath, parseResult } from './result';
 import { parseScore, type ScoreRecord } from './scored';
 
@@ -75,7 +76,7 @@ export interface FoundScore extends Pick<FoundResults, 'unreadable'> {
 /** The result of one run directory. */
 export function readRunResult(runDir: string): ExperimentResult {
   const file = join(runDir, 'metrics.json');
-  return parseResult(readFileSync(file, 'utf8'), file);
+  return parseResult(readText(file), file);
 }
 
 // --- internal ---
@@ -120,7 +121,7 @@ function readOrNote<T>(
   parse: (text: string, file: string) => T,
 ): T | null {
   try {
-    return parse(readFileSync(file, 'utf8'), file);
+    return parse(readText(file), file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (!unreadable.some((known) => known.file === file)) unreadable.push({ file, reason });

@@ -5,10 +5,11 @@
  * hash fails verification; only accepting, which asks for a reason, writes a new one.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasAsset, readAssetText } from '../assets';
 import { inputError } from '../errors';
+import { readText } from '../files';
 import { canonicalJson, sha256 } from '../spec/canonical';
 import { type FileOrigin, fileOf, type Paper } from '../spec/load';
 import { type Problem, suggest, throwProblems } from '../spec/problems';
@@ -224,11 +225,7 @@ const REMEDY = 'golden files are checked against papers/schema/golden.schema.jso
 
 function readOrigin(origin: FileOrigin): string {
   if (origin.kind === 'embedded') return readAssetText(origin.name);
-  try {
-    return readFileSync(origin.path, 'utf8');
-  } catch (cause) {
-    throw inputError(`${origin.path}: the golden file cannot be read`, { cause, remedy: 'check the path' });
-  }
+  return readText(origin.path);
 }
 
 function tampered(golden: GoldenData): string | null {

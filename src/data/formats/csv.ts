@@ -8,7 +8,8 @@
 
 import { type CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { inputError, MedreproError } from '../../errors';
-import { asTextFile, countLineEnds, lineAt, type RawFile } from '../text-file';
+import { countLineEnds, lineAt } from '../../files';
+import { asTextFile, type RawFile } from '../text-file';
 import type { DataRecord, Format, Parsed } from './format';
 
 /** The most bytes a row may have; longer ones are nearly always a quote that is never closed. */
