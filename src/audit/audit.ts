@@ -3,6 +3,7 @@
  * consistent as well as the inconsistent.
  */
 
+import { MedreproError } from '../errors';
 import type { Paper } from '../spec/load';
 import type { Reading } from '../spec/types';
 import type { Check, Context } from './rule';
@@ -32,7 +33,12 @@ export interface AuditedPaper {
   readonly file: string;
 }
 
-/** Everything arithmetic can decide about a paper, in the order of the spec. */
+/**
+ * Everything arithmetic can decide about a paper, in the order of the spec.
+ *
+ * @throws MedreproError `spec`, at the statement's line: a string that is no printed number, an experiment or an architecture
+ *   that the spec does not hold.
+ */
 export function audit({ written, released, file }: AuditedPaper): Finding[] {
   const base = { paper: written.id, file };
   const stated = written.statements.flatMap(({ id, line, statement }) => {
@@ -41,7 +47,8 @@ export function audit({ written, released, file }: AuditedPaper): Finding[] {
     const rule = RULES.find(({ kind }) => kind === statement.kind);
     if (rule === undefined) throw new Error(`no rule for statements of the kind ${statement.kind}`);
     const { where, claim = null, note = null } = statement;
-    return rule.check(statement, context).map(
+    const checks = placed(file, line, () => rule.check(statement, context));
+    return checks.map(
       ({ part, ...check }): Finding => ({
         ...base,
         rule: rule.id,
@@ -68,4 +75,17 @@ export function audit({ written, released, file }: AuditedPaper): Finding[] {
     }),
   );
   return [...stated, ...differing];
+}
+
+// --- internal ---
+
+/** Whatever is wrong with a statement is wrong at its line. */
+function placed<T>(file: string, line: number, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof MedreproError) || error.where !== undefined) throw error;
+    const { code, message, remedy } = error;
+    throw new MedreproError(code, message, { remedy, where: { file, line }, cause: error });
+  }
 }

@@ -18,6 +18,17 @@ export function printedInterval(text: string, unit = 1): Interval {
   return scale({ low: decimalToNumber(low), high: decimalToNumber(high) }, unit);
 }
 
+/**
+ * What a printed string allows where whole numbers are counts: one without decimals, exponent, percent sign or `~` stands
+ * for itself, anything else for every value that rounds to it. @throws MedreproError `spec`
+ */
+export function countInterval(text: string): Interval {
+  return isWhole(text) ? exact(printedNumber(text)) : printedInterval(text);
+}
+
+/** Whether a printed string is a whole number as counts are printed: `3`, `16,404`, `-2`; not `~3`, `3.0`, `3%`. */
+export const isWhole = (text: string): boolean => /^[+\-\u2212]?\d[\d,]*$/.test(text.trim());
+
 /** The value in the middle of {@link printedInterval}. */
 export function printedNumber(text: string, unit = 1): number {
   return decimalToNumber(parsePrinted(text.replace(/^\s*\+/, ''))) * unit;

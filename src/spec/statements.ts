@@ -7,6 +7,8 @@ import { part } from './type';
 
 const printed = 'string >= 1';
 const unit = { 'unit?': "'million' | 'billion'" } as const;
+/** Whether whole numbers are counts, which stand for themselves; absent = measured values, which were rounded. */
+const counts = { 'counts?': 'boolean' } as const;
 const rows = 'number.integer >= 1';
 /** From and to, ends included. */
 const range = part([printed, printed]);
@@ -30,13 +32,14 @@ const KINDS = {
     percent: printed,
     /** "more than": the change goes further than the percentage, in its direction. */
     'beyond?': 'boolean',
+    ...counts,
     'released?': { from: printed, to: printed },
   },
   /** to - from, in points where the values are shares. */
-  difference: { from: printed, to: printed, by: printed, 'points?': 'boolean' },
+  difference: { from: printed, to: printed, by: printed, 'points?': 'boolean', ...counts },
   /** of / to. */
-  ratio: { of: printed, to: printed, times: printed },
-  /** part / whole in percent. */
+  ratio: { of: printed, to: printed, times: printed, ...counts },
+  /** part / whole in percent; two whole numbers are counts, and `~3` is one that was rounded. */
   share: { part: printed, whole: printed, percent: printed },
   /** "over", "under": the value lies beyond the limit; a pair is the range that is known of the value. */
   bound: { what: printed, value: part(printed).or([printed, printed]), beyond: "'over' | 'under'", limit: printed },

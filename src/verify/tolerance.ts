@@ -32,13 +32,16 @@ export function parsePrinted(text: string): Printed {
     .trim()
     .replace(/\u2212/g, '-')
     .replace(/\s+/g, ' ');
-  const match = PRINTED.exec(plain);
-  if (match === null || !/\d/.test(plain)) {
-    throw specError(`'${text}' is not a printed number`, { remedy: "write it as the paper does: '0.444'" });
+  const match = plain.length > MAX_PRINTED ? null : PRINTED.exec(plain);
+  const shift = Number((match?.[5] ?? match?.[6] ?? '0').replace(/[{}^]/g, ''));
+  if (match === null || !/\d/.test(plain) || Math.abs(shift) > MAX_EXPONENT) {
+    throw specError(
+      `'${text.length > MAX_PRINTED ? `${text.slice(0, MAX_PRINTED)}…` : text}' is not a printed number`,
+      { remedy: "write it as the paper does: '0.444'" },
+    );
   }
-  const [, about, sign, whole = '', fraction = '', e, power, percent] = match;
+  const [, about, sign, whole = '', fraction = '', , , percent] = match;
   const digits = whole.replaceAll(',', '') + fraction;
-  const shift = Number((e ?? power ?? '0').replace(/[{}^]/g, ''));
   const mantissa = BigInt(digits) * (sign === '-' ? -1n : 1n);
   const exponent = shift - fraction.length - (percent === undefined ? 0 : 2);
   return { text, mantissa, exponent, approximate: about !== undefined };
@@ -124,6 +127,10 @@ export function bitsOf(value: number): string {
 }
 
 // --- internal ---
+
+/** More characters than any paper prints of a number, and an exponent that doubles do not have. */
+const MAX_PRINTED = 100;
+const MAX_EXPONENT = 400;
 
 const PRINTED =
   /^(~|≈|about |approximately )? ?([+-])?(\d{1,3}(?:,\d{3})+|\d+)?(?:\.(\d+))?(?:[eE]([+-]?\d+)| ?[×x*] ?10 ?(\^?\{?[+-]?\d+\}?))? ?(%)?$/;

@@ -73,6 +73,26 @@ describe('each rule decides by arithmetic on the printed digits', () => {
     ["kind: ratio, of: '27', to: '4', times: '3'", false],
     ["kind: ratio, of: '16', to: '256', times: '0.0625'", true],
     ["kind: share, part: '56', whole: '64', percent: '87.5'", true],
+    // two whole numbers are counts and stand for themselves
+    ["kind: share, part: '3', whole: '7', percent: '42.9'", true],
+    ["kind: share, part: '3', whole: '7', percent: '45.0'", false],
+    ["kind: share, part: '~3', whole: '~7', percent: '45.0'", true],
+    ["kind: share, part: '167.77', whole: '4,710', percent: '3.56'", true],
+    ["kind: ratio, of: '16', to: '64', times: '0.26'", true],
+    ["kind: ratio, of: '16', to: '64', times: '0.26', counts: true", false],
+    ["kind: ratio, of: '16', to: '64', times: '0.25', counts: true", true],
+    ["kind: difference, from: '10,000', to: '9,500', by: '-501', counts: true", false],
+    ["kind: difference, from: '10,000', to: '9,500', by: '-500', counts: true", true],
+    ["kind: relative-change, from: '64', to: '8', percent: '-88', counts: true", true],
+    ["kind: relative-change, from: '64', to: '8', percent: '-86', counts: true", false],
+    ["kind: relative-change, from: '64', to: '8', percent: '-87.6', beyond: true, counts: true", false],
+    ["kind: bound, what: rows, value: '16,000', beyond: over, limit: '16,000'", false],
+    ["kind: bound, what: F1, value: '16.0', beyond: over, limit: '16'", true],
+    ["kind: restated, what: rows, places: [{ value: '16,404', where: a }, { value: '16,405', where: b }]", false],
+    ["kind: restated, what: F1, places: [{ value: '1.1', where: a }, { value: '1.2', where: b }]", false],
+    ["kind: restated, what: F1, places: [{ value: '44.4%', where: a }, { value: '0.444', where: b }]", true],
+    ['kind: restated, what: batch, places: [{ value: 2-8, where: a }, { value: 2-8, where: b }]', true],
+    ["kind: equal, because: x, values: [{ what: a, value: '161' }, { what: b, value: '161.48' }]", true],
     ["kind: sum, parts: ['72', '15', '13'], total: '100'", true],
     ["kind: sum, parts: ['5,000', '500'], total: '6,500'", false],
     ["kind: product, factors: ['4', '8'], product: '32'", true],
@@ -187,6 +207,11 @@ describe('each rule decides by arithmetic on the printed digits', () => {
     expect(() => one("kind: steps, experiment: nobody, trainRows: 1, value: '1'")).toThrow("the experiment 'nobody'");
     expect(() => one("kind: model-parameters, model: nothing, value: '1'")).toThrow('the architecture of nothing');
     expect(() => one("kind: perplexity, loss: 'much', perplexity: '1'")).toThrow("'much' is not a printed number");
+    // an exponent that no double has would be a string of so many digits
+    expect(() => one("kind: sum, parts: ['1e999999999', '1'], total: '2'")).toThrow('is not a printed number');
+    expect(() => one("kind: perplexity, loss: 'much', perplexity: '1'")).toThrow(
+      expect.objectContaining({ where: { file: 'a.yaml', line: expect.any(Number) } }),
+    );
     expect(() => one("kind: perplexity, loss: '1'")).toThrow();
   });
 

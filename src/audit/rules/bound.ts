@@ -1,4 +1,4 @@
-import { printedInterval, printedNumber, show } from '../interval';
+import { countInterval, printedNumber, show } from '../interval';
 import { rule } from '../rule';
 
 /** "over 600": the value itself is more, so its own printed digits stand for themselves. */
@@ -9,7 +9,7 @@ export const bound = rule({
   check: ({ what, value, beyond, limit }) => {
     const known =
       typeof value === 'string'
-        ? printedInterval(value)
+        ? countInterval(value)
         : { low: printedNumber(value[0]), high: printedNumber(value[1]) };
     const at = printedNumber(limit);
     const consistent = beyond === 'over' ? known.high > at : known.low < at;

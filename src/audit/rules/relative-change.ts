@@ -1,4 +1,5 @@
 import {
+  countInterval,
   digits,
   divide,
   exact,
@@ -16,9 +17,10 @@ export const relativeChange = rule({
   id: 'relative-change',
   title: 'a relative gain follows from the values it compares',
   kind: 'relative-change',
-  check: ({ from, to, percent, beyond = false, released }) => {
+  check: ({ from, to, percent, beyond = false, counts = false, released }) => {
     const check = beyond ? checkBeyond : checkEqual;
-    const printed = check(printedInterval(from), printedInterval(to), percentOf(from, to), percent, `${from} to ${to}`);
+    const read = counts ? countInterval : printedInterval;
+    const printed = check(read(from), read(to), percentOf(from, to), percent, `${from} to ${to}`);
     if (released === undefined) return [printed];
     const [start, end] = [printedNumber(released.from), printedNumber(released.to)];
     const logged = percentOf(released.from, released.to);

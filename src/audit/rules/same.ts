@@ -1,3 +1,5 @@
+import { MedreproError } from '../../errors';
+import { type Printed, parsePrinted } from '../../verify/tolerance';
 import { type Interval, meet, printedInterval, show } from '../interval';
 import { type Check, rule } from '../rule';
 
@@ -32,12 +34,12 @@ export const textAgainstTable = rule({
 /** Numbers agree when one value rounds to all of them; anything else when the words are equal. */
 function sameValues(values: readonly { readonly name: string; readonly value: string }[], what: string): Check {
   const shown = values.map(({ name, value }) => `${value} (${name})`).join(', ');
-  const intervals = values.map(({ value }) => intervalOf(value));
-  const numeric = intervals.every((interval) => interval !== null);
+  const numbers = values.map(({ value }) => numberOf(value));
+  const numeric = numbers.every((number) => number !== null);
   const consistent = numeric
-    ? intervals.every((a) => intervals.every((b) => meet(a!, b!)))
+    ? numbers.every((a) => numbers.every((b) => agree(a, b)))
     : values.every(({ value }) => value === values[0]!.value);
-  const steps = numeric ? values.map(({ value }, i) => `${value} stands for ${show(intervals[i]!)}`) : [];
+  const steps = numeric ? values.map(({ value }, i) => `${value} stands for ${show(numbers[i]!.interval)}`) : [];
   return {
     consistent,
     message: `${what}: ${shown} ${consistent ? 'agree' : 'do not agree'}`,
@@ -48,6 +50,23 @@ function sameValues(values: readonly { readonly name: string; readonly value: st
   };
 }
 
-function intervalOf(text: string): Interval | null {
-  return /\d/.test(text) && /^[~+\-\u2212\d.,e%\s×^{}]+$/i.test(text) ? printedInterval(text) : null;
+interface Stated {
+  readonly printed: Printed;
+  readonly interval: Interval;
+}
+
+/** With as many digits, one value rounds to one number only: 16,404 and 16,405 meet in no count, and 1.1 and 1.2 in none. */
+function agree(a: Stated, b: Stated): boolean {
+  if (a.printed.exponent === b.printed.exponent) return a.printed.mantissa === b.printed.mantissa;
+  return meet(a.interval, b.interval);
+}
+
+/** Null for what is no printed number: words, ranges. */
+function numberOf(text: string): Stated | null {
+  try {
+    return { printed: parsePrinted(text.replace(/^\s*\+/, '')), interval: printedInterval(text) };
+  } catch (error) {
+    if (error instanceof MedreproError) return null;
+    throw error;
+  }
 }

@@ -1,15 +1,12 @@
-import { add, exact, multiply, printedInterval, printedNumber, show } from '../interval';
+import { add, countInterval, multiply, printedNumber, show } from '../interval';
 import { compare, rule } from '../rule';
-
-/** Whole numbers are counts and stand for themselves; anything else for what rounds to it. */
-const intervalOf = (text: string) => (/^[\d,]+$/.test(text) ? exact(printedNumber(text)) : printedInterval(text));
 
 export const sum = rule({
   id: 'sum',
   title: 'parts add up to their total',
   kind: 'sum',
   check: ({ parts, total }) => {
-    const allowed = parts.map(intervalOf).reduce(add);
+    const allowed = parts.map(countInterval).reduce(add);
     const raw = parts.reduce((all, part) => all + printedNumber(part), 0);
     return [compare(`${parts.join(' + ')} =`, allowed, raw, total, [`${parts.join(' + ')} = ${show(allowed)}`])];
   },
@@ -21,7 +18,7 @@ export const product = rule({
   title: 'factors multiply to their product (effective batch size, rows of several groups)',
   kind: 'product',
   check: ({ factors, product: stated }) => {
-    const allowed = factors.map(intervalOf).reduce(multiply);
+    const allowed = factors.map(countInterval).reduce(multiply);
     const raw = factors.reduce((all, factor) => all * printedNumber(factor), 1);
     return [compare(`${factors.join(' * ')} =`, allowed, raw, stated, [`${factors.join(' * ')} = ${show(allowed)}`])];
   },
