@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { inputError, type MedreproError } from '../errors';
-import { readRawFile } from './text-file';
+import { readText } from '../files';
 
 export interface ChatMessage {
   readonly role: string;
@@ -84,7 +84,7 @@ export function readChatTemplate(folder: string): ChatTemplate | null {
     const content = name.endsWith('_token') ? tokenContent(value) : null;
     if (content !== null) tokens[name] = content;
   }
-  if (existsSync(file)) return new ChatTemplate(decode(file), tokens, file);
+  if (existsSync(file)) return new ChatTemplate(readText(file), tokens, file);
   const source = templateOf(config.chat_template);
   if (source !== null) return new ChatTemplate(source, tokens, configFile);
   if (config.chat_template === undefined || config.chat_template === null) return null;
@@ -96,11 +96,9 @@ export function readChatTemplate(folder: string): ChatTemplate | null {
 
 // --- internal ---
 
-const decode = (file: string): string => new TextDecoder().decode(readRawFile(file).bytes);
-
 function parseConfig(file: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(decode(file));
+    const value: unknown = JSON.parse(readText(file));
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;

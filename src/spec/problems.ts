@@ -22,13 +22,22 @@ export interface Problem {
 /** More than these at once are those of a file that is no YAML at all. */
 const MAX_SHOWN = 20;
 
+/** Longer names are no typing errors of any field or experiment. */
+const MAX_NAME = 200;
+
 /** `papers/x.yaml:12: adapter.rnk is not a known field; did you mean 'rank'?` */
 export function renderProblem(problem: Problem): string {
   const { file, line, path, expected, actual, suggestion } = problem;
-  const subject = path === '' ? '' : `${path} `;
-  const was = actual === null ? '' : ` (was ${actual})`;
+  const subject = path === '' ? '' : `${oneLine(path)} `;
+  const was = actual === null ? '' : ` (was ${oneLine(actual)})`;
   const hint = suggestion === null ? '' : `; did you mean '${suggestion}'?`;
-  return `${file}:${line}: ${subject}${expected}${was}${hint}`;
+  return `${file}:${line}: ${subject}${oneLine(expected)}${was}${hint}`;
+}
+
+/** What a file holds can be anything: at most 300 characters of it, on one line. */
+function oneLine(text: string): string {
+  const line = text.slice(0, 1000).replace(/\s+/g, ' ');
+  return line.length > 300 || text.length > 1000 ? `${line.slice(0, 300)}…` : line;
 }
 
 /**
@@ -52,6 +61,7 @@ export function throwProblems(problems: readonly Problem[], remedy: string): voi
 
 /** The known name nearest to `name`, when it is near enough to be a typing error, else null. */
 export function suggest(name: string, known: Iterable<string>): string | null {
+  if (name.length > MAX_NAME) return null;
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {

@@ -6,6 +6,7 @@
 
 import type { type } from 'arktype';
 import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { flawsOf, MAX_YAML_LENGTH } from './plain-yaml';
 import { type Problem, suggest } from './problems';
 
 /** Keys of maps and indices of lists, from the file's root. */
@@ -23,21 +24,42 @@ export interface YamlSource {
   lineOf(path: Path): number;
 }
 
+/**
+ * Parses a file.
+ *
+ * Whatever it holds, it takes bounded time and memory and throws nothing: all that is wrong is in `syntax`.
+ */
 export function parseYaml(text: string, file: string): YamlSource {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', schema: 'core' });
-  const syntax = [...document.errors, ...document.warnings].map((error) => ({
+  const size = text.length > MAX_YAML_LENGTH ? [`is above ${MAX_YAML_LENGTH / 1024} KiB`] : [];
+  const parsed = size.length > 0 ? '' : text;
+  // keys are compared by `flawsOf`: the parser compares each with all before it
+  const options = {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: false,
+  } as const;
+  const document = parseDocument(parsed, options);
+  const wrong = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
+    offset: pos[0],
+    expected: `is not YAML that can be read: ${message}`,
+  }));
+  const flaws = wrong.length > 0 ? wrong : flawsOf(document);
+  const syntax = [...size.map((expected) => ({ offset: 0, expected })), ...flaws].map(({ offset, expected }) => ({
     file,
-    line: lines.linePos(error.pos[0]).line,
+    line: Math.max(1, lines.linePos(offset).line),
     path: '',
-    expected: `is not YAML that can be read: ${firstLine(error.message)}`,
+    expected,
     actual: null,
     suggestion: null,
   }));
   return {
     file,
     text,
-    value: syntax.length === 0 ? plainValue(document) : null,
+    // aliases are counted already
+    value: syntax.length === 0 ? document.toJS({ maxAliasCount: -1 }) : null,
     syntax,
     lineOf: (path) => lines.linePos(offsetOf(document, path)).line,
   };
@@ -72,7 +94,7 @@ export function problemsOf(
   jsonSchema: object,
   place: (path: Path) => Path = (path) => path,
 ): Problem[] {
-  return errors.map((error) => {
+  return errors.slice(0, MAX_PROBLEMS).map((error) => {
     // not path.map: arktype's path is an array class whose map makes [0] of an empty one
     const own = Array.from(error.path, (key) => (typeof key === 'number' ? key : String(key)));
     const path = place(own);
@@ -99,6 +121,9 @@ export function fieldsAt(schema: object, path: Path): string[] {
 
 // --- internal ---
 
+/** Nobody reads more, and each looks for its line and for a name that was meant. */
+const MAX_PROBLEMS = 1000;
+
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, object>>;
   readonly additionalProperties?: object | boolean;
@@ -109,11 +134,6 @@ interface SchemaNode {
 function branches(schema: object): SchemaNode[] {
   const node: SchemaNode = schema;
   return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches);
-}
-
-/** Aliases are followed, but not without bound: a file of a few lines must not become gigabytes. */
-function plainValue(document: Document.Parsed): unknown {
-  return document.toJS({ maxAliasCount: 100 });
 }
 
 function offsetOf(document: Document.Parsed, path: Path): number {
@@ -134,8 +154,4 @@ function offsetOf(document: Document.Parsed, path: Path): number {
     }
   }
   return offset;
-}
-
-function firstLine(message: string): string {
-  return message.split('\n')[0] ?? message;
 }

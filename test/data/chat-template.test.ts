@@ -35,6 +35,23 @@ describe('own templates', () => {
   });
 });
 
+describe('files that are not UTF-8', () => {
+  test.each(['chat_template.jinja', 'tokenizer_config.json'])('%s', (name) => {
+    const folder = box();
+    // "مرحبا" in Windows-1256, on the second line
+    const arabic = Buffer.concat([
+      Buffer.from('{\n"a": "'),
+      Buffer.from([0xe3, 0xd1, 0xcd, 0xc8, 0xc7]),
+      Buffer.from('"}'),
+    ]);
+    folder.write('tokenizer_config.json', '{}');
+    folder.write(name, arabic);
+    const where = { file: join(folder.path, name), line: 2 };
+    expect(() => readChatTemplate(folder.path)).toThrow(expect.objectContaining({ code: 'input', where }));
+    folder.remove();
+  });
+});
+
 describe('files', () => {
   const folder = box();
   afterAll(() => folder.remove());
