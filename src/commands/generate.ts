@@ -14,9 +14,11 @@ const SAMPLING_FLAGS = {
   temperature: {
     type: 'string',
     valueHint: 'x',
-    description: 'draw tokens from softmax(logits / x); 0, or no sampling flag at all, is greedy',
+    description:
+      'draw tokens from softmax(logits / x); 0, or no sampling flag at all, is greedy. What the other flags leave open is as ' +
+      'in generation_config.json',
   },
-  'top-k': { type: 'string', valueHint: 'n', description: 'draw among the n most probable tokens' },
+  'top-k': { type: 'string', valueHint: 'n', description: 'draw among the n most probable tokens; 0 for all' },
   'top-p': { type: 'string', valueHint: 'x', description: 'draw among the fewest tokens that reach this probability' },
   seed: { type: 'string', valueHint: 'n', default: '0', description: 'of the draws: the same seed, the same text' },
 } satisfies FlagDefs;
@@ -78,9 +80,9 @@ function readPrompts(flags: Flags): GenerateRequest['prompts'] {
 
 function readSampling(flags: Flags): GenerateRequest['sampling'] {
   const temperature = flags.number('temperature', { min: 0 });
-  const topK = flags.integer('top-k', { min: 1 });
+  const topK = flags.integer('top-k', { min: 0 });
   const topP = flags.number('top-p', { above: 0, max: 1 });
   const seed = flags.integer('seed', { min: 0, max: 2 ** 32 - 1 }) ?? 0;
   if (temperature === 0 || (temperature === null && topK === null && topP === null)) return null;
-  return { temperature: temperature ?? 1, topK, topP, seed };
+  return { temperature, topK, topP, seed };
 }

@@ -36,19 +36,17 @@ export const continuationFlags = (maxNewTokens: number) =>
     'repetition-penalty': {
       type: 'string',
       valueHint: 'x',
-      default: '1',
-      description: 'as in transformers; 1 for none',
+      description: 'as in transformers; 1 for none (generation_config.json)',
     },
     'no-repeat-ngram-size': {
       type: 'string',
       valueHint: 'n',
-      default: '0',
-      description: 'as in transformers; 0 for none',
+      description: 'as in transformers; 0 for none (generation_config.json)',
     },
     eos: {
       type: 'string',
       valueHint: 'ids',
-      description: 'token ids that end a continuation: 1,2 or none (generation_config.json, config.json)',
+      description: 'token ids that end a continuation: 1,2 or none (generation_config.json, else config.json)',
     },
   }) satisfies FlagDefs;
 
@@ -66,8 +64,8 @@ export function readLocalModel(flags: Flags): LocalModelRequest {
     quantise: quantise === 'none' ? null : quantise,
     ...readDevice(flags),
     maxNewTokens: flags.integer('max-new-tokens', { min: 0, max: LARGEST }) ?? 0,
-    repetitionPenalty: flags.number('repetition-penalty', { above: 0 }) ?? 1,
-    noRepeatNgramSize: flags.integer('no-repeat-ngram-size', { min: 0, max: LARGEST }) ?? 0,
+    repetitionPenalty: flags.number('repetition-penalty', { above: 0 }),
+    noRepeatNgramSize: flags.integer('no-repeat-ngram-size', { min: 0, max: LARGEST }),
     eos: parseEos(flags.text('eos')),
   };
 }

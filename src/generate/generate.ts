@@ -194,6 +194,7 @@ class Row {
       for (let i = prompt.length; i < width; i++) this.processor.push(tokenId);
     }
     for (let t = 0; t < prompt.length; t++) this.processor.push(prompt[t]!);
+    this.processor.begin();
   }
 
   take(id: number): void {

@@ -1,8 +1,6 @@
-/** What `eval` and `generate` read besides a model: token ids, prompts, the tokens that end a text. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+/** What `eval` and `generate` read besides a model: token ids and prompts. */
 import { inputError } from '../errors';
-import { readText } from '../files';
+import { type ReadOptions, readText } from '../files';
 import type { DecoderConfig } from '../nn/config';
 
 /**
@@ -14,7 +12,7 @@ import type { DecoderConfig } from '../nn/config';
 export function readIds(file: string, { vocabSize }: DecoderConfig, positions: number | null): number[][] {
   const wrong = (what: string, remedy: string) => inputError(what, { where: { file }, remedy });
   const expected = 'write {"ids": [[1, 2, 3], [4, 5]]}: a list of rows of token ids';
-  const json = parseJson(file, expected);
+  const json = parseJson(file, expected, { pipes: true });
   const rows = typeof json === 'object' && json !== null && 'ids' in json ? json.ids : null;
   if (!Array.isArray(rows)) throw wrong('there is no list "ids"', expected);
   if (rows.length === 0) throw wrong('"ids" is empty', expected);
@@ -43,7 +41,7 @@ export function readIds(file: string, { vocabSize }: DecoderConfig, positions: n
 export function readPrompts(file: string): string[] {
   const empty = inputError('there is no prompt', { where: { file }, remedy: 'write one prompt a line' });
   if (file.endsWith('.json')) {
-    const json = parseJson(file, 'write a JSON list of texts');
+    const json = parseJson(file, 'write a JSON list of texts', { pipes: true });
     if (!Array.isArray(json) || json.some((text) => typeof text !== 'string')) {
       throw inputError('not a list of texts', { where: { file }, remedy: 'write ["one prompt", "another"]' });
     }
@@ -70,24 +68,14 @@ export function readPrompts(file: string): string[] {
   });
 }
 
-/**
- * Tokens that end a text, as transformers' `generate` takes them: those of generation_config.json, else of config.json; empty
- * where neither names any.
- *
- * @throws MedreproError `input` when generation_config.json is not what it should be
- */
-export function readEosTokens(folder: string, config: DecoderConfig): readonly number[] {
-  const file = join(folder, 'generation_config.json');
-  if (!existsSync(file)) return config.eosTokenIds;
-  const remedy = 'download the file again, or say --eos';
-  const json = parseJson(file, remedy);
-  if (typeof json !== 'object' || json === null) throw inputError('not a JSON object', { where: { file }, remedy });
-  const named = (json as { eos_token_id?: unknown }).eos_token_id ?? null;
-  if (named === null) return config.eosTokenIds;
-  const ids = [named].flat();
-  const good = ids.every((id) => Number.isInteger(id) && (id as number) >= 0);
-  if (!good) throw inputError('"eos_token_id" is neither a token id nor a list of them', { where: { file }, remedy });
-  return ids as number[];
+/** The JSON of a file. @throws MedreproError `input` */
+export function parseJson(file: string, remedy: string, options: ReadOptions = {}): unknown {
+  const text = readText(file, options);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw inputError(`not JSON: ${(error as Error).message}`, { where: { file }, remedy });
+  }
 }
 
 // --- internal ---
@@ -95,12 +83,3 @@ export function readEosTokens(folder: string, config: DecoderConfig): readonly n
 const TOKENISED = "tokenise with the model's own tokeniser";
 
 const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 40);
-
-function parseJson(file: string, remedy: string): unknown {
-  const text = readText(file, { pipes: true });
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw inputError(`not JSON: ${(error as Error).message}`, { where: { file }, remedy });
-  }
-}

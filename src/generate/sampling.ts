@@ -15,6 +15,8 @@ export interface Sampling {
   readonly topK: number | null;
   /** Only the most probable tokens that together reach this probability stay, at least one; null for all. */
   readonly topP: number | null;
+  /** Only tokens at least this times as probable as the most probable one stay; absent for all. */
+  readonly minP?: number;
   /** 32 bits or, as the bootstrap has it, up to 53. */
   readonly seed: number;
 }
@@ -84,7 +86,7 @@ interface Candidate {
 /** What may be drawn, the most probable first, and the sum of the weights. */
 function candidates(
   scores: Float32Array,
-  { temperature, topK, topP }: Sampling,
+  { temperature, topK, topP, minP = 0 }: Sampling,
   exp: (x: number) => number,
 ): { total: number; ranked: Iterable<Candidate> } {
   const scaled = scores.map((score) => score / temperature);
@@ -103,12 +105,12 @@ function candidates(
   } else {
     for (let id = 0; id < scaled.length; id++) if (scaled[id]! >= best - NEGLIGIBLE) total += weightOf(id);
   }
-  if (topP === null || topP >= 1) return { total, ranked };
-  // a token goes when those before it already reach topP
+  if ((topP === null || topP >= 1) && minP === 0) return { total, ranked };
+  // a token goes when those before it already reach topP; a weight is the share of the best one's probability
   const kept: Candidate[] = [];
   let before = 0;
   for (const candidate of ranked) {
-    if (kept.length > 0 && before >= topP * total) break;
+    if (kept.length > 0 && (before >= (topP ?? 1) * total || candidate.weight < minP)) break;
     kept.push(candidate);
     before += candidate.weight;
   }

@@ -5,6 +5,7 @@ import { linear } from '../autograd/ops/linear';
 import { nextTokenLoss } from '../autograd/ops/losses';
 import { Tape } from '../autograd/tape';
 import { EXIT, inputError, usageError } from '../errors';
+import { describeGeneration } from '../generate/checkpoint';
 import { generate } from '../generate/generate';
 import { readIds } from '../generate/inputs';
 import { argmax } from '../generate/sampling';
@@ -88,10 +89,10 @@ function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequ
   model.decoder.prepare(ids.reduce((longest, row) => Math.max(longest, row.length), 1));
   const measured = ids.map((row) => measure(local, row, forwardOptions(asked)));
   const prompts = ids.map((row) => row.slice(0, asked.promptTokens ?? row.length));
-  const options = generationOptions(asked, files);
+  const options = generationOptions(asked, null, files, context);
   const longest = prompts.reduce((most, row) => Math.max(most, row.length), 0);
   warnBeyond(longest + asked.maxNewTokens, files, context);
-  const continued = asked.maxNewTokens > 0 ? generate(device, model, prompts, { ...options, sampling: null }) : null;
+  const continued = asked.maxNewTokens > 0 ? generate(device, model, prompts, options) : null;
   const rows = measured.map(
     ({ meanNll, lastLogits }, row): EvalRow => ({
       row,
@@ -106,7 +107,13 @@ function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequ
   return {
     exitCode: EXIT.ok,
     text: renderCausal(rows, train),
-    document: { ...describeModel(asked, local), eos: options.eosTokenIds, rows, train },
+    document: {
+      ...describeModel(asked, local),
+      eos: options.eosTokenIds,
+      ...describeGeneration(options),
+      rows,
+      train,
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { type ChatTemplate, readChatTemplate } from '../data/chat-template';
 import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerFolder } from '../data/tokenizer-files';
 import { EXIT, inputError, usageError } from '../errors';
+import { describeGeneration } from '../generate/checkpoint';
 import { type Generated, generate } from '../generate/generate';
 import { readIds, readPrompts } from '../generate/inputs';
 import { TextStream } from '../generate/text-stream';
@@ -33,7 +34,7 @@ export async function generateJob(request: unknown, context: JobContext): Promis
     },
     (local) => {
       const { device, model, files } = local;
-      const options = { ...generationOptions(asked, files), sampling: asked.sampling };
+      const options = generationOptions(asked, asked.sampling, files, context);
       const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0);
       warnBeyond(longest + asked.maxNewTokens, files, context);
       const output = new Output(prompts, tokenizer, asked.stream ? context : null);
@@ -70,7 +71,12 @@ export async function generateJob(request: unknown, context: JobContext): Promis
       return {
         exitCode: EXIT.ok,
         text: '',
-        document: { ...describeModel(asked, local), eos: options.eosTokenIds, sampling: asked.sampling, rows },
+        document: {
+          ...describeModel(asked, local),
+          eos: options.eosTokenIds,
+          ...describeGeneration(options),
+          rows,
+        },
       };
     },
   );

@@ -1,7 +1,7 @@
 /** A model on disk, as `eval` and `generate` load it. */
 import { inputError } from '../errors';
+import { type AskedSampling, readCheckpointGeneration, resolveGeneration } from '../generate/checkpoint';
 import type { GenerationOptions } from '../generate/generate';
-import { readEosTokens } from '../generate/inputs';
 import type { JobContext } from '../job';
 import { backendOf, openDevice } from '../native/choose';
 import type { Device } from '../native/device';
@@ -86,14 +86,24 @@ export function taskOf(
   return { task: 'sequence-classification', classes: adapter?.classes ?? labels };
 }
 
-/** What `generate` is told by the flags of both commands. */
+/** How texts are made: what the flags of both commands leave open is as the checkpoint has it. Says what is not followed. */
 export function generationOptions(
   request: LocalModelRequest,
+  sampling: AskedSampling | null,
   { config }: ModelFiles,
-): Omit<GenerationOptions, 'sampling'> {
+  context: JobContext,
+): GenerationOptions {
   const { precision, maxNewTokens, repetitionPenalty, noRepeatNgramSize, eos } = request;
-  const eosTokenIds = eos ?? readEosTokens(request.model, config);
-  return { compute: precision, maxNewTokens, repetitionPenalty, noRepeatNgramSize, eosTokenIds };
+  const checkpoint = readCheckpointGeneration(request.model, config);
+  const asked = { maxNewTokens, repetitionPenalty, noRepeatNgramSize, sampling, compute: precision, eosTokenIds: eos };
+  const { options, warnings } = resolveGeneration(checkpoint, asked);
+  for (const message of warnings) context.emit({ kind: 'warning', message });
+  if (sampling === null && checkpoint.sampling.wanted) {
+    const message =
+      'the checkpoint asks for drawn tokens (do_sample); decoding is greedy, because no flag asks for them';
+    context.emit({ kind: 'info', message });
+  }
+  return options;
 }
 
 /** Warns where generation leaves the positions the model was made for; transformers goes on there too. */

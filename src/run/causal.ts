@@ -17,7 +17,7 @@ import { causalRowLosses, type TokenLoss } from '../train/evaluate';
 import type { Row } from '../train/pass';
 import { evaluationOptions, type StepResult } from '../train/trainer';
 import { annotationSheet, lengthHistogram } from './answers';
-import { type Inputs, trainingRows } from './inputs';
+import { answerOptions, type Inputs, trainingRows } from './inputs';
 import { includes, LOSS_METRICS, TRAINING_METRICS } from './metrics';
 import type { Task, TestOutcome } from './task';
 
@@ -166,18 +166,13 @@ export class CausalTask implements Task {
   /** Continues the prompts of the test rows. */
   private answer(generation: Generation): Answers {
     const { data, tokenizer } = this.inputs;
-    const { rows: wanted, maxNewTokens, sampling, repetitionPenalty, noRepeatNgramSize, batchSize, echo } = generation;
+    const { rows: wanted, batchSize, echo } = generation;
     const test = [...data.splits.test].slice(0, wanted ?? undefined).map((index) => data.rows[index]!);
     const references = referenceTexts(this.experiment.data, generation.reference, test);
     const prompts = test.map((row) => tokenizer.encode(row.text));
     const pad = tokenizer.padId;
     const options: GenerationOptions = {
-      compute: this.experiment.training.precision,
-      maxNewTokens,
-      eosTokenIds: this.model.config.eosTokenIds,
-      sampling: sampling === null ? null : { ...sampling, seed: this.experiment.training.seed },
-      repetitionPenalty,
-      noRepeatNgramSize,
+      ...answerOptions(this.experiment, this.inputs)!,
       ...(pad === null || batchSize === 1 ? {} : { padding: { tokenId: pad, batchSize } }),
     };
     this.onEvent({ kind: 'stage', name: 'generate', detail: `${prompts.length} answers` });

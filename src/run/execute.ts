@@ -31,7 +31,7 @@ import { type ExperimentResult, numericPath } from '../verify/result';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { RunDirectory } from './directory';
-import { applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
+import { answerOptions, applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
 import { memoryBudget, prepareRun } from './prepare';
 import type { RunRequest } from './request';
 import type { ClassTables, Task, TestOutcome } from './task';
@@ -148,7 +148,8 @@ class Run {
     const settings = specSha256(experiment);
     // on a GPU the tokens of a pass decide the order of sums
     const passes = backend === 'cuda' ? [`passes of ${plan.tokensPerPass}`] : [];
-    this.identity = [settings, data.sha256, files.sha256, path, kernel.sha256, ...passes].join(' ');
+    const answers = experiment.generation === null ? [] : [answersId(experiment, inputs)];
+    this.identity = [settings, data.sha256, files.sha256, path, kernel.sha256, ...passes, ...answers].join(' ');
     const unfinished = request.resume
       ? RunDirectory.findUnfinished(request.out, experiment.paper, experiment.id, this.identity)
       : null;
@@ -372,6 +373,7 @@ class Run {
         processor: device.backend === 'cpu' ? processor() : device.hardware,
       },
       model: { id: experiment.model.id, sha256: files.sha256 },
+      ...(experiment.generation === null ? {} : { generation: answerOptions(experiment, inputs) }),
       tokenizer: { sha256: tokenizer.sha256 },
       data: { sha256: data.sha256, files: data.files, hashes: data.hashes },
       memory: {
@@ -454,6 +456,10 @@ class Run {
     writeSafetensors(path, adapterTensors(device, model), adapterMetadata(inputs.files.sha256));
   }
 }
+
+/** The checkpoint's own settings are part of how test rows are answered. */
+const answersId = (experiment: Experiment, inputs: Inputs): string =>
+  `answers ${new Bun.CryptoHasher('sha256').update(JSON.stringify(answerOptions(experiment, inputs))).digest('hex')}`;
 
 /** Rate and remaining time over the last steps. */
 class StepClock {

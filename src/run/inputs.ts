@@ -15,10 +15,18 @@ import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
 import { inputError, specError } from '../errors';
 import type { OnEvent, RunWarning } from '../events';
+import {
+  type AskedGeneration,
+  type CheckpointGeneration,
+  plainGeneration,
+  readCheckpointGeneration,
+  resolveGeneration,
+} from '../generate/checkpoint';
+import type { GenerationOptions } from '../generate/generate';
 import { classMetricById } from '../metrics/index';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
-import type { AdafactorSettings, DataSpec, Experiment } from '../spec/types';
+import type { AdafactorSettings, DataSpec, Experiment, Generation, Training } from '../spec/types';
 import type { Row } from '../train/pass';
 import { selectionMetric } from '../train/selection';
 import { checkMetrics } from './metrics';
@@ -78,6 +86,8 @@ export interface Inputs {
   readonly tokenizer: Tokenizer;
   readonly data: PreparedData;
   readonly files: ModelFiles;
+  /** How the checkpoint asks to be continued. */
+  readonly generation: CheckpointGeneration;
   /** What the run's record must name. */
   readonly warnings: readonly RunWarning[];
 }
@@ -120,6 +130,10 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
   }
   const warnings: RunWarning[] = files.warnings.map((message) => ({ id: 'model-files', message }));
   warnings.push(...data.summary.notes.map((message) => ({ id: 'data', message })));
+  const generation = isEmbedded(experiment)
+    ? plainGeneration(files.config)
+    : readCheckpointGeneration(experiment.model.id, files.config);
+  warnings.push(...generationWarnings(experiment, generation, tokenizer));
   const taught = summariseLabels(rowsOf(data, 'train'), tokenizer.eosId);
   if (taught !== null) warnings.push(...judgeLabels(taught, experiment.data.labels));
   if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {
@@ -127,13 +141,55 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
     warnings.push({ id: 'no-validation-rows', message });
   }
   for (const warning of warnings) onEvent({ kind: 'warning', ...warning });
-  return { tokenizer, data, files, warnings };
+  return { tokenizer, data, files, generation, warnings };
 }
 
 function rowsObstacle(experiment: Experiment, request: TargetRequest): string | null {
   if (request.data !== null || experiment.data.source.startsWith('mini/')) return null;
   return `the rows of ${experiment.data.source} are not here: name them with --data`;
 }
+
+/** What of the checkpoint's settings the answers do not follow, and an end of text that nothing stops at. */
+function generationWarnings(
+  { generation: asked, training }: Experiment,
+  checkpoint: CheckpointGeneration,
+  { eosId }: Tokenizer,
+): RunWarning[] {
+  if (asked === null) return [];
+  const { options, warnings } = resolveGeneration(checkpoint, askedGeneration(asked, training));
+  const messages = [...warnings];
+  if (eosId !== null && !options.eosTokenIds.includes(eosId)) {
+    const ends = options.eosTokenIds.length === 0 ? 'none' : options.eosTokenIds.join(', ');
+    messages.push(`the tokeniser's end of text, ${eosId}, does not end an answer: the checkpoint names ${ends}`);
+  }
+  return messages.map((message) => ({ id: 'generation', message }));
+}
+
+/** How test rows are answered; null where they are not. */
+export function answerOptions(
+  { generation, training }: Experiment,
+  inputs: Pick<Inputs, 'generation'>,
+): GenerationOptions | null {
+  if (generation === null) return null;
+  return resolveGeneration(inputs.generation, askedGeneration(generation, training)).options;
+}
+
+/** How the spec has test rows answered: what it does not speak of is as the checkpoint has it. */
+const askedGeneration = (
+  { maxNewTokens, sampling, repetitionPenalty, noRepeatNgramSize }: Generation,
+  { precision, seed }: Training,
+): AskedGeneration => ({
+  compute: precision,
+  maxNewTokens,
+  eosTokenIds: null,
+  repetitionPenalty,
+  noRepeatNgramSize,
+  // the spec's null is "all", not "as the checkpoint has it"
+  sampling:
+    sampling === null
+      ? null
+      : { temperature: sampling.temperature, topK: sampling.topK ?? 0, topP: sampling.topP ?? 1, seed },
+});
 
 const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
 

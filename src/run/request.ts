@@ -125,8 +125,10 @@ export interface LocalModelRequest {
   threads: number | null;
   isa: Isa | null;
   maxNewTokens: number;
-  repetitionPenalty: number;
-  noRepeatNgramSize: number;
+  /** 1 = none; null = the checkpoint's. */
+  repetitionPenalty: number | null;
+  /** 0 = none; null = the checkpoint's. */
+  noRepeatNgramSize: number | null;
   /** Tokens that end a continuation; null = those the checkpoint names. */
   eos: number[] | null;
 }
@@ -171,8 +173,8 @@ export interface GenerateRequest extends LocalModelRequest {
   /** Each prompt is a user's message in the model's chat template, after a system message where there is one. */
   chat: boolean;
   system: string | null;
-  /** null = greedy. */
-  sampling: { temperature: number; topK: number | null; topP: number | null; seed: number } | null;
+  /** null = greedy; in it, null = the checkpoint's, and else none. */
+  sampling: { temperature: number | null; topK: number | null; topP: number | null; seed: number } | null;
   /** Text is printed as it comes. */
   stream: boolean;
 }

@@ -1,6 +1,6 @@
 /** A causal experiment from rows to record: losses of every test row, answers, and what a person needs to judge them. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { Device } from '../../src/native/device';
@@ -140,6 +140,25 @@ describe('the base as it is', () => {
     const signed = 'perplexity|weight:tokens|prompt:masked|padding:left-out|eos:labelled|unit:exp|v:1';
     expect(result.metrics.perplexity!.signature).toBe(signed);
   });
+});
+
+test('answers end where generation_config.json says, and follow what it asks for', async () => {
+  const model = join(box.path, 'model-with-generation');
+  cpSync(box.model, model, { recursive: true });
+  const first = { eos_token_id: Array.from({ length: 3072 }, (_, id) => id) };
+  const config = { ...first, min_new_tokens: 0, num_beams: 5 };
+  writeFileSync(join(model, 'generation_config.json'), JSON.stringify(config));
+  const { executed, events } = await run(asked({ model }), experiment('base'));
+  const { result, directory } = executed!;
+  const lines = read(directory.path, 'predictions.jsonl').trim().split('\n');
+  const finishes = lines.map((line) => (JSON.parse(line) as { finish?: string }).finish);
+  expect(finishes).toEqual([...Array(6).fill('eos'), undefined, undefined]);
+  expect(result.warnings!.filter(({ id }) => id === 'generation').map(({ message }) => message)).toEqual([
+    'generation_config.json: num_beams 5 is not implemented, and not followed',
+  ]);
+  expect(events.some((event) => event.kind === 'warning' && event.message.includes('num_beams'))).toBeTrue();
+  const { generation } = JSON.parse(read(directory.path, 'manifest.json')) as { generation: { eosTokenIds: number[] } };
+  expect(generation.eosTokenIds).toEqual(first.eos_token_id);
 });
 
 describe('trained on a quantised base', () => {
