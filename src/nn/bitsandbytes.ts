@@ -141,6 +141,20 @@ export interface StoredFourBit {
 
 const STATE = '.quant_state.bitsandbytes__';
 
+/**
+ * Whether `name` is in four or eight bits: bitsandbytes' parts are beside it, or bytes that nobody explains. Four bits may be
+ * stored under any dtype (`bnb_4bit_quant_storage`), so that of the matrix says nothing.
+ */
+export function isStoredQuantised(tensors: StoredTensors, name: string): boolean {
+  return stateKind(tensors, name) !== undefined || tensors.has(scalesOf(name)) || tensors.get(name)?.dtype === 'u8';
+}
+
+/** Whether any matrix of a checkpoint is. */
+export function storesQuantised(tensors: StoredTensors): boolean {
+  for (const name of tensors.keys()) if (name.includes(`.weight${STATE}`) || name.endsWith('.SCB')) return true;
+  return false;
+}
+
 const QuantState = type({
   quant_type: "'nf4' | 'fp4'",
   blocksize: '1 <= number.integer <= 65536',
@@ -163,7 +177,7 @@ export function readFourBit(
   name: string,
   shape: readonly [number, number],
 ): StoredFourBit | null {
-  const kind = (['nf4', 'fp4'] as const).find((candidate) => tensors.has(`${name}${STATE}${candidate}`));
+  const kind = stateKind(tensors, name);
   if (kind === undefined) return null;
   const refuse = (problem: string): MedreproError =>
     inputError(`${name}: ${problem}`, { remedy: 'the checkpoint is damaged: fetch or quantise it again' });
@@ -210,6 +224,15 @@ export function readFourBit(
     map: storedF32(part('nested_quant_map', 'f32', 256)),
   };
   return { parts: { packed: adopted, absmax: restoreAbsmax(device, nested), nested }, options };
+}
+
+/** What a matrix in four bits was before, and is restored to: null for any other, and where it does not say. */
+export function denseDtype(tensors: StoredTensors, name: string): 'f32' | 'bf16' | 'f16' | null {
+  const kind = stateKind(tensors, name);
+  if (kind === undefined) return null;
+  const state = parseState(tensors.get(`${name}${STATE}${kind}`)!, (problem) => inputError(`${name}: ${problem}`));
+  const dtype = (state as { dtype?: unknown } | null)?.dtype;
+  return dtype === 'float32' ? 'f32' : dtype === 'bfloat16' ? 'bf16' : dtype === 'float16' ? 'f16' : null;
 }
 
 /**
@@ -266,8 +289,7 @@ export function readInt8(
   name: string,
   shape: readonly [number, number],
 ): Int8Parts | null {
-  const module = name.replace(/\.weight$/, '');
-  const scales = tensors.get(`${module}.SCB`);
+  const scales = tensors.get(scalesOf(name));
   const codes = tensors.get(name);
   if (scales === undefined || codes === undefined) return null;
   const refuse = (problem: string): MedreproError =>
@@ -276,7 +298,7 @@ export function readInt8(
     throw refuse(`is [${codes.shape.join(', ')}] of ${codes.dtype}, not [${shape.join(', ')}] in eight bits`);
   }
   if (scales.dtype !== 'f32' || scales.bytes !== shape[0] * 4) throw refuse(`SCB is not ${shape[0]} scales`);
-  const format = tensors.get(`${module}.weight_format`);
+  const format = tensors.get(`${moduleOf(name)}.weight_format`);
   // 0 is 'row'; the others are the tilings of GPUs that bitsandbytes has given up
   if (format !== undefined && storedBytes(format)[0] !== 0) throw refuse('weight_format is not that of rows');
   const absmax = device.fromArray(storedBytes(scales), [shape[0]], 'f32');
@@ -284,6 +306,14 @@ export function readInt8(
 }
 
 // --- internal ---
+
+const moduleOf = (name: string): string => name.replace(/\.weight$/, '');
+/** The scales of a matrix in eight bits. */
+const scalesOf = (name: string): string => `${moduleOf(name)}.SCB`;
+
+/** In which four bits `name` is stored, if in any. */
+const stateKind = (tensors: StoredTensors, name: string): 'nf4' | 'fp4' | undefined =>
+  (['nf4', 'fp4'] as const).find((candidate) => tensors.has(`${name}${STATE}${candidate}`));
 
 /** Values of the sixteen codes, from the kernel that holds them. */
 function codeBook(device: Device, kind: 'nf4' | 'fp4'): Float32Array {

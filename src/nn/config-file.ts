@@ -304,10 +304,11 @@ function textFields(fields: Json, file: string): Json {
   if (fields.model_type !== 'gemma3') return fields;
   const text = fields.text_config ?? {};
   if (!isRecord(text)) throw refusal(file)('text_config is not an object');
-  return { ...fields, ...withoutNull(text), ...withoutNull(pick(fields, HEAD_FIELDS)), model_type: 'gemma3_text' };
+  const head = { tie_word_embeddings: true, ...withoutNull(pick(fields, HEAD_FIELDS)) };
+  return { ...fields, ...withoutNull(text), ...head, model_type: 'gemma3_text' };
 }
 
-/** Fields of a multimodal config that override those of its text part. */
+/** Fields of a multimodal config that override those of its text part; whether the head is tied it alone decides. */
 const HEAD_FIELDS = ['architectures', 'eos_token_id', 'id2label', 'num_labels', 'tie_word_embeddings'];
 
 const pick = (fields: Json, names: readonly string[]): Json =>

@@ -8,9 +8,10 @@ import { type LowRank, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
+import { denseDtype, isStoredQuantised, type StoredTensors } from './bitsandbytes';
 import type { Linear } from './decoder';
 import type { Model, ModelFiles } from './model';
-import type { LazyTensor, StoredTensor } from './safetensors';
+import { isFloating, type LazyTensor, type StoredTensor, storedF32 } from './safetensors';
 import { DenseWeight } from './weights';
 
 /** dtypes a merged tensor may have. */
@@ -21,7 +22,7 @@ export interface Merged {
   readonly tensors: readonly LazyTensor[];
   /** Linears whose matrix the adapter changed. */
   readonly linears: number;
-  /** Embedding and output head are two tensors now, because the adapter trained one of them. */
+  /** Embedding and output head are two tensors: the base's are, or the adapter trained one of them. */
   readonly untied: boolean;
 }
 
@@ -41,26 +42,34 @@ export function mergeAdapter(
   };
   for (const [name, source] of stored) {
     // parts of a quantised matrix, and what a model of this task does not have
-    if (/\.weight\.[^.]/.test(name) || (task === 'sequence-classification' && name === 'lm_head.weight')) continue;
+    if (
+      /\.weight\.[^.]|\.SCB$|\.weight_format$/.test(name) ||
+      (task === 'sequence-classification' && name === 'lm_head.weight')
+    )
+      continue;
     if (name === 'score.weight') continue;
     const linear = linears.get(name);
     const copy = trained(name);
-    if (copy !== undefined) put(name, floating(source), copy.shape, () => converted(device, copy, floating(source)));
+    const dtype = mergedDtype(stored, name);
+    if (copy !== undefined) put(name, dtype, copy.shape, () => converted(device, copy, dtype));
     else if (linear !== undefined && (linear.lora !== null || !(linear.weight instanceof DenseWeight))) {
       const shape = [linear.weight.outFeatures, linear.weight.inFeatures];
-      put(name, floating(source), shape, () => mergedMatrix(device, linear, floating(source)));
-    } else put(name, floating(source), source.shape, () => bytesOf(source));
+      put(name, dtype, shape, () => mergedMatrix(device, linear, dtype));
+    } else if (isFloating(source)) put(name, dtype, source.shape, () => bytesOf(source));
+    else tensors.push({ ...source, name, data: () => bytesOf(source) });
   }
   const embedding = stored.get(EMBEDDING)!;
   const head = trained('lm_head.weight');
-  const untied = task === 'causal-lm' && files.config.tieWordEmbeddings && (head ?? trained(EMBEDDING)) !== undefined;
+  const untied =
+    task === 'causal-lm' && (!files.config.tieWordEmbeddings || (head ?? trained(EMBEDDING)) !== undefined);
   if (untied && !stored.has('lm_head.weight')) {
-    const dtype = floating(embedding);
+    const dtype = mergedDtype(stored, EMBEDDING);
     put('lm_head.weight', dtype, embedding.shape, () => (head ? converted(device, head, dtype) : bytesOf(embedding)));
   }
   if (task === 'sequence-classification') {
     const score = model.head.dense(new Tape(device, false));
-    put('score.weight', floating(embedding), score.shape, () => converted(device, score, floating(embedding)));
+    const dtype = mergedDtype(stored, EMBEDDING);
+    put('score.weight', dtype, score.shape, () => converted(device, score, dtype));
   }
   const changed = [...linears.values()].filter((linear) => operands(device, linear) !== null).length;
   return { tensors, linears: changed, untied };
@@ -92,13 +101,25 @@ export function mergedConfig(
 
 const EMBEDDING = 'model.embed_tokens.weight';
 
-const isFloating = ({ dtype }: StoredTensor): boolean => ['f32', 'bf16', 'f16'].includes(dtype);
+/**
+ * What a tensor is stored in after merging: as before, float64 rounded to fp32. A matrix in four bits says what it was before;
+ * one in eight bits has the dtype of the embedding, which its model was saved in.
+ */
+function mergedDtype(stored: StoredTensors, name: string): Floating {
+  const dtype = isStoredQuantised(stored, name)
+    ? (denseDtype(stored, name) ?? stored.get(EMBEDDING)?.dtype)
+    : stored.get(name)?.dtype;
+  if (dtype === 'f32' || dtype === 'f64') return 'f32';
+  return dtype === 'f16' ? 'f16' : 'bf16';
+}
 
-/** What a tensor is stored in after merging: quantised ones as bf16, their usual dense form. */
-const floating = (source: StoredTensor): Floating => (isFloating(source) ? (source.dtype as Floating) : 'bf16');
-
-const bytesOf = ({ address, bytes }: StoredTensor): Uint8Array =>
-  bytes === 0 ? new Uint8Array(0) : new Uint8Array(toArrayBuffer(address as never, 0, bytes));
+/** The bytes of a stored tensor, of float64 in fp32. */
+function bytesOf(source: StoredTensor): Uint8Array {
+  const { address, bytes, dtype } = source;
+  if (bytes === 0) return new Uint8Array(0);
+  if (dtype === 'f64') return new Uint8Array(storedF32(source).buffer);
+  return new Uint8Array(toArrayBuffer(address as never, 0, bytes));
+}
 
 function operands(device: Device, { lora }: Linear): LowRank | null {
   return device.scope(() => lora?.operands(new Tape(device, false), null, 0) ?? null);

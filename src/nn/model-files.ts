@@ -5,15 +5,16 @@
  * absolute. A file may be a symbolic link, as every file of a Hugging Face cache snapshot is (to ../../blobs/...): names
  * come from whoever wrote the checkpoint, links from whoever set up the folder. What they lead to must be a regular file.
  */
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
-import { quantisationOf } from './bitsandbytes';
+import { readText } from '../files';
+import { quantisationOf, storesQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import { parseConfig, unknownConfigFields } from './config-file';
 import { BLOCK_LINEARS, blockNorms } from './decoder';
-import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor } from './safetensors';
+import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, sameValues } from './safetensors';
 import type { QuantisationOptions } from './weights';
 
 /** A checkpoint: its configuration and its tensors, not yet on any device. */
@@ -22,7 +23,7 @@ export interface ModelFiles {
   readonly config: DecoderConfig;
   /** By the names of a causal LM or classifier in transformers: `model.layers.0...`, `lm_head.weight`, `score.weight`. */
   readonly tensors: Safetensors;
-  /** What config.json says of its quantisation: applies where a run asks for none. */
+  /** What config.json says of its quantisation. What is quantised, and how, the tensors say. */
   readonly quantisation: QuantisationOptions | null;
   /** sha256 of the weights, for the manifest: of the file, or of the list of the shards' hashes and names. */
   readonly sha256: string;
@@ -37,7 +38,7 @@ export interface ModelFiles {
 export function openModelFolder(folder: string): ModelFiles {
   const configPath = join(folder, 'config.json');
   if (!existsSync(configPath)) throw noConfig(folder, configPath);
-  const text = readText(configPath, MAX_CONFIG_BYTES);
+  const text = readText(configPath, { limit: MAX_CONFIG_BYTES });
   const config = parseConfig(text, configPath);
   const quantisation = quantisationOf(
     (JSON.parse(text) as { quantization_config?: unknown }).quantization_config,
@@ -46,10 +47,13 @@ export function openModelFolder(folder: string): ModelFiles {
   const single = join(folder, 'model.safetensors');
   const index = join(folder, INDEX);
   const shards = existsSync(single) ? null : existsSync(index) ? readIndex(index) : noWeights(folder, single);
-  const raw = shards === null ? openSafetensors(regularFile(single)) : openShards(folder, index, shards);
+  const { file: raw, notes } =
+    shards === null ? { file: openSafetensors(single), notes: [] } : openShards(folder, index, shards);
   const sha256 = once(() => (shards === null ? sha256File(single) : sha256Shards(folder, shards)));
   try {
-    return modelFiles(folder, config, quantisation, raw, sha256, unknownConfigFields(text, configPath));
+    const unknown = unknownConfigFields(text, configPath);
+    if (unknown.length > 0) notes.unshift(`config.json has fields not known here: ${listed(unknown)}`);
+    return modelFiles(folder, config, quantisation, raw, sha256, notes);
   } catch (error) {
     raw.close();
     throw error;
@@ -79,17 +83,21 @@ function modelFiles(
   quantisation: QuantisationOptions | null,
   raw: Safetensors,
   sha256: () => string,
-  unknownFields: readonly string[],
+  notes: readonly string[],
 ): ModelFiles {
-  const tensors = canonicalNames(raw, name);
+  const { tied, tensors } = outputHead(config, canonicalNames(raw, name));
   const ignored = ignoredTensors(name, config, tensors);
-  const warnings: string[] = [];
-  if (unknownFields.length > 0)
-    warnings.push(`${name}: config.json has fields not known here: ${listed(unknownFields)}`);
+  const warnings = notes.map((note) => `${name}: ${note}`);
+  if (tied !== config.tieWordEmbeddings) warnings.push(`${name}: ${OWN_HEAD}`);
   if (ignored.length > 0) warnings.push(`${name}: tensors that the model does not use: ${listed(ignored)}`);
+  if (quantisation !== null && !storesQuantised(tensors.tensors)) {
+    warnings.push(`${name}: config.json has a quantization_config, and the matrices are not quantised: used as stored`);
+  }
+  const rounded = [...tensors.tensors].filter(([, { dtype }]) => dtype === 'f64').map(([full]) => full);
+  if (rounded.length > 0) warnings.push(`${name}: float64 tensors are rounded to float32: ${listed(rounded)}`);
   return {
     name,
-    config,
+    config: { ...config, tieWordEmbeddings: tied },
     quantisation,
     tensors,
     get sha256() {
@@ -117,42 +125,72 @@ function once<Value>(make: () => Value): () => Value {
 
 // ---- tensors ------------------------------------------------------------------------------------------------------
 
-/** What stands before `embed_tokens.weight`: a model with a head, the multimodal Gemma 3 old and new, a bare decoder. */
+/** What stands before the names of a decoder: a model with a head, the multimodal Gemma 3 old and new, a bare decoder. */
 const PREFIXES = ['model.', 'language_model.model.', 'model.language_model.', ''];
 
 /** The same tensors under the names they have in a causal LM. */
 function canonicalNames(file: Safetensors, folder: string): Safetensors {
-  const prefix = PREFIXES.find((candidate) => file.tensors.has(`${candidate}embed_tokens.weight`));
+  // a tied file may hold its embedding as lm_head alone
+  const prefix = ['embed_tokens.weight', 'norm.weight'].flatMap((name) =>
+    PREFIXES.filter((candidate) => file.tensors.has(`${candidate}${name}`)),
+  )[0];
   if (prefix === undefined || prefix === 'model.') return file;
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, tensor] of file.tensors) {
-    let canonical = name;
-    if (name.startsWith('language_model.lm_head.')) canonical = name.slice('language_model.'.length);
-    else if (prefix !== '' && name.startsWith(prefix)) canonical = `model.${name.slice(prefix.length)}`;
-    else if (prefix === '' && /^(embed_tokens|layers|norm)\./.test(name)) canonical = `model.${name}`;
-    if (tensors.has(canonical)) {
-      throw inputError(`${folder}: two tensors stand for ${oneLine(canonical, 80)}`, { remedy: FETCH_AGAIN });
+  const taken = new Set<string>();
+  const canonical = (name: string): string => {
+    let full = name;
+    if (name.startsWith('language_model.lm_head.')) full = name.slice('language_model.'.length);
+    else if (prefix !== '' && name.startsWith(prefix)) full = `model.${name.slice(prefix.length)}`;
+    else if (prefix === '' && /^(embed_tokens|layers|norm)\./.test(name)) full = `model.${name}`;
+    if (taken.has(full)) {
+      throw inputError(`${folder}: two tensors stand for ${oneLine(full, 80)}`, { remedy: FETCH_AGAIN });
     }
-    tensors.set(canonical, tensor);
+    taken.add(full);
+    return full;
+  };
+  const rename = <Value>(named: Iterable<[string, Value]>): Map<string, Value> =>
+    new Map([...named].map(([name, value]) => [canonical(name), value]));
+  return { ...file, tensors: rename(file.tensors), foreign: rename(file.foreign ?? []) };
+}
+
+const EMBEDDING = 'model.embed_tokens.weight';
+const HEAD = 'lm_head.weight';
+const OWN_HEAD =
+  'config.json ties the output head to the embedding, and lm_head.weight is another matrix: it is used, as transformers 5 does';
+
+/**
+ * Where config.json ties the output head to the embedding, the file decides (transformers 5.18: `tie_weights`): of two
+ * matrices that differ each is used, and one that is alone is both.
+ */
+function outputHead(config: DecoderConfig, file: Safetensors): { tied: boolean; tensors: Safetensors } {
+  const embedding = file.tensors.get(EMBEDDING);
+  const head = file.tensors.get(HEAD);
+  const tied = { tied: config.tieWordEmbeddings, tensors: file };
+  if (!config.tieWordEmbeddings) return tied;
+  if (file.foreign?.has(HEAD)) return { tied: false, tensors: file };
+  if (head === undefined) return tied;
+  if (embedding === undefined) {
+    const tensors = new Map(file.tensors).set(EMBEDDING, head);
+    tensors.delete(HEAD);
+    return { tied: true, tensors: { ...file, tensors } };
   }
-  return { ...file, tensors };
+  return { tied: sameValues(embedding, head), tensors: file };
 }
 
 /** Buffers of old checkpoints that follow from the configuration, and the other parts of a multimodal model. */
 const EXPECTED_EXTRAS =
-  /(^|\.)rotary_emb\.inv_freq$|(^|\.)masked_bias$|^(model\.)?(vision_tower|vision_model|multi_modal_projector)\./;
+  /(^|\.)rotary_emb\.(inv_freq|(cos|sin)_cached)$|(^|\.)masked_bias$|^(model\.)?(vision_tower|vision_model|multi_modal_projector)\./;
 
 /**
  * Tensors that nothing will ask for. One inside a block (a bias, a norm) belongs to another architecture than config.json
  * names, and computing without it would be silently wrong: an error.
  */
-function ignoredTensors(folder: string, config: DecoderConfig, { tensors }: Safetensors): string[] {
+function ignoredTensors(folder: string, config: DecoderConfig, { tensors, foreign }: Safetensors): string[] {
   const inBlock = new Set<string>(blockNorms(config).map(({ name }) => `${name}.weight`));
   for (const name of BLOCK_LINEARS) inBlock.add(`${name}.weight`);
   for (const name of config.biases) inBlock.add(`${name}.bias`);
-  const outside = new Set(['model.embed_tokens.weight', 'model.norm.weight', 'lm_head.weight', 'score.weight']);
+  const outside = new Set([EMBEDDING, 'model.norm.weight', HEAD, 'score.weight']);
   const ignored: string[] = [];
-  for (const full of tensors.keys()) {
+  for (const full of [...tensors.keys(), ...(foreign?.keys() ?? [])]) {
     if (EXPECTED_EXTRAS.test(full)) continue;
     // a quantised matrix has its parts beside it: `<name>.weight.absmax` (4 bits), `<name>.SCB` (8 bits)
     const name = full.replace(/(?<=\.weight)\..*$|\.SCB$|\.weight_format$/, (part) =>
@@ -181,7 +219,7 @@ function readIndex(path: string): WeightMap {
     inputError(`${path}: ${reason}`, { where: { file: path }, remedy: FETCH_AGAIN });
   let json: unknown;
   try {
-    json = JSON.parse(readText(path, MAX_INDEX_BYTES));
+    json = JSON.parse(readText(path, { limit: MAX_INDEX_BYTES }));
   } catch (error) {
     if (error instanceof SyntaxError) throw wrong(`not JSON: ${oneLine(error.message, 120)}`);
     throw error;
@@ -205,14 +243,20 @@ const isPlainName = (name: string): boolean => /^[^/\\\p{Cc}]+\.safetensors$/u.t
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** All shards as one set of tensors. A tensor counts where the index says it is; one the index does not name does not. */
-function openShards(folder: string, index: string, shards: WeightMap): Safetensors {
-  const open = new Map<string, Safetensors>();
+/**
+ * All shards as one set of tensors, as transformers reads them (5.18: `_load_pretrained_model`): the index says which files
+ * there are, and what they hold is what counts; of a name in two of them, the one in the last file by name.
+ */
+function openShards(folder: string, index: string, shards: WeightMap): { file: Safetensors; notes: string[] } {
+  const open: Safetensors[] = [];
   const close = (): void => {
-    for (const file of open.values()) file.close();
+    for (const file of open) file.close();
   };
   try {
-    for (const file of new Set(shards.values())) {
+    const tensors = new Map<string, StoredTensor>();
+    const foreign = new Map<string, string>();
+    const twice = new Set<string>();
+    for (const file of [...new Set(shards.values())].sort()) {
       const path = join(folder, file);
       if (!existsSync(path)) {
         throw inputError(`${path} does not exist, and ${INDEX} names it`, {
@@ -220,20 +264,22 @@ function openShards(folder: string, index: string, shards: WeightMap): Safetenso
           remedy: 'fetch the missing shard',
         });
       }
-      open.set(file, openSafetensors(regularFile(path)));
-    }
-    const tensors = new Map<string, StoredTensor>();
-    for (const [name, file] of shards) {
-      const tensor = open.get(file)!.tensors.get(name);
-      if (tensor === undefined) {
-        throw inputError(`${join(folder, file)} has no tensor ${oneLine(name, 100)}, and ${INDEX} says so`, {
-          where: { file: index },
-          remedy: FETCH_AGAIN,
-        });
+      const opened = openSafetensors(path);
+      open.push(opened);
+      for (const name of [...opened.tensors.keys(), ...(opened.foreign?.keys() ?? [])]) {
+        if (tensors.delete(name) || foreign.delete(name)) twice.add(name);
       }
-      tensors.set(name, tensor);
+      for (const [name, tensor] of opened.tensors) tensors.set(name, tensor);
+      for (const [name, dtype] of opened.foreign ?? []) foreign.set(name, dtype);
     }
-    return { tensors, metadata: [...open.values()][0]!.metadata, close };
+    const held = (name: string): boolean => tensors.has(name) || foreign.has(name);
+    const lacking = [...shards.keys()].filter((name) => !held(name));
+    const unlisted = [...tensors.keys(), ...foreign.keys()].filter((name) => !shards.has(name));
+    const notes: string[] = [];
+    if (lacking.length > 0) notes.push(`${INDEX} names tensors that no shard has: ${listed(lacking)}`);
+    if (unlisted.length > 0) notes.push(`shards have tensors that ${INDEX} does not name: ${listed(unlisted)}`);
+    if (twice.size > 0) notes.push(`several shards have the same tensors, the last counts: ${listed([...twice])}`);
+    return { file: { tensors, foreign, metadata: open[0]!.metadata, close }, notes };
   } catch (error) {
     close();
     throw error;
@@ -256,25 +302,6 @@ function noWeights(folder: string, path: string): never {
         ? 'name a folder of a HF checkpoint'
         : `${other} is a pickle, which can run code: save the model as safetensors`,
   });
-}
-
-/** @throws MedreproError `input` for a folder, a pipe or a device, of which the latter two could block for ever. */
-function regularFile(path: string): string {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    throw inputError(`${path} is not a file`, { where: { file: path }, remedy: FETCH_AGAIN });
-  }
-  return path;
-}
-
-function readText(path: string, limit: number): string {
-  const { size } = statSync(regularFile(path));
-  if (size > limit) throw inputError(`${path} is above ${limit / 2 ** 20} MiB`, { remedy: FETCH_AGAIN });
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-  } catch (error) {
-    const reason = error instanceof TypeError ? 'not UTF-8' : oneLine((error as Error).message, 120);
-    throw inputError(`cannot read ${path}: ${reason}`, { where: { file: path }, remedy: FETCH_AGAIN });
-  }
 }
 
 const HASH_CHUNK = 2 ** 23;

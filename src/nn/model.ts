@@ -7,7 +7,7 @@ import type { Tensor } from '../native/tensor';
 import { isSaved } from '../spec/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
-import { isQuantised } from './bitsandbytes';
+import { isQuantised, isStoredQuantised, storesQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import {
   BLOCK_LINEARS,
@@ -20,8 +20,8 @@ import {
   linearShapes,
 } from './decoder';
 import type { ModelFiles } from './model-files';
-import { isStoredQuantised, quantiseMatrix, storedMatrix } from './quantised';
-import type { StoredTensor } from './safetensors';
+import { quantiseMatrix, storedMatrix } from './quantised';
+import { isFloating, type StoredTensor, storedF32 } from './safetensors';
 import { DenseWeight, FourBitWeight, type QuantisationOptions } from './weights';
 
 export { type ModelFiles, openEmbeddedModel, openModelFolder } from './model-files';
@@ -112,12 +112,16 @@ class Loader {
   readonly trainable = new Map<string, Tensor>();
   baseParameters = 0;
   baseBytes = 0;
+  /** The checkpoint is quantised: what it stores dense is to stay dense. */
+  private readonly quantisedFile: boolean;
 
   constructor(
     private readonly device: Device,
     private readonly files: ModelFiles,
     private readonly options: ModelOptions,
-  ) {}
+  ) {
+    this.quantisedFile = storesQuantised(files.tensors.tensors);
+  }
 
   block(index: number): Block {
     const { config } = this.files;
@@ -136,7 +140,10 @@ class Loader {
     return { ...entries, linears: Object.fromEntries(linears) as Record<BlockLinear, Linear> };
   }
 
-  /** A linear's matrix: quantised when the options say so, fp32 when trained, as stored otherwise. */
+  /**
+   * A linear's matrix: fp32 when trained; as stored in a checkpoint that is quantised; otherwise quantised when the options
+   * say so.
+   */
   matrix(name: string, shape: readonly [number, number]): Weight {
     const { compute, resident } = this.options;
     const { tensors } = this.files.tensors;
@@ -150,27 +157,27 @@ class Loader {
       if (this.trains(name))
         throw inputError(`${this.files.name}: ${name} is quantised, and such weights are not trained`);
       // what config.json says of four bits the matrices say themselves, and better
-      const asked = this.options.quantisation ?? (this.files.quantisation?.kind === 'int8' ? this.quantisation : null);
+      const { quantisation: said } = this.files;
+      const asked = this.options.quantisation ?? (said?.kind === 'int8' ? said : null);
       const { weight, bytes } = storedMatrix(this.device, tensors, name, shape, asked, dtype);
       this.baseParameters += shape[0] * shape[1];
       return count(weight, bytes);
     }
     const stored = this.find(name, shape);
     if (this.trains(name) || !this.quantises(name)) return new DenseWeight(this.parameterOrFrozen(name, stored));
-    const { weight, bytes } = quantiseMatrix(this.device, () => this.upload(stored), this.quantisation!, dtype);
+    const { quantisation } = this.options;
+    const { weight, bytes } = quantiseMatrix(this.device, () => this.upload(stored), quantisation!, dtype);
     stored.release();
     return count(weight, bytes);
   }
 
-  /** How matrices are quantised: as the run says, or else the checkpoint. */
-  private get quantisation(): QuantisationOptions | null {
-    return this.options.quantisation ?? this.files.quantisation;
-  }
-
+  /**
+   * Whether a dense matrix is quantised on loading. The name rule is only for checkpoints that are dense altogether: names
+   * and lists of other releases and wrappers say nothing about what a quantised one holds.
+   */
   private quantises(name: string): boolean {
-    const { quantisation } = this;
-    if (quantisation === null) return false;
-    const { task } = this.options;
+    const { quantisation, task } = this.options;
+    if (quantisation === null || this.quantisedFile) return false;
     const { tieWordEmbeddings: tiedEmbeddings } = this.files.config;
     return isQuantised(name.replace(/\.weight$/, ''), { task, tiedEmbeddings, ...quantisation });
   }
@@ -230,9 +237,9 @@ class Loader {
   }
 
   private parameterOrFrozen(name: string, stored: StoredTensor): Tensor {
-    this.baseBytes += stored.bytes;
-    if (!this.trains(name)) return this.upload(stored);
-    return this.train(name, this.uploadF32(stored));
+    const tensor = this.trains(name) ? this.train(name, this.uploadF32(stored)) : this.upload(stored);
+    this.baseBytes += stored.dtype === 'f64' ? tensor.bytes : stored.bytes;
+    return tensor;
   }
 
   /** Trained by its own name, or by PEFT's when the adapter trains a copy of it. */
@@ -265,21 +272,37 @@ class Loader {
   /** As stored: no copy where the CPU has the file mapped (and its header does not leave tensors at odd addresses). */
   private upload(stored: StoredTensor): Tensor {
     const { address, shape, dtype } = stored;
+    if (dtype === 'f64') return this.rounded(stored);
     if (stored.onDevice) return this.device.view(address, shape, dtype);
     const tensor = this.device.adopt(address, shape, dtype);
     if (tensor.address !== address) stored.release();
     return tensor;
   }
 
+  /** float64 is not computed in. */
+  private rounded(stored: StoredTensor): Tensor {
+    const { device } = this;
+    if (device.planned) return device.empty(stored.shape, 'f32');
+    const tensor = device.fromArray(storedF32(stored), stored.shape, 'f32');
+    stored.release();
+    return tensor;
+  }
+
   private find(name: string, shape: readonly number[]): StoredTensor {
     const stored = this.files.tensors.tensors.get(name);
     const remedy = 'config.json and the weights must be of one checkpoint: fetch or export both again';
+    const foreign = this.files.tensors.foreign?.get(name);
+    if (foreign !== undefined) {
+      throw inputError(`${this.files.name}: ${name} is ${foreign}, which is not computed with`, {
+        remedy: 'use a checkpoint in float32, bfloat16 or float16, or one quantised by bitsandbytes',
+      });
+    }
     if (stored === undefined) throw inputError(`${this.files.name}: the checkpoint has no tensor ${name}`, { remedy });
     if (stored.shape.join() !== shape.join()) {
       const found = stored.shape.join(', ');
       throw inputError(`${this.files.name}: ${name} is [${found}], config.json says [${shape.join(', ')}]`, { remedy });
     }
-    if (!['f32', 'bf16', 'f16'].includes(stored.dtype)) {
+    if (!isFloating(stored)) {
       throw inputError(`${this.files.name}: ${name} is ${stored.dtype}, not floating point`, { remedy });
     }
     this.baseParameters += stored.shape.reduce((product, side) => product * side, 1);

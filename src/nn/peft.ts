@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type } from 'arktype';
-import { inputError } from '../errors';
+import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
@@ -17,7 +17,14 @@ import type { AdaLora, AdaLoraOptions } from './adalora';
 import type { AdapterOptions } from './adapter';
 import type { LoraOptions } from './lora';
 import { type Model, restore } from './model';
-import { openSafetensors, type Safetensors, type StoredTensor, storedF32, type TensorToWrite } from './safetensors';
+import {
+  isFloating,
+  openSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  storedF32,
+  type TensorToWrite,
+} from './safetensors';
 
 export type PeftTask = 'SEQ_CLS' | 'CAUSAL_LM';
 
@@ -64,6 +71,7 @@ export function openAdapterFolder(folder: string): AdapterFiles {
   }
   const config = parseAdapterConfig(readText(configPath), configPath);
   const tensors = openSafetensors(weightsPath);
+  for (const [name, dtype] of tensors.foreign ?? []) throw notFloating(folder, name, dtype);
   const stored = canonicalNames(tensors);
   const score = [...stored].find(([name]) => name.endsWith('.score.weight'))?.[1];
   const baseSha256 = tensors.metadata[BASE_KEY] ?? null;
@@ -131,6 +139,9 @@ export function loadAdapter(
     });
   }
   const warnings = [...adapter.warnings, ...baseWarnings(adapter, base.name)];
+  if ([...stored.values()].some(({ dtype }) => dtype === 'f64')) {
+    warnings.push(`${folder}: the adapter is in float64: it is rounded to float32`);
+  }
   for (const [name, tensor] of model.trainable) {
     const found = stored.get(name);
     if (found === undefined) {
@@ -155,6 +166,7 @@ export function loadAdapter(
         },
       );
     }
+    if (!isFloating(found)) throw notFloating(folder, name, found.dtype);
     const values = storedF32(found);
     restore(device, tensor, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
@@ -228,6 +240,12 @@ export function adapterConfigJson(
 }
 
 // --- internal ---
+
+function notFloating(folder: string, name: string, dtype: string): MedreproError {
+  return inputError(`${folder}: ${name.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?').slice(0, 200)} is ${dtype}`, {
+    remedy: 'save the adapter in float32, bfloat16 or float16',
+  });
+}
 
 const BASE_KEY = 'medrepro_base_sha256';
 

@@ -13,11 +13,6 @@ export interface QuantisedMatrix {
   readonly bytes: number;
 }
 
-/** Whether a checkpoint stores `name` in four or eight bits. */
-export function isStoredQuantised(tensors: StoredTensors, name: string): boolean {
-  return tensors.get(name)?.dtype === 'u8';
-}
-
 /**
  * The matrix that bitsandbytes stored under `name`.
  * @param asked how the run wants it; null takes it as it is

@@ -6,7 +6,7 @@
  */
 
 import { ptr, toArrayBuffer } from 'bun:ffi';
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { inputError, MedreproError } from '../errors';
 import { hostLibrary } from '../native/device';
 import { DTYPE_BYTES, type Dtype, elements } from '../native/tensor';
@@ -26,13 +26,20 @@ export interface StoredTensor {
 
 export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Tensors of dtypes that nothing here computes with: their dtype as the file names it. None where it is left out. */
+  readonly foreign?: ReadonlyMap<string, string>;
   readonly metadata: Readonly<Record<string, string>>;
   /** Unmaps the file; its tensors must not be read afterwards. */
   close(): void;
 }
 
-/** The format's own bound on the header (the reference implementation's MAX_HEADER_SIZE). */
-const MAX_HEADER = 100_000_000;
+/**
+ * Longest header that is read; the reference implementation stops at 100 MB. The largest models have some 20,000 tensors
+ * of 100 bytes each in a file.
+ */
+const MAX_HEADER = 2 ** 25;
+/** Most tensors that one file may have: each takes some memory, however little of the header names it. */
+const MAX_TENSORS = 2 ** 18;
 
 const DTYPES: Readonly<Record<string, Dtype>> = {
   F32: 'f32',
@@ -43,6 +50,24 @@ const DTYPES: Readonly<Record<string, Dtype>> = {
   I8: 'u8',
   I32: 'i32',
   F64: 'f64',
+};
+/** Bits of an element of the format's other dtypes (safetensors 0.8). */
+const FOREIGN_BITS: Readonly<Record<string, number>> = {
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  BOOL: 8,
+  F8_E5M2: 8,
+  F8_E4M3: 8,
+  F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  I16: 16,
+  U16: 16,
+  U32: 32,
+  C64: 64,
+  I64: 64,
+  U64: 64,
 };
 const NAMES: Readonly<Record<Dtype, string>> = {
   f32: 'F32',
@@ -59,6 +84,7 @@ const NAMES: Readonly<Record<Dtype, string>> = {
  */
 export function openSafetensors(path: string): Safetensors {
   const host = hostLibrary();
+  regularFile(path);
   const size = new BigInt64Array(1);
   const address = host.mapFile(ptr(Buffer.from(`${path}\0`)), ptr(size));
   if (address === 0) throw inputError(`cannot read ${path}`, { where: { file: path }, remedy: 'check the path' });
@@ -99,7 +125,7 @@ export function storedBytes({ address, bytes }: StoredTensor): Uint8Array<ArrayB
   return new Uint8Array(toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer);
 }
 
-/** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16). */
+/** Values of a stored tensor as fp32, whatever it is stored in (f32, bf16, f16, and f64, which is rounded). */
 export function storedF32(stored: StoredTensor): Float32Array {
   const { dtype } = stored;
   const { buffer } = storedBytes(stored);
@@ -109,8 +135,37 @@ export function storedF32(stored: StoredTensor): Float32Array {
     return new Float32Array(words.buffer);
   }
   if (dtype === 'f16') return Float32Array.from(new Float16Array(buffer));
+  if (dtype === 'f64') return new Float32Array(new Float64Array(buffer));
   throw new RangeError(`a ${dtype} tensor holds no floating-point values`);
 }
+
+/** Numbers compared at a time. */
+const COMPARED = 2 ** 20;
+
+/** Whether two stored tensors are one matrix: the same shape and values, whatever dtype each is stored in. */
+export function sameValues(a: StoredTensor, b: StoredTensor): boolean {
+  if (a.shape.join() !== b.shape.join()) return false;
+  const total = elements(a.shape);
+  const part = (stored: StoredTensor, begin: number, count: number): StoredTensor => {
+    const width = DTYPE_BYTES[stored.dtype];
+    return { ...stored, shape: [count], address: stored.address + begin * width, bytes: count * width };
+  };
+  let same = true;
+  for (let begin = 0; same && begin < total; begin += COMPARED) {
+    const count = Math.min(COMPARED, total - begin);
+    const [mine, other] = [part(a, begin, count), part(b, begin, count)];
+    same = a.dtype === b.dtype && Buffer.compare(storedBytes(mine), storedBytes(other)) === 0;
+    if (same || !isFloating(a) || !isFloating(b)) continue;
+    const values = storedF32(other);
+    same = storedF32(mine).every((value, i) => value === values[i]);
+  }
+  a.release();
+  b.release();
+  return same;
+}
+
+/** Whether it holds floating-point values. */
+export const isFloating = ({ dtype }: StoredTensor): boolean => dtype !== 'u8' && dtype !== 'i32';
 
 // ---- writing ----------------------------------------------------------------------------------------------------
 
@@ -207,21 +262,28 @@ function parse(address: number, size: number, file: string, { close, release }: 
   }
   if (!isRecord(header)) throw broken(file, 'the header is not an object');
   const data = size - 8 - headerBytes;
+  const entries = Object.entries(header);
+  if (entries.length > MAX_TENSORS) throw broken(file, `${entries.length} tensors are more than ${MAX_TENSORS}`);
   const tensors = new Map<string, StoredTensor>();
+  const foreign = new Map<string, string>();
   const metadata: Record<string, string> = {};
   const ranges: [number, number, string][] = [];
-  for (const [name, entry] of Object.entries(header)) {
+  for (const [name, entry] of entries) {
     if (name === '__metadata__') {
       if (!isRecord(entry)) throw broken(file, '__metadata__ is not an object');
       for (const [key, value] of Object.entries(entry)) if (typeof value === 'string') metadata[key] = value;
       continue;
     }
-    const { dtype, shape, begin, end } = readEntry(entry, name, file);
+    const { stored, dtype, bits, shape, begin, end } = readEntry(entry, name, file);
     if (begin > end || end > data) throw broken(file, `${name}: bytes ${begin} to ${end} of ${data}: truncated?`);
-    if (elements(shape) * DTYPE_BYTES[dtype] !== end - begin) {
-      throw broken(file, `${name}: [${shape.join(', ')}] of ${dtype} does not fill ${end - begin} bytes`);
+    if (elements(shape) * bits !== 8 * (end - begin)) {
+      throw broken(file, `${name}: [${shape.join(', ')}] of ${stored} does not fill ${end - begin} bytes`);
     }
     ranges.push([begin, end, name]);
+    if (dtype === undefined) {
+      foreign.set(name, stored);
+      continue;
+    }
     const at = address + 8 + headerBytes + begin;
     const bytes = end - begin;
     tensors.set(name, { dtype, shape, address: at, bytes, release: () => release(at, bytes) });
@@ -232,23 +294,34 @@ function parse(address: number, size: number, file: string, { close, release }: 
     expected = end;
   }
   if (expected !== data) throw broken(file, `${data - expected} bytes after the last tensor`);
-  return { tensors, metadata, close };
+  return { tensors, foreign, metadata, close };
 }
 
 function readEntry(
   entry: unknown,
   name: string,
   file: string,
-): { dtype: Dtype; shape: number[]; begin: number; end: number } {
+): { stored: string; dtype: Dtype | undefined; bits: number; shape: number[]; begin: number; end: number } {
   if (!isRecord(entry)) throw broken(file, `${name} is not an object`);
-  if (typeof entry.dtype !== 'string') throw broken(file, `${name}: the dtype is not a name`);
-  const dtype = Object.hasOwn(DTYPES, entry.dtype) ? DTYPES[entry.dtype] : undefined;
-  if (dtype === undefined) throw broken(file, `${name}: dtype ${entry.dtype} is not supported`);
+  const stored = entry.dtype;
+  if (typeof stored !== 'string') throw broken(file, `${name}: the dtype is not a name`);
+  const dtype = Object.hasOwn(DTYPES, stored) ? DTYPES[stored] : undefined;
+  const foreignBits = Object.hasOwn(FOREIGN_BITS, stored) ? FOREIGN_BITS[stored] : undefined;
+  const bits = dtype === undefined ? foreignBits : 8 * DTYPE_BYTES[dtype];
+  if (bits === undefined) throw broken(file, `${name}: dtype ${stored} is not one of the format`);
   const shape = entry.shape;
-  if (!isSizes(shape) || !Number.isSafeInteger(elements(shape))) throw broken(file, `${name}: the shape is not sound`);
+  if (!isSizes(shape) || !Number.isSafeInteger(elements(shape) * bits))
+    throw broken(file, `${name}: the shape is not sound`);
   const offsets = entry.data_offsets;
   if (!isSizes(offsets) || offsets.length !== 2) throw broken(file, `${name}: data_offsets are not two sizes`);
-  return { dtype, shape, begin: offsets[0]!, end: offsets[1]! };
+  return { stored, dtype, bits, shape, begin: offsets[0]!, end: offsets[1]! };
+}
+
+/** A pipe would be waited for, a device has no size. */
+function regularFile(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    throw inputError(`cannot read ${path}: it is not a file`, { where: { file: path }, remedy: 'check the path' });
+  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
