@@ -7,6 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkBareMachine, whyNoBareMachine } from './bare';
 import { BINARY, CPU_LIBRARY, CUDA_LIBRARY } from './build';
+import { CASES, fuzz, fuzzTargets } from './fuzz/harness';
 import { type CommandResult, capture, ROOT } from './stages';
 import { type Check, countPlain } from './test';
 
@@ -33,6 +34,13 @@ export function slowChecks(): Check[] {
     ...(noBareMachine === null ? [{ name: 'a bare machine', command: checkBareMachine }] : []),
     { name: 'kernels under ASan and UBSan', command: () => sanitized('address,undefined'), count: countPlain },
     { name: 'kernels under TSan', command: () => sanitized('thread'), count: countPlain, alongside: true },
+    ...fuzzTargets().map(
+      (name): Check => ({
+        name: `${CASES} damaged inputs: ${name}`,
+        command: () => fuzzed(name),
+        alongside: true,
+      }),
+    ),
   ];
 }
 
@@ -111,6 +119,12 @@ async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function fuzzed(name: string): Promise<CommandResult> {
+  const failures = await fuzz(name, CASES);
+  const lines = failures.map((failure) => `case ${failure.case}: ${failure.reason}`);
+  return { exitCode: failures.length > 0 ? 1 : 0, output: lines.join('\n') };
 }
 
 /** Builds medrepro_test with a sanitizer, for the paths that this CPU runs, in a folder of its own, and runs it. */

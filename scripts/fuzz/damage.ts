@@ -1,0 +1,90 @@
+/** Random damage to bytes, the same for the same seed on every machine. */
+
+/** Numbers in [0, 1) of a small generator (xorshift32 over a mixed seed). */
+export function generator(seed: number): () => number {
+  let state = (Math.imul(seed + 1, 0x9e3779b1) ^ 0x5bd1e995) >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Values that sizes, counts and offsets go wrong at. */
+const NUMBERS = [0, 1, -1, 127, 128, 255, 256, 32767, 65535, 65536, 2 ** 24, 2 ** 31 - 1, -(2 ** 31), 2 ** 30, 1e9];
+
+/** The same in text, with what JSON, YAML, CSV, Jinja and expressions are made of. */
+const WORDS = [
+  '0', '-1', '1e9', '1e400', '999999999999999999999', 'null', 'true', 'NaN', '[]', '{}', '""', '\\ud800', '\u0000', '*a', '&a',
+  '{{', '}}', '{%', '%}', '(', ')', '[', ']', '{', '}', '(a*)*', '+', '{1000}', '|', '\\', '"', "'", ',', ':', '\n', '\r', '\t', ';', '<', '&',
+]; // biome-ignore format: a list of words reads best as one
+
+/** One to four changes: bits, bytes, numbers, words, ranges removed, repeated or moved, pieces of another seed, a cut. */
+export function damage(seed: Uint8Array, seeds: readonly Uint8Array[], random: () => number): Uint8Array {
+  let bytes = seed;
+  const times = 1 + Math.floor(random() ** 2 * 4);
+  for (let i = 0; i < times; i++) bytes = change(bytes, seeds, random);
+  return bytes;
+}
+
+// --- internal ---
+
+/** No input grows beyond this (bytes) by damage alone. */
+const MAX_BYTES = 2 ** 20;
+
+function change(bytes: Uint8Array, seeds: readonly Uint8Array[], random: () => number): Uint8Array {
+  const below = (n: number): number => Math.floor(random() * n);
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
+  const at = below(bytes.length + 1);
+  const length = 1 + below(Math.min(64, bytes.length + 1));
+  const copy = bytes.slice();
+  switch (below(9)) {
+    case 0:
+      if (at < copy.length) copy[at]! ^= 1 << below(8);
+      return copy;
+    case 1:
+      if (at < copy.length) copy[at] = below(256);
+      return copy;
+    case 2: {
+      const wide = pick([1, 2, 4, 8]);
+      if (at + wide > copy.length) return copy;
+      const view = new DataView(copy.buffer, copy.byteOffset);
+      const value = pick(NUMBERS);
+      if (wide === 1) view.setInt8(at, value);
+      else if (wide === 2) view.setInt16(at, value, true);
+      else if (wide === 4) view.setInt32(at, value, true);
+      else view.setBigInt64(at, BigInt(value) * (random() < 0.2 ? 2n ** 31n : 1n), true);
+      return copy;
+    }
+    case 3:
+      return spliced(bytes, at, 0, new TextEncoder().encode(pick(WORDS)));
+    case 4:
+      return spliced(bytes, at, below(8), new TextEncoder().encode(pick(WORDS)));
+    case 5:
+      return spliced(bytes, at, length, new Uint8Array());
+    case 6: {
+      const piece = bytes.subarray(at, at + length);
+      const times = random() < 0.05 ? 1000 : 1 + below(3);
+      return spliced(bytes, below(bytes.length + 1), 0, repeated(piece, times));
+    }
+    case 7: {
+      const other = pick(seeds);
+      const from = below(other.length + 1);
+      return spliced(bytes, at, length, other.subarray(from, from + 1 + below(256)));
+    }
+    default:
+      return bytes.slice(0, at);
+  }
+}
+
+function spliced(bytes: Uint8Array, at: number, removed: number, piece: Uint8Array): Uint8Array {
+  if (bytes.length + piece.length > MAX_BYTES) return bytes;
+  const parts = [bytes.subarray(0, at), piece, bytes.subarray(Math.min(bytes.length, at + removed))];
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function repeated(piece: Uint8Array, times: number): Uint8Array {
+  return new Uint8Array(Buffer.concat(Array.from({ length: times }, () => piece)));
+}
