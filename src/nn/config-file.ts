@@ -136,13 +136,16 @@ type Json = Record<string, unknown>;
 type Refuse = (problem: string) => MedreproError;
 
 const positive = 'number.integer > 0';
+/** Blocks, layer kinds and labels are lists: a number that no model has must not become one. */
+const MAX_LAYERS = 10_000;
+const MAX_LABELS = 1_000_000;
 
 const ConfigFile = type({
   model_type: "'llama' | 'qwen2' | 'qwen3' | 'gemma3_text'",
   'architectures?': 'string[] | null',
   vocab_size: positive,
   hidden_size: positive,
-  num_hidden_layers: positive,
+  num_hidden_layers: `1 <= number.integer <= ${MAX_LAYERS}`,
   num_attention_heads: positive,
   'num_key_value_heads?': `${positive} | null`,
   'head_dim?': `${positive} | null`,
@@ -166,7 +169,7 @@ const ConfigFile = type({
   'layer_types?': "('full_attention' | 'sliding_attention')[] | null",
   'query_pre_attn_scalar?': 'number > 0',
   'id2label?': 'object | null',
-  'num_labels?': positive,
+  'num_labels?': `1 <= number.integer <= ${MAX_LABELS}`,
   'pad_token_id?': 'number.integer | null',
   'eos_token_id?': 'number.integer | number.integer[] | null',
 });
@@ -264,8 +267,6 @@ const GEMMA3_THETA = { full: 1e6, sliding: 1e4 } as const;
 const GEMMA3_PATTERN = 6;
 /** Qwen2Config's and Qwen3Config's default. */
 const MAX_WINDOW_LAYERS = 28;
-/** Layers whose kinds are listed one by one: a bound on memory, far above any model. */
-const MAX_LISTED_LAYERS = 100_000;
 
 const isRecord = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -347,10 +348,8 @@ function windows(
   const inUse = qwen ? config.use_sliding_window === true : family === 'gemma3';
   const window = inUse ? (config.sliding_window ?? null) : null;
   let kinds: LayerKind[] = ['full'];
-  const listed = (length: number, kind: (index: number) => LayerKind): LayerKind[] => {
-    if (length > MAX_LISTED_LAYERS) throw refuse(`${length} layers of different kinds`);
-    return Array.from({ length }, (_, index) => kind(index));
-  };
+  const listed = (length: number, kind: (index: number) => LayerKind): LayerKind[] =>
+    Array.from({ length }, (_, index) => kind(index));
   if (config.layer_types != null) {
     if (config.layer_types.length !== layers) {
       throw refuse(`layer_types has ${config.layer_types.length} entries for ${layers} layers`);

@@ -11,9 +11,10 @@ import type { PlanFacts } from './plan';
 
 /** The facts of the miniatures some experiments use; what is not embedded is left out. */
 export function embeddedFacts(experiments: readonly Experiment[]): PlanFacts {
-  const architectures: Record<string, Architecture> = {};
-  const datasets: Record<string, DatasetFacts> = {};
-  const embeddedBytes: Record<string, number> = {};
+  // keyed by names from a spec, which may be any
+  const architectures: Record<string, Architecture> = Object.create(null);
+  const datasets: Record<string, DatasetFacts> = Object.create(null);
+  const embeddedBytes: Record<string, number> = Object.create(null);
   for (const { model, data } of experiments) {
     const folder = `papers/${model.id}/`;
     if (model.id.startsWith('mini/') && hasAsset(`${folder}config.json`)) {

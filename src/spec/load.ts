@@ -109,9 +109,9 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
     disclaimers: file.disclaimers,
     origin,
     golden: file.golden ?? null,
-    models: file.models ?? {},
-    datasets: file.datasets ?? {},
-    predictions: file.predictions ?? {},
+    models: file.models ?? Object.create(null),
+    datasets: file.datasets ?? Object.create(null),
+    predictions: file.predictions ?? Object.create(null),
     statements: Object.entries(file.statements ?? {}).map(([id, statement]) => ({
       id,
       line: source.lineOf(['statements', id]),

@@ -9,6 +9,8 @@ import { Statement } from './statements';
 import { part, type } from './type';
 
 const count = 'number.integer >= 1';
+/** Blocks are listed one by one where targets are counted; the deepest published models have about 130. */
+const layerCount = '1 <= number.integer <= 10000';
 const share = '0 <= number < 1';
 const shareOrRows = '0 <= number < 1 | number.integer >= 2';
 
@@ -250,7 +252,7 @@ export type Block = typeof Block.infer;
 const Architecture = part({
   family: "'qwen3' | 'qwen2' | 'llama' | 'gemma3'",
   hiddenSize: count,
-  layers: count,
+  layers: layerCount,
   heads: count,
   kvHeads: count,
   headDim: count,

@@ -59,7 +59,7 @@ export function parseYaml(text: string, file: string): YamlSource {
     file,
     text,
     // aliases are counted already
-    value: syntax.length === 0 ? document.toJS({ maxAliasCount: -1 }) : null,
+    value: syntax.length === 0 ? withoutPrototypes(document.toJS({ maxAliasCount: -1 })) : null,
     syntax,
     lineOf: (path) => lines.linePos(offsetOf(document, path)).line,
   };
@@ -134,6 +134,15 @@ interface SchemaNode {
 function branches(schema: object): SchemaNode[] {
   const node: SchemaNode = schema;
   return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches);
+}
+
+/** Names in a file are anybody's: `models.constructor` must be missing where the file does not have it. */
+function withoutPrototypes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPrototypes);
+  if (typeof value !== 'object' || value === null) return value;
+  const bare = Object.create(null) as Record<string, unknown>;
+  for (const [key, inner] of Object.entries(value)) bare[key] = withoutPrototypes(inner);
+  return bare;
 }
 
 function offsetOf(document: Document.Parsed, path: Path): number {

@@ -206,6 +206,11 @@ describe('each rule decides by arithmetic on the printed digits', () => {
   it('what a statement needs and the spec lacks is one line', () => {
     expect(() => one("kind: steps, experiment: nobody, trainRows: 1, value: '1'")).toThrow("the experiment 'nobody'");
     expect(() => one("kind: model-parameters, model: nothing, value: '1'")).toThrow('the architecture of nothing');
+    // names that every object has
+    for (const name of ['constructor', 'toString']) {
+      expect(() => one(`kind: model-parameters, model: ${name}, value: '1'`)).toThrow(`the architecture of ${name}`);
+      expect(() => one(`kind: steps, experiment: ${name}, trainRows: 1, value: '1'`)).toThrow(`'${name}'`);
+    }
     expect(() => one("kind: perplexity, loss: 'much', perplexity: '1'")).toThrow("'much' is not a printed number");
     // an exponent that no double has would be a string of so many digits
     expect(() => one("kind: sum, parts: ['1e999999999', '1'], total: '2'")).toThrow('is not a printed number');

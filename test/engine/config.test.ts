@@ -52,6 +52,12 @@ describe('what is read', () => {
     expect(outcome(configJson(rest, 'float32'))).toEqual(expected);
   });
 
+  test('numbers of layers and classes that are no length of a list', () => {
+    for (const changes of [{ num_hidden_layers: 1e10 }, { num_hidden_layers: 2 ** 31 }, { num_labels: 1e10 }]) {
+      expect(outcome(config({ ...V4, ...changes }))).toBeInstanceOf(MedreproError);
+    }
+  });
+
   test('the classes of a classifier', () => {
     const classifier = { architectures: ['Qwen3ForSequenceClassification'] };
     const id2label = { 0: 'a', 1: 'b', 2: 'c' };

@@ -96,6 +96,17 @@ test.each(['*nobody', '&x [*x]', '.inf', '9007199254740993'])(
   },
 );
 
+test('a number of layers that is no length of a list', () => {
+  const text = readAssetText('papers/abjadmed.yaml').replace('layers: 36', 'layers: 1e10');
+  expect(() => loadPaper(text, { kind: 'file', path: 'x.yaml' })).toThrow('layers must be at most 10000');
+});
+
+test('a name that every object has is looked up in the file alone', () => {
+  const paper = loadEmbedded('abjadmed');
+  const text = readAssetText('golden/abjadmed.yaml').replace(/metric: macro-f1/g, 'metric: constructor');
+  expect(() => loadGolden(text, 'x.yaml', paper)).toThrow('needs a printed constructor of');
+});
+
 test('a spec that is not UTF-8 is refused at its line', () => {
   const folder = box();
   const path = folder.write('x.yaml', Buffer.from("id: a\ntitle: '\xe3\xd1\xcd\xc8'\n", 'latin1'));
