@@ -6,7 +6,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { arrow } from './formats/arrow';
 import { csv } from './formats/csv';
-import type { Format, Parsed } from './formats/format';
+import type { Choose, Format, Parsed } from './formats/format';
 import { json, jsonLines } from './formats/json';
 import { medquad, readMedquadFolder } from './formats/medquad';
 import { parquet } from './formats/parquet';
@@ -29,20 +29,21 @@ export interface RecordFile {
 /**
  * Reads a data file, or a folder of MedQuAD's XML documents.
  *
+ * @param choose the columns that are wanted, asked once their names are known: no other is decoded. Absent = all.
  * @throws MedreproError `input` (exit 2) with what is wrong and where.
  */
-export async function readRecords(path: string): Promise<RecordFile> {
+export async function readRecords(path: string, choose?: Choose): Promise<RecordFile> {
   if (existsSync(path) && statSync(path).isDirectory()) {
     return { name: path, format: medquad.name, ...readMedquadFolder(path) };
   }
-  return parseRecords(readRawFile(path));
+  return parseRecords(readRawFile(path), choose);
 }
 
 /** {@link readRecords} of bytes that are here already. */
-export async function parseRecords(raw: RawFile): Promise<RecordFile> {
+export async function parseRecords(raw: RawFile, choose?: Choose): Promise<RecordFile> {
   const file = unpacked(raw);
   const format = formatOf(file);
-  return { name: raw.name, format: format.name, sha256: sha256Of(raw.bytes), parsed: await format.parse(file) };
+  return { name: raw.name, format: format.name, sha256: sha256Of(raw.bytes), parsed: await format.parse(file, choose) };
 }
 
 // --- internal ---

@@ -7,8 +7,9 @@
 import { hasAsset, listAssets, readAsset } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import type { DataSpec } from '../spec/types';
+import type { ColumnKind } from './column-kinds';
 import { parseRecords, readRecords } from './records';
-import { type Columns, tableOf } from './table';
+import { type Columns, chooser, tableOf } from './table';
 
 /** `--data`: one file to split as the spec says, or given splits whose order is kept. */
 export type DataFiles =
@@ -31,6 +32,8 @@ export interface SourceFile {
   /** sha256 (hex) of the file as it lies. */
   readonly sha256: string;
   readonly rows: readonly SourceRow[];
+  /** By the spec's name of the column: what its cells are in the file. */
+  readonly kinds: Readonly<Record<string, ColumnKind>>;
   /** What was left out while reading, one line each. */
   readonly notes: readonly string[];
 }
@@ -62,10 +65,13 @@ export async function readSources(
 ): Promise<SourceFile[]> {
   const found: SourceFile[] = [];
   const add = async (role: Role, name: string, embedded: boolean, columns: Columns): Promise<void> => {
-    const records = embedded ? await parseRecords({ name, bytes: readAsset(name) }) : await readRecords(name);
-    const { sha256, rows, notes } = tableOf(records, columns);
+    const choose = chooser(columns);
+    const records = embedded
+      ? await parseRecords({ name, bytes: readAsset(name) }, choose)
+      : await readRecords(name, choose);
+    const { sha256, rows, kinds, notes } = tableOf(records, columns);
     const file = found.length;
-    found.push({ role, name, sha256, rows: rows.map((row) => ({ ...row, file })), notes });
+    found.push({ role, name, sha256, rows: rows.map((row) => ({ ...row, file })), kinds, notes });
   };
   if (files?.kind === 'file') {
     await add('all', files.path, false, spec.columns);

@@ -4,14 +4,16 @@
  */
 
 import { inputError, type MedreproError } from '../errors';
-import type { DataRecord, Parsed } from './formats/format';
+import { type ColumnKind, ColumnKinds } from './column-kinds';
+import { type Choose, type DataRecord, type Parsed, type Place, textOf } from './formats/format';
+import { columnOfPath, follow, type Inner, indexOfName, levels, NoElement, opened, placeOf } from './paths';
 import type { RecordFile } from './records';
 
-/** What a spec calls a column -> what the file calls it; `choices[0]` is the first element of a column of lists. */
+/** What a spec calls a column -> what the file calls it, or a path into it (`paths.ts`): `choices[0]`, `data[].question`. */
 export type Columns = Readonly<Record<string, string>>;
 
 export interface TableRow {
-  /** Text by the spec's name of the column. */
+  /** Text by the spec's name of the column; numbers, booleans and times as Python prints them. */
   readonly cells: Readonly<Record<string, string>>;
   /** Line of the file on which the row starts, from 1; null in formats without lines. */
   readonly line: number | null;
@@ -22,100 +24,208 @@ export interface Table {
   /** sha256 (hex) of the file as it lies. */
   readonly sha256: string;
   readonly rows: readonly TableRow[];
-  /** What was left out while reading, one line each. */
+  /** By the spec's name of the column: what its cells are in the file. */
+  readonly kinds: Readonly<Record<string, ColumnKind>>;
+  /** What was left out or read in one of several ways, one line each. */
   readonly notes: readonly string[];
+}
+
+export interface TableOptions {
+  /** Columns (the spec's names) that may be empty, or not there at all: their cells are then an empty text. */
+  readonly optional?: ReadonlySet<string>;
+  /** What becomes of a row without a value in another column: `refused` (the default) or `left-out`, and counted. */
+  readonly missing?: 'refused' | 'left-out';
 }
 
 /** The role of a column whose values must all differ. */
 const ID = 'id';
 
+/** What a reader needs to know to decode the named columns alone. */
+export function chooser(columns: Columns): Choose {
+  return (names) =>
+    Object.values(columns).flatMap((wanted) => {
+      const place = placeOf(names, wanted);
+      return place === null ? [] : [place];
+    });
+}
+
 /**
  * The named columns of a file, in file order.
  *
- * A name that the file does not have finds the only column that differs from it in case alone. Numbers and booleans become text as JSON writes them.
+ * A name that the file does not have finds the only column that differs from it in case alone. Numbers, booleans, times and
+ * decimals become text as Python prints them (45.0, True); the text of a CSV stays as it is written. A path with `[]` gives a row
+ * for every element of that list.
  *
  * @throws MedreproError `input` (exit 2): missing columns, no rows, empty cells, cells that hold lists or objects, an `id`
  *   that two rows share.
  */
-export function tableOf(file: RecordFile, columns: Columns): Table {
+export function tableOf(file: RecordFile, columns: Columns, options: TableOptions = {}): Table {
   const { name, sha256, parsed } = file;
-  const places = Object.entries(columns).map(
-    ([role, column]) => [role, column, placeOf(name, parsed, columns, role)] as const,
-  );
+  const optional = options.optional ?? new Set();
+  const absent = Object.keys(columns).filter((role) => optional.has(role) && isAbsent(parsed, columns[role]!));
+  const places = Object.keys(columns).map((role): Wanted => {
+    if (absent.includes(role)) return { role, place: null, levels: [[]] };
+    const place = columnPlace(name, parsed, columns, role);
+    return { role, place, levels: levels(place.steps) };
+  });
+  const nesting = nestingOf(name, places, columns);
+  const kinds = new ColumnKinds(Object.keys(columns), parsed.untyped ?? false);
   const rows: TableRow[] = [];
   const ids = new Map<string, number>();
+  const leftOut = new Counted();
+  const childless = new Counted();
+  let number = 0;
   for (const record of parsed.records) {
-    const number = rows.length + 1;
-    const wrong = (what: string, remedy: string): MedreproError =>
-      inputError(`row ${number} ${what}`, { where: place(name, record), remedy });
-    const cells: Record<string, string> = {};
-    for (const [role, column, { index, element }] of places) {
-      const whole = record.values[index];
-      const value = element === null ? whole : elementOf(whole, element);
-      if (value === NO_ELEMENT) {
-        const what = Array.isArray(whole) ? `a list of ${whole.length}` : 'no list';
-        throw wrong(`has ${what} where ${JSON.stringify(column)} is wanted`, 'name another column with --map');
+    const found = expanded(record, places, nesting);
+    if (found.length === 0) childless.add(record);
+    for (const values of found) {
+      number++;
+      const wrong = (what: string, remedy: string): MedreproError =>
+        inputError(`row ${number} ${what}`, { where: place(name, record), remedy });
+      const cells: Record<string, string> = {};
+      let complete = true;
+      for (const [i, { role }] of places.entries()) {
+        const column = JSON.stringify(columns[role]);
+        const value = values[i];
+        if (value instanceof NoElement) {
+          if (optional.has(role)) {
+            cells[role] = '';
+            continue;
+          }
+          if (options.missing === 'left-out') complete = false;
+          else throw wrong(`has ${value.what} where ${column} is wanted`, 'name another column with --map');
+        }
+        const text = textOf(value);
+        if (text === null) throw wrong(`has no text in column ${column}`, 'name another column with --map');
+        const missing = kinds.see(role, value, text);
+        if (!missing && text.trim() !== '') cells[role] = text;
+        else if (optional.has(role)) cells[role] = missing ? '' : text;
+        else if (options.missing === 'left-out') complete = false;
+        else throw nothing(wrong, column, text, missing);
       }
-      const text = typeof value === 'string' ? value : scalarText(value);
-      if (text === null)
-        throw wrong(`has no text in column ${JSON.stringify(column)}`, 'name another column with --map');
-      if (text.trim() === '') throw wrong(`has nothing in column ${JSON.stringify(column)}`, 'fill it or drop the row');
-      cells[role] = text;
+      if (!complete) {
+        leftOut.add(record);
+        continue;
+      }
+      const id = cells[ID];
+      if (id !== undefined) {
+        const first = ids.get(id);
+        if (first !== undefined)
+          throw wrong(`has the ${columns[ID]} of row ${first} again: ${brief(id)}`, 'drop one of the two');
+        ids.set(id, number);
+      }
+      rows.push({ cells, line: record.line });
     }
-    const id = cells[ID];
-    if (id !== undefined) {
-      const first = ids.get(id);
-      if (first !== undefined)
-        throw wrong(`has the ${columns[ID]} of row ${first} again: ${brief(id)}`, 'drop one of the two');
-      ids.set(id, number);
-    }
-    rows.push({ cells, line: record.line });
   }
-  if (rows.length === 0) {
-    const where = parsed.headerLine === null ? { file: name } : { file: name, line: parsed.headerLine };
-    throw inputError('the file has a header but no rows', { where, remedy: 'export it again, with its rows' });
-  }
-  return { file: name, sha256, rows, notes: parsed.notes };
+  if (rows.length === 0) throw noneLeft(name, parsed, leftOut.count);
+  const notes = [
+    ...parsed.notes,
+    ...absent.map((role) => `there is no column ${JSON.stringify(columns[role])}: ${role} is empty in every row`),
+    ...childless.note((n) => `${n} with an empty list where rows are wanted left out`),
+    ...leftOut.note((n) => `${n} without a value in a column that is wanted left out`),
+    ...kinds.notes(columns),
+  ];
+  return { file: name, sha256, rows, kinds: kinds.kinds(namesOf(parsed, places)), notes };
 }
 
 // --- internal ---
 
-/** A column, or an element of the lists that a column holds. */
-interface Place {
-  readonly index: number;
-  readonly element: number | null;
+interface Wanted {
+  readonly role: string;
+  /** null: an optional column that the file does not have. */
+  readonly place: Place | null;
+  /** The parts of the path around its `[]`. */
+  readonly levels: readonly (readonly Inner[])[];
 }
 
-/** A column's own name comes first: a file may have one that is written like an element. */
-function placeOf(file: string, parsed: Parsed, columns: Columns, role: string): Place {
-  const wanted = columns[role]!;
-  const [, list, element] = /^(.+)\[(\d+)\]$/.exec(wanted) ?? [];
-  if (list === undefined || indexOfName(parsed.columns, wanted) >= 0) {
-    return { index: columnIndex(file, parsed, columns, role), element: null };
+/** Rows of a kind, counted, with the line of the first. */
+class Counted {
+  count = 0;
+  private line: number | null = null;
+
+  add(record: DataRecord): void {
+    if (this.count++ === 0) this.line = record.line;
   }
-  return { index: columnIndex(file, parsed, { ...columns, [role]: list }, role), element: Number(element) };
-}
 
-const NO_ELEMENT = Symbol('no element');
-
-/** An element of a list, or of one written as JSON in a format whose cells are text, such as CSV. */
-function elementOf(value: unknown, element: number): unknown {
-  const list = typeof value === 'string' ? parsedList(value) : value;
-  return Array.isArray(list) && element < list.length ? list[element] : NO_ELEMENT;
-}
-
-function parsedList(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
+  note(text: (rows: string) => string): string[] {
+    if (this.count === 0) return [];
+    const rows = this.count === 1 ? '1 row' : `${this.count} rows`;
+    return [text(rows) + (this.line === null ? '' : ` (the first in line ${this.line})`)];
   }
 }
 
-/** Missing values are an empty cell; null for what is not a single value. */
-function scalarText(value: unknown): string | null {
-  if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? null : String(value);
+/**
+ * The place with the most `[]`: rows are the elements of its innermost list. Every other path must go through the same lists, or
+ * through fewer of them: two lists side by side have no rows in common.
+ */
+function nestingOf(file: string, places: readonly Wanted[], columns: Columns): Wanted | null {
+  const deepest = places.reduce<Wanted | null>(
+    (most, one) => (one.levels.length > (most?.levels.length ?? 1) ? one : most),
+    null,
+  );
+  for (const one of places) {
+    if (deepest === null || one.levels.length === 1) continue;
+    const shared = one.levels.slice(0, -1).every((part, i) => part.join() === deepest.levels[i]!.join());
+    if (one.place!.column !== deepest.place!.column || !shared) {
+      const names = [columns[one.role], columns[deepest.role]].map((path) => JSON.stringify(path)).join(' and ');
+      throw inputError(`${names} go through different lists: their rows do not belong together`, {
+        where: { file },
+        remedy: 'name elements of the other list by their number, such as [0]',
+      });
+    }
+  }
+  return deepest;
+}
+
+/** The wanted values of a record: one row, or one for each element of the lists on the way. */
+function expanded(record: DataRecord, places: readonly Wanted[], nesting: Wanted | null): unknown[][] {
+  const start = (wanted: Wanted): unknown => (wanted.place === null ? undefined : record.values[wanted.place.column]);
+  if (nesting === null) return [places.map((wanted) => follow(start(wanted), wanted.levels[0]!))];
+  let rows: { readonly elements: readonly unknown[] }[] = [{ elements: [start(nesting)] }];
+  for (const part of nesting.levels.slice(0, -1)) {
+    rows = rows.flatMap(({ elements }) => {
+      const list = opened(follow(elements.at(-1), part));
+      return Array.isArray(list) ? list.map((element: unknown) => ({ elements: [...elements, element] })) : [];
+    });
+  }
+  return rows.map(({ elements }) =>
+    places.map((wanted) => {
+      const depth = wanted.levels.length - 1;
+      const from = depth === 0 ? start(wanted) : elements[depth];
+      return follow(from, wanted.levels[depth]!);
+    }),
+  );
+}
+
+function namesOf(parsed: Parsed, places: readonly Wanted[]): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    places.flatMap(({ role, place }) => {
+      if (place === null || place.steps.length > 0) return [];
+      const names = parsed.classNames?.get(parsed.columns[place.column]!);
+      return names === undefined ? [] : [[role, names] as const];
+    }),
+  );
+}
+
+function nothing(
+  wrong: (what: string, remedy: string) => MedreproError,
+  column: string,
+  text: string,
+  missing: boolean,
+): MedreproError {
+  if (!missing || text === '') return wrong(`has nothing in column ${column}`, 'fill it or drop the row');
+  const why = text === 'nan' ? 'which is no value' : 'which pandas and datasets read as missing';
+  return wrong(`has ${text} in column ${column}, ${why}`, 'fill it or drop the row');
+}
+
+function noneLeft(file: string, { headerLine }: Parsed, leftOut: number): MedreproError {
+  const where = headerLine === null ? { file } : { file, line: headerLine };
+  const what = leftOut > 0 ? 'every row lacks a value that is wanted' : 'the file has a header but no rows';
+  return inputError(what, { where, remedy: 'export it again, with its rows' });
+}
+
+function isAbsent(parsed: Parsed, wanted: string): boolean {
+  return placeOf(parsed.columns, wanted) === null;
 }
 
 function place(file: string, { line }: DataRecord): { file: string; line?: number } {
@@ -124,38 +234,22 @@ function place(file: string, { line }: DataRecord): { file: string; line?: numbe
 
 const brief = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
-function columnIndex(file: string, parsed: Parsed, columns: Columns, role: string): number {
+function columnPlace(file: string, parsed: Parsed, columns: Columns, role: string): Place {
   const { columns: names, headerLine } = parsed;
-  const wanted = columns[role]!;
-  const index = indexOfName(names, wanted);
-  if (index >= 0 && names.indexOf(names[index]!, index + 1) < 0) return index;
+  const found = placeOf(names, columns[role]!);
+  if (found !== null && names.indexOf(names[found.column]!, found.column + 1) < 0) return found;
+  const wanted = found === null ? columnOfPath(columns[role]!) : names[found.column]!;
   const where = headerLine === null ? { file } : { file, line: headerLine };
-  if (index >= 0) {
+  if (found !== null) {
     throw inputError(`two columns are named ${JSON.stringify(wanted)}`, { where, remedy: 'rename one in the header' });
   }
-  const separator = names.length === 1 ? /[;\t|]/.exec(names[0]!)?.[0] : undefined;
-  if (separator !== undefined) {
-    const name = { ';': 'semicolons', '\t': 'tabs', '|': 'bars' }[separator];
-    throw inputError(`the columns seem to be separated by ${name}`, {
-      where,
-      remedy: 'write it with commas (RFC 4180)',
-    });
-  }
   const suggested = Object.entries(columns).map(
-    ([own, column]) => `${own}=${names.includes(column) ? column : 'COLUMN'}`,
+    ([own, column]) => `${own}=${indexOfName(names, column) >= 0 ? column : 'COLUMN'}`,
   );
   throw inputError(`there is no column ${JSON.stringify(wanted)}; the columns are ${listNames(names)}`, {
     where,
     remedy: `name them with --map ${suggested.join(',')}`,
   });
-}
-
-/** Where a name stands, or where the only name stands that differs in case alone; -1 = nowhere. */
-function indexOfName(names: readonly string[], wanted: string): number {
-  const exact = names.indexOf(wanted);
-  if (exact >= 0) return exact;
-  const alike = names.flatMap((name, i) => (name.toLowerCase() === wanted.toLowerCase() ? [i] : []));
-  return alike.length === 1 ? alike[0]! : -1;
 }
 
 /** At most twelve names, each cut to a readable length, quoted where spaces or commas would confuse. */

@@ -2,8 +2,8 @@
  * Facts about the miniatures, read from the files that travel in the binary: they cannot drift from a second copy.
  */
 
-import { parse } from 'csv-parse/sync';
 import { hasAsset, listAssets, readAsset, readAssetText } from '../assets';
+import { parseCsv } from '../data/formats/csv';
 import { parseConfig } from '../nn/config-file';
 import type { Architecture, DatasetFacts } from '../spec/schema';
 import type { DataSpec, Experiment } from '../spec/types';
@@ -51,10 +51,13 @@ function datasetOf({ source, columns, filter, test: share }: DataSpec): DatasetF
   for (const name of listAssets(folder)) {
     const file = /^([^/]+)\.csv$/.exec(name.slice(folder.length))?.[1];
     if (file === undefined) continue;
-    const records: Record<string, string>[] = parse(readAssetText(name), { columns: true, bom: true });
+    const { columns: names, records: lines } = parseCsv({ name, bytes: readAsset(name) });
+    const records = Array.from(lines, ({ values }) =>
+      Object.fromEntries(names.map((column, i) => [column, values[i]])),
+    );
     // the miniatures' files carry the spec's own column names
     rows[file] = records.filter((record) => wanted.every(([column, value]) => record[column] === value)).length;
-    for (const record of records) labels.add(record[columns.label ?? ''] ?? '');
+    for (const record of records) labels.add(String(record[columns.label ?? ''] ?? ''));
   }
   const { train: kept = 0, test: given, validation: _validation, ...extra } = rows;
   const test = given ?? (share < 1 ? Math.ceil(kept * share) : share);

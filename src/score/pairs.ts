@@ -1,6 +1,6 @@
 /** Predictions and references as pairs: two files, the same rows in the same order, or one clear line about what is wrong. */
 
-import type { DataRecord } from '../data/formats/format';
+import { type DataRecord, textOf } from '../data/formats/format';
 import { type RecordFile, readRecords } from '../data/records';
 import { inputError, type MedreproError } from '../errors';
 
@@ -124,8 +124,8 @@ function textColumn(file: OpenFile, role: Role, map: ColumnMap): string[] {
 function cells({ record, columns, rows }: OpenFile, index: number): string[] {
   return rows.map(({ values, line }, i) => {
     const value = values[index];
-    if (typeof value === 'string') return value;
-    if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+    const text = value === undefined || value === null ? null : textOf(value);
+    if (text !== null) return text;
     const where = line === null ? { file: record.name } : { file: record.name, line };
     const what = `row ${i + 1} has no text in column ${JSON.stringify(columns[index])}`;
     throw inputError(what, { where, remedy: 'an empty answer is written as ""' });

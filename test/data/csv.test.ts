@@ -5,6 +5,7 @@ import { parseRecords } from '../../src/data/records';
 import { tableOf } from '../../src/data/table';
 import { readRawFile } from '../../src/data/text-file';
 import { MedreproError } from '../../src/errors';
+import peers from '../fixtures/csv/pandas.json';
 
 const COLUMNS = { text: 'text', label: 'category' };
 
@@ -71,15 +72,18 @@ describe('a CSV file', () => {
       1,
       'name them with --map text=COLUMN,label=category',
     ],
-    ['semicolons', 'text;category\na;b\n', 'the columns seem to be separated by semicolons', 1],
     ['the same column twice', 'text,text,category\na,b,c\n', 'two columns are named "text"', 1],
-    ['short row', 'text,category\na,x\n\n"b\n",y\nc\n', 'row 3 has 1 column, the header 2', 6],
+    ['short row', 'text,category\na,x\n\n"b\n",y\nc\n', 'row 3 has nothing in column "category"', 6],
     ['long row', 'text,category\na,x,y\n', 'row 1 has 3 columns, the header 2', 2],
     ['empty text', 'text,category\n" ",x\n', 'row 1 has nothing in column "text"', 2],
     ['empty label', 'text,category\na,x\nb,\n', 'row 2 has nothing in column "category"', 3],
     ['open quote', 'text,category\na,x\n"b,y\nc,z\n', 'row 2 opens a quote that is never closed', 3],
-    ['quote inside', 'text,category\na,x\nb"c,y\n', 'row 2 has a quote inside an unquoted field', 3],
-    ['after a quote', 'text,category\n"a\r\nb",x\n"b"c,y\n', 'row 2 goes on after a closing quote', 4],
+    [
+      'a missing label',
+      'text,category\na,x\nb,None\n',
+      'row 2 has None in column "category", which pandas and datasets read as missing',
+      3,
+    ],
     ['10 MB row', `text,category\na,x\n"${'b'.repeat(1e7)}",y\n`, 'row 2 is longer than 1 MiB', 3],
     ['NUL', 'text,category\nabc,x\nabcdefgh\0,y\n', 'byte 28 is a NUL, which text does not hold', 3],
     ['UTF-16 with mark', utf16('\ufefftext,category\n'), 'this is UTF-16 (little endian), not UTF-8 text', undefined],
@@ -126,6 +130,43 @@ describe('a CSV file', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('what pandas makes of a file', () => {
+  it.each(peers)('$name', async ({ name, content, columns, rows }) => {
+    const { parsed } = await parseRecords({ name, bytes: new TextEncoder().encode(content) });
+    expect(parsed.columns).toEqual(columns);
+    const read = [...parsed.records].map(({ values }) => values.map((value) => value ?? ''));
+    expect(read).toEqual(rows);
+  });
+
+  it('is said: separators, short rows, quotes', async () => {
+    const { notes } = await table('text|category|x\nb"c|y|1\na|x\n"b"c|y|2\n');
+    expect(notes).toEqual([
+      'the columns are separated by bars',
+      '1 row has fewer cells than the header (the first in line 3): the rest is missing',
+      '2 rows have a quote that RFC 4180 does not allow (the first in line 2): read as pandas does',
+    ]);
+  });
+
+  it('is said: missing values left out or empty where they may be, numbers that it would print otherwise', async () => {
+    const content = 'text,category,n\na,x,007\nb,NA,1\nNone,y,2\nc,z,\n';
+    const file = await parseRecords({ name: 'a.csv', bytes: new TextEncoder().encode(content) });
+    const columns = { text: 'text', label: 'category', n: 'n', gone: 'gone' };
+    const read = tableOf(file, columns, { optional: new Set(['n', 'gone']), missing: 'left-out' });
+    expect(read.rows).toEqual([
+      { cells: { text: 'a', label: 'x', n: '007', gone: '' }, line: 2 },
+      { cells: { text: 'c', label: 'z', n: '', gone: '' }, line: 5 },
+    ]);
+    expect(read.notes).toEqual([
+      'there is no column "gone": gone is empty in every row',
+      '2 rows without a value in a column that is wanted left out (the first in line 3)',
+      'column "text": None (1) taken as missing, as pandas and datasets do',
+      'column "category": NA (1) taken as missing, as pandas and datasets do',
+      'column "n" is kept as the file writes it; pandas would print 7 where it writes 007',
+    ]);
+    expect(Object.values(read.kinds).map(({ type }) => type)).toEqual(['text', 'text', 'integer', 'text']);
   });
 });
 

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { parseParquet } from '../../src/data/formats/parquet';
 import { parseXml } from '../../src/data/formats/xml';
 import { parseRecords, type RecordFile, readRecords } from '../../src/data/records';
-import { tableOf } from '../../src/data/table';
+import { chooser, tableOf } from '../../src/data/table';
 import { MedreproError } from '../../src/errors';
 import { damaged, seeded } from '../damage';
 import rows from '../fixtures/tables/rows.json';
@@ -20,13 +20,18 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const parse = (content: string | Uint8Array, name: string): Promise<RecordFile> =>
   parseRecords({ name, bytes: typeof content === 'string' ? bytesOf(content) : content });
 
-/** Rows as objects; cells that are missing are left out. */
+/** Rows as objects; cells that are missing are left out. Integers are numbers, as JSON writes them. */
 function objects({ parsed }: RecordFile): Record<string, unknown>[] {
   return [...parsed.records].map(({ values }) =>
     Object.fromEntries(
-      parsed.columns.flatMap((name, c) => (values[c] === undefined ? [] : [[name, values[c]] as const])),
+      parsed.columns.flatMap((name, c) => (values[c] === undefined ? [] : [[name, plain(values[c])] as const])),
     ),
   );
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  return Array.isArray(value) ? value.map(plain) : value;
 }
 
 async function failure(make: () => unknown): Promise<MedreproError> {
@@ -139,10 +144,13 @@ describe('JSON and JSON Lines', () => {
     ['{"q":1}\n\r\n[1]\n', 'a.jsonl', 'the line holds a list, not an object', 3],
     ['{"q":1}\r{"q":', 'a.jsonl', 'the line is not JSON: ', 2],
     ['[{"q":1},2]', 'a.json', 'row 2 is a number, not an object', undefined],
+    ['{"a":[{"q":1}],"b":[{"q":1},{"q":2}]}', 'a.json', 'the file holds lists of rows under "a" and "b"', undefined],
+    [`${'['.repeat(600)}`, 'a.json', 'row 1 is a list, not an object', undefined],
+    [`[{"a":${'['.repeat(600)}`, 'a.json', 'this is not JSON: lists and objects are nested more than 500 deep', 1],
     ['{"q":["a"],"n":[1,2]}', 'a.json', 'column "n" has 2 rows, "q" 1', undefined],
     ['{"data":{"q":1}}', 'a.json', '"data" holds an object, not a list', undefined],
     ['"text"', 'a.json', 'the file holds a string, not rows', undefined],
-    ['{"q":1', 'a.json', 'this is not JSON: ', undefined],
+    ['{"q":1', 'a.json', 'this is not JSON: ', 1],
   ])('refuses %j as %s', async (content, name, message, line) => {
     const error = await failure(() => parse(content, name));
     expect(error.message).toStartWith(message);
@@ -162,14 +170,52 @@ describe('JSON and JSON Lines', () => {
 
 describe('cells', () => {
   const columns = { question: 'q', id: 'id' };
-  const table = async (content: string) => tableOf(await parse(content, 'a.jsonl'), columns);
+  const table = async (content: string) =>
+    tableOf(await parseRecords({ name: 'a.jsonl', bytes: bytesOf(content) }, chooser(columns)), columns);
 
-  it('numbers and booleans are text as JSON writes them', async () => {
-    const { rows: read } = await table('{"id":7,"q":true}\n{"q":"x","id":1.5}');
-    expect(read).toEqual([
-      { cells: { question: 'true', id: '7' }, line: 1 },
-      { cells: { question: 'x', id: '1.5' }, line: 2 },
+  it('numbers and booleans are text as Python prints them, integers exact', async () => {
+    const written = [
+      'true',
+      '45.0',
+      '1e22',
+      '1e-5',
+      '0.0001',
+      '-0.0',
+      '9007199254740993',
+      '1E400',
+      '-0',
+      '123456789.25',
+    ];
+    const printed = [
+      'True',
+      '45.0',
+      '1e+22',
+      '1e-05',
+      '0.0001',
+      '-0.0',
+      '9007199254740993',
+      'inf',
+      '0',
+      '123456789.25',
+    ];
+    const { rows: read } = await table(written.map((q, id) => `{"id":${id},"q":${q}}`).join('\n'));
+    expect(read.map(({ cells }) => cells.question)).toEqual(printed);
+  });
+
+  it('a column knows its kind; what peers print otherwise is said', async () => {
+    const { kinds, notes } = await table('{"id":9007199254740993,"q":1}\n{"id":9007199254740992,"q":2.5}');
+    expect(kinds).toEqual({
+      question: { type: 'float', classNames: null },
+      id: { type: 'integer', classNames: null },
+    });
+    expect(notes).toEqual([
+      'column "q" holds integers and floats, kept as written; pandas and datasets print 1 as 1.0 there',
     ]);
+  });
+
+  it('NaN and lone surrogates matter only where they are asked for', async () => {
+    const { rows: read } = await table('{"id":1,"q":"a","loss":NaN,"t":"\\ud83d"}\n{"id":2,"q":"\\ud83d\\ude00"}');
+    expect(read.map(({ cells }) => cells.question)).toEqual(['a', '😀']);
   });
 
   it.each([
@@ -178,6 +224,12 @@ describe('cells', () => {
     ['{"id":1,"q":null}', 'row 1 has nothing in column "q"', 1],
     ['{"id":1,"q":"a"}\n\n{"id":"1","q":"b"}', 'row 2 has the id of row 1 again: "1"', 3],
     ['{"id":1}', 'there is no column "q"; the columns are id', undefined],
+    ['{"id":1,"q":"a"}\n{"id":2,"q":NaN}', 'row 2 has nan in column "q", which is no value', 2],
+    [
+      '{"id":1,"q":"a"}\n{"id":2,"q":"\\ud83d b"}',
+      'the line is not JSON: \\ud83d is half a character (a lone surrogate), which no text holds',
+      2,
+    ],
   ])('%s', async (content, message, line) => {
     const error = await failure(() => table(content));
     expect([error.message, error.where?.line]).toEqual([message, line]);
@@ -194,6 +246,56 @@ describe('elements of a list', () => {
     expect(await table('{"q":"x","choices":["one",2,"three"]}')).toEqual(wanted);
     expect(await table('{"q":"x","Choices":["one","2"]}')).toEqual(wanted);
     expect(await table('q,choices\nx,"[""one"", ""2""]"\n', 'a.csv')).toEqual(wanted);
+  });
+
+  it('of nested rows, one for each element', async () => {
+    const squad = {
+      version: '1.1',
+      data: [
+        { title: 't', paragraphs: [{ context: 'c', qas: [{ question: 'q', answers: [{ text: 'a' }] }] }] },
+        {
+          title: 'u',
+          paragraphs: [
+            { context: 'd', qas: [] },
+            {
+              context: 'e',
+              qas: [
+                { question: 'r', answers: [] },
+                { question: 's', answers: [{ text: 'b' }, { text: 'x' }] },
+              ],
+            },
+          ],
+        },
+      ],
+    };
+    const paths = {
+      title: 'data[].title',
+      context: 'data[].paragraphs[].context',
+      question: 'data[].paragraphs[].qas[].question',
+      answer: 'data[].paragraphs[].qas[].answers[0].text',
+    };
+    const file = await parse(JSON.stringify(squad), 'squad.json');
+    const read = tableOf(
+      await parseRecords({ name: 'squad.json', bytes: bytesOf(JSON.stringify(squad)) }, chooser(paths)),
+      paths,
+      {
+        optional: new Set(['answer']),
+      },
+    );
+    expect(read.rows.map(({ cells }) => Object.values(cells))).toEqual([
+      ['t', 'c', 'q', 'a'],
+      ['u', 'e', 'r', ''],
+      ['u', 'e', 's', 'b'],
+    ]);
+    expect(file.parsed.columns).toEqual(['title', 'paragraphs']);
+    expect(file.parsed.notes).toEqual(['the rows are the objects under "data"; beside them the file holds version']);
+    const side = { a: 'data[].paragraphs[].context', b: 'data[].others[].x' };
+    const error = await failure(async () =>
+      tableOf(await parseRecords({ name: 'a.json', bytes: bytesOf(JSON.stringify(squad)) }, chooser(side)), side),
+    );
+    expect(error.message).toBe(
+      '"data[].others[].x" and "data[].paragraphs[].context" go through different lists: their rows do not belong together',
+    );
   });
 
   it("a column's own name comes first", async () => {

@@ -37,7 +37,7 @@ function parse({ name, bytes }: RawFile): Parsed {
     const { fields, columns } = readStream(bytes);
     if ((columns[0]?.length ?? 0) === 0) throw noRows(name);
     const columnNames = fields.map((field) => field.name);
-    return { columns: columnNames, headerLine: null, records: rowsOfColumns(columns), notes: [] };
+    return { columns: columnNames, headerLine: null, records: rowsOfColumns(columns, columns[0]!.length), notes: [] };
   } catch (error) {
     if (error instanceof MedreproError) throw error;
     const what = error instanceof Unsupported ? error.message : 'it is damaged or cut short';
@@ -183,20 +183,17 @@ const TYPE = {
   largeList: 21,
 } as const;
 
-function intReader({ of, name }: Field, data: DataView): (i: number) => number | string {
+function intReader({ of, name }: Field, data: DataView): (i: number) => bigint {
   const signed = of?.bool(1) ?? false;
   switch (of?.int32(0)) {
     case 8:
-      return (i) => (signed ? data.getInt8(i) : data.getUint8(i));
+      return (i) => BigInt(signed ? data.getInt8(i) : data.getUint8(i));
     case 16:
-      return (i) => (signed ? data.getInt16(2 * i, true) : data.getUint16(2 * i, true));
+      return (i) => BigInt(signed ? data.getInt16(2 * i, true) : data.getUint16(2 * i, true));
     case 32:
-      return (i) => (signed ? data.getInt32(4 * i, true) : data.getUint32(4 * i, true));
+      return (i) => BigInt(signed ? data.getInt32(4 * i, true) : data.getUint32(4 * i, true));
     case 64:
-      return (i) => {
-        const value = signed ? data.getBigInt64(8 * i, true) : data.getBigUint64(8 * i, true);
-        return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-      };
+      return (i) => (signed ? data.getBigInt64(8 * i, true) : data.getBigUint64(8 * i, true));
     default:
       throw new Unsupported(`column ${JSON.stringify(name)} has integers of an unknown width`);
   }

@@ -1,117 +1,261 @@
 /**
- * CSV (RFC 4180).
+ * CSV, and the same with tabs, semicolons or bars.
  *
- * The header names the columns; quoted fields may hold commas, quotes and line ends; LF, CR LF and CR end rows, also mixed
- * in one file; blank lines are skipped. Whatever is wrong is one error with the file, the row (from 1, without the header)
- * and the line.
+ * Fields are told apart as pandas' C parser does (RFC 4180 and what it makes of files that break it): a quote inside an unquoted
+ * field is a character, text behind a closing quote belongs to the field, a short row lacks its last cells. LF, CR LF and CR end
+ * rows, also mixed in one file; blank lines are skipped. Whatever is wrong is one error with the file, the row (from 1, without the
+ * header) and the line. Rows are read one by one, and only the cells of chosen columns become text.
  */
 
-import { type CsvError, parse as parseCsv } from 'csv-parse/sync';
-import { inputError, MedreproError } from '../../errors';
-import { countLineEnds, lineAt } from '../../files';
-import { asTextFile, type RawFile } from '../text-file';
-import type { DataRecord, Format, Parsed } from './format';
+import { inputError } from '../../errors';
+import { asTextFile, type RawFile, type TextFile } from '../text-file';
+import { type Choose, chosen, type DataRecord, type Format, type Parsed } from './format';
 
 /** The most bytes a row may have; longer ones are nearly always a quote that is never closed. */
 export const MAX_ROW_BYTES = 2 ** 20;
 
-export const csv: Format = { name: 'CSV', fileName: /\.csv$/i, parse };
+export const csv: Format = { name: 'CSV', fileName: /\.(csv|tsv|tab)$/i, parse: parseCsv };
+
+/** @throws MedreproError `input` with the line of what is wrong; rows are checked as they are iterated */
+export function parseCsv(raw: RawFile, choose?: Choose): Parsed {
+  const file = asTextFile(raw);
+  const delimiter = delimiterOf(file);
+  const reader = new Rows(file, delimiter);
+  const header = reader.next(null);
+  if (header === null) {
+    throw inputError('the file is empty', { where: { file: file.name }, remedy: 'give a CSV file with a header row' });
+  }
+  // pandas names a column without a name by its place
+  const columns = header.cells.map((cell, i) => cell!.trim() || `Unnamed: ${i}`);
+  const wanted = chosen(columns, choose);
+  const notes: string[] = [];
+  if (delimiter !== COMMA) notes.push(`the columns are separated by ${nameOf(delimiter)}`);
+  const records = {
+    *[Symbol.iterator](): Generator<DataRecord> {
+      const odd = new OddRows();
+      const rows = new Rows(file, delimiter);
+      rows.next(new Set());
+      for (let number = 1; ; number++) {
+        const row = rows.next(wanted);
+        if (row === null) break;
+        if (row.width > columns.length) throw tooWide(file.name, number, row, columns.length);
+        odd.see(row, columns.length);
+        while (row.cells.length < columns.length) row.cells.push(undefined);
+        yield { values: row.cells, line: row.line };
+      }
+      notes.splice(delimiter === COMMA ? 0 : 1, notes.length, ...odd.notes());
+    },
+  };
+  return { columns, headerLine: header.line, records, notes, untyped: true };
+}
 
 // --- internal ---
 
-function parse(raw: RawFile): Parsed {
-  const { name, bytes } = asTextFile(raw);
-  const [header, ...rows] = parseRecords(name, bytes);
-  if (header === undefined) {
-    throw inputError('the file is empty', { where: { file: name }, remedy: 'give a CSV file with a header row' });
+const COMMA = 0x2c;
+const TAB = 0x09;
+const QUOTE = 0x22;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+
+/** What separates columns, by its byte, and its name. */
+const DELIMITERS: readonly (readonly [byte: number, name: string])[] = [
+  [COMMA, 'commas'],
+  [TAB, 'tabs'],
+  [0x3b, 'semicolons'],
+  [0x7c, 'bars'],
+];
+
+/** Commas, unless the name says tabs or the header has none and one of the others. */
+function delimiterOf({ name, bytes }: TextFile): number {
+  const found = new Set<number>();
+  let quoted = false;
+  for (let i = 0; i < Math.min(bytes.length, MAX_ROW_BYTES); i++) {
+    const byte = bytes[i]!;
+    if (byte === QUOTE) quoted = !quoted;
+    else if (!quoted && (byte === LF || byte === CR)) {
+      if (found.size > 0 || i > 0) break;
+    } else if (!quoted) found.add(byte);
   }
-  const columns = header.cells.map((cell) => cell.trim());
-  return { columns, headerLine: 1, records: records(name, columns.length, rows), notes: [] };
+  const byName = /\.(tsv|tab)(\.gz)?$/i.test(name) ? TAB : COMMA;
+  if (found.has(byName)) return byName;
+  return DELIMITERS.find(([byte]) => found.has(byte))?.[0] ?? byName;
 }
 
-/** Lazily, so that a wrong header is reported before a ragged row. */
-function* records(file: string, width: number, rows: readonly Located[]): Generator<DataRecord> {
-  for (const [i, { cells, line }] of rows.entries()) {
-    if (cells.length !== width) {
-      const has = `${cells.length} ${cells.length === 1 ? 'column' : 'columns'}`;
-      throw inputError(`row ${i + 1} has ${has}, the header ${width}`, {
-        where: { file, line },
-        remedy: 'quote fields that hold commas or line ends',
-      });
-    }
-    yield { values: cells, line };
-  }
-}
+const nameOf = (delimiter: number): string => DELIMITERS.find(([byte]) => byte === delimiter)![1];
 
-interface Located {
-  readonly cells: readonly string[];
+interface Row {
+  /** Text of the wanted cells. */
+  readonly cells: (string | undefined)[];
+  readonly width: number;
   readonly line: number;
+  /** Whether a field goes on after its closing quote, or has a quote without being quoted. */
+  readonly oddQuote: boolean;
 }
 
-/** What csv-parse returns for each record with `info: true`: `bytes` is the offset behind the record. */
-interface CsvRecord {
-  readonly record: string[];
-  readonly info: { readonly bytes: number };
-}
+/** Rows whose reading is pandas' and not the standard's, counted. */
+class OddRows {
+  private short = 0;
+  private shortLine = 0;
+  private quotes = 0;
+  private quotesLine = 0;
 
-/** All records with the line each starts on. csv-parse's own line count takes a quoted CR LF for two lines. */
-function parseRecords(file: string, bytes: Uint8Array): Located[] {
-  let parsed: CsvRecord[];
-  try {
-    parsed = parseCsv(bytes as Buffer, {
-      info: true,
-      bom: false,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      record_delimiter: ['\r\n', '\n', '\r'],
-      max_record_size: MAX_ROW_BYTES,
-    }) as unknown as CsvRecord[];
-  } catch (error) {
-    throw quotingError(file, bytes, error);
+  see({ width, line, oddQuote }: Row, columns: number): void {
+    if (width < columns && this.short++ === 0) this.shortLine = line;
+    if (oddQuote && this.quotes++ === 0) this.quotesLine = line;
   }
-  const records: Located[] = [];
-  let line = 1;
-  let counted = 0;
-  let end = 0;
-  for (const { record, info } of parsed) {
-    const start = skipLineEnds(bytes, end);
-    line += countLineEnds(bytes, counted, start);
-    records.push({ cells: record, line });
-    counted = start;
-    end = info.bytes;
+
+  notes(): string[] {
+    const rows = (count: number, has: string, have: string): string =>
+      `${count} ${count === 1 ? `row ${has}` : `rows ${have}`}`;
+    const notes: string[] = [];
+    if (this.short > 0) {
+      const what = rows(this.short, 'has', 'have');
+      notes.push(`${what} fewer cells than the header (the first in line ${this.shortLine}): the rest is missing`);
+    }
+    if (this.quotes > 0) {
+      const what = rows(this.quotes, 'has', 'have');
+      notes.push(
+        `${what} a quote that RFC 4180 does not allow (the first in line ${this.quotesLine}): read as pandas does`,
+      );
+    }
+    return notes;
   }
-  return records;
 }
 
-function skipLineEnds(bytes: Uint8Array, offset: number): number {
-  let i = offset;
-  while (bytes[i] === 0x0a || bytes[i] === 0x0d) i++;
-  return i;
+/** A cursor over the rows of a file. */
+class Rows {
+  private at = 0;
+  private line = 1;
+  private row = -1;
+  private readonly text: Buffer;
+
+  constructor(
+    private readonly file: TextFile,
+    private readonly delimiter: number,
+  ) {
+    const { bytes } = file;
+    this.text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** @param wanted indices of the cells that become text; null = all */
+  next(wanted: ReadonlySet<number> | null): Row | null {
+    this.skipBlankLines();
+    const { bytes } = this.file;
+    if (this.at >= bytes.length) return null;
+    this.row++;
+    const start = this.at;
+    const line = this.line;
+    const cells: (string | undefined)[] = [];
+    let oddQuote = false;
+    for (let width = 1; ; width++) {
+      const field = this.field(start, line);
+      const keep = wanted === null || wanted.has(width - 1);
+      cells.push(keep ? this.textOf(field) : undefined);
+      oddQuote ||= field.odd;
+      if (bytes[this.at] === this.delimiter) {
+        this.at++;
+        continue;
+      }
+      this.endLine();
+      return { cells, width, line, oddQuote };
+    }
+  }
+
+  /** Moves to the delimiter or line end behind a field. */
+  private field(rowStart: number, rowLine: number): Field {
+    const { bytes } = this.file;
+    const start = this.at;
+    const end = Math.min(bytes.length, rowStart + MAX_ROW_BYTES + 1);
+    let [odd, doubled] = [false, false];
+    let close = -1;
+    let i = start;
+    if (bytes[i] === QUOTE) {
+      // within quotes, then behind them, where another quote is a character
+      for (i++; ; i++) {
+        if (i >= end) throw this.unclosed(i, rowLine);
+        const byte = bytes[i]!;
+        if (byte === LF || (byte === CR && bytes[i + 1] !== LF)) this.line++;
+        if (byte !== QUOTE) continue;
+        if (bytes[i + 1] !== QUOTE) break;
+        doubled = true;
+        i++;
+      }
+      close = i++;
+    }
+    const rest = i;
+    for (; i < end; i++) {
+      const byte = bytes[i]!;
+      if (byte === this.delimiter || byte === LF || byte === CR) break;
+      if (byte === QUOTE) odd = true;
+    }
+    if (i >= end && i < bytes.length) throw this.tooLong(rowLine);
+    this.at = i;
+    return { start, close, rest, end: i, doubled, odd: odd || (close >= 0 && i > rest) };
+  }
+
+  private textOf({ start, close, rest, end, doubled }: Field): string {
+    if (close < 0) return this.text.toString('utf8', start, end);
+    const quoted = this.text.toString('utf8', start + 1, close);
+    const inner = doubled ? quoted.replaceAll('""', '"') : quoted;
+    return end > rest ? inner + this.text.toString('utf8', rest, end) : inner;
+  }
+
+  private endLine(): void {
+    const { bytes } = this.file;
+    if (this.at >= bytes.length) return;
+    this.at += bytes[this.at] === CR && bytes[this.at + 1] === LF ? 2 : 1;
+    this.line++;
+  }
+
+  /** Lines without anything, or with nothing but spaces (and tabs, where they separate nothing). */
+  private skipBlankLines(): void {
+    const { bytes } = this.file;
+    for (;;) {
+      let i = this.at;
+      while (bytes[i] === SPACE || (bytes[i] === TAB && this.delimiter !== TAB)) i++;
+      if (i < bytes.length && bytes[i] !== LF && bytes[i] !== CR) return;
+      this.at = i;
+      if (i >= bytes.length) return;
+      this.endLine();
+    }
+  }
+
+  private unclosed(i: number, line: number) {
+    if (i < this.file.bytes.length) return this.tooLong(line);
+    return inputError(`${this.name()} opens a quote that is never closed`, {
+      where: { file: this.file.name, line },
+      remedy: 'close it; a quote inside a quoted field is doubled',
+    });
+  }
+
+  private tooLong(line: number) {
+    return inputError(`${this.name()} is longer than 1 MiB`, {
+      where: { file: this.file.name, line },
+      remedy: 'look for a quote that is never closed; a text that really is that long must be shortened',
+    });
+  }
+
+  private name(): string {
+    return this.row === 0 ? 'the header' : `row ${this.row}`;
+  }
 }
 
-const QUOTING: Record<string, readonly [string, string]> = {
-  CSV_QUOTE_NOT_CLOSED: ['opens a quote that is never closed', 'close it; a quote inside a quoted field is doubled'],
-  CSV_INVALID_CLOSING_QUOTE: ['goes on after a closing quote', 'double the quotes inside a quoted field'],
-  INVALID_OPENING_QUOTE: [
-    'has a quote inside an unquoted field',
-    'quote the whole field and double the quotes inside it',
-  ],
-  CSV_MAX_RECORD_SIZE: [
-    'is longer than 1 MiB',
-    'look for a quote that is never closed; a text that really is that long must be shortened',
-  ],
-};
-
-function quotingError(file: string, bytes: Uint8Array, thrown: unknown): unknown {
-  if (!isCsvError(thrown)) return thrown;
-  const [what, remedy] = QUOTING[thrown.code] ?? [`cannot be read (${thrown.code})`, 'check its quotes and commas'];
-  // bytes: the end of the last field before the trouble; records: how many are complete, the header among them
-  const line = lineAt(bytes, skipLineEnds(bytes, Number(thrown.bytes)));
-  const records = Number(thrown.records);
-  const row = records === 0 ? 'the header' : `row ${records}`;
-  return inputError(`${row} ${what}`, { where: { file, line }, remedy, cause: thrown });
+/** Where a field lies: its quotes, what follows them, and its end. */
+interface Field {
+  readonly start: number;
+  /** The closing quote; -1 for a field that is not quoted. */
+  readonly close: number;
+  /** Where the text behind the closing quote begins. */
+  readonly rest: number;
+  readonly end: number;
+  readonly doubled: boolean;
+  readonly odd: boolean;
 }
 
-function isCsvError(thrown: unknown): thrown is CsvError {
-  return thrown instanceof Error && !(thrown instanceof MedreproError) && 'code' in thrown && 'records' in thrown;
+function tooWide(file: string, number: number, { width, line }: Row, columns: number) {
+  return inputError(`row ${number} has ${width} columns, the header ${columns}`, {
+    where: { file, line },
+    remedy: 'quote fields that hold commas or line ends',
+  });
 }

@@ -1,15 +1,21 @@
 /**
- * What every reader of a data file gives: named columns and rows of JSON values, each with the line it starts on.
+ * What every reader of a data file gives: named columns and rows of values, each with the line it starts on.
  *
  * A format parses; what columns are wanted and what a cell may hold is `table.ts`'s.
  */
 
 import { inputError, type MedreproError } from '../../errors';
+import { booleanText, floatText } from '../../python';
 import type { RawFile } from '../text-file';
 
-/** One row of a file. */
+/**
+ * One row of a file.
+ *
+ * A value is a `string`, a `bigint` (an integer), a `number` (a float), a `boolean`, `null` or `undefined` (missing), or a
+ * list or object of them. Times and decimals are strings, as Python prints them.
+ */
 export interface DataRecord {
-  /** (columns,) values in the order of the file's columns; `undefined` where the row does not have one. */
+  /** (columns,) values in the order of the file's columns; `undefined` where the row has none or nobody chose the column. */
   readonly values: readonly unknown[];
   /** Line of the file on which the row starts, from 1; null in formats without lines. */
   readonly line: number | null;
@@ -21,11 +27,34 @@ export interface Parsed {
   readonly columns: readonly string[];
   /** Line of the header, where the format has one. */
   readonly headerLine: number | null;
-  /** Rows in file order; iterating may throw where a row is malformed. */
+  /** Rows in file order; iterating may throw where a row is malformed. Can be iterated again. */
   readonly records: Iterable<DataRecord>;
-  /** What a reader of the result should know, one line each. */
+  /** What a reader of the result should know, one line each; complete once the records were iterated. */
   readonly notes: readonly string[];
+  /** Names of the classes by id, of columns that the file says are datasets' `ClassLabel`. */
+  readonly classNames?: ReadonlyMap<string, readonly string[]>;
+  /** The file's cells are text without types (CSV): numbers are told by how they look, and some texts mean "missing". */
+  readonly untyped?: boolean;
 }
+
+/** How a path of `--map` or of a spec's columns goes on behind the column: a key, an element, or every element. */
+export type Step = string | number | typeof EACH;
+
+/** `[]` of a path: a row for every element of the list. */
+export const EACH = Symbol('each element');
+
+/** A column, and the way from its value to the one that is wanted. */
+export interface Place {
+  /** Index into the columns. */
+  readonly column: number;
+  readonly steps: readonly Step[];
+}
+
+/**
+ * Which columns are wanted, asked once their names are known. Columns that are not there are left out: `table.ts` names them.
+ * Nothing else is decoded.
+ */
+export type Choose = (columns: readonly string[]) => readonly Place[];
 
 /** A way to write tables down. */
 export interface Format {
@@ -37,30 +66,47 @@ export interface Format {
   readonly matches?: (head: Uint8Array) => boolean;
   /**
    * @param file unpacked bytes under the name the user knows.
+   * @param choose absent = every column is wanted.
    * @throws MedreproError `input`
    */
-  readonly parse: (file: RawFile) => Parsed | Promise<Parsed>;
+  readonly parse: (file: RawFile, choose?: Choose) => Parsed | Promise<Parsed>;
 }
 
-/** Rows from columns of equal length. */
-export function* rowsOfColumns(columns: readonly (readonly unknown[])[]): Generator<DataRecord> {
-  const count = columns[0]?.length ?? 0;
-  for (let row = 0; row < count; row++) yield { values: columns.map((column) => column[row]), line: null };
+/** The chosen columns as a set of indices; all of them without a choice. */
+export function chosen(columns: readonly string[], choose: Choose | undefined): ReadonlySet<number> {
+  return new Set(choose === undefined ? columns.keys() : choose(columns).map(({ column }) => column));
 }
 
-/** Rows from objects: the columns are all keys, in order of first appearance. */
-export function rowsOfObjects(
-  objects: readonly { readonly value: Readonly<Record<string, unknown>>; readonly line: number | null }[],
-): Pick<Parsed, 'columns' | 'records'> {
-  const places = new Map<string, number>();
-  for (const { value } of objects)
-    for (const key of Object.keys(value)) if (!places.has(key)) places.set(key, places.size);
-  const columns = [...places.keys()];
-  const records = objects.map(({ value, line }) => ({
-    values: columns.map((key) => (Object.hasOwn(value, key) ? value[key] : undefined)),
-    line,
-  }));
-  return { columns, records };
+/**
+ * A single value as Python prints it: 45.0, True, nan; an integer without loss. Missing values are an empty text.
+ *
+ * @returns null for a list or an object
+ */
+export function textOf(value: unknown): string | null {
+  switch (typeof value) {
+    case 'string':
+      return value;
+    case 'bigint':
+      return String(value);
+    case 'number':
+      return floatText(value);
+    case 'boolean':
+      return booleanText(value);
+    default:
+      return value === undefined || value === null ? '' : null;
+  }
+}
+
+/** Rows from columns of equal length; a column that was not decoded is undefined. */
+export function rowsOfColumns(
+  columns: readonly (ArrayLike<unknown> | undefined)[],
+  count: number,
+): Iterable<DataRecord> {
+  return {
+    *[Symbol.iterator]() {
+      for (let row = 0; row < count; row++) yield { values: columns.map((column) => column?.[row]), line: null };
+    },
+  };
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,99 +1,257 @@
 /**
- * JSON (an array of objects, or one object of columns) and JSON Lines (one object a line).
+ * JSON and JSON Lines (one object a line).
  *
- * Lines end with LF, CR LF or CR, also mixed; blank lines are skipped. A key that a row lacks is an empty cell.
+ * JSON is an array of objects, an object of columns (one list each), or an object that holds its rows under a key, as
+ * `{"version": …, "data": […]}`; paths with `[]` reach rows that are nested deeper. Lines end with LF, CR LF or CR, also mixed;
+ * blank lines are skipped. A key that a row lacks is missing. Only the values of chosen columns are decoded, row by row.
  */
 
-import { inputError } from '../../errors';
-import { asTextFile, type RawFile } from '../text-file';
-import { damaged, type Format, isObject, noRows, type Parsed, rowsOfColumns, rowsOfObjects } from './format';
+import { inputError, type MedreproError } from '../../errors';
+import { lineAt } from '../../files';
+import { asTextFile, type RawFile, type TextFile } from '../text-file';
+import {
+  type Choose,
+  chosen,
+  type DataRecord,
+  damaged,
+  EACH,
+  type Format,
+  noRows,
+  type Parsed,
+  rowsOfColumns,
+} from './format';
+import { JsonFault, JsonReader } from './json-reader';
 
 export const jsonLines: Format = { name: 'JSON Lines', fileName: /\.(jsonl|ndjson)$/i, parse: parseLines };
 export const json: Format = { name: 'JSON', fileName: /\.json$/i, parse: parseJson };
 
 // --- internal ---
 
-function parseLines(raw: RawFile): Parsed {
-  const { name, bytes } = asTextFile(raw);
-  const objects = new TextDecoder()
-    .decode(bytes)
-    .split(/\r\n|\n|\r/)
-    .flatMap((text, index) => {
-      if (text.trim() === '') return [];
-      const line = index + 1;
-      const value = parseText(text, name, line);
-      if (!isObject(value)) throw damaged(name, `the line holds ${kindOf(value)}, not an object`, line);
-      return [{ value, line }];
-    });
-  if (objects.length === 0) throw noRows(name);
-  return { ...rowsOfObjects(objects), headerLine: null, notes: [] };
+function parseLines(raw: RawFile, choose?: Choose): Parsed {
+  const file = asTextFile(raw);
+  return rowsOf(file, () => objectLines(file), choose);
 }
 
-function parseJson(raw: RawFile): Parsed {
-  const { name, bytes } = asTextFile(raw);
-  const text = new TextDecoder().decode(bytes);
-  if (text.trim() === '') throw noRows(name);
-  let root: unknown;
-  try {
-    root = JSON.parse(text);
-  } catch (error) {
-    // JSON Lines under the name of JSON is common, and a reader that says so saves a search
-    if (/^\s*\{[^\n]*\}\s*\n\s*\{/.test(text)) return parseLines(raw);
-    throw damaged(name, `this is not JSON: ${reason(error)}`, undefined, error);
+function parseJson(raw: RawFile, choose?: Choose): Parsed {
+  const file = asTextFile(raw);
+  const { name, bytes } = file;
+  const reader = new JsonReader(bytes);
+  const first = reader.peek();
+  if (first < 0) throw noRows(name);
+  if (first === 0x5b) {
+    return rowsOf(file, () => objectsOf(file, reader.offset), choose);
   }
-  if (Array.isArray(root)) {
-    const objects = root.map((value: unknown, index) => {
-      if (!isObject(value)) throw damaged(name, `row ${index + 1} is ${kindOf(value)}, not an object`);
-      return { value, line: null };
-    });
-    if (objects.length === 0) throw noRows(name);
-    return { ...rowsOfObjects(objects), headerLine: null, notes: [] };
-  }
-  if (!isObject(root)) throw damaged(name, `the file holds ${kindOf(root)}, not rows`);
-  return { ...columnsOf(root, name), headerLine: null, notes: [] };
+  if (first !== 0x7b) throw damaged(name, `the file holds ${kindOf(first)}, not rows`);
+  // JSON Lines under the name of JSON is common, and a reader that takes it saves a search
+  const root = reading(file, 'this is not JSON', () => rootOf(reader));
+  return root === null ? parseLines(raw, choose) : parseRoot(file, root, choose);
 }
 
-function columnsOf(root: Readonly<Record<string, unknown>>, name: string): Pick<Parsed, 'columns' | 'records'> {
-  const columns = Object.entries(root).map(([key, value]) => {
-    if (!Array.isArray(value)) {
-      throw inputError(`${JSON.stringify(key)} holds ${kindOf(value)}, not a list`, {
-        where: { file: name },
-        remedy: 'write an array of objects, or an object that holds one list per column',
+/** An object in the file: where it starts, and its line where lines are rows. */
+interface Located {
+  readonly offset: number;
+  readonly end: number;
+  readonly line: number | null;
+}
+
+/** Rows of objects: the columns are all keys, in order of first appearance. Two passes, so that nothing is kept. */
+function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choose): Parsed {
+  const places = new Map<string, number>();
+  let count = 0;
+  for (const { offset, end, line } of objects()) {
+    const reader = new JsonReader(file.bytes, offset, end);
+    const prefix = line === null ? 'this is not JSON' : 'the line is not JSON';
+    reading(file, prefix, () => {
+      reader.members((key) => {
+        if (!places.has(key)) places.set(key, places.size);
+        reader.skip(1);
       });
+      if (line !== null) reader.finish();
+    });
+    count++;
+  }
+  if (count === 0) throw noRows(file.name);
+  const columns = [...places.keys()];
+  const wanted = chosen(columns, choose);
+  const records: Iterable<DataRecord> = {
+    *[Symbol.iterator]() {
+      for (const { offset, end, line } of objects()) {
+        const values = new Array<unknown>(columns.length).fill(undefined);
+        const reader = new JsonReader(file.bytes, offset, end);
+        reading(file, 'the line is not JSON', () =>
+          reader.members((key) => {
+            const place = places.get(key)!;
+            if (wanted.has(place)) values[place] = reader.value(1);
+            else reader.skip(1);
+          }),
+        );
+        yield { values, line };
+      }
+    },
+  };
+  return { columns, headerLine: null, records, notes: [] };
+}
+
+function* objectLines({ name, bytes }: TextFile): Generator<Located> {
+  let line = 1;
+  for (let start = 0; start < bytes.length; line++) {
+    let end = start;
+    while (end < bytes.length && bytes[end] !== 0x0a && bytes[end] !== 0x0d) end++;
+    const first = new JsonReader(bytes, start, end).peek();
+    if (first >= 0) {
+      if (first !== 0x7b) throw damaged(name, `the line holds ${kindOf(first)}, not an object`, line);
+      yield { offset: start, end, line };
     }
-    return [key, value as unknown[]] as const;
+    start = end + (bytes[end] === 0x0d && bytes[end + 1] === 0x0a ? 2 : 1);
+  }
+}
+
+/** The objects of the list that starts at `start`. */
+function* objectsOf(file: TextFile, start: number, under?: string): Generator<Located> {
+  const { bytes, name } = file;
+  const reader = new JsonReader(bytes, start);
+  const next = <T>(step: () => T): T => reading(file, 'this is not JSON', step);
+  next(() => reader.takes(0x5b));
+  if (next(() => reader.takes(0x5d))) return;
+  for (let row = 1; ; row++) {
+    const first = reader.peek();
+    if (first !== 0x7b && first >= 0) {
+      const where = under === undefined ? `row ${row}` : `element ${row} of ${JSON.stringify(under)}`;
+      if (first !== 0x5d && first !== 0x2c) throw damaged(name, `${where} is ${kindOf(first)}, not an object`);
+    }
+    const offset = reader.offset;
+    next(() => reader.skip());
+    yield { offset, end: reader.offset, line: null };
+    if (next(() => reader.takes(0x2c))) continue;
+    next(() => {
+      if (!reader.takes(0x5d)) throw new JsonFault('a comma or ] is missing in a list', reader.offset);
+      if (under === undefined) reader.finish();
+    });
+    return;
+  }
+}
+
+/** One key of the root object. */
+interface RootKey {
+  readonly key: string;
+  readonly offset: number;
+  /** First byte of the value, and for a list its elements and how many are objects. */
+  readonly first: number;
+  readonly length: number;
+  readonly objects: number;
+}
+
+/** What the root object holds, nothing of it decoded; null when more objects follow on lines of their own. */
+function rootOf(reader: JsonReader): RootKey[] | null {
+  const keys = new Map<string, RootKey>();
+  reader.members((key) => {
+    const first = reader.peek();
+    const offset = reader.offset;
+    let [length, objects] = [0, 0];
+    if (first === 0x5b) {
+      reader.elements(() => {
+        if (reader.peek() === 0x7b) objects++;
+        length++;
+        reader.skip(2);
+      }, 1);
+    } else reader.skip(1);
+    keys.set(key, { key, offset, first, length, objects });
   });
-  const [first] = columns;
-  if (first === undefined || first[1].length === 0) throw noRows(name);
-  const odd = columns.find(([, values]) => values.length !== first[1].length);
+  if (reader.peek() === 0x7b) return null;
+  reader.finish();
+  return [...keys.values()];
+}
+
+function parseRoot(file: TextFile, root: readonly RootKey[], choose?: Choose): Parsed {
+  const columns = root.map(({ key }) => key);
+  const holders = root.filter(({ first, length, objects }) => first === 0x5b && length > 0 && objects === length);
+  const isTable = root.every(({ first, length }) => first === 0x5b && length === root[0]!.length);
+  const [holder] = holders;
+  if (isTable && !(root.length === 1 && holder !== undefined)) return columnsOf(file, root, choose);
+  const places = choose?.(columns) ?? [];
+  const through = new Set(places.filter(({ steps }) => steps[0] === EACH).map(({ column }) => column));
+  if (through.size === 1) {
+    const [column] = through as Set<number> & { [Symbol.iterator](): IterableIterator<number> };
+    return { columns, headerLine: null, records: elementRows(file, root, column!, chosen(columns, choose)), notes: [] };
+  }
+  if (holder !== undefined && holders.length === 1) {
+    const parsed = rowsOf(file, () => objectsOf(file, holder.offset, holder.key), choose);
+    const others = columns.filter((key) => key !== holder.key);
+    const beside = others.length === 0 ? '' : `; beside them the file holds ${others.slice(0, 12).join(', ')}`;
+    return { ...parsed, notes: [`the rows are the objects under ${JSON.stringify(holder.key)}${beside}`] };
+  }
+  if (holders.length > 1) throw severalLists(file.name, holders);
+  return columnsOf(file, root, choose);
+}
+
+/** A row for each element of one list of the root, as a list of its own, so that `key[]` means the element. */
+function elementRows(file: TextFile, root: readonly RootKey[], column: number, wanted: ReadonlySet<number>) {
+  const { key, offset, first } = root[column]!;
+  if (first !== 0x5b) throw damaged(file.name, `${JSON.stringify(key)} holds ${kindOf(first)}, not a list`);
+  const others = root.map((other, i) => (i !== column && wanted.has(i) ? valueAt(file, other.offset) : undefined));
+  return {
+    *[Symbol.iterator](): Generator<DataRecord> {
+      for (const element of objectsOf(file, offset, key)) {
+        const value = valueAt(file, element.offset);
+        yield { values: others.map((other, i) => (i === column ? [value] : other)), line: null };
+      }
+    },
+  };
+}
+
+function columnsOf(file: TextFile, root: readonly RootKey[], choose?: Choose): Parsed {
+  const { name } = file;
+  const odd = root.find(({ first }) => first !== 0x5b);
   if (odd !== undefined) {
+    throw inputError(`${JSON.stringify(odd.key)} holds ${kindOf(odd.first)}, not a list`, {
+      where: { file: name },
+      remedy:
+        'write an array of objects, or an object that holds one list per column; --map reaches nested rows (data[].text)',
+    });
+  }
+  const [first] = root;
+  if (first === undefined || first.length === 0) throw noRows(name);
+  const other = root.find(({ length }) => length !== first.length);
+  if (other !== undefined) {
     throw damaged(
       name,
-      `column ${JSON.stringify(odd[0])} has ${odd[1].length} rows, ${JSON.stringify(first[0])} ${first[1].length}`,
+      `column ${JSON.stringify(other.key)} has ${other.length} rows, ${JSON.stringify(first.key)} ${first.length}`,
     );
   }
-  return { columns: columns.map(([key]) => key), records: rowsOfColumns(columns.map(([, values]) => values)) };
+  const columns = root.map(({ key }) => key);
+  const wanted = chosen(columns, choose);
+  const values = root.map(({ offset }, i) => (wanted.has(i) ? (valueAt(file, offset) as unknown[]) : undefined));
+  return { columns, headerLine: null, records: rowsOfColumns(values, first.length), notes: [] };
 }
 
-function parseText(text: string, file: string, line: number): unknown {
+function valueAt(file: TextFile, offset: number): unknown {
+  return reading(file, 'this is not JSON', () => new JsonReader(file.bytes, offset).value());
+}
+
+function severalLists(file: string, holders: readonly RootKey[]): MedreproError {
+  const [first, second] = holders as [RootKey, RootKey];
+  const names = `${JSON.stringify(first.key)} and ${JSON.stringify(second.key)}`;
+  return inputError(`the file holds lists of rows under ${names}`, {
+    where: { file },
+    remedy: `say which are meant: --map text=${first.key}[].COLUMN`,
+  });
+}
+
+/** A fault of the grammar as an error with its line. */
+function reading<T>({ name, bytes }: TextFile, what: string, read: () => T): T {
   try {
-    return JSON.parse(text);
+    return read();
   } catch (error) {
-    throw damaged(file, `the line is not JSON: ${reason(error)}`, line, error);
+    if (!(error instanceof JsonFault)) throw error;
+    throw damaged(name, `${what}: ${error.what}`, lineAt(bytes, error.offset), error);
   }
 }
 
-/** The parser's own words without its prefix, on one line. */
-function reason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message
-    .replace(/^JSON Parse error:\s*/i, '')
-    .split('\n')[0]!
-    .slice(0, 120);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+/** What a value is, told by its first byte. */
+function kindOf(first: number): string {
+  if (first === 0x5b) return 'a list';
+  if (first === 0x7b) return 'an object';
+  if (first === 0x22) return 'a string';
+  if (first === 0x6e) return 'null';
+  return first === 0x74 || first === 0x66 ? 'a boolean' : 'a number';
 }

@@ -30,10 +30,12 @@ async function read({ buffer }: Uint8Array<ArrayBuffer>): Promise<ParquetRows> {
   const file = { byteLength: buffer.byteLength, slice: (start: number, end?: number) => buffer.slice(start, end) };
   try {
     const metadata = await parquetMetadataAsync(file);
-    const columns = parquetSchema(metadata).children.map((child) => child.element.name);
+    const { children } = parquetSchema(metadata);
+    const columns = children.map((child) => child.element.name);
+    const integers = children.map((child) => leaves(child).every(({ element }) => isInt32(element)));
     if (metadata.num_rows === 0n) return { columns, cells: columns.map(() => []) };
     const rows = await parquetReadObjects({ file, metadata, compressors: COMPRESSORS, parsers: { stringFromBytes } });
-    return { columns, cells: columns.map((column) => rows.map((row) => plain(row[column]))) };
+    return { columns, cells: columns.map((column, c) => rows.map((row) => plain(row[column], integers[c]!))) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { damage: message.split('\n')[0]!.slice(0, 120) };
@@ -51,12 +53,20 @@ const COMPRESSORS = {
 
 const unpacked = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** 64-bit integers as numbers where that loses nothing, dates as ISO text, at any depth. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+type Tree = ReturnType<typeof parquetSchema>;
+
+const leaves = (tree: Tree): Tree[] => (tree.children.length === 0 ? [tree] : tree.children.flatMap(leaves));
+
+const isInt32 = ({ type, converted_type: converted }: Tree['element']): boolean =>
+  type === 'INT32' && converted !== 'DATE' && converted !== 'DECIMAL';
+
+/** Integers as bigint, dates as ISO text, at any depth. */
+function plain(value: unknown, integers: boolean): unknown {
+  if (typeof value === 'number') return integers ? BigInt(value) : value;
   if (value instanceof Date) return value.toISOString();
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, plain);
-  if (Array.isArray(value)) return value.map(plain);
+  if (ArrayBuffer.isView(value))
+    return Array.from(value as unknown as ArrayLike<unknown>, (one) => plain(one, integers));
+  if (Array.isArray(value)) return value.map((one) => plain(one, integers));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, integers)]));
 }

@@ -34,7 +34,12 @@ export async function parseParquet({ name, bytes }: RawFile, limit: ParquetLimit
   const rows = await rowsOf({ bytes: Uint8Array.from(bytes) }, milliseconds);
   if ('damage' in rows) throw damaged(name, `the Parquet file cannot be read: ${rows.damage}`);
   if (rows.cells.every((column) => column.length === 0)) throw noRows(name);
-  return { columns: [...rows.columns], headerLine: null, records: rowsOfColumns(rows.cells), notes: [] };
+  return {
+    columns: [...rows.columns],
+    headerLine: null,
+    records: rowsOfColumns(rows.cells, rows.cells[0]!.length),
+    notes: [],
+  };
 }
 
 // --- internal ---

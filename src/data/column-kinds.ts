@@ -1,0 +1,127 @@
+/**
+ * What the cells of a column are in the file: integers, floats, booleans or text. Class ids are ordered by it, and what pandas
+ * or datasets would print otherwise is said.
+ */
+
+import { floatText } from '../python';
+
+export interface ColumnKind {
+  /** `float` where integers and floats are mixed; in a file without types (CSV), what pandas would take the column for. */
+  readonly type: 'integer' | 'float' | 'boolean' | 'text';
+  /** Names of datasets' `ClassLabel`, by the id that a cell holds; null for any other column. */
+  readonly classNames: readonly string[] | null;
+}
+
+/** Texts that pandas (and datasets, which reads CSV with it) takes for a missing value: `STR_NA_VALUES` of pandas 3. */
+export const MISSING_TEXTS: ReadonlySet<string> = new Set([
+  ...['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA'],
+  ...['NULL', 'NaN', 'None', 'n/a', 'nan', 'null'],
+]);
+
+/** Watches the cells of some columns go by. */
+export class ColumnKinds {
+  private readonly seen: ReadonlyMap<string, Seen>;
+
+  /** @param untyped whether every cell is a text whose look tells what it is */
+  constructor(
+    roles: readonly string[],
+    private readonly untyped: boolean,
+  ) {
+    this.seen = new Map(roles.map((role) => [role, new Seen()]));
+  }
+
+  /** Notes a cell. @returns whether it is a missing value: none at all, NaN, or in an untyped file a text that means it */
+  see(role: string, value: unknown, text: string): boolean {
+    const seen = this.seen.get(role)!;
+    if (value === undefined || value === null || Number.isNaN(value)) {
+      seen.missing++;
+      return true;
+    }
+    if (this.untyped && MISSING_TEXTS.has(text)) {
+      seen.missing++;
+      if (text !== '') seen.missingTexts.set(text, (seen.missingTexts.get(text) ?? 0) + 1);
+      return true;
+    }
+    seen.cells++;
+    if (this.untyped) seen.look(text);
+    else if (typeof value === 'bigint') seen.integers++;
+    else if (typeof value === 'number') seen.floats++;
+    else if (typeof value === 'boolean') seen.booleans++;
+    return false;
+  }
+
+  kinds(classNames: ReadonlyMap<string, readonly string[]>): Record<string, ColumnKind> {
+    return Object.fromEntries(
+      [...this.seen].map(([role, seen]) => [role, { type: seen.type(), classNames: classNames.get(role) ?? null }]),
+    );
+  }
+
+  /** What a peer would print otherwise, by the file's name of the column. */
+  notes(columns: Readonly<Record<string, string>>): string[] {
+    return [...this.seen].flatMap(([role, seen]) => seen.notes(JSON.stringify(columns[role]), this.untyped));
+  }
+}
+
+// --- internal ---
+
+const INTEGER = /^\s*[+-]?\d+\s*$/;
+const FLOAT = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$|^\s*[+-]?(?:inf|infinity)\s*$/i;
+const BOOLEAN = /^(?:true|false|TRUE|FALSE|True|False)$/;
+
+/** Texts that are shown in a note. */
+const SHOWN = 6;
+
+class Seen {
+  cells = 0;
+  missing = 0;
+  integers = 0;
+  floats = 0;
+  booleans = 0;
+  readonly missingTexts = new Map<string, number>();
+  /** Texts of numbers and booleans that Python would print otherwise: the first, and how many. */
+  private changed = 0;
+  private example = '';
+
+  /** A cell of a file without types. */
+  look(text: string): void {
+    let printed = text;
+    if (INTEGER.test(text)) {
+      this.integers++;
+      printed = String(BigInt(text.trim().replace(/^\+/, '')));
+    } else if (FLOAT.test(text)) {
+      this.floats++;
+      printed = floatText(Number(text.trim().replace(/^([+-]?)inf.*$/i, '$1Infinity')));
+    } else if (BOOLEAN.test(text)) {
+      this.booleans++;
+      printed = text[0]!.toUpperCase() + text.slice(1).toLowerCase();
+    }
+    if (printed !== text && this.changed++ === 0) this.example = `${printed} where it writes ${text}`;
+  }
+
+  type(): ColumnKind['type'] {
+    if (this.cells === 0) return 'text';
+    if (this.integers === this.cells) return 'integer';
+    if (this.integers + this.floats === this.cells) return 'float';
+    return this.booleans === this.cells ? 'boolean' : 'text';
+  }
+
+  notes(column: string, untyped: boolean): string[] {
+    const notes: string[] = [];
+    if (this.missingTexts.size > 0) {
+      const texts = [...this.missingTexts].slice(0, SHOWN).map(([text, count]) => `${text} (${count})`);
+      notes.push(`column ${column}: ${texts.join(', ')} taken as missing, as pandas and datasets do`);
+    }
+    const type = this.type();
+    const mixed = type === 'float' && this.integers > 0;
+    if (untyped && type !== 'text' && this.changed > 0 && !mixed) {
+      notes.push(`column ${column} is kept as the file writes it; pandas would print ${this.example}`);
+    } else if (mixed) {
+      notes.push(
+        `column ${column} holds integers and floats, kept as written; pandas and datasets print 1 as 1.0 there`,
+      );
+    } else if (type === 'integer' && this.missing > 0) {
+      notes.push(`column ${column} holds integers and missing values; pandas prints 1 as 1.0 there, datasets as 1`);
+    }
+    return notes;
+  }
+}
