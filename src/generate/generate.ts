@@ -71,7 +71,7 @@ export function generate(
   const { compute } = options;
   const lengths = prompts.map((ids) => ids.length);
   const { slots, slotSize } = layoutOf(lengths, options);
-  model.decoder.prepare(slotSize, { beyondConfig: true });
+  model.decoder.prepare(slotSize);
   return device.scope(() => {
     const cache = new KvCache(device, model.config, compute, slots, slotSize);
     const passes = new Passes(device, model, cache, compute);
@@ -137,7 +137,7 @@ export function planGeneration(
 ): void {
   const { slots, slotSize } = layoutOf(lengths, options);
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
-  model.decoder.prepare(slotSize, { beyondConfig: true });
+  model.decoder.prepare(slotSize);
   device.scope(() => {
     const cache = new KvCache(device, model.config, options.compute, slots, slotSize);
     const passes = new Passes(device, model, cache, options.compute);

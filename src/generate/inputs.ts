@@ -6,10 +6,9 @@ import type { DecoderConfig } from '../nn/config';
 /**
  * Rows of a file of token ids, `{"ids": [[1, 2, 3], ...]}`.
  *
- * @param positions tokens a row may have; null where it may have any number
  * @throws MedreproError `input`, one line that names the row and what is wrong with it
  */
-export function readIds(file: string, { vocabSize }: DecoderConfig, positions: number | null): number[][] {
+export function readIds(file: string, { vocabSize }: DecoderConfig): number[][] {
   const wrong = (what: string, remedy: string) => inputError(what, { where: { file }, remedy });
   const expected = 'write {"ids": [[1, 2, 3], [4, 5]]}: a list of rows of token ids';
   const json = parseJson(file, expected, { pipes: true });
@@ -24,9 +23,6 @@ export function readIds(file: string, { vocabSize }: DecoderConfig, positions: n
       if ((id as number) < 0 || (id as number) >= vocabSize) {
         throw wrong(`row ${i}, token ${t} is ${id}, and the model's tokens are 0 to ${vocabSize - 1}`, TOKENISED);
       }
-    }
-    if (positions !== null && row.length > positions) {
-      throw wrong(`row ${i} has ${row.length} tokens, and the model has ${positions} positions`, 'cut the row');
     }
   }
   return rows as number[][];

@@ -15,6 +15,7 @@ import type { EvalRequest, EvalTraining } from '../run/request';
 import { table } from '../table';
 import { clipFactor, createOptimiser } from '../train/optimiser';
 import { causalPass, classifierLogits, nextTokenTargets, packRows, type Row, sumOf } from '../train/pass';
+import { refuseAttentionDropout } from '../train/trainer';
 import { describeModel, generationOptions, type LocalModel, warnBeyond, withLocalModel } from './local-model';
 import { checkDevice } from './scale';
 
@@ -66,15 +67,20 @@ export async function evalJob(request: unknown, context: JobContext): Promise<Jo
     asked,
     context,
     ({ config }) => {
-      rows = readIds(asked.ids, config, config.maxPositions);
+      rows = readIds(asked.ids, config);
     },
     (local) =>
-      local.task === 'causal-lm' ? evalCausal(local, rows, asked, context) : evalClassifier(local, rows, asked),
+      local.task === 'causal-lm'
+        ? evalCausal(local, rows, asked, context)
+        : evalClassifier(local, rows, asked, context),
     trained,
   );
 }
 
 // --- internal ---
+
+const longest = (rows: readonly (readonly number[])[]): number =>
+  rows.reduce((most, { length }) => Math.max(most, length), 1);
 
 const asRow = (ids: readonly number[]): Row => ({ ids, label: -1, labels: ids });
 
@@ -86,12 +92,11 @@ const forwardOptions = ({ precision }: EvalRequest): ForwardOptions => ({
 
 function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequest, context: JobContext): JobResult {
   const { device, model, files } = local;
-  model.decoder.prepare(ids.reduce((longest, row) => Math.max(longest, row.length), 1));
+  model.decoder.prepare(longest(ids));
   const measured = ids.map((row) => measure(local, row, forwardOptions(asked)));
   const prompts = ids.map((row) => row.slice(0, asked.promptTokens ?? row.length));
   const options = generationOptions(asked, null, files, context);
-  const longest = prompts.reduce((most, row) => Math.max(most, row.length), 0);
-  warnBeyond(longest + asked.maxNewTokens, files, context);
+  warnBeyond(Math.max(longest(ids), longest(prompts) + asked.maxNewTokens), files, context);
   const continued = asked.maxNewTokens > 0 ? generate(device, model, prompts, options) : null;
   const rows = measured.map(
     ({ meanNll, lastLogits }, row): EvalRow => ({
@@ -117,12 +122,18 @@ function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequ
   };
 }
 
-function evalClassifier(local: LocalModel, ids: readonly number[][], asked: EvalRequest): JobResult {
+function evalClassifier(
+  local: LocalModel,
+  ids: readonly number[][],
+  asked: EvalRequest,
+  context: JobContext,
+): JobResult {
   const { device, model } = local;
   if (asked.train !== null) {
     throw usageError('--train-steps trains causal language models, and this is a classifier', 'drop --train-steps');
   }
-  model.decoder.prepare(ids.reduce((longest, row) => Math.max(longest, row.length), 1));
+  warnBeyond(longest(ids), local.files, context);
+  model.decoder.prepare(longest(ids));
   const rows = ids.map((row, index) => {
     const logits = device.scope(() =>
       device.readF32(classifierLogits(new Tape(device, false), model, [asRow(row)], forwardOptions(asked))),
@@ -173,6 +184,7 @@ function trainOn(
   if (model.adalora !== null) {
     throw usageError('--train-steps: AdaLoRA trains by a schedule of its own', 'train it from a spec: medrepro run');
   }
+  refuseAttentionDropout(model);
   const rows = ids.map(asRow);
   const labels = nextTokenTargets(rows).labels.length;
   if (labels === 0) {

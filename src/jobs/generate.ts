@@ -106,7 +106,7 @@ function readAllPrompts(
   context: JobContext,
 ): Prompt[] {
   const { prompts } = asked;
-  if (prompts.kind === 'ids') return readIds(prompts.path, config, null).map((ids) => ({ text: null, ids }));
+  if (prompts.kind === 'ids') return readIds(prompts.path, config).map((ids) => ({ text: null, ids }));
   if (tokenizer === null) throw new Error('texts without a tokeniser');
   const template = asked.chat ? openTemplate(asked) : null;
   const texts = prompts.kind === 'text' ? [prompts.text] : readPrompts(prompts.path);

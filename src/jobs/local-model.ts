@@ -5,6 +5,7 @@ import type { GenerationOptions } from '../generate/generate';
 import type { JobContext } from '../job';
 import { backendOf, openDevice } from '../native/choose';
 import type { Device } from '../native/device';
+import { beyondPositions } from '../nn/config';
 import type { LoraOptions } from '../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
 import { type AdapterFiles, loadAdapter, openAdapterFolder } from '../nn/peft';
@@ -106,11 +107,10 @@ export function generationOptions(
   return options;
 }
 
-/** Warns where generation leaves the positions the model was made for; transformers goes on there too. */
+/** Warns of rows beyond the positions the model was made for; transformers goes on there too. */
 export function warnBeyond(positions: number, { config }: ModelFiles, context: JobContext): void {
-  if (positions <= config.maxPositions) return;
-  const message = `prompt and continuation reach ${positions} tokens, and the model was made for ${config.maxPositions}`;
-  context.emit({ kind: 'warning', message, remedy: 'use a smaller --max-new-tokens' });
+  const message = beyondPositions(config, positions);
+  if (message !== null) context.emit({ kind: 'warning', message, remedy: 'use shorter rows or fewer new tokens' });
 }
 
 /** What the documents of both commands say about the model. */

@@ -45,7 +45,7 @@ export async function mergeJob(request: unknown, context: JobContext): Promise<J
     adapted,
     context,
     ({ config }) => {
-      rows = asked.ids === null ? fixedIds(config) : readIds(asked.ids, config, config.maxPositions);
+      rows = asked.ids === null ? fixedIds(config) : readIds(asked.ids, config);
     },
     (local) => {
       const logits = logitsOf(local, rows);

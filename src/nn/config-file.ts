@@ -32,14 +32,15 @@ import {
 export function parseConfig(text: string, file: string): DecoderConfig {
   const fields = withDefaults(textFields(parseObject(text, file), file));
   const refuse = refusal(file);
-  const config = (fields.model_type === 'qwen3' ? Qwen3File : ConfigFile)(fields);
+  const config = ConfigFile(fields);
   if (config instanceof type.errors) {
     // two problems of one field come as a list over several lines
     throw refuse(config.map(({ message }) => message.replace(/\s+/g, ' ')).join('; '));
   }
   for (const [name, neutral] of Object.entries(ONLY_NEUTRAL)) {
     const value = fields[name];
-    if (value !== undefined && value !== null && !neutral.includes(value)) {
+    const none = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+    if (!none && !neutral.includes(value)) {
       throw refuse(`${name} ${quote(value)} is not implemented`);
     }
   }
@@ -53,6 +54,7 @@ export function parseConfig(text: string, file: string): DecoderConfig {
   if (headDim % 2 !== 0) throw refuse(`head_dim ${headDim} is odd`);
   const classifier = config.architectures?.some((name) => name.endsWith('ForSequenceClassification')) ?? false;
   const eos = config.eos_token_id ?? [];
+  if (heads * headDim > MAX_WIDTH) throw refuse(`${heads} heads of ${headDim} dimensions are more than ${MAX_WIDTH}`);
   const sizes = {
     vocabSize: config.vocab_size,
     hiddenSize: config.hidden_size,
@@ -68,8 +70,14 @@ export function parseConfig(text: string, file: string): DecoderConfig {
     padTokenId: config.pad_token_id ?? null,
     eosTokenIds: Array.isArray(eos) ? eos : [eos],
   };
-  const rope = family === 'gemma3' ? gemmaRope(config, refuse) : plainRope(config, family, refuse);
-  const features = { ...featuresOf(config, family), ...windows(config, family, refuse), rope };
+  const rope = family === 'gemma3' ? gemmaRope(config, refuse) : plainRope(config, refuse);
+  const attentionDropout = config.attention_dropout ?? 0;
+  const features = {
+    ...featuresOf(config, family, refuse),
+    ...windows(config, family, refuse),
+    rope,
+    attentionDropout,
+  };
   return decoderConfig(family, { ...sizes, ropeTheta: rope.full.theta }, features);
 }
 
@@ -95,7 +103,7 @@ export function configJson(config: DecoderConfig, dtype: 'bfloat16' | 'float16' 
     Array.from({ length: config.layers }, (_, index) => `${layerKind(config, index)}_attention`);
   const fields: Json = {
     architectures: [`${ARCHITECTURE[family]}${family === 'gemma3' && config.labels > 0 ? 'Text' : ''}${task}`],
-    attention_dropout: 0,
+    attention_dropout: config.attentionDropout,
     dtype,
     eos_token_id: eosTokenIds.length > 1 ? eosTokenIds : (eosTokenIds[0] ?? null),
     head_dim: config.headDim,
@@ -135,21 +143,36 @@ export function configJson(config: DecoderConfig, dtype: 'bfloat16' | 'float16' 
 type Json = Record<string, unknown>;
 type Refuse = (problem: string) => MedreproError;
 
-const positive = 'number.integer > 0';
-/** Blocks, layer kinds and labels are lists: a number that no model has must not become one. */
+/** Bounds far above any model: what is computed from sizes stays an exact number, and blocks and labels a list. */
 const MAX_LAYERS = 10_000;
-const MAX_LABELS = 1_000_000;
+const MAX_WIDTH = 2 ** 20;
+const MAX_ROWS = 2 ** 24;
+const positive = 'number.integer > 0';
+const width = `1 <= number.integer <= ${MAX_WIDTH}` as const;
+const rows = `1 <= number.integer <= ${MAX_ROWS}` as const;
+/** A kernel's own whole number. */
+const distance = `1 <= number.integer <= ${2 ** 31 - 1}` as const;
+
+/** transformers' ACT2FN: SiLU has two names there, and GELU by tanh several, each with the same formula. */
+const ACTIVATIONS: Readonly<Record<string, DecoderFeatures['activation']>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu_pytorch_tanh: 'gelu-tanh',
+  gelu_python_tanh: 'gelu-tanh',
+  gelu_new: 'gelu-tanh',
+  gelu_fast: 'gelu-tanh',
+};
 
 const ConfigFile = type({
   model_type: "'llama' | 'qwen2' | 'qwen3' | 'gemma3_text'",
   'architectures?': 'string[] | null',
-  vocab_size: positive,
-  hidden_size: positive,
+  vocab_size: rows,
+  hidden_size: width,
   num_hidden_layers: `1 <= number.integer <= ${MAX_LAYERS}`,
-  num_attention_heads: positive,
-  'num_key_value_heads?': `${positive} | null`,
-  'head_dim?': `${positive} | null`,
-  intermediate_size: positive,
+  num_attention_heads: width,
+  'num_key_value_heads?': `${width} | null`,
+  'head_dim?': `${width} | null`,
+  intermediate_size: rows,
   rms_norm_eps: 'number > 0',
   max_position_embeddings: positive,
   'rope_theta?': 'number > 0',
@@ -157,24 +180,23 @@ const ConfigFile = type({
   'rope_scaling?': 'object | null',
   'rope_parameters?': 'object | null',
   'tie_word_embeddings?': 'boolean',
-  'hidden_act?': "'silu' | 'gelu_pytorch_tanh'",
-  'hidden_activation?': "'silu' | 'gelu_pytorch_tanh' | null",
+  'hidden_act?': 'string',
+  'hidden_activation?': 'string | null',
+  'attention_dropout?': '0 <= number < 1 | null',
   'attention_bias?': 'boolean',
   'mlp_bias?': 'boolean',
   'use_sliding_window?': 'boolean',
-  'sliding_window?': `${positive} | null`,
+  'sliding_window?': `${distance} | null`,
   'max_window_layers?': 'number.integer >= 0',
   'sliding_window_pattern?': positive,
   '_sliding_window_pattern?': positive,
   'layer_types?': "('full_attention' | 'sliding_attention')[] | null",
   'query_pre_attn_scalar?': 'number > 0',
   'id2label?': 'object | null',
-  'num_labels?': `1 <= number.integer <= ${MAX_LABELS}`,
+  'num_labels?': width,
   'pad_token_id?': 'number.integer | null',
   'eos_token_id?': 'number.integer | number.integer[] | null',
 });
-/** Qwen3's heads do not follow from its hidden size. */
-const Qwen3File = ConfigFile.and({ head_dim: positive });
 type ConfigFields = typeof ConfigFile.infer;
 
 const FAMILY_OF: Readonly<Record<ConfigFields['model_type'], Family>> = {
@@ -205,11 +227,9 @@ const READ: ReadonlySet<string> = new Set(
 
 /** Fields that change the mathematics when they have another value than these; nothing of the kind is implemented. */
 const ONLY_NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
-  attention_dropout: [0],
   attn_logit_softcapping: [],
   final_logit_softcapping: [],
   use_bidirectional_attention: [false],
-  pretraining_tp: [1],
   partial_rotary_factor: [1],
   clip_qkv: [],
   logit_scale: [1],
@@ -219,6 +239,7 @@ const ONLY_NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   attention_multiplier: [],
   no_rope_layers: [],
   attention_chunk_size: [],
+  use_mrope: [false],
   num_experts: [0],
   num_local_experts: [0],
   is_encoder_decoder: [false],
@@ -228,9 +249,9 @@ const ONLY_NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
 /** Fields that change nothing in what is computed here. */
 const NEUTRAL: ReadonlySet<string> = new Set(
   `_attn_implementation _attn_implementation_autoset _name_or_path attn_implementation auto_map bos_token_id cache_implementation
-  chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id dtype finetuning_task
+  chunk_size_feed_forward classifier_dropout cross_attention_hidden_size decoder_start_token_id dtype finetuning_task
   forced_bos_token_id forced_eos_token_id initializer_range is_decoder label2id language_model_tp_plan name_or_path
-  output_attentions output_hidden_states prefix problem_type pruned_heads quantization_config return_dict return_dict_in_generate sep_token_id
+  output_attentions output_hidden_states prefix pretraining_tp problem_type pruned_heads quantization_config return_dict return_dict_in_generate sep_token_id
   task_specific_params tf_legacy_loss tie_encoder_decoder tokenizer_class torch_dtype torchscript transformers.js_config
   transformers_version unsloth_fixed unsloth_version use_bfloat16 use_cache
   bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size
@@ -244,24 +265,35 @@ const NEUTRAL: ReadonlySet<string> = new Set(
 );
 
 /**
- * Defaults of transformers' Gemma3TextConfig: the nested text_config of published checkpoints holds only what differs from
- * them. The other families write every field they have, so a missing one of theirs is an error.
+ * Defaults of transformers' configuration classes (5.18) for fields that a file leaves out. The nested text_config of Gemma 3
+ * holds only what differs from them. The other families always write their sizes, so one of those that is missing is an error.
  */
-const GEMMA3_DEFAULTS: Json = {
-  vocab_size: 262_208,
-  hidden_size: 2304,
-  intermediate_size: 9216,
-  num_hidden_layers: 26,
-  num_attention_heads: 8,
-  num_key_value_heads: 4,
-  head_dim: 256,
-  hidden_activation: 'gelu_pytorch_tanh',
-  max_position_embeddings: 131_072,
+const QWEN_DEFAULTS: Json = {
+  num_key_value_heads: 32,
+  max_position_embeddings: 32_768,
   rms_norm_eps: 1e-6,
-  pad_token_id: 0,
-  eos_token_id: 1,
   sliding_window: 4096,
-  query_pre_attn_scalar: 256,
+};
+const DEFAULTS: Readonly<Record<string, Json>> = {
+  llama: { max_position_embeddings: 2048, rms_norm_eps: 1e-6, eos_token_id: 2 },
+  qwen2: QWEN_DEFAULTS,
+  qwen3: { ...QWEN_DEFAULTS, head_dim: 128 },
+  gemma3_text: {
+    vocab_size: 262_208,
+    hidden_size: 2304,
+    intermediate_size: 9216,
+    num_hidden_layers: 26,
+    num_attention_heads: 8,
+    num_key_value_heads: 4,
+    head_dim: 256,
+    hidden_activation: 'gelu_pytorch_tanh',
+    max_position_embeddings: 131_072,
+    rms_norm_eps: 1e-6,
+    pad_token_id: 0,
+    eos_token_id: 1,
+    sliding_window: 4096,
+    query_pre_attn_scalar: 256,
+  },
 };
 const GEMMA3_THETA = { full: 1e6, sliding: 1e4 } as const;
 const GEMMA3_PATTERN = 6;
@@ -318,11 +350,12 @@ const withoutNull = (fields: Json): Json =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null));
 
 function withDefaults(fields: Json): Json {
-  return fields.model_type === 'gemma3_text' ? { ...GEMMA3_DEFAULTS, ...fields } : fields;
+  const type = fields.model_type;
+  return typeof type === 'string' && Object.hasOwn(DEFAULTS, type) ? { ...DEFAULTS[type], ...fields } : fields;
 }
 
 /** Biases, activation and the factor of the scores. */
-function featuresOf(config: ConfigFields, family: Family): Partial<DecoderFeatures> {
+function featuresOf(config: ConfigFields, family: Family, refuse: Refuse): Partial<DecoderFeatures> {
   const features: { -readonly [Name in keyof DecoderFeatures]?: DecoderFeatures[Name] } = {};
   if (family !== 'qwen2' && config.attention_bias) {
     features.biases = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'self_attn.o_proj'];
@@ -330,8 +363,13 @@ function featuresOf(config: ConfigFields, family: Family): Partial<DecoderFeatur
   if (family === 'llama' && config.mlp_bias) {
     features.biases = [...(features.biases ?? []), 'mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'];
   }
-  const activation = family === 'gemma3' ? config.hidden_activation : config.hidden_act;
-  if (activation != null) features.activation = activation === 'silu' ? 'silu' : 'gelu-tanh';
+  const field = family === 'gemma3' ? 'hidden_activation' : 'hidden_act';
+  const activation = config[field] ?? null;
+  if (activation !== null) {
+    const known = Object.hasOwn(ACTIVATIONS, activation) ? ACTIVATIONS[activation] : undefined;
+    if (known === undefined) throw refuse(`${field} ${quote(activation)} is not implemented`);
+    features.activation = known;
+  }
   if (family === 'gemma3') features.attentionScale = 1 / Math.sqrt(config.query_pre_attn_scalar!);
   return features;
 }
@@ -372,12 +410,11 @@ function windows(
 }
 
 /** One rotary setting for every layer: `rope_parameters` (transformers 5), or `rope_theta` and `rope_scaling` (4). */
-function plainRope(config: ConfigFields, family: Family, refuse: Refuse): Readonly<Record<LayerKind, RopeOptions>> {
+function plainRope(config: ConfigFields, refuse: Refuse): Readonly<Record<LayerKind, RopeOptions>> {
   const parameters = (config.rope_parameters ?? null) as Json | null;
   const nested = parameters !== null && Object.values(parameters).some(isRecord);
   if (nested) throw refuse('rope_parameters per layer type are not implemented for this model_type');
-  const theta = readTheta(parameters, refuse) ?? config.rope_theta ?? (family === 'qwen3' ? null : DEFAULT_ROPE_THETA);
-  if (theta === null) throw refuse('neither rope_theta nor rope_parameters.rope_theta is given');
+  const theta = readTheta(parameters, refuse) ?? config.rope_theta ?? DEFAULT_ROPE_THETA;
   const rope = { theta, scaling: readScaling(config, parameters, refuse) };
   return { full: rope, sliding: rope };
 }
@@ -433,7 +470,7 @@ function scalingOf(rope: Json, at: string, maxPositions: number, refuse: Refuse)
   const read = (name: string, otherwise?: number): number =>
     readPositive(rope[name] ?? otherwise, `${at}.${name}`, refuse);
   if (kind === 'default') return null;
-  if (kind === 'linear') return { kind, factor: read('factor') };
+  if (kind === 'linear' || kind === 'dynamic') return { kind, factor: read('factor') };
   if (kind !== 'llama3') throw refuse(`rope type ${quote(kind)} is not implemented`);
   const scaling = {
     kind,
@@ -460,7 +497,7 @@ function inverseSquare(scale: number): number {
 }
 
 function scalingJson(scaling: RopeScaling): Json {
-  if (scaling.kind === 'linear') return { factor: scaling.factor, rope_type: 'linear' };
+  if (scaling.kind !== 'llama3') return { factor: scaling.factor, rope_type: scaling.kind };
   return {
     factor: scaling.factor,
     high_freq_factor: scaling.highFreqFactor,

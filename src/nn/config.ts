@@ -14,6 +14,8 @@ export type LayerKind = 'full' | 'sliding';
 export type RopeScaling =
   /** Every frequency divided by `factor`. */
   | { readonly kind: 'linear'; readonly factor: number }
+  /** None within max_position_embeddings; beyond, by the longest row of a batch (transformers' dynamic NTK), which is refused. */
+  | { readonly kind: 'dynamic'; readonly factor: number }
   /** Llama 3.1: long wavelengths divided by `factor`, short ones kept, those between blended. */
   | {
       readonly kind: 'llama3';
@@ -70,6 +72,8 @@ export interface DecoderFeatures {
   /** Keys a query of a sliding layer sees, itself included; null without such layers. */
   readonly window: number | null;
   readonly rope: Readonly<Record<LayerKind, RopeOptions>>;
+  /** Share of the attention weights dropped in training, which is not implemented: 0 where a model is trained. */
+  readonly attentionDropout: number;
 }
 
 /** Everything the decoder needs. */
@@ -101,8 +105,20 @@ export function decoderConfig(
     layerPattern: ['full'],
     window: null,
     rope: { full: rope, sliding: rope },
+    attentionDropout: 0,
   };
   return { family, ...sizes, ...plain, ...FAMILY_FEATURES[family](sizes), ...features };
+}
+
+/**
+ * What there is to say of rows that reach `tokens`; null when the model was made for them. Rotary positions have no end:
+ * transformers computes on, too. Linear scaling stretches the positions of the config.
+ */
+export function beyondPositions({ maxPositions, rope }: DecoderConfig, tokens: number): string | null {
+  const { scaling } = rope.full;
+  const positions = scaling?.kind === 'linear' ? maxPositions * scaling.factor : maxPositions;
+  if (tokens <= positions) return null;
+  return `rows reach ${tokens} tokens, and the model was made for ${positions}`;
 }
 
 /** Kind of layer `index`, from 0. */

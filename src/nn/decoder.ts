@@ -191,15 +191,16 @@ export class Decoder {
 
   /**
    * Makes the rotation tables long enough for `positions`; to be called outside of any scope, before the first forward.
-   * @param beyondConfig also positions above the config's max_position_embeddings: generation goes on there, as in transformers
-   * @throws MedreproError `input` when the model has no such positions.
+   * Positions above the config's max_position_embeddings are computed, as transformers does ({@link beyondPositions}).
+   * @throws MedreproError `input` for such positions under dynamic scaling.
    */
-  prepare(positions: number, { beyondConfig = false } = {}): void {
+  prepare(positions: number): void {
     const { headDim, maxPositions, rope } = this.config;
-    if (positions > maxPositions && !beyondConfig) {
-      throw inputError(`the longest row has ${positions} tokens, and the model has ${maxPositions} positions`, {
-        remedy: 'set data.maxLength in the spec to what the model has',
-      });
+    if (positions > maxPositions && [rope.full, rope.sliding].some(({ scaling }) => scaling?.kind === 'dynamic')) {
+      throw inputError(
+        `rows reach ${positions} tokens; rope type "dynamic" is not implemented beyond the model's ${maxPositions}`,
+        { remedy: 'cut the rows: data.maxLength in a spec, --max-new-tokens' },
+      );
     }
     if (positions <= this.rotationLength) return;
     const before = this.rotation === null ? [] : [this.rotation.full, this.rotation.sliding];

@@ -40,7 +40,8 @@ export function rotaryFrequencies(headDim: number, { theta, scaling }: RopeOptio
 const fp32 = Math.fround;
 
 function scaled(frequency: number, scaling: RopeScaling | null): number {
-  if (scaling === null) return frequency;
+  // dynamic: within the positions of the config, beyond which `Decoder.prepare` does not go
+  if (scaling === null || scaling.kind === 'dynamic') return frequency;
   const { factor } = scaling;
   if (scaling.kind === 'linear') return fp32(frequency / fp32(factor));
   const { lowFreqFactor: low, highFreqFactor: high, originalPositions: positions } = scaling;

@@ -24,6 +24,7 @@ import {
 } from '../generate/checkpoint';
 import type { GenerationOptions } from '../generate/generate';
 import { classMetricById } from '../metrics/index';
+import { beyondPositions } from '../nn/config';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
 import { withOverrides } from '../spec/override';
 import type { AdafactorSettings, DataSpec, Experiment, Generation, Training } from '../spec/types';
@@ -134,6 +135,8 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
     ? plainGeneration(files.config)
     : readCheckpointGeneration(experiment.model.id, files.config);
   warnings.push(...generationWarnings(experiment, generation, tokenizer));
+  const beyond = beyondPositions(files.config, longestRow(data, experiment));
+  if (beyond !== null) warnings.push({ id: 'beyond-positions', message: beyond });
   const taught = summariseLabels(rowsOf(data, 'train'), tokenizer.eosId);
   if (taught !== null) warnings.push(...judgeLabels(taught, experiment.data.labels));
   if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {
@@ -147,6 +150,15 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
 function rowsObstacle(experiment: Experiment, request: TargetRequest): string | null {
   if (request.data !== null || experiment.data.source.startsWith('mini/')) return null;
   return `the rows of ${experiment.data.source} are not here: name them with --data`;
+}
+
+/** Tokens of the longest row, with the answer that a test row is given. */
+function longestRow(data: PreparedData, { generation }: Experiment): number {
+  const lengths = SPLITS.flatMap((split) => {
+    const answer = split === 'test' ? (generation?.maxNewTokens ?? 0) : 0;
+    return rowsOf(data, split).map(({ ids }) => ids.length + answer);
+  });
+  return lengths.reduce((most, length) => Math.max(most, length), 0);
 }
 
 /** What of the checkpoint's settings the answers do not follow, and an end of text that nothing stops at. */

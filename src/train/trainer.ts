@@ -67,6 +67,14 @@ export interface TrainerProgress {
   readonly scaler: ScalerState | null;
 }
 
+/** @throws MedreproError `input` when the model would drop attention weights in training, which is not implemented. */
+export function refuseAttentionDropout({ config: { attentionDropout } }: Pick<Model, 'config'>): void {
+  if (attentionDropout === 0) return;
+  throw inputError(`config.json has attention_dropout ${attentionDropout}, which is not implemented in training`, {
+    remedy: 'set it to 0 in config.json, if the run to repeat had none',
+  });
+}
+
 export class Trainer {
   readonly counts: StepCounts;
   readonly optimiser: Optimiser;
@@ -84,6 +92,7 @@ export class Trainer {
   ) {
     if (rows.length === 0 && options.training.epochs > 0) throw inputError('there are no training rows');
     const { training } = options;
+    if (training.epochs > 0) refuseAttentionDropout(model);
     this.counts = countSteps(rows.length, training);
     this.optimiser = createOptimiser(device, model.trainable, training.optimiser, options.offload ?? null);
     this.scaler = needsLossScaling(training.precision) ? new LossScaler(training.lossScaling) : null;

@@ -85,12 +85,11 @@ describe('what is refused, by name', () => {
     ['yarn', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
     ['model_type', { model_type: 'mixtral' }],
     ['hidden_act', { hidden_act: 'gelu' }],
-    ['attention_dropout', { attention_dropout: 0.1 }],
-    ['rope_theta', { ...V4, rope_theta: undefined }],
+    ['attention_dropout', { attention_dropout: 1 }],
+    ['hidden_act', { hidden_act: 'toString' }],
     ['rope_theta', { ...V4, rope_theta: 0 }],
     ['num_key_value_heads', { num_key_value_heads: 3 }],
     ['head_dim', { head_dim: 15 }],
-    ['head_dim', { head_dim: undefined }],
     ['vocab_size', { vocab_size: 0 }],
     ['hidden_size', { hidden_size: -48 }],
     ['num_hidden_layers', { num_hidden_layers: 1.5 }],
@@ -104,7 +103,9 @@ describe('what is refused, by name', () => {
 
   test('every missing field at once', () => {
     const error = outcome('{"model_type":"qwen3"}') as MedreproError;
-    for (const name of ['vocab_size', 'hidden_size', 'head_dim', 'rms_norm_eps']) expect(error.message).toContain(name);
+    for (const name of ['vocab_size', 'hidden_size', 'num_hidden_layers', 'num_attention_heads', 'intermediate_size']) {
+      expect(error.message).toContain(name);
+    }
   });
 
   test('what is no object', () => {
@@ -124,24 +125,35 @@ test('any value in any field is read or refused', () => {
   );
 });
 
-test('sizes no machine holds end in an error about the first tensor, not in an allocation', () => {
-  for (const changes of [
-    { vocab_size: 2 ** 40 },
-    { num_hidden_layers: 1e9 },
-    { hidden_size: 1e300 },
-    { head_dim: 2e9 },
-  ]) {
-    const parsed = outcome(config(changes)) as DecoderConfig;
-    const files = {
-      name: 'huge',
-      config: parsed,
-      quantisation: null,
-      sha256: '',
-      warnings: [],
-      tensors: { tensors: new Map(), metadata: {}, close() {} },
-    };
-    expect(() => loadModel(Device.plan(), files, PLAIN)).toThrow(
-      'the checkpoint has no tensor model.embed_tokens.weight',
-    );
-  }
+test.each([
+  ['vocab_size', { vocab_size: 2 ** 40 }],
+  ['num_hidden_layers', { num_hidden_layers: 1e9 }],
+  ['num_hidden_layers', { num_hidden_layers: 1e9, layer_types: null, use_sliding_window: true, sliding_window: 4 }],
+  ['hidden_size', { hidden_size: 1e300 }],
+  ['intermediate_size', { intermediate_size: 2 ** 53 }],
+  ['num_attention_heads', { num_attention_heads: 2 ** 31, num_key_value_heads: 1 }],
+  ['num_key_value_heads', { num_key_value_heads: 2 ** 31 }],
+  ['head_dim', { head_dim: 2e9 }],
+  ['heads of', { num_attention_heads: 2 ** 18, num_key_value_heads: 1, head_dim: 512 }],
+  ['sliding_window', { use_sliding_window: true, sliding_window: 2 ** 31 }],
+  ['num_labels', { num_labels: 2 ** 40 }],
+])('a %s that no machine holds is refused before anything is allocated', (name, changes) => {
+  const error = outcome(config(changes));
+  expect(error).toBeInstanceOf(MedreproError);
+  expect((error as MedreproError).message).toContain(name);
+});
+
+test('the largest sizes that are read end in an error about the first tensor, not in an allocation', () => {
+  const sizes = { vocab_size: 2 ** 24, hidden_size: 2 ** 20, num_hidden_layers: 10_000, head_dim: 2 ** 18 };
+  const files = {
+    name: 'huge',
+    config: outcome(config({ ...sizes, layer_types: undefined })) as DecoderConfig,
+    quantisation: null,
+    sha256: '',
+    warnings: [],
+    tensors: { tensors: new Map(), metadata: {}, close() {} },
+  };
+  expect(() => loadModel(Device.plan(), files, PLAIN)).toThrow(
+    'the checkpoint has no tensor model.embed_tokens.weight',
+  );
 });

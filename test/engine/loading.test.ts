@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Compute } from '../../src/autograd/ops/linear';
 import { Tape } from '../../src/autograd/tape';
 import { mergeJob } from '../../src/jobs/merge';
+import { beyondPositions } from '../../src/nn/config';
 import { loadModel, type Model, type ModelOptions, openModelFolder } from '../../src/nn/model';
 import { loadAdapter, openAdapterFolder } from '../../src/nn/peft';
 import {
@@ -293,4 +294,41 @@ test('eight bits are merged in the dtype of the embedding', async () => {
   expect([...file.tensors.keys()].filter((name) => /SCB|weight_format/.test(name))).toEqual([]);
   for (const { dtype } of file.tensors.values()) expect(dtype).toBe('f32');
   file.close();
+});
+
+describe('other fields of config.json', () => {
+  interface Case {
+    readonly family: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+    readonly absent: readonly string[];
+  }
+  const cases = readJson<Record<string, Case>>('loading', 'configs.json');
+  const right = readTensors('loading', 'configs.safetensors');
+
+  test.each(Object.entries(cases))('%s', (name, { family, fields, absent }) => {
+    const folder = join(SCRATCH, `${made++}`);
+    cpSync(join(ROOT, 'own-head', family), folder, { recursive: true });
+    const path = join(folder, 'config.json');
+    const config = { ...JSON.parse(readFileSync(path, 'utf8')), ...fields } as Record<string, unknown>;
+    for (const field of absent) delete config[field];
+    writeFileSync(path, JSON.stringify(config));
+    const { logits, warnings } = load(folder);
+    expect(relativeError(logits, right.get(name)!)).toBeLessThan(LOGITS);
+    expect(warnings.join()).not.toContain('not known here');
+  });
+
+  test('rows beyond the positions the model was made for are named, of linear scaling those it stretches', () => {
+    const config = openModelFolder(join(ROOT, 'own-head', 'llama')).config;
+    const scaled = (kind: 'linear' | 'dynamic') => {
+      const rope = { theta: 1e4, scaling: { kind, factor: 4 } } as const;
+      return { ...config, maxPositions: 8, rope: { full: rope, sliding: rope } };
+    };
+    expect(beyondPositions({ ...config, maxPositions: 8 }, 8)).toBeNull();
+    expect(beyondPositions({ ...config, maxPositions: 8 }, 9)).toContain(
+      'reach 9 tokens, and the model was made for 8',
+    );
+    expect(beyondPositions(scaled('linear'), 32)).toBeNull();
+    expect(beyondPositions(scaled('linear'), 33)).toContain('made for 32');
+    expect(beyondPositions(scaled('dynamic'), 9)).toContain('made for 8');
+  });
 });

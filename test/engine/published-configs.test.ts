@@ -159,13 +159,12 @@ describe('what is refused, by name', () => {
     ['attn_logit_softcapping', { model_type: 'gemma3_text', attn_logit_softcapping: 50 }],
     ['final_logit_softcapping', { model_type: 'gemma3_text', final_logit_softcapping: 30 }],
     ['use_bidirectional_attention', { model_type: 'gemma3_text', use_bidirectional_attention: true }],
-    ['pretraining_tp', { model_type: 'llama', pretraining_tp: 2 }],
     ['partial_rotary_factor', { model_type: 'llama', partial_rotary_factor: 0.5 }],
     [
       'partial_rotary_factor',
       { model_type: 'llama', rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } },
     ],
-    ['dynamic', { model_type: 'llama', rope_scaling: { type: 'dynamic', factor: 2 } }],
+    ['rope_scaling.factor', { model_type: 'llama', rope_scaling: { type: 'dynamic' } }],
     ['longrope', { model_type: 'llama', rope_scaling: { rope_type: 'longrope', factor: 2 } }],
     ['high_freq_factor', { model_type: 'llama', rope_scaling: { rope_type: 'llama3', factor: 2, low_freq_factor: 1 } }],
     [

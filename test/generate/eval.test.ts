@@ -1,7 +1,7 @@
 /** `eval` against torch, and what it refuses. */
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, spyOn, test } from 'bun:test';
 import { join } from 'node:path';
-import type { JobResult } from '../../src/job';
+import type { JobContext, JobResult } from '../../src/job';
 import type { EvalRow, EvalStep } from '../../src/jobs/eval';
 import { evalJob } from '../../src/jobs/eval';
 import type { EvalRequest } from '../../src/run/request';
@@ -30,7 +30,7 @@ interface Fixture {
 
 const folder = box();
 afterAll(() => folder.remove());
-const context = { emit: () => {}, cancelled: () => false };
+const context: JobContext = { emit: () => {}, cancelled: () => false };
 
 const run = (fixture: { checkpoint: string; ids: unknown }, more: Partial<EvalRequest>): Promise<JobResult> => {
   const request: EvalRequest = {
@@ -126,8 +126,16 @@ describe('what eval refuses, in one line', () => {
     ['{"ids": [[1, null]]}', 'row 0, token 1 is null, not a whole number'],
     ['{"ids": [[160]]}', "row 0, token 0 is 160, and the model's tokens are 0 to 159"],
     ['{"ids": [[-1]]}', "row 0, token 0 is -1, and the model's tokens are 0 to 159"],
-    [JSON.stringify({ ids: [Array(65).fill(3)] }), 'row 0 has 65 tokens, and the model has 64 positions'],
   ])('%p', refused);
+
+  test('rows beyond the positions of the model are computed, with a warning', async () => {
+    const emit = spyOn(context, 'emit');
+    await run({ ...tiny, ids: [Array(65).fill(3)] }, { maxNewTokens: 1 });
+    expect(emit).toHaveBeenCalledWith(
+      expect.objectContaining({ kind: 'warning', message: 'rows reach 65 tokens, and the model was made for 64' }),
+    );
+    emit.mockRestore();
+  });
 
   test('nothing to train on, a frozen base to train, a missing file', async () => {
     const train = { steps: 1, learningRate: 1, weightDecay: 0, decay: 'all', clip: null, lora: null, seed: 0 } as const;

@@ -103,12 +103,29 @@ describe('the base model', () => {
     expect(error.remedy).toContain('--tokenizer');
   });
 
-  test('with fewer positions than the longest row', async () => {
+  test('with fewer positions than the longest row, where rotary frequencies depend on it', async () => {
     const model = join(box.path, 'few-positions');
-    writeModel(model, { ...CONFIG, maxPositions: 8 });
+    const rope = { theta: 10_000, scaling: { kind: 'dynamic', factor: 2 } } as const;
+    writeModel(model, { ...CONFIG, maxPositions: 8, rope: { full: rope, sliding: rope } });
     const error = await failure({ model });
-    expect(error.message).toMatch(/longest row has \d+ tokens, and the model has 8 positions/);
+    expect(error.message).toMatch(/rows reach \d+ tokens; rope type "dynamic" is not implemented beyond the model's 8/);
     expect(error.remedy).toContain('maxLength');
+  });
+
+  test('rows beyond the positions of the model are run, and the record says so', async () => {
+    const model = join(box.path, 'beyond-positions');
+    writeModel(model, { ...CONFIG, maxPositions: 8 });
+    const { error, executed, events } = await run(request(box, { model, out: join(box.path, 'beyond') }), experiment());
+    expect(error).toBeNull();
+    const message = expect.stringMatching(/^rows reach \d+ tokens, and the model was made for 8$/);
+    expect(executed!.result.warnings).toContainEqual({ id: 'beyond-positions', message });
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'warning', message }));
+  });
+
+  test('with attention dropout', async () => {
+    const model = join(box.path, 'attention-dropout');
+    writeModel(model, { ...CONFIG, attentionDropout: 0.1 });
+    expect((await failure({ model })).message).toContain('attention_dropout 0.1, which is not implemented in training');
   });
 
   test('without a tokeniser', async () => {
