@@ -16,6 +16,7 @@ export interface LocalModel {
   readonly device: Device;
   readonly model: Model;
   readonly files: ModelFiles;
+  readonly adapter: AdapterFiles | null;
   readonly task: 'causal-lm' | 'sequence-classification';
 }
 
@@ -66,7 +67,7 @@ export function withLocalModel<Result>(
         const warnings = loadAdapter(device, model, adapter, files);
         for (const message of warnings) context.emit({ kind: 'warning', message });
       }
-      return body({ device, model, files, task });
+      return body({ device, model, files, adapter, task });
     } finally {
       device.destroy();
     }

@@ -1,15 +1,16 @@
 /** `medrepro merge`: an adapter folded into its base, and how far the merged model's logits are from base + adapter. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../autograd/tape';
 import { EXIT, inputError } from '../errors';
+import { notWritable, readText, writeWhole } from '../files';
 import { readIds } from '../generate/inputs';
 import type { JobContext, JobResult } from '../job';
 import type { Device } from '../native/device';
+import { copyDescription, writeWeights } from '../nn/checkpoint';
 import type { DecoderConfig } from '../nn/config';
 import { mergeAdapter, mergedConfig } from '../nn/merge';
 import type { Model } from '../nn/model';
-import { writeSafetensors } from '../nn/safetensors';
 import type { LocalModelRequest, MergeRequest } from '../run/request';
 import { table } from '../table';
 import { causalLogits, classifierLogits } from '../train/pass';
@@ -38,35 +39,77 @@ export async function mergeJob(request: unknown, context: JobContext): Promise<J
   if (existsSync(out) && readdirSync(out).length > 0) {
     throw inputError(`${out} exists and is not empty`, { remedy: 'choose another folder with --out' });
   }
+  context.emit({ kind: 'stage', name: 'merge', detail: `${asked.adapter} into ${asked.model}` });
+  const staging = `${out.replace(/\/+$/, '')}.${process.pid}.tmp`;
+  try {
+    mkdirSync(staging, { recursive: true });
+    const written = mergeInto(asked, staging, context);
+    mkdirSync(out, { recursive: true });
+    renameSync(staging, out);
+    return report(asked, written);
+  } catch (error) {
+    rmSync(staging, { recursive: true, force: true });
+    throw notWritable(out, error, { elsewhere: 'choose a writable folder with --out' });
+  }
+}
+
+// --- internal ---
+
+interface Written {
+  readonly linears: number;
+  /** sha256 of the base's weights and of the merged ones. */
+  readonly base: string;
+  readonly sha256: string;
+  readonly difference: MergeDifference;
+}
+
+/** Writes the merged checkpoint into `folder`, and loads it again to compare. */
+function mergeInto(asked: MergeRequest, folder: string, context: JobContext): Written {
   let rows: number[][] = [];
   const adapted: LocalModelRequest = { ...asked, ...NO_TEXT };
-  context.emit({ kind: 'stage', name: 'merge', detail: `${asked.adapter} into ${asked.model}` });
-  const { unmerged, linears, adapter } = withLocalModel(
+  const { unmerged, linears, base } = withLocalModel(
     adapted,
     context,
     ({ config }) => {
       rows = asked.ids === null ? fixedIds(config) : readIds(asked.ids, config);
     },
     (local) => {
-      const logits = logitsOf(local, rows);
-      return { unmerged: logits, linears: writeMerged(local, asked), adapter: local.files.sha256 };
+      // written first: a weight that is not finite has a name, and logits have none
+      const linears = writeMerged(local, asked.model, folder);
+      return { unmerged: logitsOf(local, rows), linears, base: local.files.sha256 };
     },
   );
-  const again: LocalModelRequest = { ...adapted, model: out, adapter: null, quantise: null };
+  // its warnings are the base's, which have been shown
+  const quiet: JobContext = { ...context, emit: (event) => event.kind !== 'warning' && context.emit(event) };
+  const again: LocalModelRequest = { ...adapted, model: folder, adapter: null, quantise: null };
   const { merged, sha256 } = withLocalModel(
     again,
-    context,
+    quiet,
     () => {},
     (local) => ({ merged: logitsOf(local, rows), sha256: local.files.sha256 }),
   );
-  const difference = compareLogits(rows, unmerged, merged);
+  checkFinite(`${asked.model} with ${asked.adapter}`, unmerged);
+  checkFinite('the merged model', merged);
+  return { linears, base, sha256, difference: compareLogits(rows, unmerged, merged) };
+}
+
+/** @throws MedreproError `input`: a comparison with NaN says nothing. */
+function checkFinite(what: string, logits: readonly Logits[]): void {
+  const row = logits.findIndex(({ values }) => !values.every(Number.isFinite));
+  if (row === -1) return;
+  throw inputError(`${what} gives logits that are not finite numbers, in row ${row + 1} of ${logits.length}`, {
+    remedy: 'its weights are finite and too large to compute with: train the adapter again, or use another base',
+  });
+}
+
+function report(asked: MergeRequest, { linears, base, sha256, difference }: Written): JobResult {
   return {
     exitCode: EXIT.ok,
     text: render(asked, linears, difference),
     document: {
-      out,
+      out: asked.out,
       sha256,
-      base: { model: asked.model, sha256: adapter },
+      base: { model: asked.model, sha256: base },
       adapter: asked.adapter,
       linears,
       difference,
@@ -74,23 +117,8 @@ export async function mergeJob(request: unknown, context: JobContext): Promise<J
   };
 }
 
-// --- internal ---
-
 /** A merge makes no text. */
 const NO_TEXT = { maxNewTokens: 0, repetitionPenalty: 1, noRepeatNgramSize: 0, eos: null } as const;
-
-/** What of a checkpoint's folder describes the text, not the weights. */
-const TEXT_FILES = [
-  'added_tokens.json',
-  'chat_template.jinja',
-  'generation_config.json',
-  'merges.txt',
-  'special_tokens_map.json',
-  'tokenizer.json',
-  'tokenizer.model',
-  'tokenizer_config.json',
-  'vocab.json',
-] as const;
 
 /** Four rows of 32 tokens all over the vocabulary: the same for every adapter of a model. */
 function fixedIds({ vocabSize, maxPositions }: DecoderConfig): number[][] {
@@ -121,21 +149,14 @@ function rowLogits(device: Device, model: Model, task: LocalModel['task'], ids: 
 }
 
 /** Writes the merged checkpoint; returns how many linears the adapter changed. */
-function writeMerged({ device, model, files, task }: LocalModel, { model: base, out }: MergeRequest): number {
-  const merged = mergeAdapter(device, files, model, task);
-  const config = JSON.parse(readFileSync(join(base, 'config.json'), 'utf8')) as Record<string, unknown>;
+function writeMerged(local: LocalModel, base: string, out: string): number {
+  const { device, model, files, adapter, task } = local;
+  const merged = mergeAdapter(device, files, model, adapter!, task);
+  const config = JSON.parse(readText(join(base, 'config.json'))) as Record<string, unknown>;
   const classes = task === 'causal-lm' ? null : model.head.outFeatures;
-  try {
-    mkdirSync(out, { recursive: true });
-    for (const name of TEXT_FILES) if (existsSync(join(base, name))) cpSync(join(base, name), join(out, name));
-    writeFileSync(join(out, 'config.json'), `${JSON.stringify(mergedConfig(config, merged, classes), null, 2)}\n`);
-  } catch (cause) {
-    throw inputError(`cannot write ${out}: ${(cause as Error).message}`, {
-      remedy: 'choose a writable folder with --out',
-      cause,
-    });
-  }
-  writeSafetensors(join(out, 'model.safetensors'), merged.tensors);
+  copyDescription(base, out);
+  writeWhole(join(out, 'config.json'), `${JSON.stringify(mergedConfig(config, merged, classes), null, 2)}\n`);
+  writeWeights(out, merged.tensors);
   return merged.linears;
 }
 

@@ -14,7 +14,7 @@ import { specError } from '../errors';
 import { type Device, hostLibrary } from '../native/device';
 import { spansOf } from '../native/several';
 import type { Tensor } from '../native/tensor';
-import type { ModuleSelection } from '../spec/targets';
+import { type ModuleSelection, ownName } from '../spec/targets';
 import type { Linear } from './decoder';
 import { addModules, dropoutOf, type LowRankModule } from './lora';
 
@@ -97,7 +97,7 @@ export function addAdaLora(
   const scale = alpha / Math.fround(initialRank + Math.fround(1e-5));
   const modules: AdaLoraModule[] = [];
   const trainable = addModules(linears, options, ({ name, weight: { inFeatures, outFeatures } }, index) => {
-    const rank = kept?.[name]?.filter(Boolean).length ?? initialRank;
+    const rank = kept?.[ownName(options, name)]?.filter(Boolean).length ?? initialRank;
     const a = device.empty([rank, inFeatures], 'f32');
     const b = device.empty([outFeatures, rank], 'f32');
     [a, b].forEach((tensor, which) => {
@@ -212,7 +212,7 @@ export class AdaLora {
   pattern(): Map<string, boolean[]> {
     return new Map(
       this.modules.map(({ name, e }) => {
-        const kept = this.options.kept?.[name];
+        const kept = this.options.kept?.[ownName(this.options, name)];
         if (kept !== undefined) return [name, [...kept]];
         const mask = this.masks.get(name);
         const values = mask === undefined ? null : this.device.readF32(mask);

@@ -235,6 +235,18 @@ export function denseDtype(tensors: StoredTensors, name: string): 'f32' | 'bf16'
   return dtype === 'float32' ? 'f32' : dtype === 'bfloat16' ? 'bf16' : dtype === 'float16' ? 'f16' : null;
 }
 
+/** The shape of a matrix that bitsandbytes stored under `name`, from what it wrote beside it; null where that is not sound. */
+export function storedShape(tensors: StoredTensors, name: string): readonly [number, number] | null {
+  const kind = stateKind(tensors, name);
+  if (kind === undefined) {
+    const [rows, cols, ...more] = tensors.get(name)?.shape ?? [];
+    return rows !== undefined && cols !== undefined && more.length === 0 ? [rows, cols] : null;
+  }
+  const refuse = (problem: string): MedreproError => inputError(`${name}: ${problem}`);
+  const state = QuantState(parseState(tensors.get(`${name}${STATE}${kind}`)!, refuse));
+  return state instanceof type.errors ? null : [state.shape[0]!, state.shape[1]!];
+}
+
 /**
  * The tensors of a saved 4-bit matrix, as bitsandbytes writes them: `name` and what hangs on it.
  * @param dtype what the matrix was before: what bitsandbytes restores it to

@@ -1,6 +1,7 @@
 /** A model from nothing: transformers' initialisation (normal matrices, norms of one), from Philox streams. */
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, elements, type Tensor } from '../native/tensor';
+import { TEXT_PREFIX } from '../spec/module-names';
 import type { DecoderConfig } from './config';
 import { BLOCK_LINEARS, blockNorms, linearShapes } from './decoder';
 import type { ModelFiles } from './model';
@@ -84,7 +85,16 @@ export function initialise(
     tensors.set(name, { dtype, shape, bytes, address: stored.address, onDevice: true, release: () => {} });
   });
   const held = { tensors, metadata: {}, close: () => {} };
-  return { name: 'random weights', config, quantisation: null, tensors: held, sha256: '', warnings: [] };
+  return {
+    name: 'random weights',
+    config,
+    quantisation: null,
+    tensors: held,
+    storedNames: new Map(),
+    prefix: TEXT_PREFIX,
+    sha256: '',
+    warnings: [],
+  };
 }
 
 /** Trained tensors rounded to bf16, ready to be written. */

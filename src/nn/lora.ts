@@ -4,7 +4,7 @@ import type { Tape } from '../autograd/tape';
 import { specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { isTarget, type ModuleSelection, patternValue, unmatchedTargets } from '../spec/targets';
+import { isTarget, type ModuleSelection, ownName, patternValue, unmatchedTargets } from '../spec/targets';
 import type { Linear } from './decoder';
 
 export interface LoraOptions extends ModuleSelection {
@@ -60,7 +60,8 @@ export function dropoutOf(
 }
 
 /** Rank and scale of one module. */
-export function loraShape(options: LoraOptions, name: string): { readonly rank: number; readonly scale: number } {
+export function loraShape(options: LoraOptions, module: string): { readonly rank: number; readonly scale: number } {
+  const name = ownName(options, module);
   const rank = patternValue(options.rankPattern, name) ?? options.rank;
   const alpha = patternValue(options.alphaPattern, name) ?? options.alpha;
   return { rank, scale: options.rslora ? alpha / Math.sqrt(rank) : alpha / rank };
@@ -107,7 +108,7 @@ export function addModules(
     }
   });
   const unmatched = unmatchedTargets(
-    options.targets,
+    options,
     all.map(({ name }) => name),
   );
   if (unmatched.length > 0 || trainable.size === 0) {

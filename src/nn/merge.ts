@@ -2,20 +2,31 @@
  * An adapter folded into its base: W + scale * B A for every adapted linear, trained copies in place of what they replaced.
  * The sum is taken in fp32 and rounded once to the dtype the base is stored in, as PEFT's `merge_and_unload` does; a
  * quantised base is made dense first, so the merged model is larger and differs more from base + adapter.
+ *
+ * Every tensor of the base is there again under the name its file has, the part of a multimodal model that sees images too.
  */
 import { toArrayBuffer } from 'bun:ffi';
 import { type LowRank, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
+import { inputError, type MedreproError } from '../errors';
 import type { Device } from '../native/device';
-import type { Tensor } from '../native/tensor';
-import { denseDtype, isStoredQuantised, type StoredTensors } from './bitsandbytes';
+import type { FloatDtype, Tensor } from '../native/tensor';
+import { imageName, isOfImages, respell } from '../spec/module-names';
+import { denseDtype, isStoredQuantised, type StoredTensors, storedShape } from './bitsandbytes';
 import type { Linear } from './decoder';
+import { type ImageUpdate, imageChanges } from './image-changes';
 import type { Model, ModelFiles } from './model';
-import { isFloating, type LazyTensor, type StoredTensor, storedF32 } from './safetensors';
+import type { AdapterFiles } from './peft';
+import { storedMatrix } from './quantised';
+import {
+  areFinite,
+  type ForeignTensor,
+  isFloating,
+  type LazyTensor,
+  type StoredTensor,
+  storedF32,
+} from './safetensors';
 import { DenseWeight } from './weights';
-
-/** dtypes a merged tensor may have. */
-type Floating = 'f32' | 'bf16' | 'f16';
 
 export interface Merged {
   /** Every tensor of the merged checkpoint, computed when it is written. Read them before `files` is closed. */
@@ -26,37 +37,78 @@ export interface Merged {
   readonly untied: boolean;
 }
 
-/** @param model loaded from `files` with the adapter's values in it */
+/**
+ * @param model loaded from `files` with the adapter's values in it
+ * @throws MedreproError `input`, at once or when a tensor is computed: the adapter changes what the base does not have, or a
+ *   value is not finite, in the base or in the sum
+ */
 export function mergeAdapter(
   device: Device,
   files: ModelFiles,
   model: Model,
+  adapter: AdapterFiles,
   task: 'sequence-classification' | 'causal-lm',
 ): Merged {
   const linears = new Map([...model.decoder.linears()].map((linear) => [`${linear.name}.weight`, linear]));
-  const trained = (name: string): Tensor | undefined => model.trainable.get(`base_model.model.${name}`);
+  const trained = (name: string): Tensor | undefined =>
+    model.trainable.get(`base_model.model.${respell(name, files.prefix)}`);
   const stored = files.tensors.tensors;
+  const changes = imageChanges(adapter);
+  const unused = new Set([...changes.updates.keys(), ...changes.copies.keys()]);
   const tensors: LazyTensor[] = [];
-  const put = (name: string, dtype: Floating, shape: readonly number[], data: () => Uint8Array): void => {
-    tensors.push({ name, dtype, shape, data });
+  const put = (name: string, dtype: FloatDtype, shape: readonly number[], make: () => Uint8Array): void => {
+    const data = (): Uint8Array => {
+      const bytes = make();
+      if (!areFinite(bytes, dtype)) throw notFinite(files.name, name, dtype, stored.get(name));
+      return bytes;
+    };
+    tensors.push({ name: files.storedNames.get(name) ?? name, dtype, shape, data });
   };
   for (const [name, source] of stored) {
     // parts of a quantised matrix, and what a model of this task does not have
-    if (
-      /\.weight\.[^.]|\.SCB$|\.weight_format$/.test(name) ||
-      (task === 'sequence-classification' && name === 'lm_head.weight')
-    )
-      continue;
-    if (name === 'score.weight') continue;
-    const linear = linears.get(name);
-    const copy = trained(name);
+    if (/\.weight\.[^.]|\.SCB$|\.weight_format$/.test(name) || name === 'score.weight') continue;
+    if (task === 'sequence-classification' && name === 'lm_head.weight') continue;
     const dtype = mergedDtype(stored, name);
-    if (copy !== undefined) put(name, dtype, copy.shape, () => converted(device, copy, dtype));
+    const image = isOfImages(name) ? imageName(name) : null;
+    const linear = linears.get(respell(name, files.prefix));
+    const copy = trained(name) ?? null;
+    const update = changes.updates.get(image ?? '');
+    const replacement = changes.copies.get(image ?? '');
+    unused.delete(image ?? '');
+    if (copy !== null) put(name, dtype, copy.shape, () => converted(device, copy, dtype));
     else if (linear !== undefined && (linear.lora !== null || !(linear.weight instanceof DenseWeight))) {
       const shape = [linear.weight.outFeatures, linear.weight.inFeatures];
-      put(name, dtype, shape, () => mergedMatrix(device, linear, dtype));
+      const update = (tape: Tape): LowRank | null => updateOf(tape, linear);
+      put(name, dtype, shape, () => mergedMatrix(device, (tape) => linear.weight.dense(tape), update, dtype));
+    } else if (name === 'lm_head.weight' && !(model.head instanceof DenseWeight)) {
+      const shape = [model.head.outFeatures, model.head.inFeatures];
+      put(name, dtype, shape, () =>
+        mergedMatrix(
+          device,
+          (tape) => model.head.dense(tape),
+          () => null,
+          dtype,
+        ),
+      );
+    } else if (replacement !== undefined) {
+      agree(adapter, name, replacement.shape, source.shape);
+      put(name, dtype, source.shape, () => rounded(device, replacement, dtype));
+    } else if (update !== undefined || isStoredQuantised(stored, name)) {
+      const shape = storedShape(stored, name) ?? source.shape;
+      if (update !== undefined) agree(adapter, name, [update.outputs, update.inputs], shape);
+      const dense = (tape: Tape): Tensor => denseMatrix(tape, stored, name, shape);
+      const change = (): LowRank | null => (update === undefined ? null : lowRank(device, update));
+      put(name, dtype, shape, () => mergedMatrix(device, dense, change, dtype));
     } else if (isFloating(source)) put(name, dtype, source.shape, () => bytesOf(source));
-    else tensors.push({ ...source, name, data: () => bytesOf(source) });
+    else tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => bytesOf(source) });
+  }
+  for (const [name, source] of files.tensors.foreign ?? []) {
+    tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => bytesOf(source) });
+  }
+  for (const name of unused) {
+    throw inputError(`${adapter.folder} changes ${name}, which ${files.name} does not have`, {
+      remedy: 'name the base the adapter was trained on',
+    });
   }
   const embedding = stored.get(EMBEDDING)!;
   const head = trained('lm_head.weight');
@@ -71,8 +123,10 @@ export function mergeAdapter(
     const dtype = mergedDtype(stored, EMBEDDING);
     put('score.weight', dtype, score.shape, () => converted(device, score, dtype));
   }
-  const changed = [...linears.values()].filter((linear) => operands(device, linear) !== null).length;
-  return { tensors, linears: changed, untied };
+  const changed = [...linears.values()].filter((linear) =>
+    device.scope(() => updateOf(new Tape(device, false), linear)),
+  );
+  return { tensors, linears: changed.length + changes.updates.size, untied };
 }
 
 /** `config.json` of the merged model, from that of its base. */
@@ -83,10 +137,16 @@ export function mergedConfig(
 ): Record<string, unknown> {
   const { quantization_config: _gone, ...kept } = base;
   const config: Record<string, unknown> = kept;
-  if (untied) config.tie_word_embeddings = false;
+  if (untied) {
+    config.tie_word_embeddings = false;
+    const text = config.text_config;
+    if (typeof text === 'object' && text !== null) config.text_config = { ...text, tie_word_embeddings: false };
+  }
   if (classes === null) return config;
   const [architecture = ''] = Array.isArray(config.architectures) ? (config.architectures as string[]) : [];
-  config.architectures = [architecture.replace(/For[A-Za-z]+$/, 'ForSequenceClassification')];
+  // transformers' classifier of Gemma 3 without images has a name of its own
+  const family = architecture.replace(/(Text)?For[A-Za-z]+$/, config.model_type === 'gemma3_text' ? 'Text' : '');
+  config.architectures = [`${family}ForSequenceClassification`];
   delete config.num_labels;
   const labels = config.id2label;
   if (typeof labels !== 'object' || labels === null || Object.keys(labels).length !== classes) {
@@ -105,7 +165,7 @@ const EMBEDDING = 'model.embed_tokens.weight';
  * What a tensor is stored in after merging: as before, float64 rounded to fp32. A matrix in four bits says what it was before;
  * one in eight bits has the dtype of the embedding, which its model was saved in.
  */
-function mergedDtype(stored: StoredTensors, name: string): Floating {
+function mergedDtype(stored: StoredTensors, name: string): FloatDtype {
   const dtype = isStoredQuantised(stored, name)
     ? (denseDtype(stored, name) ?? stored.get(EMBEDDING)?.dtype)
     : stored.get(name)?.dtype;
@@ -113,36 +173,74 @@ function mergedDtype(stored: StoredTensors, name: string): Floating {
   return dtype === 'f16' ? 'f16' : 'bf16';
 }
 
+/** What {@link bytesOf} gives a floating-point tensor's bytes in. */
+const plainDtype = ({ dtype }: StoredTensor): FloatDtype => (dtype === 'bf16' || dtype === 'f16' ? dtype : 'f32');
+
 /** The bytes of a stored tensor, of float64 in fp32. */
-function bytesOf(source: StoredTensor): Uint8Array {
+function bytesOf(source: StoredTensor | ForeignTensor): Uint8Array {
   const { address, bytes, dtype } = source;
   if (bytes === 0) return new Uint8Array(0);
-  if (dtype === 'f64') return new Uint8Array(storedF32(source).buffer);
+  if (dtype === 'f64') return new Uint8Array(storedF32(source as StoredTensor).buffer);
   return new Uint8Array(toArrayBuffer(address as never, 0, bytes));
 }
 
-function operands(device: Device, { lora }: Linear): LowRank | null {
-  return device.scope(() => lora?.operands(new Tape(device, false), null, 0) ?? null);
+/** Where a value that is not finite comes from: the base's own file, or the sum. */
+function notFinite(base: string, name: string, dtype: FloatDtype, source: StoredTensor | undefined): MedreproError {
+  if (source !== undefined && isFloating(source) && !areFinite(bytesOf(source), plainDtype(source))) {
+    return inputError(`${base}: ${name} holds a value that is not a finite number`, {
+      remedy: 'fetch the base again; a model with such weights gives no numbers',
+    });
+  }
+  return inputError(`${name}: base + adapter is beyond what ${dtype} holds`, {
+    remedy:
+      dtype === 'f16' ? 'store the base as bf16 or fp32 and merge into that' : 'train the adapter again: it diverged',
+  });
+}
+
+function agree({ folder }: AdapterFiles, name: string, found: readonly number[], expected: readonly number[]): void {
+  if (found.join() === expected.join()) return;
+  throw inputError(`${folder}: ${name} is [${found.join(', ')}], the base has [${expected.join(', ')}]`, {
+    remedy: 'name the base the adapter was trained on',
+  });
+}
+
+const updateOf = (tape: Tape, { lora }: Linear): LowRank | null => lora?.operands(tape, null, 0) ?? null;
+
+function lowRank(device: Device, { a, b, rank, inputs, outputs, scale }: ImageUpdate): LowRank {
+  const [left, right] = [device.fromArray(a, [rank, inputs], 'f32'), device.fromArray(b, [outputs, rank], 'f32')];
+  return { a: left, b: right, scale, dropout: null };
+}
+
+/** A matrix that no model here has, from the checkpoint. */
+function denseMatrix(tape: Tape, stored: StoredTensors, name: string, shape: readonly number[]): Tensor {
+  const { device } = tape;
+  if (!isStoredQuantised(stored, name)) return onDevice(device, stored.get(name)!);
+  return storedMatrix(device, stored, name, [shape[0]!, shape[1]!], null, 'f32').weight.dense(tape);
 }
 
 /** Bytes of W + scale * B A, or of W alone. */
-function mergedMatrix(device: Device, linear: Linear, dtype: Floating): Uint8Array {
+function mergedMatrix(
+  device: Device,
+  weight: (tape: Tape) => Tensor,
+  update: (tape: Tape) => LowRank | null,
+  dtype: FloatDtype,
+): Uint8Array {
   return device.scope(() => {
     const tape = new Tape(device, false);
-    const dense = linear.weight.dense(tape);
+    const dense = weight(tape);
     const sum = device.empty(dense.shape, 'f32');
     if (dense.dtype === 'f32') device.ops.copy(dense.bytes, dense.address, sum.address);
     else device.ops.cast(dense.code, sum.code, dense.size, dense.address, sum.address);
-    const update = linear.lora?.operands(tape, null, 0) ?? null;
-    if (update !== null) {
-      matmul(tape, 'fp32', update.b, false, update.a, false, sum, { alpha: update.scale, accumulate: 1 });
+    const change = update(tape);
+    if (change !== null) {
+      matmul(tape, 'fp32', change.b, false, change.a, false, sum, { alpha: change.scale, accumulate: 1 });
     }
     return converted(device, sum, dtype);
   });
 }
 
 /** Bytes of a tensor in another dtype. */
-function converted(device: Device, tensor: Tensor, dtype: Floating): Uint8Array {
+function converted(device: Device, tensor: Tensor, dtype: FloatDtype): Uint8Array {
   if (tensor.dtype === dtype) return device.readBytes(tensor);
   return device.scope(() => {
     const result = device.empty(tensor.shape, dtype);
@@ -150,3 +248,13 @@ function converted(device: Device, tensor: Tensor, dtype: Floating): Uint8Array 
     return device.readBytes(result);
   });
 }
+
+/** The same of a stored tensor. */
+const rounded = (device: Device, stored: StoredTensor, to: FloatDtype): Uint8Array =>
+  device.scope(() => converted(device, onDevice(device, stored), to));
+
+/** A floating-point tensor of a file as it is, float64 in fp32. */
+const onDevice = (device: Device, stored: StoredTensor): Tensor =>
+  stored.dtype === 'f64'
+    ? device.fromArray(storedF32(stored), stored.shape, 'f32')
+    : device.adopt(stored.address, stored.shape, stored.dtype);

@@ -10,11 +10,19 @@ import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
+import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../spec/module-names';
 import { quantisationOf, storesQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import { parseConfig, unknownConfigFields } from './config-file';
 import { BLOCK_LINEARS, blockNorms } from './decoder';
-import { openSafetensors, parseSafetensors, type Safetensors, type StoredTensor, sameValues } from './safetensors';
+import {
+  type ForeignTensor,
+  openSafetensors,
+  parseSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  sameValues,
+} from './safetensors';
 import type { QuantisationOptions } from './weights';
 
 /** A checkpoint: its configuration and its tensors, not yet on any device. */
@@ -23,6 +31,10 @@ export interface ModelFiles {
   readonly config: DecoderConfig;
   /** By the names of a causal LM or classifier in transformers: `model.layers.0...`, `lm_head.weight`, `score.weight`. */
   readonly tensors: Safetensors;
+  /** What the file calls them, where that is something else. */
+  readonly storedNames: ReadonlyMap<string, string>;
+  /** What transformers' model has before the names of the decoder's modules, in the place of `model.`. */
+  readonly prefix: string;
   /** What config.json says of its quantisation. What is quantised, and how, the tensors say. */
   readonly quantisation: QuantisationOptions | null;
   /** sha256 of the weights, for the manifest: of the file, or of the list of the shards' hashes and names. */
@@ -40,10 +52,9 @@ export function openModelFolder(folder: string): ModelFiles {
   if (!existsSync(configPath)) throw noConfig(folder, configPath);
   const text = readText(configPath, { limit: MAX_CONFIG_BYTES });
   const config = parseConfig(text, configPath);
-  const quantisation = quantisationOf(
-    (JSON.parse(text) as { quantization_config?: unknown }).quantization_config,
-    configPath,
-  );
+  const { quantization_config, model_type } = JSON.parse(text) as Record<string, unknown>;
+  const quantisation = quantisationOf(quantization_config, configPath);
+  const prefix = model_type === 'gemma3' ? MULTIMODAL_PREFIX : TEXT_PREFIX;
   const single = join(folder, 'model.safetensors');
   const index = join(folder, INDEX);
   const shards = existsSync(single) ? null : existsSync(index) ? readIndex(index) : noWeights(folder, single);
@@ -53,7 +64,7 @@ export function openModelFolder(folder: string): ModelFiles {
   try {
     const unknown = unknownConfigFields(text, configPath);
     if (unknown.length > 0) notes.unshift(`config.json has fields not known here: ${listed(unknown)}`);
-    return modelFiles(folder, config, quantisation, raw, sha256, notes);
+    return modelFiles(folder, config, quantisation, raw, sha256, notes, prefix);
   } catch (error) {
     raw.close();
     throw error;
@@ -84,8 +95,10 @@ function modelFiles(
   raw: Safetensors,
   sha256: () => string,
   notes: readonly string[],
+  prefix: string = TEXT_PREFIX,
 ): ModelFiles {
-  const { tied, tensors } = outputHead(config, canonicalNames(raw, name));
+  const { file, storedNames } = canonicalNames(raw, name);
+  const { tied, tensors } = outputHead(config, file);
   const ignored = ignoredTensors(name, config, tensors);
   const warnings = notes.map((note) => `${name}: ${note}`);
   if (tied !== config.tieWordEmbeddings) warnings.push(`${name}: ${OWN_HEAD}`);
@@ -100,6 +113,8 @@ function modelFiles(
     config: { ...config, tieWordEmbeddings: tied },
     quantisation,
     tensors,
+    storedNames,
+    prefix,
     get sha256() {
       return sha256();
     },
@@ -126,15 +141,18 @@ function once<Value>(make: () => Value): () => Value {
 // ---- tensors ------------------------------------------------------------------------------------------------------
 
 /** What stands before the names of a decoder: a model with a head, the multimodal Gemma 3 old and new, a bare decoder. */
-const PREFIXES = ['model.', 'language_model.model.', 'model.language_model.', ''];
+const PREFIXES = [TEXT_PREFIX, OLD_MULTIMODAL_PREFIX, MULTIMODAL_PREFIX, ''];
 
 /** The same tensors under the names they have in a causal LM. */
-function canonicalNames(file: Safetensors, folder: string): Safetensors {
+function canonicalNames(file: Safetensors, folder: string): { file: Safetensors; storedNames: Map<string, string> } {
   // a tied file may hold its embedding as lm_head alone
   const prefix = ['embed_tokens.weight', 'norm.weight'].flatMap((name) =>
     PREFIXES.filter((candidate) => file.tensors.has(`${candidate}${name}`)),
   )[0];
-  if (prefix === undefined || prefix === 'model.') return file;
+  // where only the head is there, it stands for the embedding
+  const storedNames = new Map<string, string>();
+  if (prefix === undefined || prefix === TEXT_PREFIX) return { file, storedNames };
+  storedNames.set(EMBEDDING, `${prefix}embed_tokens.weight`);
   const taken = new Set<string>();
   const canonical = (name: string): string => {
     let full = name;
@@ -145,11 +163,13 @@ function canonicalNames(file: Safetensors, folder: string): Safetensors {
       throw inputError(`${folder}: two tensors stand for ${oneLine(full, 80)}`, { remedy: FETCH_AGAIN });
     }
     taken.add(full);
+    if (full !== name) storedNames.set(full, name);
     return full;
   };
   const rename = <Value>(named: Iterable<[string, Value]>): Map<string, Value> =>
     new Map([...named].map(([name, value]) => [canonical(name), value]));
-  return { ...file, tensors: rename(file.tensors), foreign: rename(file.foreign ?? []) };
+  const renamed = { ...file, tensors: rename(file.tensors), foreign: rename(file.foreign ?? []) };
+  return { file: renamed, storedNames };
 }
 
 const EMBEDDING = 'model.embed_tokens.weight';
@@ -254,7 +274,7 @@ function openShards(folder: string, index: string, shards: WeightMap): { file: S
   };
   try {
     const tensors = new Map<string, StoredTensor>();
-    const foreign = new Map<string, string>();
+    const foreign = new Map<string, ForeignTensor>();
     const twice = new Set<string>();
     for (const file of [...new Set(shards.values())].sort()) {
       const path = join(folder, file);

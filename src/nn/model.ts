@@ -4,7 +4,8 @@ import { activationDtype, type Compute, type Weight } from '../autograd/ops/line
 import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { isSaved } from '../spec/targets';
+import { respell } from '../spec/module-names';
+import { isSaved, type ModuleSelection } from '../spec/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
 import { isQuantised, isStoredQuantised, storesQuantised } from './bitsandbytes';
@@ -46,10 +47,15 @@ export interface Model {
   readonly decoder: Decoder;
   /** [vocab, hidden] or [classes, hidden]. */
   readonly head: Weight;
-  /** What training changes, fp32 with gradients, by the names PEFT (or, for full training, transformers) gives them. */
+  /**
+   * What training changes, fp32 with gradients, by the names that PEFT (or, for full training, transformers) gives them in
+   * this model: those of a multimodal one have its prefix.
+   */
   readonly trainable: ReadonlyMap<string, Tensor>;
   /** What AdaLoRA does besides its products; null for every other adapter. */
   readonly adalora: AdaLora | null;
+  /** What transformers' model has before the names of the decoder's modules, in the place of `model.`. */
+  readonly prefix: string;
   /** The score head is the checkpoint's, not a new one. */
   readonly headFromCheckpoint: boolean;
   /** Parameters of the base (tied embeddings once). */
@@ -83,9 +89,10 @@ export function loadModel(device: Device, files: ModelFiles, options: ModelOptio
   const head =
     options.task === 'causal-lm' ? loader.languageHead(embedTokens) : loader.classificationHead(options.classes);
   const { baseParameters, baseBytes } = loader;
-  refuseUnmatched(options.adapter?.modulesToSave ?? [], trainable);
+  const { prefix } = files;
+  if (options.adapter !== null) refuseUnmatched(options.adapter, trainable);
   const headFromCheckpoint = files.tensors.tensors.has('score.weight');
-  return { config, decoder, head, trainable, adalora, headFromCheckpoint, baseParameters, baseBytes };
+  return { config, decoder, head, trainable, adalora, prefix, headFromCheckpoint, baseParameters, baseBytes };
 }
 
 /** Gives an fp32 tensor a gradient of its own, zero, that outlives every step. */
@@ -98,10 +105,15 @@ export function makeTrainable(device: Device, tensor: Tensor): Tensor {
 // --- internal ---
 
 /** PEFT always lists both names of a score head; anything else that names no module is a mistake. */
-function refuseUnmatched(modulesToSave: readonly string[], trainable: ReadonlyMap<string, Tensor>): void {
+function refuseUnmatched(adapter: ModuleSelection, trainable: ReadonlyMap<string, Tensor>): void {
   const modules = [...trainable.keys()].map((name) => name.replace(/\.(weight|bias)$/, ''));
-  for (const saved of modulesToSave) {
-    if (saved === 'classifier' || saved === 'score' || modules.some((name) => isSaved([saved], name))) continue;
+  for (const saved of adapter.modulesToSave ?? []) {
+    if (
+      saved === 'classifier' ||
+      saved === 'score' ||
+      modules.some((name) => isSaved({ ...adapter, modulesToSave: [saved] }, name))
+    )
+      continue;
     throw specError(`modulesToSave ${JSON.stringify(saved)} names no module of this model`, {
       remedy: 'use embed_tokens, lm_head, or the last parts of linears or norms',
     });
@@ -130,7 +142,7 @@ class Loader {
     const linears = BLOCK_LINEARS.map((name): [BlockLinear, Linear] => {
       const weight = this.matrix(`${at(name)}.weight`, shapes[name]);
       const bias = config.biases.includes(name) ? this.vector(`${at(name)}.bias`, shapes[name][0]) : null;
-      return [name, { name: at(name), weight, bias, lora: null }];
+      return [name, { name: respell(at(name), this.files.prefix), weight, bias, lora: null }];
     });
     const norms = blockNorms(config).map(({ role, name, size }): [BlockNorm, Tensor] => {
       return [role, this.vector(at(`${name}.weight`), size)];
@@ -244,8 +256,11 @@ class Loader {
 
   /** Trained by its own name, or by PEFT's when the adapter trains a copy of it. */
   private train(name: string, tensor: Tensor): Tensor {
-    const known = this.options.fullParameter ? name : `base_model.model.${name}`;
-    this.trainable.set(known, makeTrainable(this.device, tensor));
+    const module = respell(name, this.files.prefix);
+    this.trainable.set(
+      this.options.fullParameter ? module : `base_model.model.${module}`,
+      makeTrainable(this.device, tensor),
+    );
     return tensor;
   }
 
@@ -255,7 +270,8 @@ class Loader {
 
   /** Whether the adapter trains a full copy of this module (PEFT's modules_to_save). */
   private isSaved(name: string): boolean {
-    return isSaved(this.options.adapter?.modulesToSave, name.replace(/\.(weight|bias)$/, ''));
+    const { adapter } = this.options;
+    return adapter !== null && isSaved(adapter, respell(name, this.files.prefix).replace(/\.(weight|bias)$/, ''));
   }
 
   /** An fp32 copy on the device. */
@@ -293,7 +309,7 @@ class Loader {
     const remedy = 'config.json and the weights must be of one checkpoint: fetch or export both again';
     const foreign = this.files.tensors.foreign?.get(name);
     if (foreign !== undefined) {
-      throw inputError(`${this.files.name}: ${name} is ${foreign}, which is not computed with`, {
+      throw inputError(`${this.files.name}: ${name} is ${foreign.dtype}, which is not computed with`, {
         remedy: 'use a checkpoint in float32, bfloat16 or float16, or one quantised by bitsandbytes',
       });
     }

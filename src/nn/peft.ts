@@ -7,14 +7,15 @@
 
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type } from 'arktype';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { unmatchedTargets } from '../spec/targets';
+import { imageName, isOfImages, MULTIMODAL_PREFIX, prefixOf, respell, TEXT_PREFIX } from '../spec/module-names';
+import { type ModuleSource, unmatchedTargets } from '../spec/targets';
 import type { AdaLora, AdaLoraOptions } from './adalora';
 import type { AdapterOptions } from './adapter';
+import { type AdapterConfig, type PeftTask, parseAdapterConfig } from './adapter-config';
 import type { LoraOptions } from './lora';
 import { type Model, restore } from './model';
 import {
@@ -26,25 +27,14 @@ import {
   type TensorToWrite,
 } from './safetensors';
 
-export type PeftTask = 'SEQ_CLS' | 'CAUSAL_LM';
-
-/** What `adapter_config.json` says. */
-export interface AdapterConfig {
-  /** For `loadModel`. */
-  readonly options: AdapterOptions;
-  /** null when the file names none. */
-  readonly task: PeftTask | null;
-  readonly base: { readonly id: string | null; readonly revision: string | null };
-  /** Fields that are set and that nobody here knows: they may matter. */
-  readonly warnings: readonly string[];
-}
-
 /** An adapter's folder, not yet on any device. */
 export interface AdapterFiles extends AdapterConfig {
   readonly folder: string;
   readonly tensors: Safetensors;
-  /** By names without the adapter's own name, as `trainable` of a model has them. */
+  /** By names as in a model of text, without the adapter's own name: `base_model.model.model.layers.0.…`. */
   readonly stored: ReadonlyMap<string, StoredTensor>;
+  /** What it changes in the part of a multimodal model that sees images, by {@link imageName}. */
+  readonly images: ReadonlyMap<string, StoredTensor>;
   /** Classes of its score head; null when it has none. */
   readonly classes: number | null;
   /** sha256 of the base's weights, where medrepro wrote the adapter. */
@@ -71,52 +61,17 @@ export function openAdapterFolder(folder: string): AdapterFiles {
   }
   const config = parseAdapterConfig(readText(configPath), configPath);
   const tensors = openSafetensors(weightsPath);
-  for (const [name, dtype] of tensors.foreign ?? []) throw notFloating(folder, name, dtype);
-  const stored = canonicalNames(tensors);
-  const score = [...stored].find(([name]) => name.endsWith('.score.weight'))?.[1];
-  const baseSha256 = tensors.metadata[BASE_KEY] ?? null;
-  return { ...config, folder, tensors, stored, classes: score?.shape[0] ?? null, baseSha256 };
-}
-
-/**
- * @param text the file's content
- * @param file its name, for messages
- * @throws MedreproError `input` naming what is wrong or not implemented
- */
-export function parseAdapterConfig(text: string, file: string): AdapterConfig {
-  let json: unknown;
   try {
-    json = JSON.parse(text);
+    for (const [name, { dtype }] of tensors.foreign ?? []) throw notFloating(folder, name, dtype);
+    const { stored, images, source } = canonicalNames(tensors, folder);
+    const score = [...stored].find(([name]) => name.endsWith('.score.weight'))?.[1];
+    const baseSha256 = tensors.metadata[BASE_KEY] ?? null;
+    const options = { ...config.options, source };
+    return { ...config, options, folder, tensors, stored, images, classes: score?.shape[0] ?? null, baseSha256 };
   } catch (error) {
-    throw inputError(`${file} is not JSON: ${(error as Error).message}`, { where: { file } });
+    tensors.close();
+    throw error;
   }
-  const config = ConfigFile(json);
-  if (config instanceof type.errors) {
-    const problems = config.map(({ message }) => message.replace(/\s+/g, ' '));
-    throw inputError(`${file}: ${problems.join('; ')}`, {
-      where: { file },
-      remedy: 'LoRA and AdaLoRA adapters of decoders are read; save it again with a current PEFT',
-    });
-  }
-  const fields = json as Record<string, unknown>;
-  refuseUnimplemented(fields, file);
-  const unknown = Object.keys(fields).filter((key) => !KNOWN.has(key) && isSet(fields[key]));
-  const layers = [config.layers_to_transform ?? []].flat(); // layer 0 may stand alone
-  const modules = {
-    targets: config.target_modules,
-    ...(isSet(config.exclude_modules) ? { exclude: config.exclude_modules! } : {}),
-    ...(layers.length > 0 ? { layers } : {}),
-    ...(isSet(config.modules_to_save) ? { modulesToSave: config.modules_to_save! } : {}),
-    dropout: config.lora_dropout ?? 0,
-    alpha: config.lora_alpha,
-  };
-  const options = config.peft_type === 'LORA' ? loraOptions(config, modules) : adaLoraOptions(config, modules, file);
-  return {
-    options,
-    task: (config.task_type ?? null) as PeftTask | null,
-    base: { id: config.base_model_name_or_path ?? null, revision: config.revision ?? null },
-    warnings: unknown.map((key) => `${file} sets ${key}, which this version does not know and leaves aside`),
-  };
 }
 
 /**
@@ -124,7 +79,7 @@ export function parseAdapterConfig(text: string, file: string): AdapterConfig {
  *
  * @param base what the model was loaded from
  * @returns warnings: what could not be proven, one line each
- * @throws MedreproError `input` when a tensor is missing, left over or of another shape, or the base is another one
+ * @throws MedreproError `input` when a tensor is missing, left over, of another shape or not finite, or the base is another one
  */
 export function loadAdapter(
   device: Device,
@@ -138,12 +93,15 @@ export function loadAdapter(
       remedy: `${base.name} has sha256 ${base.sha256.slice(0, 12)}…: name the base the adapter was trained on`,
     });
   }
-  const warnings = [...adapter.warnings, ...baseWarnings(adapter, base.name)];
+  const warnings = [...adapter.warnings, ...baseWarnings(adapter, base.name), ...nameWarnings(adapter, model)];
   if ([...stored.values()].some(({ dtype }) => dtype === 'f64')) {
     warnings.push(`${folder}: the adapter is in float64: it is rounded to float32`);
   }
+  const taken = new Set<string>();
   for (const [name, tensor] of model.trainable) {
-    const found = stored.get(name);
+    const plain = textName(name);
+    taken.add(plain);
+    const found = stored.get(plain);
     if (found === undefined) {
       if (!name.endsWith('.score.weight')) {
         throw inputError(`${folder} has no ${name}`, {
@@ -168,9 +126,15 @@ export function loadAdapter(
     }
     if (!isFloating(found)) throw notFloating(folder, name, found.dtype);
     const values = storedF32(found);
+    if (!values.every(Number.isFinite)) {
+      throw inputError(`${folder}: ${name} holds a value that is not a finite number`, {
+        remedy: 'its training diverged, or the file is damaged: nothing it gives would be a number',
+      });
+    }
     restore(device, tensor, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
-  const left = [...stored.keys()].filter((name) => !model.trainable.has(name));
+  const left = [...stored.keys()].filter((name) => !taken.has(name));
+  if (model.prefix !== MULTIMODAL_PREFIX) left.push(...adapter.images.keys());
   if (left.length > 0) {
     const more = left.length === 1 ? '' : ` and ${left.length - 1} more`;
     throw inputError(`${folder} has ${left[0]}${more}, which the model does not take`, {
@@ -209,7 +173,7 @@ export const adapterMetadata = (baseSha256: string): Record<string, string> => (
 /** `adapter_config.json` for PEFT. */
 export function adapterConfigJson(
   device: Device,
-  model: Pick<Model, 'decoder' | 'adalora'>,
+  model: Pick<Model, 'decoder' | 'adalora' | 'prefix'>,
   options: AdapterOptions,
   base: { readonly id: string; readonly revision: string | null },
   task: PeftTask,
@@ -249,147 +213,64 @@ function notFloating(folder: string, name: string, dtype: string): MedreproError
 
 const BASE_KEY = 'medrepro_base_sha256';
 
-const count = 'number.integer >= 1';
-const names = 'string >= 1 | string[] | null';
+/** What PEFT puts before the names of the model's own modules. */
+const WRAPPER = 'base_model.model.';
 
-const ConfigFile = type({
-  peft_type: "'LORA' | 'ADALORA'",
-  'task_type?': "'SEQ_CLS' | 'CAUSAL_LM' | null",
-  'base_model_name_or_path?': 'string | null',
-  'revision?': 'string | null',
-  target_modules: 'string >= 1 | string[] >= 1',
-  'exclude_modules?': names,
-  'layers_to_transform?': 'number.integer >= 0 | number.integer[] | null',
-  'modules_to_save?': 'string[] | null',
-  'r?': count,
-  lora_alpha: 'number',
-  'lora_dropout?': '0 <= number < 1',
-  'use_rslora?': 'boolean | null',
-  'rank_pattern?': 'object | null',
-  'alpha_pattern?': type('Record<string, number>').or('null'),
-  'init_r?': count,
-  'target_r?': 'number.integer >= 0',
-  'tinit?': 'number.integer >= 0',
-  'tfinal?': 'number.integer >= 0',
-  'deltaT?': count,
-  'beta1?': '0 < number < 1',
-  'beta2?': '0 < number < 1',
-  'orth_reg_weight?': 'number >= 0',
-  'total_step?': 'number.integer >= 1 | null',
-});
-type ConfigFile = typeof ConfigFile.infer;
+/** The name of a trained tensor as in a model of text alone. */
+const textName = (name: string): string => WRAPPER + respell(name.slice(WRAPPER.length), TEXT_PREFIX);
 
-const LoraRanks = type({ '[string]': count });
-const KeptRanks = type({ '[string]': 'boolean[]' });
-
-type Modules = Pick<LoraOptions, 'targets' | 'exclude' | 'layers' | 'modulesToSave' | 'dropout' | 'alpha'>;
-
-function loraOptions(config: ConfigFile, modules: Modules): LoraOptions {
-  const ranks = LoraRanks(config.rank_pattern ?? {});
-  if (ranks instanceof type.errors) throw inputError(`rank_pattern ${ranks.summary.replace(/\s+/g, ' ')}`);
-  return {
-    kind: 'lora',
-    ...modules,
-    rank: config.r ?? 8,
-    ...(config.use_rslora ? { rslora: true } : {}),
-    ...(isSet(ranks) ? { rankPattern: ranks } : {}),
-    ...(isSet(config.alpha_pattern) ? { alphaPattern: config.alpha_pattern! } : {}),
-  };
-}
-
-function adaLoraOptions(config: ConfigFile, modules: Modules, file: string): AdaLoraOptions {
-  const pattern = KeptRanks(config.rank_pattern ?? {});
-  if (pattern instanceof type.errors) throw inputError(`${file}: rank_pattern ${pattern.summary.replace(/\s+/g, ' ')}`);
-  const initialRank = config.init_r ?? 12;
-  const kept = Object.fromEntries(
-    Object.entries(pattern).map(([name, flags]) => [name.replace(/\.lora_E(\..*)?$/, ''), flags]),
-  );
-  for (const [name, flags] of Object.entries(kept)) {
-    if (flags.length !== initialRank) {
-      throw inputError(`${file}: rank_pattern of ${name} has ${flags.length} entries, init_r is ${initialRank}`);
-    }
-  }
-  return {
-    kind: 'adalora',
-    ...modules,
-    // a scale of 0 would switch the adapter off: PEFT takes the initial rank then (update_layer)
-    alpha: modules.alpha > 0 ? modules.alpha : initialRank,
-    initialRank,
-    targetRank: config.target_r ?? 8,
-    warmupSteps: config.tinit ?? 0,
-    finalSteps: config.tfinal ?? 0,
-    interval: config.deltaT ?? 1,
-    totalSteps: config.total_step ?? 1,
-    beta1: config.beta1 ?? 0.85,
-    beta2: config.beta2 ?? 0.85,
-    orthogonalWeight: config.orth_reg_weight ?? 0.5,
-    budget: config.rank_pattern == null ? 'never-updated' : 'scheduled',
-    kept,
-  };
-}
-
-/** Fields that say nothing about what a loaded adapter computes. */
-const NEUTRAL = [
-  'alora_invocation_tokens arrow_config auto_mapping corda_config ensure_weight_tying eva_config fan_in_fan_out inference_mode',
-  'init_lora_weights kasa_config layer_replication layers_pattern loftq_config lora_bias lora_ga_config megatron_config',
-  'megatron_core monteclora_config peft_version qalora_group_size runtime_config target_parameters trainable_token_indices',
-  'use_bdlora use_dora use_qalora velora_config bias',
-].flatMap((line) => line.split(' '));
-
-const KNOWN = new Set([...NEUTRAL, ...ConfigFile.props.map(({ key }) => String(key))]);
-
-/** Fields that change what an adapter computes when they are set. */
-const UNIMPLEMENTED = [
-  'alora_invocation_tokens',
-  'arrow_config',
-  'fan_in_fan_out',
-  'kasa_config',
-  'layer_replication',
-  'layers_pattern',
-  'lora_bias',
-  'monteclora_config',
-  'target_parameters',
-  'trainable_token_indices',
-  'use_bdlora',
-  'use_dora',
-  'use_qalora',
-  'velora_config',
-] as const;
-
-/** Ways to start that leave the base model as it is: a loaded adapter has its own values anyway. */
-const NEUTRAL_STARTS: readonly unknown[] = [undefined, null, true, false, 'gaussian', 'orthogonal', 'eva'];
-
-function refuseUnimplemented(fields: Record<string, unknown>, file: string): void {
-  const refused: string[] = UNIMPLEMENTED.filter((key) => isSet(fields[key]));
-  if (fields.bias !== undefined && fields.bias !== 'none') refused.push('bias');
-  if (!NEUTRAL_STARTS.includes(fields.init_lora_weights)) refused.push('init_lora_weights');
-  if (fields.ensure_weight_tying === true && isSet(fields.modules_to_save)) refused.push('ensure_weight_tying');
-  if (refused.length === 0) return;
-  const named = refused.map((key) => `${key} = ${JSON.stringify(fields[key])}`.slice(0, 80)).join(', ');
-  throw inputError(`${file}: ${named} changes the mathematics and is not implemented`, {
-    where: { file },
-    remedy: 'merge the adapter with PEFT and load the merged model, or train one without it',
-  });
-}
-
-/** Not null, false, empty or zero. */
-function isSet(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
-  return Boolean(value);
-}
-
-/** Names of a file without what only PEFT's live modules have: the adapter's name, wrappers of saved modules. */
-function canonicalNames(tensors: Safetensors): Map<string, StoredTensor> {
-  const names = new Map<string, StoredTensor>();
-  for (const [name, stored] of tensors.tensors) {
+/**
+ * Names of a file without what only PEFT's live modules have (the adapter's name, wrappers of saved modules), and without what
+ * depends on the release of transformers and on the model around the decoder.
+ */
+function canonicalNames(
+  tensors: Safetensors,
+  folder: string,
+): Pick<AdapterFiles, 'stored' | 'images'> & { readonly source: ModuleSource } {
+  const [stored, images] = [new Map<string, StoredTensor>(), new Map<string, StoredTensor>()];
+  let prefix: string | null = null;
+  const others = new Set<string>();
+  for (const [name, tensor] of tensors.tensors) {
     if (/\.original_module\.|\.ranknum(\.|$)/.test(name)) continue;
-    const plain = name
+    const own = name
       .replace(/\.modules_to_save(\.[^.]+)?\.(weight|bias)$/, '.$2')
       .replace(/\.(lora_[AB])\.[^.]+\.weight$/, '.$1.weight')
-      .replace(/\.(lora_[ABE])\.(?!weight$)[^.]+$/, '.$1');
-    names.set(plain.startsWith('base_model.model.') ? plain : `base_model.model.${plain}`, stored);
+      .replace(/\.(lora_[ABE])\.(?!weight$)[^.]+$/, '.$1')
+      .replace(WRAPPER, (part, at: number) => (at === 0 ? '' : part));
+    const ofImages = isOfImages(own);
+    if (ofImages) others.add(own.replace(/\.(lora_[ABE](\.weight)?|weight|bias)$/, ''));
+    prefix ??= prefixOf(own);
+    const names = ofImages ? images : stored;
+    const canonical = ofImages ? imageName(own) : textName(WRAPPER + own);
+    if (names.has(canonical)) {
+      throw inputError(`${folder}: two tensors stand for ${canonical.slice(0, 120)}`, {
+        remedy: 'save the adapter again with PEFT',
+      });
+    }
+    names.set(canonical, tensor);
   }
-  return names;
+  return { stored, images, source: { prefix, others: [...others] } };
+}
+
+/** What an adapter of another model around the decoder would do in PEFT, and what of it does nothing here. */
+function nameWarnings({ folder, images, options }: AdapterFiles, { prefix }: Model): string[] {
+  const warnings: string[] = [];
+  const own = options.source?.prefix ?? prefix;
+  // PEFT renames the older names of the multimodal model itself
+  if ((own === TEXT_PREFIX) !== (prefix === TEXT_PREFIX)) {
+    const names = `${folder} was made on a model whose modules begin with ${own}, and this one's with ${prefix}`;
+    warnings.push(`${names}: it is applied here, and in PEFT it would have no effect`);
+  }
+  if (images.size > 0 && prefix === MULTIMODAL_PREFIX) {
+    const modules = options.source?.others ?? [];
+    const last = [...new Set(modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))].sort();
+    const of = [...new Set([...images.keys()].map((name) => name.split('.')[0]!))].sort();
+    warnings.push(
+      `${folder} also changes ${modules.length} modules of ${of.join(' and ')} (${last.slice(0, 8).join(', ')}): ` +
+        'they do nothing for text and are left aside',
+    );
+  }
+  return warnings;
 }
 
 function baseWarnings({ folder, base, baseSha256 }: AdapterFiles, name: string): string[] {
@@ -442,14 +323,15 @@ function adaLoraFields(device: Device, adalora: AdaLora, options: AdaLoraOptions
 }
 
 /**
- * Last parts of names where they mean exactly the adapted linears, full names elsewhere. Never an expression: PEFT holds it
- * against every module, activations and whole blocks among them.
+ * Last parts of names where they mean exactly the adapted linears, full names elsewhere, as in a multimodal model, whose
+ * vision tower has linears of the same last parts. Never an expression: PEFT holds it against every module, activations and
+ * whole blocks among them.
  */
-function targetModules({ decoder }: Pick<Model, 'decoder'>): string[] {
+function targetModules({ decoder, prefix }: Pick<Model, 'decoder' | 'prefix'>): string[] {
   const all = [...decoder.linears()];
   const adapted = all.filter(({ lora }) => lora !== null).map(({ name }) => name);
   const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
   const short = [...new Set(adapted.map(last))].sort();
-  const meant = all.filter(({ name }) => unmatchedTargets(short, [name]).length < short.length);
-  return meant.length === adapted.length ? short : adapted.sort();
+  const meant = all.filter(({ name }) => unmatchedTargets({ targets: short }, [name]).length < short.length);
+  return prefix === TEXT_PREFIX && meant.length === adapted.length ? short : adapted.sort();
 }

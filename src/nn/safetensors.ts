@@ -9,7 +9,7 @@ import { ptr, toArrayBuffer } from 'bun:ffi';
 import { closeSync, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { inputError, MedreproError } from '../errors';
 import { hostLibrary } from '../native/device';
-import { DTYPE_BYTES, type Dtype, elements } from '../native/tensor';
+import { DTYPE_BYTES, type Dtype, elements, type FloatDtype } from '../native/tensor';
 
 /** One tensor inside a file. */
 export interface StoredTensor {
@@ -24,10 +24,18 @@ export interface StoredTensor {
   release(): void;
 }
 
+/** One of a dtype that nothing here computes with, which is named as in the file. */
+export interface ForeignTensor {
+  readonly dtype: ForeignDtype;
+  readonly shape: readonly number[];
+  readonly address: number;
+  readonly bytes: number;
+}
+
 export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Tensors of dtypes that nothing here computes with: their dtype as the file names it. None where it is left out. */
-  readonly foreign?: ReadonlyMap<string, string>;
+  /** Tensors of dtypes that nothing here computes with. None where it is left out. */
+  readonly foreign?: ReadonlyMap<string, ForeignTensor>;
   readonly metadata: Readonly<Record<string, string>>;
   /** Unmaps the file; its tensors must not be read afterwards. */
   close(): void;
@@ -52,7 +60,7 @@ const DTYPES: Readonly<Record<string, Dtype>> = {
   F64: 'f64',
 };
 /** Bits of an element of the format's other dtypes (safetensors 0.8). */
-const FOREIGN_BITS: Readonly<Record<string, number>> = {
+const FOREIGN_BITS = {
   F4: 4,
   F6_E2M3: 6,
   F6_E3M2: 6,
@@ -68,7 +76,8 @@ const FOREIGN_BITS: Readonly<Record<string, number>> = {
   C64: 64,
   I64: 64,
   U64: 64,
-};
+} as const;
+export type ForeignDtype = keyof typeof FOREIGN_BITS;
 const NAMES: Readonly<Record<Dtype, string>> = {
   f32: 'F32',
   bf16: 'BF16',
@@ -167,6 +176,19 @@ export function sameValues(a: StoredTensor, b: StoredTensor): boolean {
 /** Whether it holds floating-point values. */
 export const isFloating = ({ dtype }: StoredTensor): boolean => dtype !== 'u8' && dtype !== 'i32';
 
+/** Whether none of the values is infinite or NaN. */
+export function areFinite(bytes: Uint8Array, dtype: FloatDtype): boolean {
+  const { buffer, byteOffset, byteLength } = bytes;
+  // all bits of the exponent
+  const mask = { f32: 0x7f80_0000, bf16: 0x7f80, f16: 0x7c00 }[dtype];
+  const words =
+    dtype === 'f32'
+      ? new Uint32Array(buffer, byteOffset, byteLength / 4)
+      : new Uint16Array(buffer, byteOffset, byteLength / 2);
+  for (let i = 0; i < words.length; i++) if ((words[i]! & mask) === mask) return false;
+  return true;
+}
+
 // ---- writing ----------------------------------------------------------------------------------------------------
 
 export interface TensorToWrite {
@@ -177,9 +199,14 @@ export interface TensorToWrite {
 }
 
 /** A tensor whose bytes are made when they are written, one tensor after the other. */
-export interface LazyTensor extends Omit<TensorToWrite, 'data'> {
+export interface LazyTensor extends Omit<TensorToWrite, 'data' | 'dtype'> {
+  readonly dtype: Dtype | ForeignDtype;
   readonly data: Uint8Array | (() => Uint8Array);
 }
+
+/** Bytes of a tensor in a file. */
+export const storedSize = (dtype: Dtype | ForeignDtype, shape: readonly number[]): number =>
+  isForeign(dtype) ? (elements(shape) * FOREIGN_BITS[dtype]) / 8 : elements(shape) * DTYPE_BYTES[dtype];
 
 /** The file's bytes: tensors in the given order, metadata `format: pt` as transformers and PEFT expect. */
 export function encodeSafetensors(
@@ -223,13 +250,18 @@ export function writeSafetensors(
 
 // --- internal ---
 
+const isForeign = (dtype: string): dtype is ForeignDtype => Object.hasOwn(FOREIGN_BITS, dtype);
+
 /** Length, JSON header, padding. */
 function encodeHeader(tensors: readonly LazyTensor[], metadata: Record<string, string>): Uint8Array {
   let offset = 0;
   const header: [string, unknown][] = [['__metadata__', { format: 'pt', ...metadata }]];
   for (const { name, dtype, shape } of tensors) {
-    const bytes = elements(shape) * DTYPE_BYTES[dtype];
-    header.push([name, { dtype: NAMES[dtype], shape, data_offsets: [offset, offset + bytes] }]);
+    const bytes = storedSize(dtype, shape);
+    header.push([
+      name,
+      { dtype: isForeign(dtype) ? dtype : NAMES[dtype], shape, data_offsets: [offset, offset + bytes] },
+    ]);
     offset += bytes;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
@@ -265,7 +297,7 @@ function parse(address: number, size: number, file: string, { close, release }: 
   const entries = Object.entries(header);
   if (entries.length > MAX_TENSORS) throw broken(file, `${entries.length} tensors are more than ${MAX_TENSORS}`);
   const tensors = new Map<string, StoredTensor>();
-  const foreign = new Map<string, string>();
+  const foreign = new Map<string, ForeignTensor>();
   const metadata: Record<string, string> = {};
   const ranges: [number, number, string][] = [];
   for (const [name, entry] of entries) {
@@ -274,19 +306,16 @@ function parse(address: number, size: number, file: string, { close, release }: 
       for (const [key, value] of Object.entries(entry)) if (typeof value === 'string') metadata[key] = value;
       continue;
     }
-    const { stored, dtype, bits, shape, begin, end } = readEntry(entry, name, file);
+    const { stored, bits, shape, begin, end } = readEntry(entry, name, file);
     if (begin > end || end > data) throw broken(file, `${name}: bytes ${begin} to ${end} of ${data}: truncated?`);
     if (elements(shape) * bits !== 8 * (end - begin)) {
       throw broken(file, `${name}: [${shape.join(', ')}] of ${stored} does not fill ${end - begin} bytes`);
     }
     ranges.push([begin, end, name]);
-    if (dtype === undefined) {
-      foreign.set(name, stored);
-      continue;
-    }
     const at = address + 8 + headerBytes + begin;
     const bytes = end - begin;
-    tensors.set(name, { dtype, shape, address: at, bytes, release: () => release(at, bytes) });
+    if (isForeign(stored)) foreign.set(name, { dtype: stored, shape, address: at, bytes });
+    else tensors.set(name, { dtype: DTYPES[stored]!, shape, address: at, bytes, release: () => release(at, bytes) });
   }
   let expected = 0;
   for (const [begin, end, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
@@ -301,12 +330,12 @@ function readEntry(
   entry: unknown,
   name: string,
   file: string,
-): { stored: string; dtype: Dtype | undefined; bits: number; shape: number[]; begin: number; end: number } {
+): { stored: string; bits: number; shape: number[]; begin: number; end: number } {
   if (!isRecord(entry)) throw broken(file, `${name} is not an object`);
   const stored = entry.dtype;
   if (typeof stored !== 'string') throw broken(file, `${name}: the dtype is not a name`);
   const dtype = Object.hasOwn(DTYPES, stored) ? DTYPES[stored] : undefined;
-  const foreignBits = Object.hasOwn(FOREIGN_BITS, stored) ? FOREIGN_BITS[stored] : undefined;
+  const foreignBits = isForeign(stored) ? FOREIGN_BITS[stored] : undefined;
   const bits = dtype === undefined ? foreignBits : 8 * DTYPE_BYTES[dtype];
   if (bits === undefined) throw broken(file, `${name}: dtype ${stored} is not one of the format`);
   const shape = entry.shape;
@@ -314,7 +343,7 @@ function readEntry(
     throw broken(file, `${name}: the shape is not sound`);
   const offsets = entry.data_offsets;
   if (!isSizes(offsets) || offsets.length !== 2) throw broken(file, `${name}: data_offsets are not two sizes`);
-  return { stored, dtype, bits, shape, begin: offsets[0]!, end: offsets[1]! };
+  return { stored, bits, shape, begin: offsets[0]!, end: offsets[1]! };
 }
 
 /** A pipe would be waited for, a device has no size. */

@@ -7,6 +7,7 @@ import { adapterOptions } from '../nn/adapter';
 import { type DecoderConfig, decoderConfig } from '../nn/config';
 import { tensorShapes } from '../nn/initialise';
 import type { ModelFiles } from '../nn/model';
+import { TEXT_PREFIX } from '../spec/module-names';
 import type { Architecture } from '../spec/schema';
 import type { Experiment } from '../spec/types';
 import type { Row } from '../train/pass';
@@ -99,7 +100,16 @@ function publishedFiles(config: DecoderConfig): ModelFiles {
     return [name, { dtype: 'bf16', shape, bytes, address: NOWHERE, release: () => {} }] as const;
   });
   const held = { tensors: new Map(tensors), metadata: {}, close: () => {} };
-  return { name: 'architecture', config, quantisation: null, tensors: held, sha256: '', warnings: [] };
+  return {
+    name: 'architecture',
+    config,
+    quantisation: null,
+    tensors: held,
+    storedNames: new Map(),
+    prefix: TEXT_PREFIX,
+    sha256: '',
+    warnings: [],
+  };
 }
 
 /** Never read: a planned device has no memory. */

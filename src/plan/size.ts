@@ -148,7 +148,7 @@ function adapterParameters(a: Architecture, adapter: Adapter | null): number {
     inputs: a.vocabulary,
     outputs: a.hiddenSize,
   }));
-  const saved = [...blocks, ...embeddings].filter(({ name }) => isSaved(adapter.modulesToSave, name));
+  const saved = [...blocks, ...embeddings].filter(({ name }) => isSaved(adapter, name));
   return sum(low) + sum(saved.map(({ inputs, outputs }) => inputs * outputs));
 }
 

@@ -3,6 +3,7 @@
  * utils/other.py: get_pattern_key, _set_trainable). Names are full: `model.layers.3.self_attn.q_proj`.
  */
 import { specError } from '../errors';
+import { respell } from './module-names';
 
 /** The part of an adapter's settings that chooses modules. */
 export interface ModuleSelection {
@@ -14,22 +15,37 @@ export interface ModuleSelection {
   readonly layers?: readonly number[];
   /** Modules that are trained as a full copy instead: these are never adapted. */
   readonly modulesToSave?: readonly string[];
+  /** Of an adapter that was loaded: how the model it was made on names its modules, where that is not as this one does. */
+  readonly source?: ModuleSource;
+}
+
+/** What an adapter's own tensors say about the model it was made on. */
+export interface ModuleSource {
+  /** The prefix of its decoder's modules ({@link respell}); null where it names none. */
+  readonly prefix: string | null;
+  /** Its modules outside the decoder: entries of `targets` may name them alone. */
+  readonly others: readonly string[];
 }
 
 export const ALL_LINEAR = 'all-linear';
 
-/** Whether the linear `name` of a block is adapted. @throws MedreproError `spec` for a pattern that is no expression. */
-export function isTarget(selection: ModuleSelection, name: string): boolean {
+/** Whether the linear `module` of a block is adapted. @throws MedreproError `spec` for a pattern that is no expression. */
+export function isTarget(selection: ModuleSelection, module: string): boolean {
   const { targets, exclude, layers, modulesToSave = [] } = selection;
+  const name = ownName(selection, module);
   if (exclude !== undefined && matches(exclude, name)) return false;
   if (modulesToSave.some((saved) => wholePattern(`(?:.*\\.)?${saved}(?:\\..*)?`).test(name))) return false;
   if (isAllLinear(targets)) return inLayers(layers, name);
   return matches(targets, name) && inLayers(layers, name);
 }
 
-/** Whether the module `name` is trained as a full copy: its name ends in one of the listed ones. */
-export const isSaved = (modulesToSave: readonly string[] | undefined, name: string): boolean =>
-  modulesToSave?.some((saved) => name.endsWith(saved)) ?? false;
+/** Whether `module` is trained as a full copy: its name ends in one of the listed ones. */
+export const isSaved = (selection: Pick<ModuleSelection, 'modulesToSave' | 'source'>, module: string): boolean =>
+  selection.modulesToSave?.some((saved) => ownName(selection, module).endsWith(saved)) ?? false;
+
+/** What the adapter's own model calls this model's `module`. */
+export const ownName = ({ source }: Pick<ModuleSelection, 'source'>, module: string): string =>
+  source?.prefix == null ? module : respell(module, source.prefix);
 
 /** The entry of a rank or alpha pattern for `name`: keys are expressions for the end of the name, the first one that fits. */
 export function patternValue(patterns: Readonly<Record<string, number>> | undefined, name: string): number | undefined {
@@ -37,9 +53,14 @@ export function patternValue(patterns: Readonly<Record<string, number>> | undefi
   return key === undefined ? undefined : patterns?.[key];
 }
 
-/** Entries of a list that name none of `names`; empty for `all-linear` and for an expression that fits something. */
-export function unmatchedTargets(targets: string | readonly string[], names: readonly string[]): string[] {
+/** Entries of a list that name none of `modules`; empty for `all-linear` and for an expression that fits something. */
+export function unmatchedTargets(
+  selection: Pick<ModuleSelection, 'targets' | 'source'>,
+  modules: readonly string[],
+): string[] {
+  const { targets, source } = selection;
   if (isAllLinear(targets)) return [];
+  const names = [...modules.map((module) => ownName(selection, module)), ...(source?.others ?? [])];
   const list = typeof targets === 'string' ? [targets] : targets;
   return list.filter((target) => {
     const one = typeof targets === 'string' ? target : [target];

@@ -152,6 +152,8 @@ test('the largest sizes that are read end in an error about the first tensor, no
     sha256: '',
     warnings: [],
     tensors: { tensors: new Map(), metadata: {}, close() {} },
+    storedNames: new Map(),
+    prefix: 'model.',
   };
   expect(() => loadModel(Device.plan(), files, PLAIN)).toThrow(
     'the checkpoint has no tensor model.embed_tokens.weight',

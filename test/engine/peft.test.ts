@@ -8,6 +8,7 @@ import { Tape } from '../../src/autograd/tape';
 import { MedreproError } from '../../src/errors';
 import type { Device } from '../../src/native/device';
 import type { AdapterOptions } from '../../src/nn/adapter';
+import { parseAdapterConfig } from '../../src/nn/adapter-config';
 import { loadModel, type Model, openModelFolder } from '../../src/nn/model';
 import {
   type AdapterFiles,
@@ -16,7 +17,6 @@ import {
   adapterTensors,
   loadAdapter,
   openAdapterFolder,
-  parseAdapterConfig,
 } from '../../src/nn/peft';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../src/nn/safetensors';
 import { causalLogits, classifierLogits } from '../../src/train/pass';

@@ -1,12 +1,12 @@
 /** `merge` against PEFT's merge_and_unload, through the job a user runs. */
 import { afterAll, describe, expect, test } from 'bun:test';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
 import type { MergeDifference } from '../../src/jobs/merge';
 import { mergeJob } from '../../src/jobs/merge';
 import { loadModel, openModelFolder } from '../../src/nn/model';
-import { storedF32, writeSafetensors } from '../../src/nn/safetensors';
+import { openSafetensors, storedF32, writeSafetensors } from '../../src/nn/safetensors';
 import type { MergeRequest } from '../../src/run/request';
 import { causalLogits, classifierLogits } from '../../src/train/pass';
 import { box } from '../cli/box';
@@ -108,4 +108,67 @@ test('a folder with something in it is left alone', async () => {
   const { out } = await merge('peft-rslora', 'causal-tied', { out: join(folder.path, 'taken') });
   const again = merge('peft-rslora', 'causal-tied', { out });
   expect(again).rejects.toThrow('not empty');
+});
+
+describe('a value that is not finite ends it, with nothing written', () => {
+  /** A copy of a folder's safetensors file, fp16 where asked, with one value of one tensor changed. */
+  function changed(source: string, name: string, tensor: string, value: number, half = false): string {
+    const copy = join(folder.path, name);
+    cpSync(source, copy, { recursive: true });
+    const file = existsSync(join(copy, 'model.safetensors')) ? 'model.safetensors' : 'adapter_model.safetensors';
+    const original = openSafetensors(join(source, file));
+    const tensors = [...original.tensors].map(([key, stored]) => {
+      const values = storedF32(stored);
+      if (key === tensor) values[values.length - 1] = value;
+      const data = half ? Float16Array.from(values) : values;
+      return {
+        name: key,
+        dtype: half ? 'f16' : 'f32',
+        shape: stored.shape,
+        data: new Uint8Array(data.buffer),
+      } as const;
+    });
+    original.close();
+    writeSafetensors(join(copy, file), tensors);
+    return copy;
+  }
+  const base = join(FIXTURES, 'qwen3', 'causal-tied');
+  const adapter = join(FIXTURES, 'adapters', 'peft-rslora');
+  const value = 'base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight';
+
+  test.each([
+    [
+      'the base',
+      () => ({ model: changed(base, 'nan', 'model.norm.weight', Number.NaN) }),
+      'model.norm.weight holds a value',
+    ],
+    // no row of the comparison looks at it
+    [
+      'an embedding no row uses',
+      () => ({ model: changed(base, 'inf', 'model.embed_tokens.weight', -1 / 0) }),
+      'embed_tokens',
+    ],
+    [
+      'the adapter',
+      () => ({ adapter: changed(adapter, 'nan-adapter', value, Number.NaN) }),
+      'lora_B.weight holds a value',
+    ],
+    [
+      'a sum beyond fp16',
+      () => ({
+        model: changed(base, 'half', '', 0, true),
+        adapter: changed(adapter, 'large-adapter', value, 1e7),
+      }),
+      'model.layers.0.self_attn.v_proj.weight: base + adapter is beyond what f16 holds',
+    ],
+    [
+      'logits of finite weights',
+      () => ({ model: changed(base, 'large', 'model.norm.weight', 3e38) }),
+      'gives logits that are not finite numbers',
+    ],
+  ])('%s', async (what, make, message) => {
+    const out = join(folder.path, `not-finite-${what}`);
+    expect(merge('peft-rslora', 'causal-tied', { ...make(), out })).rejects.toThrow(message);
+    expect(existsSync(out)).toBeFalse();
+  });
 });

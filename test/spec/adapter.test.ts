@@ -71,15 +71,15 @@ describe('targets, as PEFT matches them', () => {
     expect(isTarget(selection, name)).toBe(expected);
   });
   test('saved modules by the end of their names, patterns by expressions for it', () => {
-    expect(isSaved(['head'], 'lm_head')).toBeTrue();
-    expect(isSaved(['embed_tokens'], 'model.embed_tokens')).toBeTrue();
-    expect(isSaved(undefined, 'lm_head')).toBeFalse();
+    expect(isSaved({ modulesToSave: ['head'] }, 'lm_head')).toBeTrue();
+    expect(isSaved({ modulesToSave: ['embed_tokens'] }, 'model.embed_tokens')).toBeTrue();
+    expect(isSaved({}, 'lm_head')).toBeFalse();
     expect(patternValue({ k_proj: 1, 'layers.1[0-9].self_attn.q_proj': 2, q_proj: 3 }, name)).toBe(2);
     expect(patternValue({ '2.self_attn.q_proj': 2 }, name)).toBeUndefined();
   });
   test('what names nothing', () => {
-    expect(unmatchedTargets(['q_proj', 'query'], [name])).toEqual(['query']);
-    expect(unmatchedTargets('.*key', [name])).toEqual(['.*key']);
-    expect(unmatchedTargets('all-linear', [])).toEqual([]);
+    expect(unmatchedTargets({ targets: ['q_proj', 'query'] }, [name])).toEqual(['query']);
+    expect(unmatchedTargets({ targets: '.*key' }, [name])).toEqual(['.*key']);
+    expect(unmatchedTargets({ targets: 'all-linear' }, [])).toEqual([]);
   });
 });

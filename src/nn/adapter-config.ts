@@ -1,0 +1,194 @@
+/**
+ * `adapter_config.json` as PEFT writes it. What would change the mathematics and is not implemented is refused by name; fields
+ * that change nothing are accepted.
+ */
+import { type } from 'arktype';
+import { inputError } from '../errors';
+import type { AdaLoraOptions } from './adalora';
+import type { AdapterOptions } from './adapter';
+import type { LoraOptions } from './lora';
+
+export type PeftTask = 'SEQ_CLS' | 'CAUSAL_LM';
+
+/** What `adapter_config.json` says. */
+export interface AdapterConfig {
+  /** For `loadModel`. */
+  readonly options: AdapterOptions;
+  /** null when the file names none. */
+  readonly task: PeftTask | null;
+  readonly base: { readonly id: string | null; readonly revision: string | null };
+  /** Fields that are set and that nobody here knows: they may matter. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param text the file's content
+ * @param file its name, for messages
+ * @throws MedreproError `input` naming what is wrong or not implemented
+ */
+export function parseAdapterConfig(text: string, file: string): AdapterConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw inputError(`${file} is not JSON: ${(error as Error).message}`, { where: { file } });
+  }
+  const config = ConfigFile(json);
+  if (config instanceof type.errors) {
+    const problems = config.map(({ message }) => message.replace(/\s+/g, ' '));
+    throw inputError(`${file}: ${problems.join('; ')}`, {
+      where: { file },
+      remedy: 'LoRA and AdaLoRA adapters of decoders are read; save it again with a current PEFT',
+    });
+  }
+  const fields = json as Record<string, unknown>;
+  refuseUnimplemented(fields, file);
+  const unknown = Object.keys(fields).filter((key) => !KNOWN.has(key) && isSet(fields[key]));
+  const layers = [config.layers_to_transform ?? []].flat(); // layer 0 may stand alone
+  const modules = {
+    targets: config.target_modules,
+    ...(isSet(config.exclude_modules) ? { exclude: config.exclude_modules! } : {}),
+    ...(layers.length > 0 ? { layers } : {}),
+    ...(isSet(config.modules_to_save) ? { modulesToSave: config.modules_to_save! } : {}),
+    dropout: config.lora_dropout ?? 0,
+    alpha: config.lora_alpha,
+  };
+  const options = config.peft_type === 'LORA' ? loraOptions(config, modules) : adaLoraOptions(config, modules, file);
+  return {
+    options,
+    task: (config.task_type ?? null) as PeftTask | null,
+    base: { id: config.base_model_name_or_path ?? null, revision: config.revision ?? null },
+    warnings: unknown.map((key) => `${file} sets ${key}, which this version does not know and leaves aside`),
+  };
+}
+
+// --- internal ---
+
+const count = 'number.integer >= 1';
+const names = 'string >= 1 | string[] | null';
+
+const ConfigFile = type({
+  peft_type: "'LORA' | 'ADALORA'",
+  'task_type?': "'SEQ_CLS' | 'CAUSAL_LM' | null",
+  'base_model_name_or_path?': 'string | null',
+  'revision?': 'string | null',
+  target_modules: 'string >= 1 | string[] >= 1',
+  'exclude_modules?': names,
+  'layers_to_transform?': 'number.integer >= 0 | number.integer[] | null',
+  'modules_to_save?': 'string[] | null',
+  'r?': count,
+  lora_alpha: 'number',
+  'lora_dropout?': '0 <= number < 1',
+  'use_rslora?': 'boolean | null',
+  'rank_pattern?': 'object | null',
+  'alpha_pattern?': type('Record<string, number>').or('null'),
+  'init_r?': count,
+  'target_r?': 'number.integer >= 0',
+  'tinit?': 'number.integer >= 0',
+  'tfinal?': 'number.integer >= 0',
+  'deltaT?': count,
+  'beta1?': '0 < number < 1',
+  'beta2?': '0 < number < 1',
+  'orth_reg_weight?': 'number >= 0',
+  'total_step?': 'number.integer >= 1 | null',
+});
+type ConfigFile = typeof ConfigFile.infer;
+
+const LoraRanks = type({ '[string]': count });
+const KeptRanks = type({ '[string]': 'boolean[]' });
+
+type Modules = Pick<LoraOptions, 'targets' | 'exclude' | 'layers' | 'modulesToSave' | 'dropout' | 'alpha'>;
+
+function loraOptions(config: ConfigFile, modules: Modules): LoraOptions {
+  const ranks = LoraRanks(config.rank_pattern ?? {});
+  if (ranks instanceof type.errors) throw inputError(`rank_pattern ${ranks.summary.replace(/\s+/g, ' ')}`);
+  return {
+    kind: 'lora',
+    ...modules,
+    rank: config.r ?? 8,
+    ...(config.use_rslora ? { rslora: true } : {}),
+    ...(isSet(ranks) ? { rankPattern: ranks } : {}),
+    ...(isSet(config.alpha_pattern) ? { alphaPattern: config.alpha_pattern! } : {}),
+  };
+}
+
+function adaLoraOptions(config: ConfigFile, modules: Modules, file: string): AdaLoraOptions {
+  const pattern = KeptRanks(config.rank_pattern ?? {});
+  if (pattern instanceof type.errors) throw inputError(`${file}: rank_pattern ${pattern.summary.replace(/\s+/g, ' ')}`);
+  const initialRank = config.init_r ?? 12;
+  const kept = Object.fromEntries(
+    Object.entries(pattern).map(([name, flags]) => [name.replace(/\.lora_E(\..*)?$/, ''), flags]),
+  );
+  for (const [name, flags] of Object.entries(kept)) {
+    if (flags.length !== initialRank) {
+      throw inputError(`${file}: rank_pattern of ${name} has ${flags.length} entries, init_r is ${initialRank}`);
+    }
+  }
+  return {
+    kind: 'adalora',
+    ...modules,
+    // a scale of 0 would switch the adapter off: PEFT takes the initial rank then (update_layer)
+    alpha: modules.alpha > 0 ? modules.alpha : initialRank,
+    initialRank,
+    targetRank: config.target_r ?? 8,
+    warmupSteps: config.tinit ?? 0,
+    finalSteps: config.tfinal ?? 0,
+    interval: config.deltaT ?? 1,
+    totalSteps: config.total_step ?? 1,
+    beta1: config.beta1 ?? 0.85,
+    beta2: config.beta2 ?? 0.85,
+    orthogonalWeight: config.orth_reg_weight ?? 0.5,
+    budget: config.rank_pattern == null ? 'never-updated' : 'scheduled',
+    kept,
+  };
+}
+
+/** Fields that say nothing about what a loaded adapter computes. */
+const NEUTRAL = [
+  'alora_invocation_tokens arrow_config auto_mapping corda_config ensure_weight_tying eva_config fan_in_fan_out inference_mode',
+  'init_lora_weights kasa_config layer_replication layers_pattern loftq_config lora_bias lora_ga_config megatron_config',
+  'megatron_core monteclora_config peft_version qalora_group_size runtime_config target_parameters trainable_token_indices',
+  'use_bdlora use_dora use_qalora velora_config bias',
+].flatMap((line) => line.split(' '));
+
+const KNOWN = new Set([...NEUTRAL, ...ConfigFile.props.map(({ key }) => String(key))]);
+
+/** Fields that change what an adapter computes when they are set. */
+const UNIMPLEMENTED = [
+  'alora_invocation_tokens',
+  'arrow_config',
+  'fan_in_fan_out',
+  'kasa_config',
+  'layer_replication',
+  'layers_pattern',
+  'lora_bias',
+  'monteclora_config',
+  'target_parameters',
+  'trainable_token_indices',
+  'use_bdlora',
+  'use_dora',
+  'use_qalora',
+  'velora_config',
+] as const;
+
+/** Ways to start that leave the base model as it is: a loaded adapter has its own values anyway. */
+const NEUTRAL_STARTS: readonly unknown[] = [undefined, null, true, false, 'gaussian', 'orthogonal', 'eva'];
+
+function refuseUnimplemented(fields: Record<string, unknown>, file: string): void {
+  const refused: string[] = UNIMPLEMENTED.filter((key) => isSet(fields[key]));
+  if (fields.bias !== undefined && fields.bias !== 'none') refused.push('bias');
+  if (!NEUTRAL_STARTS.includes(fields.init_lora_weights)) refused.push('init_lora_weights');
+  if (fields.ensure_weight_tying === true && isSet(fields.modules_to_save)) refused.push('ensure_weight_tying');
+  if (refused.length === 0) return;
+  const named = refused.map((key) => `${key} = ${JSON.stringify(fields[key])}`.slice(0, 80)).join(', ');
+  throw inputError(`${file}: ${named} changes the mathematics and is not implemented`, {
+    where: { file },
+    remedy: 'merge the adapter with PEFT and load the merged model, or train one without it',
+  });
+}
+
+/** Not null, false, empty or zero. */
+function isSet(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
