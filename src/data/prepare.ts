@@ -8,7 +8,7 @@ import type { DataSpec, LabelMask } from '../spec/types';
 import { type CausalText, causalRow, causalTexts, padTokenOf } from './causal';
 import { encodeAll } from './encode';
 import { combinedHash, type RungHashes, rungHashes } from './hashes';
-import { classNames, lookAlikes } from './labels';
+import { type Labelling, labelling, lookAlikes } from './labels';
 import { type DataFiles, readSources, type SourceFile, type SourceRow } from './sources';
 import { checkSplitSpec, quote, SPLITS, type SplitName, type Splitting, splitRows } from './splitting';
 import { type DataSummary, overlap, type SplitSummary, summariseSplit } from './summary';
@@ -93,8 +93,11 @@ export async function prepareClassification(
   }
   const fill = compileTemplate(spec.template, ['text'], 'data.template');
   const { files, notes, extraLeftOut } = await readFiles(spec, options);
-  const classes = options.classes ?? classesOf(files, notes);
-  const labels = labelIds(files, classes);
+  const kinds = files.map((file) => file.kinds.label!);
+  const named = labelling(kinds, spec.splitMethod === 'datasets-stratified');
+  const names = labelNames(files, named, notes);
+  const classes = options.classes ?? classesOf(files, names, named, notes);
+  const labels = labelIds(files, names, classes);
   const splitting = splitRows(files, spec, notes);
   const { train } = splitting.splits;
   if (train.length > 0) checkTrainable(files, labels, train);
@@ -274,36 +277,78 @@ function noToken(files: readonly SourceFile[], row: SourceRow) {
 
 const isTrain = (role: SourceFile['role']) => role === 'train' || role === 'extra' || role === 'all';
 
-/** All labels, sorted; labels of the test rows that no training row has are noted, or refused when none has one. */
-function classesOf(files: readonly SourceFile[], notes: string[]): string[] {
+/**
+ * The class of every row of every file, by name.
+ *
+ * @throws MedreproError `input` for an id that the file's own `ClassLabel` does not list, such as the -1 of a row without label.
+ */
+function labelNames(files: readonly SourceFile[], { className }: Labelling, notes: string[]): string[][] {
+  const written = new Map<string, Set<string>>();
+  const names = files.map((file) => {
+    const kind = file.kinds.label!;
+    return file.rows.map((row) => {
+      const cell = row.cells.label!;
+      const name = className(cell, kind);
+      if (name === null) {
+        throw inputError(`label ${quote(cell)} is no class: the file lists ${kind.classNames!.length}, from 0`, {
+          where: placeOf(file, row),
+          remedy: 'drop the row, or give it a label',
+        });
+      }
+      const texts = written.get(name);
+      if (texts === undefined) written.set(name, new Set([cell]));
+      else texts.add(cell);
+      return name;
+    });
+  });
+  for (const [name, texts] of written) {
+    if (texts.size > 1)
+      notes.push(
+        `labels ${[...texts].slice(0, 3).map(quote).join(' and ')} are one class, ${name}: as numbers they are equal`,
+      );
+  }
+  return names;
+}
+
+/** All classes in their order; labels of the test rows that no training row has are noted, or refused when none has one. */
+function classesOf(
+  files: readonly SourceFile[],
+  names: readonly (readonly string[])[],
+  { sorted, listed }: Labelling,
+  notes: string[],
+): string[] {
   const labelsOf = (wanted: (role: SourceFile['role']) => boolean): string[] =>
-    files.filter((file) => wanted(file.role)).flatMap((file) => file.rows.map((row) => row.cells.label!));
+    files.flatMap((file, i) => (wanted(file.role) ? names[i]! : []));
   const trained = new Set(labelsOf(isTrain));
-  const held = classNames(labelsOf((role) => !isTrain(role)));
+  const held = sorted(labelsOf((role) => !isTrain(role)));
   const unseen = held.filter((label) => !trained.has(label));
   if (trained.size > 0 && held.length > 0 && unseen.length === held.length) {
     const [train, test] = [files.find((f) => isTrain(f.role))!, files.find((f) => !isTrain(f.role))!];
     throw inputError(
-      `no label of ${test.name} occurs in ${train.name} (${quote(held[0]!)} there, ${quote(classNames(trained)[0]!)} here)`,
+      `no label of ${test.name} occurs in ${train.name} (${quote(held[0]!)} there, ${quote(sorted(trained)[0]!)} here)`,
       { remedy: 'check that the label columns match; --map text=COLUMN,label=COLUMN names them' },
     );
   }
   if (trained.size > 0 && unseen.length > 0) {
     notes.push(`no training row has the label ${unseen.map(quote).join(', ')}, which other rows have`);
   }
-  const classes = classNames([...trained, ...held]);
+  const classes = sorted([...(listed ?? []), ...trained, ...held]);
   for (const [a, b] of lookAlikes(classes))
     notes.push(`labels ${quote(a)} and ${quote(b)} look alike but are two classes`);
   return classes;
 }
 
 /** Class ids of all rows, in the order of the files. */
-function labelIds(files: readonly SourceFile[], classes: readonly string[]): Int32Array {
+function labelIds(
+  files: readonly SourceFile[],
+  names: readonly (readonly string[])[],
+  classes: readonly string[],
+): Int32Array {
   const ids = new Map(classes.map((name, id) => [name, id]));
-  const labels = files.flatMap((file) =>
-    file.rows.map((row) => {
-      const label = row.cells.label!;
-      const id = ids.get(label);
+  const labels = files.flatMap((file, i) =>
+    file.rows.map((row, j) => {
+      const label = names[i]![j]!;
+      const id = ids.get(label) ?? (file.kinds.label!.classNames === null ? ids.get(row.cells.label!) : undefined);
       if (id === undefined) {
         throw inputError(`label ${quote(label)} is none of the ${classes.length} classes`, {
           where: placeOf(file, row),

@@ -5,7 +5,7 @@
 
 import { specError } from '../errors';
 import type { DataSpec } from '../spec/types';
-import { classNames } from './labels';
+import { type Labelling, labelling } from './labels';
 import { defaultRng } from './random/pcg64';
 import type { SourceFile } from './sources';
 import { datasetsSplit, datasetsStratifiedSplit, sklearnSplit, stratifiedSplit } from './splits';
@@ -33,13 +33,13 @@ export interface Splitting {
 export function splitRows(files: readonly SourceFile[], spec: DataSpec, notes: string[]): Splitting {
   const classes = new Set<string>();
   const byRole = rowsByRole(files, spec.filter, notes);
-  const labelOf = rowLabels(files, spec);
+  const labels = rowLabels(files, spec);
   // the training rows are counted in the last split that is made
   const last = spec.validation === 0 ? 'test' : 'validation';
   const holdOut = (rows: Uint32Array, share: number, what: string): [Uint32Array, Uint32Array] => {
     if (share === 0 || rows.length === 0) return [rows, new Uint32Array(0)];
     const pick = (positions: Uint32Array): Uint32Array => positions.map((position) => rows[position]!);
-    const { train, test, kept, sparse } = holdOutOf(rows, share, spec, what === last ? spec.trainRows : null, labelOf);
+    const { train, test, kept, sparse } = holdOutOf(rows, share, spec, what === last ? spec.trainRows : null, labels);
     for (const label of kept) classes.add(label);
     if (sparse) notes.push(`the ${what} split has fewer rows than classes on one side: not every class is on both`);
     const unused = rows.length - train.length - test.length;
@@ -61,7 +61,7 @@ export function splitRows(files: readonly SourceFile[], spec: DataSpec, notes: s
     notes.push(`data.testRows: all ${tested.length} rows are tested, not the ${splits.test.length} held out alone`);
     splits.test = tested;
   }
-  const notSplit = classNames(classes);
+  const notSplit = labels.sorted(classes);
   if (notSplit.length > 0) notes.push(`too small to split, kept in training: ${notSplit.map(quote).join(', ')}`);
   if (splits.test.length === 0) notes.push('there are no test rows: --data names none and the spec holds none out');
   return { splits, notSplit };
@@ -102,7 +102,7 @@ function holdOutOf(
   share: number,
   spec: DataSpec,
   trainRows: number | null,
-  labelOf: (row: number) => string,
+  { of, sorted }: RowLabels,
 ): HeldOut {
   const { splitMethod, splitSeed: seed } = spec;
   const whole = { kept: [], sparse: false };
@@ -123,8 +123,8 @@ function holdOutOf(
       return { train: order.slice(0, first), test: order.slice(first, end), ...whole };
     }
     default: {
-      const names = Array.from(rows, labelOf);
-      const classes = classNames(names);
+      const names = Array.from(rows, of);
+      const classes = sorted(names);
       const ids = new Map(classes.map((name, id) => [name, id]));
       const labels = names.map((name) => ids.get(name)!);
       if (splitMethod === 'datasets-stratified') return { ...datasetsStratifiedSplit(labels, share, seed), ...whole };
@@ -137,18 +137,27 @@ function holdOutOf(
 /** A share rounded up to whole rows, or a number of rows. */
 const heldOutRows = (n: number, share: number): number => (share < 1 ? Math.ceil(share * n) : share);
 
-/** The text that a stratified split keeps in proportion. */
-function rowLabels(files: readonly SourceFile[], { stratifyBy }: DataSpec): (row: number) => string {
+/** What a stratified split keeps in proportion: the class of each row, by its index over all files. */
+interface RowLabels extends Pick<Labelling, 'sorted'> {
+  of(row: number): string;
+}
+
+function rowLabels(files: readonly SourceFile[], { stratifyBy, splitMethod }: DataSpec): RowLabels {
   const rows = files.flatMap((file) => file.rows);
-  return (row) => {
-    const label = rows[row]!.cells[stratifyBy];
+  const kinds = files.flatMap((file) => file.kinds[stratifyBy] ?? []);
+  const { className, sorted } = labelling(kinds, splitMethod === 'datasets-stratified');
+  const of = (row: number): string => {
+    const { cells, file } = rows[row]!;
+    const label = cells[stratifyBy];
     if (label === undefined) {
       throw specError(`data.stratifyBy names ${quote(stratifyBy)}, which is none of data.columns`, {
         remedy: 'add it to data.columns, or choose another data.splitMethod',
       });
     }
-    return label;
+    // an id without a name is a class to a split all the same
+    return className(label, files[file]!.kinds[stratifyBy]!) ?? label;
   };
+  return { of, sorted };
 }
 
 /** Global row indices by role, in file order, of the rows that the filter keeps. */
