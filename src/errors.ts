@@ -143,9 +143,15 @@ export function interruptedError(message = 'interrupted', remedy?: string): Medr
   return new MedreproError('interrupted', message, { remedy });
 }
 
-/** Whatever was thrown, as a MedreproError; anything foreign is an internal error that keeps its stack. */
+/** Whatever was thrown, as a MedreproError: memory that ran out as such, anything else foreign as an internal error that keeps its stack. */
 export function asMedreproError(thrown: unknown): MedreproError {
   if (thrown instanceof MedreproError) return thrown;
+  if (isOutOfMemory(thrown)) {
+    return new MedreproError('unmeasured', `out of memory: ${(thrown as Error).message}`, {
+      cause: thrown,
+      remedy: 'ask for less at once (fewer rows, shorter texts, a smaller batch), or use a machine with more memory',
+    });
+  }
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   const error = new MedreproError('internal', `internal error: ${message}`, {
     cause: thrown,
@@ -156,6 +162,10 @@ export function asMedreproError(thrown: unknown): MedreproError {
 }
 
 // --- internal ---
+
+/** What JavaScriptCore throws where an array, a buffer or a string does not fit. */
+const isOutOfMemory = (thrown: unknown): boolean =>
+  thrown instanceof RangeError && /^out of memory/i.test(thrown.message);
 
 function stackWithCauses(error: Error): string {
   const own = error.stack ?? `${error.name}: ${error.message}`;

@@ -5,8 +5,9 @@
  * To add one: give it a line in `JobKinds` (its request and result) and a line in `jobs` (a lazy import).
  */
 
-import { asMedreproError, type ExitCode, MedreproError, type PlainError } from './errors';
+import { asMedreproError, EXIT, type ExitCode, inputError, MedreproError, type PlainError } from './errors';
 import type { JobEvent, OnEvent } from './events';
+import { firstNoNumber } from './json';
 
 /** What a job is given besides its request. */
 export interface JobContext {
@@ -51,7 +52,8 @@ export const jobs: JobRegistry = {
 /**
  * Runs a job on this thread.
  *
- * @throws MedreproError whatever the job throws; `internal` when there is no such job.
+ * @throws MedreproError whatever the job throws; `internal` when there is no such job; `input` where a job that found nothing
+ *   amiss gives NaN or an infinity for a number.
  */
 export async function runJob(
   kind: string,
@@ -62,7 +64,12 @@ export async function runJob(
   const load = Object.hasOwn(registry, kind) ? registry[kind] : undefined;
   if (!load) throw new MedreproError('internal', `this build has no job '${kind}'`);
   const job = await load();
-  return job(request, context);
+  const result = await job(request, context);
+  const odd = result.exitCode === EXIT.ok ? firstNoNumber(result.document) : null;
+  if (odd === null) return result;
+  throw inputError(`${kind}: in the result, ${odd}`, {
+    remedy: 'there is no such number in its inputs as a rule: check them, and use --precision fp32 where there is one',
+  });
 }
 
 /** Main thread to Worker. `cancel` holds one int32 over a SharedArrayBuffer: 0 = go on, 1 = stop. */

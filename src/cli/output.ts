@@ -5,6 +5,7 @@
 
 import { writeSync } from 'node:fs';
 import { inputError, type MedreproError } from '../errors';
+import { jsonText } from '../json';
 
 /** Writes a result line to stdout. A reader that has gone away (`| head`) is no error. */
 export function print(text: string): void {
@@ -18,7 +19,7 @@ export function printPiece(text: string): void {
 
 /** One JSON document on stdout: unrounded doubles, two spaces of indentation. */
 export function printJson(document: unknown): void {
-  print(JSON.stringify(document, null, 2));
+  print(jsonText(document, 2));
 }
 
 /** Writes to stderr as it is. */

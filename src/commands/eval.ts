@@ -50,6 +50,13 @@ export const evaluate: Command = {
       valueHint: 'n',
       description: 'continue the first n tokens of each row (the whole row)',
     },
+    logits: {
+      type: 'string',
+      valueHint: 'file',
+      description:
+        "write the logits after each row's last token as a NumPy file, [rows, vocabulary] float32. Without it --json has " +
+        'them (lastLogits) where they are a million numbers at most',
+    },
     ...continuationFlags(NEW_TOKENS),
     ...TRAIN_FLAGS,
     ...JSON_FLAG,
@@ -66,6 +73,7 @@ export const evaluate: Command = {
       ...readLocalModel(flags),
       ids,
       promptTokens: flags.integer('prompt-tokens', { min: 1 }),
+      logits: flags.text('logits'),
       train: readTraining(flags),
     };
     if (request.adapter !== null && request.train?.lora) {

@@ -4,6 +4,7 @@ import type { Globals } from '../cli/command';
 import { print, printJson } from '../cli/output';
 import type { ExitCode } from '../errors';
 import type { JobResult } from '../job';
+import { jsonText } from '../json';
 import { spawnJob } from '../spawn';
 
 export interface Show extends Globals {
@@ -29,7 +30,7 @@ export async function runAndShow(kind: string, request: unknown, show: Show, sav
 // --- internal ---
 
 function showResult(result: JobResult, json: Show['json']): ExitCode {
-  if (json === 'lines') for (const row of result.document as unknown[]) print(JSON.stringify(row));
+  if (json === 'lines') for (const row of result.document as unknown[]) print(jsonText(row));
   else if (json) printJson(result.document);
   else if (result.text !== '') print(result.text);
   return result.exitCode;

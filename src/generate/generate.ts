@@ -6,9 +6,10 @@
  * that ends gives its place to the next prompt at once.
  */
 import type { Compute } from '../autograd/ops/linear';
-import { MedreproError } from '../errors';
+import { inputError, type MedreproError } from '../errors';
 import { type Device, hostLibrary } from '../native/device';
 import type { Tensor } from '../native/tensor';
+import { isFiniteTensor, notFinite } from '../nn/finite';
 import type { Model } from '../nn/model';
 import { KvCache, type NewTokens } from './cache';
 import { Passes } from './passes';
@@ -49,6 +50,8 @@ export interface GenerationHooks {
 
 /** By default as many rows run together as fit this many tokens: enough to keep matrix products busy. */
 export const CACHE_TOKENS = 32_768;
+/** Scores of one step, over all rows: 256 MB. */
+const LOGITS = 2 ** 26;
 /** Prompt tokens of one forward pass. */
 const PREFILL_TOKENS = 4096;
 
@@ -57,7 +60,8 @@ const PREFILL_TOKENS = 4096;
  *
  * @param prompts token ids; none may be empty or hold ids outside of the vocabulary
  * @returns in the order of the prompts
- * @throws MedreproError `interrupted` between steps when the device's user asked to stop; `input` when scores are NaN
+ * @throws MedreproError `interrupted` between steps when the device's user asked to stop; `input` when a score is not
+ *   finite, naming where the first such value appears
  */
 export function generate(
   device: Device,
@@ -70,7 +74,7 @@ export function generate(
   if (prompts.some((ids) => ids.length === 0)) throw new RangeError('generate: an empty prompt');
   const { compute } = options;
   const lengths = prompts.map((ids) => ids.length);
-  const { slots, slotSize } = layoutOf(lengths, options);
+  const { slots, slotSize } = layoutOf(model, lengths, options);
   model.decoder.prepare(slotSize);
   return device.scope(() => {
     const cache = new KvCache(device, model.config, compute, slots, slotSize);
@@ -84,7 +88,7 @@ export function generate(
     const advance = (sequences: readonly (NewTokens & { readonly row: Row })[]): void => {
       device.scope(() => {
         const logits = passes.logits(sequences);
-        const chosen = choose(device, logits, sequences, options);
+        const chosen = choose(device, model, logits, sequences, options);
         for (const [i, { row, slot }] of sequences.entries()) {
           row.slot = slot;
           row.take(chosen[i]!);
@@ -135,7 +139,7 @@ export function planGeneration(
   lengths: readonly number[],
   options: Pick<GenerationOptions, 'compute' | 'maxNewTokens' | 'cacheTokens'>,
 ): void {
-  const { slots, slotSize } = layoutOf(lengths, options);
+  const { slots, slotSize } = layoutOf(model, lengths, options);
   const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
   model.decoder.prepare(slotSize);
   device.scope(() => {
@@ -163,11 +167,17 @@ export function planGeneration(
 
 /** Places in the cache, and the tokens of each. */
 function layoutOf(
+  model: Model,
   lengths: readonly number[],
   { maxNewTokens, cacheTokens = CACHE_TOKENS }: Pick<GenerationOptions, 'maxNewTokens' | 'cacheTokens'>,
 ): { slots: number; slotSize: number } {
   const slotSize = lengths.reduce((most, length) => Math.max(most, length), 0) + maxNewTokens;
-  return { slots: Math.max(1, Math.min(lengths.length, Math.floor(cacheTokens / slotSize))), slotSize };
+  const most = Math.min(
+    lengths.length,
+    Math.floor(cacheTokens / slotSize),
+    Math.floor(LOGITS / model.head.outFeatures),
+  );
+  return { slots: Math.max(1, most), slotSize };
 }
 
 /** One prompt on its way. */
@@ -177,6 +187,7 @@ class Row {
   slot = -1;
   /** Null when scores are used as they are. */
   readonly processor: ScoreProcessor | null;
+  private readonly prompt: ArrayLike<number>;
 
   constructor(
     readonly index: number,
@@ -185,6 +196,7 @@ class Row {
   ) {
     this.processor = ScoreProcessor.idle(options) ? null : new ScoreProcessor(options);
     const prompt = prompts[index]!;
+    this.prompt = prompt;
     if (this.processor === null) return;
     if (options.padding !== undefined) {
       const { tokenId, batchSize } = options.padding;
@@ -204,6 +216,11 @@ class Row {
     else if (this.ids.length >= this.options.maxNewTokens) this.finish = 'length';
   }
 
+  /** Prompt and new tokens. */
+  whole(): number[] {
+    return [...Array.from(this.prompt), ...this.ids];
+  }
+
   result(): Generated {
     return { ids: this.ids, finish: this.finish ?? 'length' };
   }
@@ -215,32 +232,39 @@ const SUM = 8;
 /** The next token of every sequence. */
 function choose(
   device: Device,
+  model: Model,
   logits: Tensor,
   sequences: readonly { readonly row: Row }[],
   options: GenerationOptions,
 ): ArrayLike<number> {
   const { sampling } = options;
+  const odd = (scores: Float32Array): MedreproError => {
+    const at = scores.findIndex((value) => !Number.isFinite(value));
+    const { row } = sequences[Math.floor(at / logits.cols)]!;
+    const what = `a score of the next token of prompt ${row.index + 1}`;
+    return notFinite(device, model, row.whole(), options.compute, what, scores[at]!);
+  };
   if (sampling === null && ScoreProcessor.idle(options)) {
-    // a sum is NaN when any score is: the largest score alone would not tell. Both answers are read at once: a GPU waits for
-    // nobody in between
+    // a sum is no number when any score is not: the largest score alone would not tell. Both answers are read at once: a GPU
+    // waits for nobody in between
     const answers = device.empty([SUM + 4 * logits.rows], 'u8');
     device.ops.sum(logits.size, logits.address, answers.address);
     device.ops.argmaxRows(logits.rows, logits.cols, logits.address, logits.cols, answers.address + SUM);
     const { buffer } = device.readBytes(answers);
-    if (Number.isNaN(new Float64Array(buffer, 0, 1)[0])) throw notANumber();
+    if (!Number.isFinite(new Float64Array(buffer, 0, 1)[0])) throw odd(device.readF32(logits));
     return new Int32Array(buffer, SUM);
   }
   const all = device.readF32(logits);
+  if (options.rules?.removeInvalidValues !== true && !isFiniteTensor(device, logits)) throw odd(all);
   const host = hostLibrary();
   return sequences.map(({ row }, i) => {
     const scores = all.subarray(i * logits.cols, (i + 1) * logits.cols);
-    if (scores.some(Number.isNaN)) throw notANumber();
     row.processor?.apply(scores);
-    return sampling === null ? argmax(scores) : sample(scores, sampling, row.index, row.ids.length, (x) => host.exp(x));
+    const chosen =
+      sampling === null ? argmax(scores) : sample(scores, sampling, row.index, row.ids.length, (x) => host.exp(x));
+    if (chosen >= 0) return chosen;
+    throw inputError(`prompt ${row.index + 1} has no next token: the rules of generation forbid every one`, {
+      remedy: 'check the generation settings of the checkpoint',
+    });
   });
 }
-
-const notANumber = (): MedreproError =>
-  new MedreproError('input', 'the scores of the next token are NaN', {
-    remedy: 'the weights hold NaN or overflow in this precision: try --precision fp32',
-  });

@@ -141,7 +141,10 @@ export class ScoreProcessor {
     if (decay === undefined || !(steps > 0)) return;
     const factor = Math.fround(decay.factor ** steps - 1);
     for (const token of new Set(eos)) {
-      if (token < scores.length) scores[token]! += Math.fround(Math.abs(scores[token]!) * factor);
+      if (token >= scores.length) continue;
+      const grown = scores[token]! + Math.fround(Math.abs(scores[token]!) * factor);
+      // a forbidden end becomes NaN there, which torch's argmax takes for the largest
+      scores[token] = Number.isNaN(grown) ? Number.POSITIVE_INFINITY : grown;
     }
   }
 }

@@ -11,6 +11,8 @@ import { readIds } from '../generate/inputs';
 import { argmax } from '../generate/sampling';
 import type { JobContext, JobResult } from '../job';
 import type { ForwardOptions } from '../nn/decoder';
+import { isFiniteTensor, notFinite } from '../nn/finite';
+import { NpyWriter } from '../npy';
 import type { EvalRequest, EvalTraining } from '../run/request';
 import { table } from '../table';
 import { clipFactor, createOptimiser } from '../train/optimiser';
@@ -25,11 +27,17 @@ export interface EvalRow {
   readonly tokens: number;
   /** -log p of each token but the first, averaged; null for a single token. */
   readonly meanNll: number | null;
-  /** [vocab] */
-  readonly lastLogits: number[];
+  /** The most probable token after the last one, and its logit. */
+  readonly best: number;
+  readonly bestLogit: number;
+  /** [vocab]; null where they are too many to print ({@link PRINTED_LOGITS}). */
+  readonly lastLogits: number[] | null;
   readonly continuation: readonly number[];
   readonly finish: 'eos' | 'length' | null;
 }
+
+/** Logits that a document has room for, over all rows: some 20 MB of text. */
+const PRINTED_LOGITS = 2 ** 20;
 
 export interface EvalStep {
   readonly step: number;
@@ -84,6 +92,19 @@ const longest = (rows: readonly (readonly number[])[]): number =>
 
 const asRow = (ids: readonly number[]): Row => ({ ids, label: -1, labels: ids });
 
+/** Reports rows done, at most a few times a second. */
+function progress(context: JobContext, name: string, total: number): (done: number) => void {
+  const began = performance.now();
+  let shown = began;
+  return (done) => {
+    const now = performance.now();
+    if (done < total && now - shown < 250) return;
+    shown = now;
+    const rate = done / Math.max(1e-3, (now - began) / 1e3);
+    context.emit({ kind: 'progress', name, done, total, unit: 'rows', rate, eta: (total - done) / rate });
+  };
+}
+
 const forwardOptions = ({ precision }: EvalRequest): ForwardOptions => ({
   compute: precision,
   checkpoint: false,
@@ -93,17 +114,38 @@ const forwardOptions = ({ precision }: EvalRequest): ForwardOptions => ({
 function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequest, context: JobContext): JobResult {
   const { device, model, files } = local;
   model.decoder.prepare(longest(ids));
-  const measured = ids.map((row) => measure(local, row, forwardOptions(asked)));
   const prompts = ids.map((row) => row.slice(0, asked.promptTokens ?? row.length));
   const options = generationOptions(asked, null, files, context);
   warnBeyond(Math.max(longest(ids), longest(prompts) + asked.maxNewTokens), files, context);
-  const continued = asked.maxNewTokens > 0 ? generate(device, model, prompts, options) : null;
+  const printed = ids.length * model.head.outFeatures <= PRINTED_LOGITS;
+  const file = asked.logits == null ? null : new NpyWriter(asked.logits, [ids.length, model.head.outFeatures]);
+  if (!printed && file === null) {
+    const message = `the last logits of ${ids.length} rows are too many to print: lastLogits is null (--logits writes them to a file)`;
+    context.emit({ kind: 'info', message });
+  }
+  const reach = progress(context, 'rows', ids.length);
+  let measured: Measured[];
+  try {
+    measured = ids.map((row, index) => {
+      device.checkCancelled();
+      const { lastLogits, ...rest } = measure(local, row, index, forwardOptions(asked));
+      file?.write(lastLogits);
+      reach(index + 1);
+      return { ...rest, lastLogits: printed ? [...lastLogits] : null };
+    });
+    file?.finish();
+  } finally {
+    file?.close();
+  }
+  const ahead = progress(context, 'continuations', ids.length);
+  let done = 0;
+  const continued =
+    asked.maxNewTokens > 0 ? generate(device, model, prompts, options, { onRow: () => ahead(++done) }) : null;
   const rows = measured.map(
-    ({ meanNll, lastLogits }, row): EvalRow => ({
+    (one, row): EvalRow => ({
       row,
       tokens: ids[row]!.length,
-      meanNll,
-      lastLogits: [...lastLogits],
+      ...one,
       continuation: continued?.[row]?.ids ?? [],
       finish: continued?.[row]?.finish ?? null,
     }),
@@ -132,12 +174,18 @@ function evalClassifier(
   if (asked.train !== null) {
     throw usageError('--train-steps trains causal language models, and this is a classifier', 'drop --train-steps');
   }
+  if (asked.logits != null) {
+    throw usageError('--logits is of causal language models; a classifier prints its logits', 'drop --logits');
+  }
   warnBeyond(longest(ids), local.files, context);
   model.decoder.prepare(longest(ids));
   const rows = ids.map((row, index) => {
+    device.checkCancelled();
     const logits = device.scope(() =>
       device.readF32(classifierLogits(new Tape(device, false), model, [asRow(row)], forwardOptions(asked))),
     );
+    const odd = logits.find((value) => !Number.isFinite(value));
+    if (odd !== undefined) throw notFinite(device, model, row, asked.precision, `a logit of row ${index}`, odd);
     return { row: index, tokens: row.length, logits: [...logits] };
   });
   const cells = rows.map(({ row, tokens, logits }) => [
@@ -153,11 +201,15 @@ function evalClassifier(
   };
 }
 
+type Measured = Pick<EvalRow, 'meanNll' | 'best' | 'bestLogit' | 'lastLogits'>;
+
+/** @throws MedreproError `input` when the loss or a logit is not finite, naming where the first such value appears */
 function measure(
   { device, model }: LocalModel,
   ids: readonly number[],
+  index: number,
   options: ForwardOptions,
-): { meanNll: number | null; lastLogits: Float32Array } {
+): Omit<Measured, 'lastLogits'> & { readonly lastLogits: Float32Array } {
   return device.scope(() => {
     const tape = new Tape(device, false);
     const row = asRow(ids);
@@ -165,11 +217,22 @@ function measure(
     const { indices, labels } = nextTokenTargets([row]);
     const i32 = (values: Int32Array) => device.fromArray(values, [values.length], 'i32');
     const last = gatherRows(tape, hidden, i32(Int32Array.of(ids.length - 1)));
-    const lastLogits = device.readF32(linear(tape, options.compute, last, model.head, null, 'f32'));
-    if (indices.length === 0) return { meanNll: null, lastLogits };
+    const logits = linear(tape, options.compute, last, model.head, null, 'f32');
+    const lastLogits = device.readF32(logits);
+    if (!isFiniteTensor(device, logits)) {
+      const odd = lastLogits.find((value) => !Number.isFinite(value))!;
+      throw notFinite(device, model, ids, options.compute, `a logit of row ${index}`, odd);
+    }
+    const best = argmax(lastLogits);
+    const found = { best, bestLogit: lastLogits[best]!, lastLogits };
+    if (indices.length === 0) return { meanNll: null, ...found };
     const scored = gatherRows(tape, hidden, i32(indices));
     const losses = nextTokenLoss(tape, options.compute, scored, model.head, i32(labels), 0);
-    return { meanNll: sumOf(losses) / indices.length, lastLogits };
+    const meanNll = sumOf(losses) / indices.length;
+    if (!Number.isFinite(meanNll)) {
+      throw notFinite(device, model, ids, options.compute, `the mean NLL of row ${index}`, meanNll);
+    }
+    return { meanNll, ...found };
   });
 }
 
@@ -235,14 +298,13 @@ function trainOn(
 const SHOWN = 12;
 
 function renderCausal(rows: readonly EvalRow[], train: readonly EvalStep[] | null): string {
-  const cells = rows.map(({ row, tokens, meanNll, lastLogits, continuation }) => {
-    const best = argmax(lastLogits);
+  const cells = rows.map(({ row, tokens, meanNll, best, bestLogit, continuation }) => {
     const more = continuation.length > SHOWN ? ' ...' : '';
     return [
       String(row),
       String(tokens),
       meanNll === null ? '-' : meanNll.toFixed(6),
-      `${best} (${(lastLogits[best] ?? Number.NaN).toPrecision(6)})`,
+      `${best} (${bestLogit.toPrecision(6)})`,
       continuation.slice(0, SHOWN).join(' ') + more,
     ];
   });

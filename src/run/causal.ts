@@ -68,6 +68,11 @@ export class CausalTask implements Task {
         if (curve === null) continue;
         const score = id === 'train-loss' ? trainLoss(log) : curve[id];
         if (Number.isFinite(score.value)) metrics[id] = plain(score);
+        else
+          this.onEvent({
+            kind: 'warning',
+            message: `${id} is ${score.value}, and not recorded: a loss of training is not finite`,
+          });
         continue;
       }
       if (includes(LOSS_METRICS, id)) {
@@ -132,6 +137,7 @@ export class CausalTask implements Task {
     const loss = id.startsWith('batch-mean') ? batchMeanLoss(own, evaluationBatchSize) : meanLoss(own);
     const value = exponential ? Math.exp(loss) : loss;
     const unit = exponential ? 'exp' : 'nats';
+    refuseInfinite(id, value, loss);
     return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, { ...parts, unit, v: 1 }) };
   }
 
@@ -140,6 +146,7 @@ export class CausalTask implements Task {
     const size = training.evaluationBatchSize;
     const loss = trainerEvaluationLoss(this.model, losses, size);
     const value = id === 'trainer-loss' ? loss : Math.exp(loss);
+    refuseInfinite(id, value, loss);
     const { prompt, padding, eos } = labelsOf(data, split);
     const parts = {
       weight: `rows-of-batches-of-${size}`,
@@ -236,6 +243,12 @@ const plain = ({ value, printed, signature }: Score): { value: number; printed: 
 });
 
 const labelled = ({ labels }: Row): number => Array.from(labels ?? []).filter((label) => label >= 0).length;
+
+/** A perplexity may be beyond every number though its loss is not. */
+function refuseInfinite(id: string, value: number, loss: number): void {
+  if (Number.isFinite(value)) return;
+  throw inputError(`${id} is ${value}: the mean loss is ${loss}`, { remedy: 'the model knows nothing of these rows' });
+}
 
 /** The Trainer's `train_loss`: the mean of all steps' losses. */
 function trainLoss(log: readonly StepResult[]): Score {

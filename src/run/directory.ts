@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { notWritable, readText, writeWhole } from '../files';
+import { jsonText } from '../json';
 
 export class RunDirectory {
   private constructor(readonly path: string) {}
@@ -53,12 +54,12 @@ export class RunDirectory {
   }
 
   writeJson(name: string, value: unknown): void {
-    this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+    this.write(name, `${jsonText(value, 2)}\n`);
   }
 
   /** One JSON document a line. */
   writeLines(name: string, values: readonly unknown[]): void {
-    this.write(name, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    this.write(name, values.map((value) => `${jsonText(value)}\n`).join(''));
   }
 
   /** Removes what is no longer needed once the run has finished. */
@@ -72,7 +73,7 @@ export class RunDirectory {
     const file = openSync(this.file(name), 'a');
     return (value) => {
       try {
-        writeSync(file, `${JSON.stringify(value)}\n`);
+        writeSync(file, `${jsonText(value)}\n`);
       } catch (error) {
         throw notWritable(this.file(name), error, ADVICE);
       }

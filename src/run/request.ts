@@ -149,6 +149,8 @@ export interface EvalRequest extends LocalModelRequest {
   ids: string;
   /** Continue the first n tokens of every row; null = the whole row. */
   promptTokens: number | null;
+  /** A NumPy file to write the logits after each row's last token to; null or absent = none. */
+  logits?: string | null;
   train: EvalTraining | null;
 }
 

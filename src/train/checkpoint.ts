@@ -6,6 +6,7 @@
 import { toArrayBuffer } from 'bun:ffi';
 import { existsSync } from 'node:fs';
 import { inputError, type MedreproError } from '../errors';
+import { jsonText, parseJsonText } from '../json';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { restore } from '../nn/model';
@@ -80,7 +81,7 @@ export function saveCheckpoint(path: string, device: Device, trainer: Trainer, s
     evaluations: [...evaluations],
     best: best === null ? null : { step: best.step, value: best.value },
   };
-  const text = JSON.stringify(metadata);
+  const text = jsonText(metadata);
   writeSafetensors(path, tensors, { medrepro: text, checksum: checksum(text, tensors) });
 }
 
@@ -92,7 +93,7 @@ export function loadCheckpoint(path: string, device: Device, trainer: Trainer, i
   if (!existsSync(path)) return null;
   const file = openSound(path);
   try {
-    const metadata = JSON.parse(file.metadata.medrepro!) as Metadata;
+    const metadata = parseJsonText(file.metadata.medrepro!) as Metadata;
     if (metadata.identity !== identity) {
       throw inputError(`${path} is of another run: spec, data, seed or kernels differ`, {
         remedy: 'run without --resume, or with the settings of that run',

@@ -1,12 +1,15 @@
 /** `eval` against torch, and what it refuses. */
 import { afterAll, describe, expect, spyOn, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobContext, JobResult } from '../../src/job';
 import type { EvalRow, EvalStep } from '../../src/jobs/eval';
 import { evalJob } from '../../src/jobs/eval';
+import { decoderConfig } from '../../src/nn/config';
 import type { EvalRequest } from '../../src/run/request';
 import { box } from '../cli/box';
 import { FIXTURES, readJson, relativeError } from '../engine/support';
+import { SIZES, writeModel } from '../run/support';
 
 interface Fixture {
   readonly checkpoint: string;
@@ -84,7 +87,7 @@ describe.each([
         const row = fixture.rows[i]!;
         if (row.meanNll === null) expect(meanNll).toBeNull();
         else expect(Math.abs(meanNll! / row.meanNll - 1)).toBeLessThan(1e-5);
-        expect(relativeError(lastLogits, row.lastLogits)).toBeLessThan(1e-5);
+        expect(relativeError(lastLogits!, row.lastLogits)).toBeLessThan(1e-5);
         expect(continuation).toEqual(row.continuation);
       });
       expect(made!.length).toBe(steps);
@@ -158,4 +161,39 @@ test('a fresh adapter leaves the first loss as it is, and trains', async () => {
     expect(Math.abs(steps![0]!.loss / (sum / labels.reduce((a, b) => a + b)) - 1)).toBeLessThan(1e-6);
     expect(steps![2]!.loss).toBeLessThan(steps![0]!.loss);
   }
+});
+
+describe('more logits than are printed', () => {
+  const sizes = { ...SIZES, vocabSize: 2 ** 16, hiddenSize: 8, layers: 1, heads: 1, kvHeads: 1, headDim: 8 };
+  const model = folder.at('wide');
+  const ids = Array.from({ length: 17 }, (_, row) => [row, 2 * row + 1, 40_000 + row]);
+  const asked = { model, maxNewTokens: 0, promptTokens: null };
+
+  test('are null in the document, and rows of a NumPy file on request', async () => {
+    writeModel(model, decoderConfig('qwen3', { ...sizes, intermediateSize: 16 }));
+    const file = folder.at('logits.npy');
+    const { document } = await run({ checkpoint: '', ids }, { ...asked, logits: file });
+    const { rows } = document as Document;
+    expect(rows.every(({ lastLogits }) => lastLogits === null)).toBeTrue();
+    const bytes = readFileSync(file);
+    const start = 10 + bytes.readUInt16LE(8);
+    expect(start % 64).toBe(0);
+    expect(bytes.toString('latin1', 0, start)).toMatch(
+      /^.NUMPY....\{'descr': '<f4', 'fortran_order': False, 'shape': \(17, 65536\), \} *\n$/s,
+    );
+    const logits = new Float32Array(new Uint8Array(bytes.subarray(start)).buffer);
+    expect(logits.length).toBe(17 * 65_536);
+    for (const [i, row] of rows.entries()) {
+      if (i % 8 !== 0) continue;
+      const { document: alone } = await run({ checkpoint: '', ids: [ids[i]] }, asked);
+      const [one] = (alone as Document).rows;
+      expect([...logits.subarray(i * 65_536, (i + 1) * 65_536)]).toEqual(one!.lastLogits!);
+      expect([row.best, row.bestLogit, row.meanNll]).toEqual([one!.best, one!.bestLogit, one!.meanNll]);
+      expect(one!.bestLogit).toBe(one!.lastLogits![one!.best]!);
+    }
+  });
+  test('a file that cannot be written', () => {
+    const logits = join(folder.path, 'absent', 'logits.npy');
+    expect(run({ checkpoint: '', ids }, { ...asked, logits })).rejects.toThrow('logits.npy');
+  });
 });

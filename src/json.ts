@@ -1,0 +1,38 @@
+/**
+ * JSON that says what it cannot hold. `JSON.stringify` writes NaN and the infinities as null, which reads like "not asked for":
+ * here they are the texts "NaN", "Infinity" and "-Infinity", which no reader takes for a number.
+ */
+
+/** `JSON.stringify`, with numbers that JSON has not as texts. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, (_, one: unknown) => (isNoNumber(one) ? String(one) : one), indent);
+}
+
+/** `JSON.parse` of what {@link jsonText} wrote, with those texts as numbers again. */
+export function parseJsonText(text: string): unknown {
+  return JSON.parse(text, (_, one: unknown) => (typeof one === 'string' ? (NO_NUMBERS.get(one) ?? one) : one));
+}
+
+/** Where in a value the first NaN or infinity is, and which: `rows[3].meanNll is NaN`; null where every number is one. */
+export function firstNoNumber(value: unknown): string | null {
+  const found = search(value);
+  return found === null ? null : `${found.path.replace(/^\./, '')} is ${found.value}`;
+}
+
+// --- internal ---
+
+const NO_NUMBERS: ReadonlyMap<string, number> = new Map(
+  [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((value) => [String(value), value]),
+);
+const isNoNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isFinite(value);
+
+function search(value: unknown): { path: string; value: number } | null {
+  if (isNoNumber(value)) return { path: '', value };
+  if (typeof value !== 'object' || value === null) return null;
+  const list = Array.isArray(value);
+  for (const key of Object.keys(value)) {
+    const found = search((value as Record<string, unknown>)[key]);
+    if (found !== null) return { path: `${list ? `[${key}]` : `.${key}`}${found.path}`, value: found.value };
+  }
+  return null;
+}
