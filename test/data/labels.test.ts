@@ -72,9 +72,12 @@ describe('classes and stratified splits as the libraries make them', () => {
     it.skipIf(peer.name === 'class-label')('in JSON Lines', async () => {
       await checked(await prepare(write('x.jsonl', peer.jsonl)), peer.classes, peer.test);
     });
-    it.skipIf(peer.name === 'class-label')("as datasets' class_encode_column orders it, for its stratified split", async () => {
-      await checked(await prepare(own('parquet'), 'datasets-stratified'), peer.encoded, peer.encoded_test);
-    });
+    it.skipIf(peer.name === 'class-label')(
+      "as datasets' class_encode_column orders it, for its stratified split",
+      async () => {
+        await checked(await prepare(own('parquet'), 'datasets-stratified'), peer.encoded, peer.encoded_test);
+      },
+    );
   });
 
   it.each(fixture.csv)('CSV: $name', async ({ texts, names, classes }) => {
