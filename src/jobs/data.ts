@@ -1,8 +1,8 @@
 /** `medrepro data`: exactly what a target trains and evaluates on. */
 import { dataRows } from '../data/prepare';
-import { EXIT, usageError } from '../errors';
-import type { JobResult } from '../job';
-import { applyRequest, dataObstacle, type Requested, readData } from '../run/inputs';
+import { EXIT, MedreproError, usageError } from '../errors';
+import type { JobContext, JobResult } from '../job';
+import { applyRequest, dataObstacle, dataWarnings, type Requested, readData } from '../run/inputs';
 import type { DataRequest } from '../run/request';
 import { canonicalJson } from '../spec/canonical';
 import { resolveExperiment } from '../spec/load';
@@ -15,7 +15,7 @@ import { chooseScale } from './scale';
 /** Characters of a text that the table shows. */
 const SHOWN = 60;
 
-export async function dataJob(request: unknown): Promise<JobResult> {
+export async function dataJob(request: unknown, { emit }: JobContext): Promise<JobResult> {
   const asked = request as DataRequest;
   const targets = loadTargets(asked.targets, asked.all, asked.reading);
   const [target] = targets;
@@ -26,7 +26,14 @@ export async function dataJob(request: unknown): Promise<JobResult> {
   const { experiment } = requested;
   const why = dataObstacle(experiment, asked);
   if (why !== null) return { exitCode: EXIT.unmeasured, text: `${target.paper.id}/${id}: ${why}`, document: [] };
-  const { data } = await readData(requested, asked);
+  const { data, tokenizer } = await readData(requested, asked);
+  try {
+    for (const warning of dataWarnings(experiment, data, tokenizer)) emit({ kind: 'warning', ...warning });
+  } catch (error) {
+    // what stops a run is what the rows are shown for
+    if (!(error instanceof MedreproError)) throw error;
+    emit({ kind: 'warning', id: 'data', message: `${error.message}: a run stops here` });
+  }
   const rows = [...dataRows(data, asked.split, asked.limit)];
   const { tokens, truncated, rows: all } = data.summary.splits[asked.split];
   const causal = experiment.task === 'causal-lm';

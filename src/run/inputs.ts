@@ -107,6 +107,26 @@ export async function readData(
   return { tokenizer, data: await prepare(experiment, options, tokenizer) };
 }
 
+/**
+ * What a reader must know about the rows before step 1: what was said while they were read, and what their labels teach.
+ *
+ * @throws MedreproError `input` when the labels of the training rows teach nothing
+ */
+export function dataWarnings(
+  { data: spec, training }: Experiment,
+  data: PreparedData,
+  { eosId }: Tokenizer,
+): RunWarning[] {
+  const warnings: RunWarning[] = data.summary.notes.map((message) => ({ id: 'data', message }));
+  const taught = summariseLabels(rowsOf(data, 'train'), eosId);
+  if (taught !== null) warnings.push(...judgeLabels(taught, spec.labels));
+  if (training.selection !== 'last' && data.splits.validation.length === 0) {
+    const message = `there are no validation rows to select weights by (${training.selection}): the last are kept`;
+    warnings.push({ id: 'no-validation-rows', message });
+  }
+  return warnings;
+}
+
 /** {@link readData}, announced, and the base model opened. */
 export async function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Promise<Inputs> {
   const { experiment } = requested;
@@ -130,19 +150,13 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
     onEvent({ kind: 'dataSummary', split, rows, tokens, truncated, ignored: labels?.ignored ?? 0, bos, eosLabelled });
   }
   const warnings: RunWarning[] = files.warnings.map((message) => ({ id: 'model-files', message }));
-  warnings.push(...data.summary.notes.map((message) => ({ id: 'data', message })));
+  warnings.push(...dataWarnings(experiment, data, tokenizer));
   const generation = isEmbedded(experiment)
     ? plainGeneration(files.config)
     : readCheckpointGeneration(experiment.model.id, files.config);
   warnings.push(...generationWarnings(experiment, generation, tokenizer));
   const beyond = beyondPositions(files.config, longestRow(data, experiment));
   if (beyond !== null) warnings.push({ id: 'beyond-positions', message: beyond });
-  const taught = summariseLabels(rowsOf(data, 'train'), tokenizer.eosId);
-  if (taught !== null) warnings.push(...judgeLabels(taught, experiment.data.labels));
-  if (experiment.training.selection !== 'last' && data.splits.validation.length === 0) {
-    const message = `there are no validation rows to select weights by (${experiment.training.selection}): the last are kept`;
-    warnings.push({ id: 'no-validation-rows', message });
-  }
   for (const warning of warnings) onEvent({ kind: 'warning', ...warning });
   return { tokenizer, data, files, generation, warnings };
 }
