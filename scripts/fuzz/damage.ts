@@ -29,7 +29,50 @@ export function damage(seed: Uint8Array, seeds: readonly Uint8Array[], random: (
   return bytes;
 }
 
+/** Damage to what a JSON text says, so that it stays JSON: values replaced, taken from elsewhere, doubled or left out. */
+export function damageJson(text: string, random: () => number): string {
+  let json = JSON.parse(text) as unknown;
+  const times = 1 + Math.floor(random() ** 2 * 4);
+  for (let i = 0; i < times; i++) json = changedJson(json, nodesOf(json), random);
+  return JSON.stringify(json);
+}
+
 // --- internal ---
+
+/** Values that readers of JSON go wrong at. */
+const VALUES: readonly unknown[] = [
+  null, true, false, 0, -1, 1, 2, 0.5, 255, 65_536, 2 ** 31, 2 ** 32, 2 ** 53, 1e21, 1e308, -0.0, '', 'a', '0', '(', '\u0000', '\n',
+  '__proto__', 'constructor', '../x', 'x'.repeat(300), [], {}, [[]], [0, 0], [1, -1], [null], ['a'], { a: 1 }, { __proto: null },
+]; // biome-ignore format: a list of values reads best as one
+
+function nodesOf(json: unknown, found: unknown[] = []): unknown[] {
+  found.push(json);
+  if (typeof json === 'object' && json !== null) for (const value of Object.values(json)) nodesOf(value, found);
+  return found;
+}
+
+/** A copy in which one node, drawn evenly, is another. */
+function changedJson(json: unknown, nodes: readonly unknown[], random: () => number): unknown {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  let left = Math.floor(random() * nodes.length);
+  const visit = (node: unknown): unknown => {
+    if (left-- === 0) return random() < 0.7 ? pick(VALUES) : pick(nodes);
+    if (Array.isArray(node)) return node.map(visit);
+    if (typeof node !== 'object' || node === null) return node;
+    const entries = Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
+      const changed = visit(value);
+      if (changed === value || random() < 0.7) return [[key, changed]];
+      return random() < 0.5
+        ? []
+        : [
+            [key, value],
+            [pick(['', key + key, '__proto__', 'a\nb']), changed],
+          ];
+    });
+    return Object.fromEntries(entries);
+  };
+  return visit(json);
+}
 
 /** No input grows beyond this (bytes) by damage alone. */
 const MAX_BYTES = 2 ** 20;
@@ -39,7 +82,8 @@ function change(bytes: Uint8Array, seeds: readonly Uint8Array[], random: () => n
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
   const at = below(bytes.length + 1);
   const length = 1 + below(Math.min(64, bytes.length + 1));
-  const copy = bytes.slice();
+  // a Buffer's slice would be the seed itself
+  const copy = new Uint8Array(bytes);
   switch (below(9)) {
     case 0:
       if (at < copy.length) copy[at]! ^= 1 << below(8);

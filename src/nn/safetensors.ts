@@ -45,9 +45,9 @@ export interface Safetensors {
  * Longest header that is read; the reference implementation stops at 100 MB. The largest models have some 20,000 tensors
  * of 100 bytes each in a file.
  */
-const MAX_HEADER = 2 ** 25;
+const MAX_HEADER = 2 ** 24;
 /** Most tensors that one file may have: each takes some memory, however little of the header names it. */
-const MAX_TENSORS = 2 ** 18;
+const MAX_TENSORS = 2 ** 17;
 
 const DTYPES: Readonly<Record<string, Dtype>> = {
   F32: 'f32',

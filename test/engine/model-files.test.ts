@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { MedreproError } from '../../src/errors';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../../src/nn/model-files';
+import { openAdapterFolder } from '../../src/nn/peft';
 import { openSafetensors, storedF32, type TensorToWrite, writeSafetensors } from '../../src/nn/safetensors';
 import { damaged, seeded } from '../damage';
 import { FIXTURES } from './support';
@@ -273,6 +274,61 @@ describe('what is refused', () => {
       { ...tensors.find(({ name }) => name === 'lm_head.weight')! },
     ]);
     expect(open(folder)).toContain('two tensors stand for lm_head.weight');
+  });
+});
+
+describe('files without end, and files that claim much', () => {
+  const ADAPTER = join(FIXTURES, 'adapters', 'peft-rslora');
+  const fifo = (path: string): void => void Bun.spawnSync(['mkfifo', path]);
+  const zero = (path: string): void => symlinkSync('/dev/zero', path);
+
+  test.each([
+    ['config.json', SHARDED],
+    [INDEX, SHARDED],
+    [shard(2), SHARDED],
+    ['model.safetensors', SHARDED],
+    ['adapter_config.json', ADAPTER],
+    ['adapter_model.safetensors', ADAPTER],
+  ])('a pipe or a device as %s is refused at once', (name, source) => {
+    for (const make of [fifo, zero]) {
+      const folder = copyOf(source);
+      rmSync(join(folder, name), { force: true });
+      make(join(folder, name));
+      const read = () => (source === ADAPTER ? openAdapterFolder(folder) : openModelFolder(folder));
+      expect(read).toThrow(/not a file/);
+      if (source === SHARDED) expect(open(folder)).toContain(name);
+    }
+  });
+
+  /** A file of a header alone. */
+  function ofHeader(header: Buffer): string {
+    const folder = copyOf();
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(join(folder, 'model.safetensors'), Buffer.concat([size, header]));
+    return folder;
+  }
+
+  test('a million empty tensors, and more than a file may have', () => {
+    const entry = (name: number | string): string => `"${name}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`;
+    // what a million takes: it is not looked at
+    expect(open(ofHeader(Buffer.alloc(1_000_000 * entry('123456').length, ' ')))).toMatch(
+      /the header claims \d+ bytes/,
+    );
+    const many = (count: number): Buffer =>
+      Buffer.from(`{${Array.from({ length: count }, (_, i) => entry(i)).join()}}`);
+    expect(open(ofHeader(many(140_000)))).toContain('140000 tensors are more than 131072');
+    const { warnings } = open(ofHeader(many(20_000))) as ModelFiles;
+    expect(warnings.at(-1)!.length).toBeLessThan(200);
+  }, 20_000);
+
+  test('a config or an index above its limit', () => {
+    const folder = copyOf();
+    truncateSync(join(folder, 'config.json'), 2 ** 24 + 1);
+    expect(open(folder)).toContain('config.json is above 16 MiB');
+    const other = copyOf();
+    truncateSync(join(other, INDEX), 2 ** 40);
+    expect(open(other)).toContain(`${INDEX} is above 64 MiB`);
   });
 });
 
