@@ -3,14 +3,24 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../../src/native/device';
 import { parseConfig } from '../../src/nn/config-file';
-import { loadModel, type ModelOptions } from '../../src/nn/model';
+import { loadModel, type ModelFiles, type ModelOptions } from '../../src/nn/model';
 import { isFloating, parseSafetensors, storedBytes, storedF32 } from '../../src/nn/safetensors';
+import { TEXT_PREFIX } from '../../src/spec/module-names';
 import { ROOT } from '../stages';
 import { damageJson } from './damage';
 import type { FuzzTarget } from './harness';
 
 const FIXTURES = join(ROOT, 'test', 'fixtures', 'loading');
 const CONFIG = parseConfig(readFileSync(join(FIXTURES, 'bnb', 'dense-null', 'config.json'), 'utf8'), 'config.json');
+const FILES: Omit<ModelFiles, 'tensors'> = {
+  name: 'fuzz',
+  config: CONFIG,
+  storedNames: new Map(),
+  prefix: TEXT_PREFIX,
+  quantisation: null,
+  sha256: '',
+  warnings: [],
+};
 const OPTIONS: ModelOptions = {
   task: 'causal-lm',
   classes: 0,
@@ -33,8 +43,7 @@ export const target: FuzzTarget = {
     const file = parseSafetensors(input, 'fuzz.safetensors');
     try {
       for (const tensor of file.tensors.values()) (isFloating(tensor) ? storedF32 : storedBytes)(tensor);
-      const files = { name: 'fuzz', config: CONFIG, quantisation: null, sha256: '', warnings: [], tensors: file };
-      loadModel(Device.plan(), files, OPTIONS);
+      loadModel(Device.plan(), { ...FILES, tensors: file }, OPTIONS);
     } finally {
       file.close();
     }

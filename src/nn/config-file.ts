@@ -90,6 +90,12 @@ export function unknownConfigFields(text: string, file: string): string[] {
     .sort();
 }
 
+/** The class that transformers (5.18: modeling_auto.py) gives a model of a type that `parseConfig` reads, for a task. */
+export function architectureOf(modelType: string, task: 'causal-lm' | 'sequence-classification'): string {
+  const [causal, classifier] = ARCHITECTURES[modelType]!;
+  return task === 'causal-lm' ? causal : classifier;
+}
+
 /**
  * `config.json` as transformers would write it for this model. Rotary settings are in the form of transformers 4, which 5
  * reads too.
@@ -97,12 +103,12 @@ export function unknownConfigFields(text: string, file: string): string[] {
 export function configJson(config: DecoderConfig, dtype: 'bfloat16' | 'float16' | 'float32'): string {
   const { family, biases, layerPattern, rope, eosTokenIds } = config;
   const activation = config.activation === 'silu' ? 'silu' : 'gelu_pytorch_tanh';
-  const task = config.labels > 0 ? 'ForSequenceClassification' : 'ForCausalLM';
+  const task = config.labels > 0 ? 'sequence-classification' : 'causal-lm';
   const sliding = layerPattern.includes('sliding');
   const kinds = (): string[] =>
     Array.from({ length: config.layers }, (_, index) => `${layerKind(config, index)}_attention`);
   const fields: Json = {
-    architectures: [`${ARCHITECTURE[family]}${family === 'gemma3' && config.labels > 0 ? 'Text' : ''}${task}`],
+    architectures: [architectureOf(MODEL_TYPE[family], task)],
     attention_dropout: config.attentionDropout,
     dtype,
     eos_token_id: eosTokenIds.length > 1 ? eosTokenIds : (eosTokenIds[0] ?? null),
@@ -211,11 +217,12 @@ const MODEL_TYPE: Readonly<Record<Family, string>> = {
   qwen3: 'qwen3',
   gemma3: 'gemma3_text',
 };
-const ARCHITECTURE: Readonly<Record<Family, string>> = {
-  llama: 'Llama',
-  qwen2: 'Qwen2',
-  qwen3: 'Qwen3',
-  gemma3: 'Gemma3',
+const ARCHITECTURES: Readonly<Record<string, readonly [causal: string, classifier: string]>> = {
+  llama: ['LlamaForCausalLM', 'LlamaForSequenceClassification'],
+  qwen2: ['Qwen2ForCausalLM', 'Qwen2ForSequenceClassification'],
+  qwen3: ['Qwen3ForCausalLM', 'Qwen3ForSequenceClassification'],
+  gemma3: ['Gemma3ForConditionalGeneration', 'Gemma3ForSequenceClassification'],
+  gemma3_text: ['Gemma3ForCausalLM', 'Gemma3TextForSequenceClassification'],
 };
 
 /** Names of the schema's fields. */

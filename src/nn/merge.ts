@@ -13,6 +13,7 @@ import type { Device } from '../native/device';
 import type { FloatDtype, Tensor } from '../native/tensor';
 import { imageName, isOfImages, respell } from '../spec/module-names';
 import { denseDtype, isStoredQuantised, type StoredTensors, storedShape } from './bitsandbytes';
+import { architectureOf } from './config-file';
 import type { Linear } from './decoder';
 import { type ImageUpdate, imageChanges } from './image-changes';
 import type { Model, ModelFiles } from './model';
@@ -142,11 +143,10 @@ export function mergedConfig(
     const text = config.text_config;
     if (typeof text === 'object' && text !== null) config.text_config = { ...text, tie_word_embeddings: false };
   }
+  for (const field of ['dtype', 'torch_dtype']) if (config[field] === 'float64') config[field] = 'float32';
+  const task = classes === null ? 'causal-lm' : 'sequence-classification';
+  config.architectures = [architectureOf(String(config.model_type), task)];
   if (classes === null) return config;
-  const [architecture = ''] = Array.isArray(config.architectures) ? (config.architectures as string[]) : [];
-  // transformers' classifier of Gemma 3 without images has a name of its own
-  const family = architecture.replace(/(Text)?For[A-Za-z]+$/, config.model_type === 'gemma3_text' ? 'Text' : '');
-  config.architectures = [`${family}ForSequenceClassification`];
   delete config.num_labels;
   const labels = config.id2label;
   if (typeof labels !== 'object' || labels === null || Object.keys(labels).length !== classes) {

@@ -285,6 +285,12 @@ describe.each(['bf16', 'fp16', 'fp32'])('four bits stored as %s', (storage) => {
   });
 });
 
+test('float64 is merged as float32, and its config says so', async () => {
+  const out = await merged(join(ROOT, 'float64'));
+  expect(relativeError(load(out).logits, expected('float64').get('lora_logits')!)).toBeLessThan(LOGITS);
+  expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')).dtype).toBe('float32');
+});
+
 test('eight bits are merged in the dtype of the embedding', async () => {
   const base = join(ROOT, 'bnb', 'dense-int8');
   const folder = join(SCRATCH, `${made++}`);

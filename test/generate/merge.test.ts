@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
 import type { MergeDifference } from '../../src/jobs/merge';
 import { mergeJob } from '../../src/jobs/merge';
+import { mergedConfig } from '../../src/nn/merge';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { openSafetensors, storedF32, writeSafetensors } from '../../src/nn/safetensors';
 import type { MergeRequest } from '../../src/run/request';
@@ -80,6 +81,24 @@ test('an output head that was trained apart from its embedding is written as its
   const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Record<string, unknown>;
   expect(config.tie_word_embeddings).toBe(false);
 });
+
+test.each([
+  ['llama', 'LlamaForCausalLM', 'LlamaForSequenceClassification'],
+  ['qwen2', 'Qwen2ForCausalLM', 'Qwen2ForSequenceClassification'],
+  ['qwen3', 'Qwen3ForCausalLM', 'Qwen3ForSequenceClassification'],
+  ['gemma3_text', 'Gemma3ForCausalLM', 'Gemma3TextForSequenceClassification'],
+  ['gemma3', 'Gemma3ForConditionalGeneration', 'Gemma3ForSequenceClassification'],
+])(
+  'a merged %s is of the class that transformers has for its task, whatever the base was saved as',
+  (type, ...classes) => {
+    const merged = { tensors: [], linears: 1, untied: false };
+    for (const saved of [['LlamaModel'], [classes[1]], ['Gemma3TextModel'], [], null, undefined]) {
+      const base = { model_type: type, architectures: saved };
+      expect(mergedConfig(base, merged, null).architectures).toEqual([classes[0]]);
+      expect(mergedConfig(base, merged, 3).architectures).toEqual([classes[1]]);
+    }
+  },
+);
 
 test('into a quantised base: what it computes with, adapter included, is made dense', async () => {
   const { out, document } = await merge('peft-rslora', 'causal-tied', { quantise: 'nf4' });
