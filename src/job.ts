@@ -72,22 +72,44 @@ export async function runJob(
   });
 }
 
-/** Main thread to Worker. `cancel` holds one int32 over a SharedArrayBuffer: 0 = go on, 1 = stop. */
+/** Main thread to Worker, once it is ready. */
 export interface StartMessage {
   kind: string;
   request: unknown;
-  cancel: Int32Array;
+  signs: Signs;
 }
 
-/** Worker to main thread: any number of events, then one result or one error. */
-export type WorkerMessage = { event: JobEvent } | { result: JobResult } | { error: PlainError };
+/** What both threads see while the Worker is in native code: int32 over a SharedArrayBuffer, at the places of {@link SIGN}. */
+export type Signs = Int32Array;
 
-/** The Worker's side: waits for one `StartMessage`, runs the job and posts what happens. */
+export const SIGN = {
+  /** 0 = go on, 1 = stop. */
+  cancel: 0,
+  /** Counts (and wraps) whenever the job looks up: between blocks of a model, at events. */
+  beat: 1,
+} as const;
+
+export const newSigns = (): Signs => new Int32Array(new SharedArrayBuffer(8));
+
+/**
+ * Worker to main thread: `ready` once it listens, any number of events, then one result or one error. A message that is posted
+ * to a Worker which does not listen yet may be lost, as the HTML standard has it; so nothing is posted before `ready`.
+ */
+export type WorkerMessage = { ready: true } | { event: JobEvent } | { result: JobResult } | { error: PlainError };
+
+/** The Worker's side: says that it is ready, waits for one `StartMessage`, runs the job and posts what happens. */
 export function serveJobs(registry: JobRegistry, port: WorkerPort): void {
   port.onmessage = async ({ data }) => {
+    const beat = (): number => Atomics.add(data.signs, SIGN.beat, 1);
     const context: JobContext = {
-      emit: (event) => port.postMessage({ event }),
-      cancelled: () => Atomics.load(data.cancel, 0) !== 0,
+      emit: (event) => {
+        beat();
+        port.postMessage({ event });
+      },
+      cancelled: () => {
+        beat();
+        return Atomics.load(data.signs, SIGN.cancel) !== 0;
+      },
     };
     try {
       port.postMessage({ result: await runJob(data.kind, data.request, context, registry) });
@@ -95,6 +117,7 @@ export function serveJobs(registry: JobRegistry, port: WorkerPort): void {
       port.postMessage({ error: asMedreproError(thrown).toPlain() });
     }
   };
+  port.postMessage({ ready: true });
 }
 
 /** The part of a Worker's global scope that is used here. */

@@ -5,8 +5,9 @@
  */
 
 import { EXIT, MedreproError } from './errors';
-import type { OnEvent } from './events';
-import type { JobResult, StartMessage, WorkerMessage } from './job';
+import type { JobEvent, OnEvent } from './events';
+import { type JobResult, newSigns, SIGN, type Signs, type StartMessage, type WorkerMessage } from './job';
+import { duration } from './units';
 
 export interface SpawnOptions {
   onEvent: OnEvent;
@@ -14,6 +15,8 @@ export interface SpawnOptions {
   saves?: boolean;
   /** The Worker's file; only tests have another one. */
   worker?: URL;
+  /** Milliseconds without a sign of the job after which that is said; only tests have others. */
+  silence?: number;
 }
 
 /**
@@ -25,15 +28,17 @@ export interface SpawnOptions {
  * @throws MedreproError what the job threw; `internal` when the Worker itself died.
  */
 export async function spawnJob(kind: string, request: unknown, options: SpawnOptions): Promise<JobResult> {
-  const cancel = new Int32Array(new SharedArrayBuffer(4));
+  const signs = newSigns();
   const stopping = (): void => {
-    Atomics.store(cancel, 0, 1);
+    Atomics.store(signs, SIGN.cancel, 1);
     options.onEvent({ kind: 'warning', message: 'stopping after this step', remedy: 'Ctrl-C again stops at once' });
   };
   const restoreSignals = (options.saves ?? true) ? onStopSignal(stopping, killNow) : () => {};
+  const watch = new Watch(signs, options.onEvent, options.silence ?? SILENCE);
   try {
-    return await runInWorker({ kind, request, cancel }, options.onEvent, { file: options.worker });
+    return await runInWorker({ kind, request, signs }, watch.onEvent, { file: options.worker });
   } finally {
+    watch.close();
     restoreSignals();
   }
 }
@@ -45,7 +50,7 @@ export async function spawnJob(kind: string, request: unknown, options: SpawnOpt
  * @throws WorkerStopped when it was given up or died
  */
 export function jobInWorker(kind: string, request: unknown, milliseconds?: number): Promise<JobResult> {
-  return runInWorker({ kind, request, cancel: new Int32Array(new SharedArrayBuffer(4)) }, () => {}, { milliseconds });
+  return runInWorker({ kind, request, signs: newSigns() }, () => {}, { milliseconds });
 }
 
 /** A Worker that ended without a result. */
@@ -71,7 +76,8 @@ async function runInWorker(
   try {
     return await new Promise<JobResult>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
-        if ('event' in data) onEvent(data.event);
+        if ('ready' in data) worker.postMessage(start);
+        else if ('event' in data) onEvent(data.event);
         else if ('result' in data) resolve(data.result);
         else reject(MedreproError.fromPlain(data.error));
       };
@@ -79,11 +85,82 @@ async function runInWorker(
       if (milliseconds !== undefined) {
         timer = setTimeout(() => reject(new WorkerStopped('the worker took too long', true)), milliseconds);
       }
-      worker.postMessage(start);
     });
   } finally {
     clearTimeout(timer);
     worker.terminate();
+  }
+}
+
+/** Milliseconds without a sign of a job after which that is said. */
+const SILENCE = 60_000;
+
+/** Says when a job has given no sign for a time, what it said last, and whether it uses the processor. */
+class Watch {
+  private readonly timer: Timer;
+  private last = 'it has not begun';
+  private beat = 0;
+  private since = performance.now();
+  private used = process.cpuUsage();
+
+  constructor(
+    private readonly signs: Signs,
+    private readonly report: OnEvent,
+    private readonly silence: number,
+  ) {
+    this.timer = setInterval(() => this.look(), silence / 6);
+    this.timer.unref();
+  }
+
+  /** Passes an event on and remembers where the job stands. */
+  readonly onEvent: OnEvent = (event) => {
+    this.last = placeOf(event) ?? this.last;
+    this.heard();
+    this.report(event);
+  };
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private look(): void {
+    const beat = Atomics.load(this.signs, SIGN.beat);
+    const silent = performance.now() - this.since;
+    if (beat !== this.beat) this.heard();
+    else if (silent >= this.silence) {
+      const { user, system } = process.cpuUsage(this.used);
+      const message = `no sign of the job for ${duration(silent / 1000)}; it used ${duration((user + system) / 1e6)} of processor time meanwhile; last: ${this.last}`;
+      this.report({
+        kind: 'warning',
+        message,
+        remedy: 'Ctrl-C twice ends it; --resume goes on after the last checkpoint',
+      });
+      this.heard();
+    }
+    this.beat = beat;
+  }
+
+  private heard(): void {
+    this.since = performance.now();
+    this.used = process.cpuUsage();
+  }
+}
+
+/** Where a job stands by an event; null where the event does not say. */
+function placeOf(event: JobEvent): string | null {
+  switch (event.kind) {
+    case 'stage':
+      return `${event.name}${event.detail === undefined ? '' : ` (${event.detail})`}`;
+    case 'step':
+      return `step ${event.step} of ${event.total}`;
+    case 'progress':
+      return `${event.name}, ${event.done} of ${event.total} ${event.unit}`;
+    case 'evaluation':
+      return `evaluation of the ${event.split} rows after step ${event.step}`;
+    case 'checkpoint':
+      return `checkpoint of step ${event.step}`;
+    default:
+      return null;
   }
 }
 

@@ -22,6 +22,29 @@ const registry: JobRegistry = {
   bug: async () => async () => {
     throw new TypeError('x is not a function');
   },
+  /** Gives no sign for `request` ms in native code, then ends. */
+  silent: async () => async (request, context) => {
+    const { usleep } = dlopen('libc.so.6', { usleep: { args: ['u32'], returns: 'i32' } }).symbols;
+    context.emit({
+      kind: 'step',
+      step: 3,
+      total: 9,
+      loss: 1,
+      lr: 1,
+      gradNorm: 1,
+      tokens: 1,
+      tokensPerSecond: 1,
+      eta: 1,
+    });
+    usleep(Number(request) * 1000);
+    return { exitCode: 0, text: '', document: null };
+  },
+  /** Asks whether it is to stop for `request` ms: alive, though it says nothing. */
+  asking: async () => async (request, context) => {
+    const end = performance.now() + Number(request);
+    while (performance.now() < end && !context.cancelled()) Bun.sleepSync(1);
+    return { exitCode: 0, text: '', document: null };
+  },
   /** Blocks in native code, 50 ms at a time, until it is asked to stop; then takes `request` ms to save. */
   block: async () => async (request, context) => {
     const { usleep } = dlopen('libc.so.6', { usleep: { args: ['u32'], returns: 'i32' } }).symbols;

@@ -40,6 +40,36 @@ describe('spawnJob', () => {
   });
 });
 
+describe('a job that gives no sign', () => {
+  async function warnings(kind: string, milliseconds: number): Promise<string[]> {
+    const said: string[] = [];
+    const onEvent = (event: JobEvent) => {
+      if (event.kind === 'warning') said.push(event.message);
+    };
+    await spawnJob(kind, milliseconds, { worker: WORKER, onEvent, silence: 300 });
+    return said;
+  }
+
+  test('is said to give none, with the place where it stands and the processor time it took', async () => {
+    const said = await warnings('silent', 1500);
+    expect(said.length).toBeGreaterThan(0);
+    expect(said[0]).toMatch(
+      /^no sign of the job for \d+\.\d s; it used \d+\.\d s of processor time meanwhile; last: step 3 of 9$/,
+    );
+  });
+
+  test('is left alone while it asks whether it is to stop', async () => {
+    expect(await warnings('asking', 1500)).toEqual([]);
+  });
+});
+
+test('a Worker that listens late still gets its request', async () => {
+  // what is posted to a Worker before it listens is lost once its event loop has turned: the request waits until it is ready
+  const onEvent = () => {};
+  const result = await spawnJob('count', 2, { worker: new URL('late-worker.ts', import.meta.url), onEvent });
+  expect(result.text).toBe('counted to 2');
+});
+
 describe('signals', () => {
   /** Starts the `block` job in a process of its own and waits until it blocks in native code. */
   async function blocked(saving: number) {
