@@ -1,6 +1,6 @@
 /**
  * METEOR (Lavie and Agarwal 2007) as NLTK's `single_meteor_score` computes it on `word_tokenize`d texts, which is what
- * Hugging Face evaluate's `meteor` does; the mean over rows, 0 to 1.
+ * Hugging Face evaluate's `meteor` does; the mean over rows, 0 to 1. Of several references the best counts (`meteor_score`).
  *
  * Words are matched in three stages, each on what the one before has left: equal in lower case, equal Porter stems, and
  * a stem of the reference among the WordNet synonyms of a stem of the prediction. Every stage goes through the prediction
@@ -61,7 +61,9 @@ function meteorMetric(version: NltkVersion): TextMetric {
   const parts = { ...tools, alpha: ALPHA, beta: BETA, gamma: GAMMA, aggregate: 'mean' };
   const id = version === '3.9' ? 'meteor' : `meteor+nltk-${version}`;
   return textMetric(id, { parts, equals: `nltk-${version}` }, (predictions, references) => {
-    const rows = Float64Array.from(predictions, (text, i) => meteorScore(text, references[i]!, version));
+    const rows = Float64Array.from(predictions, (text, i) =>
+      Math.max(...references[i]!.map((reference) => meteorScore(text, reference, version))),
+    );
     return { value: mean(rows), rows };
   });
 }

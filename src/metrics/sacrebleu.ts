@@ -1,8 +1,9 @@
 /**
  * Corpus BLEU (Papineni et al. 2002) as sacreBLEU 2.6 computes it by default, 0 to 100.
  *
- * The 13a tokeniser (mteval-v13a), mixed case, n-grams up to four, exponential smoothing, one reference a row. Counts are
- * equal, the value to 1e-12. sacreBLEU's own signature of this setting: nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp.
+ * The 13a tokeniser (mteval-v13a), mixed case, n-grams up to four, exponential smoothing. Of several references an n-gram counts as
+ * often as in the one that has it most, and the length is that nearest to the prediction's. Counts are equal, the value to 1e-12.
+ * sacreBLEU's own signature of this setting: nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp.
  */
 
 import { splitWords, trimEnd } from './python-text';
@@ -14,7 +15,7 @@ export const sacrebleu = textMetric(
   'bleu',
   { parts: { case: 'mixed', eff: 'no', tok: '13a', smooth: 'exp' }, equals: 'sacrebleu-2.6' },
   (predictions, references) => {
-    const counts = predictions.map((prediction, i) => bleuCounts(prediction, references[i]!));
+    const counts = predictions.map((prediction, i) => bleuCounts(prediction, ...references[i]!));
     const sum = (rows: Iterable<BleuCounts>): BleuCounts => {
       const all = emptyCounts();
       for (const row of rows) addCounts(all, row);
@@ -45,13 +46,22 @@ export interface BleuCounts {
   readonly total: number[];
 }
 
-/** The counts of one row. */
-export function bleuCounts(prediction: string, reference: string): BleuCounts {
-  const [said, gold] = [tokenise13a(prediction), tokenise13a(reference)];
-  const counts = { ...emptyCounts(), predicted: said.length, reference: gold.length };
+/** The counts of one row with its references. */
+export function bleuCounts(prediction: string, ...references: readonly string[]): BleuCounts {
+  const said = tokenise13a(prediction);
+  const golds = references.map(tokenise13a);
+  const nearest = nearestLength(
+    said.length,
+    golds.map(({ length }) => length),
+  );
+  const counts = { ...emptyCounts(), predicted: said.length, reference: nearest };
   for (let order = 1; order <= MAX_ORDER; order++) {
     const known = new Map<string, number>();
-    for (const ngram of ngrams(gold, order)) known.set(ngram, (known.get(ngram) ?? 0) + 1);
+    for (const gold of golds) {
+      const own = new Map<string, number>();
+      for (const ngram of ngrams(gold, order)) own.set(ngram, (own.get(ngram) ?? 0) + 1);
+      for (const [ngram, count] of own) known.set(ngram, Math.max(known.get(ngram) ?? 0, count));
+    }
     for (const ngram of ngrams(said, order)) {
       const left = known.get(ngram) ?? 0;
       if (left === 0) continue;
@@ -109,6 +119,12 @@ export function tokenise13a(text: string): string[] {
 }
 
 // --- internal ---
+
+/** The length that differs least from `length`, the shorter of two. */
+function nearestLength(length: number, lengths: readonly number[]): number {
+  const [nearest = 0] = [...lengths].sort((a, b) => Math.abs(a - length) - Math.abs(b - length) || a - b);
+  return nearest;
+}
 
 /** Words hold no white space, so a space between them keeps n-grams apart. */
 function* ngrams(words: readonly string[], order: number): Generator<string> {

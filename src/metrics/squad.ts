@@ -2,7 +2,7 @@
  * Exact match and token F1 of SQuAD v1.1 (Rajpurkar et al. 2016), in percent.
  *
  * Equal to the last bit to the official evaluation script as Hugging Face evaluate's `squad` carries it
- * (metrics/squad/compute_score.py), for one reference a row: texts are lower-cased, stripped of ASCII punctuation and of
+ * (metrics/squad/compute_score.py), of several references the best: texts are lower-cased, stripped of ASCII punctuation and of
  * the words a, an, the; F1 is over the bags of words of a row; both are means over rows.
  */
 
@@ -17,14 +17,16 @@ export const squadExactMatch = textMetric(
   { parts: PARTS, equals: EQUALS },
   (predictions, references) => {
     const rows = Float64Array.from(predictions, (prediction, i) =>
-      normaliseAnswer(prediction) === normaliseAnswer(references[i]!) ? 1 : 0,
+      references[i]!.some((reference) => normaliseAnswer(prediction) === normaliseAnswer(reference)) ? 1 : 0,
     );
     return { value: percentMean(rows), rows: rows.map((row) => 100 * row) };
   },
 );
 
 export const squadF1 = textMetric('f1', { parts: PARTS, equals: EQUALS }, (predictions, references) => {
-  const rows = Float64Array.from(predictions, (prediction, i) => tokenF1(prediction, references[i]!));
+  const rows = Float64Array.from(predictions, (prediction, i) =>
+    Math.max(...references[i]!.map((reference) => tokenF1(prediction, reference))),
+  );
   return { value: percentMean(rows), rows: rows.map((row) => 100 * row) };
 });
 

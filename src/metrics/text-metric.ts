@@ -1,8 +1,11 @@
-/** Metrics over generated texts: one prediction and one reference a row. */
+/** Metrics over generated texts: one prediction and one or several references a row. */
 
 import { inputError } from '../errors';
 import { bootstrapInterval, type Interval } from './bootstrap';
 import { type Score, signatureOf } from './metric';
+
+/** What a row should have been: a text, or several of which any will do. */
+export type References = string | readonly string[];
 
 /** What a text metric computes. */
 export interface TextValue {
@@ -23,38 +26,54 @@ export interface TextScore extends Score, TextValue {
   readonly count: number;
 }
 
-/** A metric over texts: `predictions[i]` is what the model wrote for row i, `references[i]` what it should have. */
+/**
+ * A metric over texts: `predictions[i]` is what the model wrote for row i, `references[i]` what it should have. Of several references
+ * the metric's own tool decides what counts: the best one for a metric of rows, all of them for BLEU.
+ */
 export interface TextMetric {
   readonly id: string;
   /** What the number equals elsewhere. */
   readonly equals: string;
-  /** Every argument that can change the number. */
+  /** Every argument that can change the number, for one reference a row; a score's own names how many it has. */
   readonly signature: string;
-  /** @throws MedreproError `input`: no rows, or lists of different length. */
-  score(predictions: readonly string[], references: readonly string[]): TextScore;
+  /** @throws MedreproError `input`: no rows, a row without a reference, or lists of different length. */
+  score(predictions: readonly string[], references: readonly References[]): TextScore;
 }
 
-/** A text metric from its value. */
+/** A text metric from its value; `references[i]` are those of row i, at least one. */
 export function textMetric(
   id: string,
   about: { readonly parts: Readonly<Record<string, string | number>>; readonly equals: string },
-  compute: (predictions: readonly string[], references: readonly string[]) => TextValue,
+  compute: (predictions: readonly string[], references: readonly (readonly string[])[]) => TextValue,
 ): TextMetric {
   const { parts, equals } = about;
-  const signature = signatureOf(id, { nrefs: 1, ...parts, equals, v: 1 });
+  const signatureFor = (nrefs: number | 'var'): string => signatureOf(id, { nrefs, ...parts, equals, v: 1 });
   return {
     id,
     equals,
-    signature,
+    signature: signatureFor(1),
     score: (predictions, references) => {
       if (predictions.length !== references.length) {
         throw inputError(`${predictions.length} predictions and ${references.length} references cannot be compared`);
       }
       if (predictions.length === 0) throw inputError('there are no rows to score');
-      const computed = compute(predictions, references);
+      const lists = references.map((of) => (typeof of === 'string' ? [of] : of));
+      const counts = new Set(lists.map(({ length }) => length));
+      if (counts.has(0)) throw inputError('a row has no reference to be compared with');
+      const [nrefs = 1, ...others] = counts;
+      const computed = compute(predictions, lists);
+      const signature = signatureFor(others.length === 0 ? nrefs : 'var');
       return { ...computed, count: predictions.length, metric: id, printed: computed.value.toFixed(4), signature };
     },
   };
+}
+
+/** A signature whatever the number of references: that is the data's, not the metric's. */
+export const withoutReferences = (signature: string): string => signature.replace(/\|nrefs:[^|]+/, '');
+
+/** The highest of some values, the first one where several are. */
+export function best<T>(values: readonly T[], of: (value: T) => number): T {
+  return values.reduce((most, value) => (of(value) > of(most) ? value : most));
 }
 
 /** The 95% bootstrap interval of a score over its rows. */

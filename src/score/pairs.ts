@@ -1,22 +1,31 @@
 /** Predictions and references as pairs: two files, the same rows in the same order, or one clear line about what is wrong. */
 
-import { type DataRecord, textOf } from '../data/formats/format';
+import { MISSING_TEXTS } from '../data/column-kinds';
+import { type Choose, type DataRecord, type Place, textOf } from '../data/formats/format';
+import { follow, levels, NoElement, opened, placeOf } from '../data/paths';
 import { type RecordFile, readRecords } from '../data/records';
 import { inputError, type MedreproError } from '../errors';
+import type { References } from '../metrics/text-metric';
 
 /** What a column holds. */
 export type Role = 'prediction' | 'reference' | 'question' | 'id';
 
-/** Column names by role, as `--map` gives them; a role that is not named is looked for under the usual names. */
+/**
+ * Column names by role, as `--map` gives them, or paths into nested rows (`data/paths.ts`); a role that is not named is looked
+ * for under the usual names.
+ */
 export type ColumnMap = Readonly<Partial<Record<Role, string>>>;
 
 export interface Pairs {
   /** (rows,) */
   readonly predictions: readonly string[];
-  readonly references: readonly string[];
+  /** (rows,) a list where a row has several. */
+  readonly references: readonly References[];
   /** What was asked; null when the references have no such column. */
   readonly questions: readonly string[] | null;
   readonly files: readonly SourceFile[];
+  /** What was read in one of several ways, one line each. */
+  readonly notes?: readonly string[];
 }
 
 /** Where the rows came from. */
@@ -37,36 +46,44 @@ export interface QuestionAnswers {
 /**
  * Reads both files and pairs their rows.
  *
- * @throws MedreproError `input` (exit 2): a column that is not there, a cell without text, an id twice, files of different
- *   length or order, and whatever makes a file unreadable.
+ * A cell of the references may hold a list of texts, or a path may lead through one (`answers[].text`): the row then has several
+ * references.
+ *
+ * @throws MedreproError `input` (exit 2): a column that is not there or is there twice, a cell without text, an id twice, files of
+ *   different length or order, and whatever makes a file unreadable.
  */
 export async function readPairs(predictions: string, references: string, map: ColumnMap = {}): Promise<Pairs> {
-  const [said, gold] = [await readFile(predictions), await readFile(references)];
+  const said = await readFile(predictions, ['prediction', 'id'], map);
+  const gold = await readFile(references, ['reference', 'question', 'id'], map);
   const texts = textColumn(said, 'prediction', map);
-  const answers = textColumn(gold, 'reference', map);
+  const column =
+    placeFor(gold, 'reference', map) ?? noColumn(gold.record, 'no column looks like the reference', 'reference');
+  const answers = gold.rows.map((row, i) => referencesOf(gold, row, i, column));
   if (texts.length !== answers.length) {
     throw inputError(`${predictions} has ${texts.length} rows and ${references} ${answers.length}`, {
       remedy: 'give the predictions of exactly these references, in their order',
     });
   }
   checkOrder(said, gold, map);
-  const asked = columnOf(gold, 'question', map);
+  const asked = placeFor(gold, 'question', map);
   return {
     predictions: texts,
     references: answers,
     questions: asked === null ? null : cells(gold, asked),
     files: [sourceFile('predictions', said), sourceFile('references', gold)],
+    notes: [...notesOf(said, texts, 'predictions'), ...notesOf(gold, answers.flat(), 'references')],
   };
 }
 
 /** Reads a training file for the overlap with the references. @throws MedreproError `input` */
 export async function readTraining(path: string, map: ColumnMap = {}): Promise<QuestionAnswers> {
-  const file = await readFile(path);
   // a training file has names of its own: --map speaks of it only where it has such a column
-  const own = Object.fromEntries(Object.entries(map).filter(([, name]) => file.columns.includes(name)));
+  const own = (columns: readonly string[]): ColumnMap =>
+    Object.fromEntries(Object.entries(map).filter(([, name]) => placeOf(columns, name) !== null));
+  const file = await readFile(path, ['question', 'reference'], own);
   return {
-    questions: textColumn(file, 'question', own),
-    answers: textColumn(file, 'reference', own),
+    questions: textColumn(file, 'question', own(file.columns)),
+    answers: textColumn(file, 'reference', own(file.columns)),
     file: sourceFile('train', file),
   };
 }
@@ -87,8 +104,21 @@ interface OpenFile {
   readonly rows: readonly DataRecord[];
 }
 
-async function readFile(path: string): Promise<OpenFile> {
-  const record = await readRecords(path);
+/** The columns of some roles; no other is decoded. */
+async function readFile(
+  path: string,
+  roles: readonly Role[],
+  map: ColumnMap | ((columns: readonly string[]) => ColumnMap),
+): Promise<OpenFile> {
+  const choose: Choose = (columns) => {
+    const named = typeof map === 'function' ? map(columns) : map;
+    return roles.flatMap((role) => {
+      const name = named[role];
+      if (name !== undefined) return placeOf(columns, name) ?? [];
+      return usualColumns(columns, role).map((column) => ({ column, steps: [] }));
+    });
+  };
+  const record = await readRecords(path, choose);
   const rows = [...record.parsed.records];
   if (rows.length === 0)
     throw inputError('the file holds no rows', { where: { file: path }, remedy: 'export it again' });
@@ -99,45 +129,133 @@ function sourceFile(role: SourceFile['role'], { record, rows }: OpenFile): Sourc
   return { role, name: record.name, sha256: record.sha256, rows: rows.length };
 }
 
-function columnOf({ columns, record }: OpenFile, role: Role, map: ColumnMap): number | null {
-  const named = map[role];
-  if (named !== undefined) {
-    const index = columns.indexOf(named);
-    if (index >= 0) return index;
-    if (role === 'id' || role === 'question') return null;
-    throw noColumn(record, `there is no column ${JSON.stringify(named)}`, role, columns);
-  }
+/** Every column with the first of the usual names that the file has. */
+function usualColumns(columns: readonly string[], role: Role): number[] {
   for (const usual of USUAL[role]) {
-    const index = columns.findIndex((name) => name.trim().toLowerCase() === usual);
-    if (index >= 0) return index;
+    const found = columns.flatMap((name, i) => (name.trim().toLowerCase() === usual ? [i] : []));
+    if (found.length > 0) return found;
   }
-  return null;
+  return [];
+}
+
+/** Where a role's column is; null when nobody named one and none looks like it. */
+function placeFor({ columns, record }: OpenFile, role: Role, map: ColumnMap): Place | null {
+  const named = map[role];
+  const usual = named === undefined ? usualColumns(columns, role) : [];
+  const [column] = usual;
+  const place = named !== undefined ? placeOf(columns, named) : column === undefined ? null : { column, steps: [] };
+  if (place === null) {
+    return named === undefined ? null : noColumn(record, `there is no column ${JSON.stringify(named)}`, role);
+  }
+  const name = columns[place.column]!;
+  if (columns.indexOf(name, place.column + 1) >= 0 || columns.indexOf(name) < place.column) {
+    throw inputError(`two columns are named ${JSON.stringify(name)}`, {
+      where: headerOf(record),
+      remedy: 'rename one in the header',
+    });
+  }
+  if (usual.length > 1) {
+    const names = usual.map((index) => JSON.stringify(columns[index])).join(' and ');
+    throw inputError(`${names} both look like the ${role}`, {
+      where: headerOf(record),
+      remedy: `name one with --map ${role}=COLUMN`,
+    });
+  }
+  return place;
 }
 
 function textColumn(file: OpenFile, role: Role, map: ColumnMap): string[] {
-  const index = columnOf(file, role, map);
-  if (index === null) throw noColumn(file.record, `no column looks like the ${role}`, role, file.columns);
-  return cells(file, index);
+  const place = placeFor(file, role, map) ?? noColumn(file.record, `no column looks like the ${role}`, role);
+  return cells(file, place);
 }
 
 /** The texts of a column. An empty text is one that a model may well have written; no text at all is not. */
-function cells({ record, columns, rows }: OpenFile, index: number): string[] {
-  return rows.map(({ values, line }, i) => {
-    const value = values[index];
-    const text = value === undefined || value === null ? null : textOf(value);
-    if (text !== null) return text;
-    const where = line === null ? { file: record.name } : { file: record.name, line };
-    const what = `row ${i + 1} has no text in column ${JSON.stringify(columns[index])}`;
-    throw inputError(what, { where, remedy: 'an empty answer is written as ""' });
+function cells(file: OpenFile, place: Place): string[] {
+  return file.rows.map((row, i) => {
+    const [value, ...others] = valuesAt(row, place);
+    if (value === undefined || others.length > 0)
+      throw wrongCell(file, row, i, place, value ?? new NoElement('an empty list'));
+    const text = value instanceof NoElement ? null : textOfCell(value);
+    if (text === null) throw wrongCell(file, row, i, place, value);
+    return text;
   });
 }
 
-function noColumn({ name, parsed }: RecordFile, what: string, role: Role, columns: readonly string[]): MedreproError {
-  const { headerLine } = parsed;
-  return inputError(`${what}; the columns are ${columns.slice(0, 12).join(', ')}`, {
-    where: headerLine === null ? { file: name } : { file: name, line: headerLine },
+/** One reference as a text, several as a list. */
+function referencesOf(file: OpenFile, row: DataRecord, i: number, place: Place): References {
+  const values = valuesAt(row, place).flatMap((value) => (Array.isArray(value) ? (value as unknown[]) : [value]));
+  const texts = values.map((value) => {
+    const text = value instanceof NoElement ? null : textOfCell(value);
+    if (text === null) throw wrongCell(file, row, i, place, value);
+    return text;
+  });
+  const [first, ...others] = texts;
+  if (first === undefined) throw wrongCell(file, row, i, place, new NoElement('an empty list'));
+  return others.length === 0 ? first : texts;
+}
+
+/** What a path leads to in a row: one value, or one for every element of the lists that its `[]` go through. */
+function valuesAt({ values }: DataRecord, { column, steps }: Place): unknown[] {
+  const [first, ...inner] = levels(steps);
+  let found: unknown[] = [follow(values[column], first!)];
+  for (const part of inner) {
+    found = found.flatMap((value) => {
+      const list = value instanceof NoElement ? value : opened(value);
+      return Array.isArray(list) ? list.map((element: unknown) => follow(element, part)) : [new NoElement('no list')];
+    });
+  }
+  return found;
+}
+
+/** Null for a missing value and for what is not a single one. */
+function textOfCell(value: unknown): string | null {
+  return value === undefined || value === null || Number.isNaN(value) ? null : textOf(value);
+}
+
+function wrongCell(
+  { record, columns }: OpenFile,
+  row: DataRecord,
+  i: number,
+  place: Place,
+  value: unknown,
+): MedreproError {
+  const has = value instanceof NoElement ? `has ${value.what} where a text is wanted` : 'has no text';
+  return inputError(`row ${i + 1} ${has} in column ${JSON.stringify(columns[place.column])}`, {
+    where: placeOfRow(record, row),
+    remedy: 'an empty answer is written as ""',
+  });
+}
+
+/** @throws MedreproError always: written as a value, so that it can stand for a column that is not there. */
+function noColumn({ name, parsed }: RecordFile, what: string, role: Role): never {
+  throw inputError(`${what}; the columns are ${parsed.columns.slice(0, 12).join(', ')}`, {
+    where: headerOf({ name, parsed }),
     remedy: `name it with --map ${role}=COLUMN`,
   });
+}
+
+function headerOf({ name, parsed: { headerLine } }: Pick<RecordFile, 'name' | 'parsed'>): {
+  file: string;
+  line?: number;
+} {
+  return headerLine === null ? { file: name } : { file: name, line: headerLine };
+}
+
+function placeOfRow({ name }: RecordFile, { line }: DataRecord): { file: string; line?: number } {
+  return line === null ? { file: name } : { file: name, line };
+}
+
+/** How the file was read, and texts that other readers take for nothing. */
+function notesOf({ record }: OpenFile, texts: readonly string[], what: string): string[] {
+  const notes = record.parsed.notes.map((note) => `${record.name}: ${note}`);
+  if (!record.parsed.untyped) return notes;
+  const missing = texts.filter((text) => text !== '' && MISSING_TEXTS.has(text));
+  if (missing.length === 0) return notes;
+  const shown = [...new Set(missing)].slice(0, 3).map((text) => JSON.stringify(text));
+  return [
+    ...notes,
+    `${record.name}: ${missing.length} ${what} are ${shown.join(', ')}, kept as text; pandas reads them as missing`,
+  ];
 }
 
 /** Ids must be unique, and the same row by row; files without ids are taken as they lie. */
@@ -160,17 +278,15 @@ function checkOrder(said: OpenFile, gold: OpenFile, map: ColumnMap): void {
 }
 
 function ids(file: OpenFile, map: ColumnMap): string[] | null {
-  const index = columnOf(file, 'id', map);
-  if (index === null) return null;
-  const texts = cells(file, index);
+  const place = placeFor(file, 'id', map);
+  if (place === null) return null;
+  const texts = cells(file, place);
   const first = new Map<string, number>();
   for (const [i, id] of texts.entries()) {
     const before = first.get(id);
-    const { line } = file.rows[i]!;
-    const where = line === null ? { file: file.record.name } : { file: file.record.name, line };
     if (before !== undefined) {
-      const what = `row ${i + 1} has the ${file.columns[index]} of row ${before} again: ${JSON.stringify(id)}`;
-      throw inputError(what, { where, remedy: 'drop one of the two' });
+      const what = `row ${i + 1} has the ${file.columns[place.column]} of row ${before} again: ${JSON.stringify(id)}`;
+      throw inputError(what, { where: placeOfRow(file.record, file.rows[i]!), remedy: 'drop one of the two' });
     }
     first.set(id, i + 1);
   }

@@ -6,10 +6,11 @@
 import { CLASS_METRICS, classMetricById, isTextMetric, scoreClasses, textMetricById } from '../metrics';
 import { lowerIsBetter } from '../metrics/direction';
 import type { Score } from '../metrics/metric';
-import { scoreInterval, type TextScore } from '../metrics/text-metric';
+import { type References, scoreInterval, type TextScore } from '../metrics/text-metric';
 import type { Golden } from '../verify/golden';
 import { judgeScored, type ScoredVerdict } from '../verify/printed';
 import type { ScoreData } from '../verify/scored';
+import { type Classes, classesOf } from './classes';
 import {
   echoFinding,
   type Finding,
@@ -79,10 +80,14 @@ export interface ScoreOptions {
  */
 export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   const { predictions, references, questions } = pairs;
-  const warnings = new Set<string>();
+  const warnings = new Set<string>(pairs.notes);
+  const classes = options.metrics.some(isClassMetric) ? classesOf(predictions, references) : null;
+  for (const warning of classes?.warnings ?? []) warnings.add(warning);
+  // what the texts show by themselves is looked for in the first reference
+  const firsts = references.map((of) => (typeof of === 'string' ? of : of[0]!));
   const items: ScoreData['items'] = {};
   const metrics = options.metrics.map((id) => {
-    const score = scoreOf(id, predictions, references);
+    const score = scoreOf(id, pairs, classes);
     if (score !== null && 'rows' in score && score.rows !== null) {
       items[id] = { kind: 'ratio', numerators: [...score.rows], denominators: Array.from(score.rows, () => 1) };
     }
@@ -94,10 +99,10 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
     Object.fromEntries(texts.map((id) => [id, centreOf(textMetricById(id).score(said, references))]));
   const echo = questions === null || texts.length === 0 ? null : findEcho(predictions, questions);
   const answers = echo?.stripped ?? predictions;
-  const found = texts.length === 0 ? [] : [findThinking(answers), findCutOff(answers, references)];
+  const found = texts.length === 0 ? [] : [findThinking(answers), findCutOff(answers, firsts)];
   const findings = [echo === null ? null : echoFinding(echo), ...found];
   if (options.training !== null && questions !== null) {
-    findings.push(findOverlap(questions, references, options.training));
+    findings.push(findOverlap(questions, firsts, options.training));
   }
   if (options.padded) findings.push(paddingFinding(options.padded));
   if (options.training !== null && questions === null) {
@@ -112,7 +117,7 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
     withoutEcho: echo === null ? null : values(echo.stripped),
     echoAlone: echo === null ? null : values(echo.removed),
     warnings: [...warnings],
-    perRow: { test: options.metrics.some(isClassMetric) ? classesOf(pairs) : null, items },
+    perRow: { test: classes === null ? null : referencesFirst(classes, references), items },
   };
 }
 
@@ -127,23 +132,18 @@ export function scoreSignature(id: string): string | null {
 const isClassMetric = (id: string): boolean => CLASS_METRICS.some((metric) => metric.id === id);
 
 /** The references' classes first, so that every predictions file of the same references numbers them alike. */
-function classesOf({ predictions, references }: Pairs): NonNullable<ScoreData['test']> {
-  const known = [...new Set(references)].sort();
-  const strangers = [...new Set(predictions)].filter((label) => !known.includes(label)).sort();
-  const labels = [...known, ...strangers];
-  const place = new Map(labels.map((label, i) => [label, i]));
-  const numbers = (texts: readonly string[]): number[] => texts.map((text) => place.get(text)!);
-  return { gold: numbers(references), predicted: numbers(predictions), labels };
+function referencesFirst(classes: Classes, references: readonly References[]): NonNullable<ScoreData['test']> {
+  const { labels, gold, predicted } = classes;
+  const known = new Set(references);
+  const order = [...labels.filter((label) => known.has(label)), ...labels.filter((label) => !known.has(label))];
+  const place = new Map(order.map((label, i) => [label, i]));
+  const numbers = (ids: readonly number[]): number[] => ids.map((id) => place.get(labels[id]!)!);
+  return { gold: numbers(gold), predicted: numbers(predicted), labels: order };
 }
 
 /** Null for what needs the model: losses, perplexities, detectors on a loss curve, all of which are better when lower. */
-function scoreOf(id: string, predictions: readonly string[], references: readonly string[]): Score | TextScore | null {
-  if (isClassMetric(id)) {
-    const labels = [...new Set([...references, ...predictions])].sort();
-    const place = new Map(labels.map((label, i) => [label, i]));
-    const numbers = (texts: readonly string[]): number[] => texts.map((text) => place.get(text)!);
-    return scoreClasses([id], numbers(references), numbers(predictions))[id]!;
-  }
+function scoreOf(id: string, { predictions, references }: Pairs, classes: Classes | null): Score | TextScore | null {
+  if (isClassMetric(id)) return scoreClasses([id], classes!.gold, classes!.predicted)[id]!;
   if (lowerIsBetter(id)) return null;
   return textMetricById(id).score(predictions, references);
 }

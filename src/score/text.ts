@@ -19,6 +19,8 @@ export function renderScore(result: ScoreResult, { target, files, disclaimers, n
   const { metrics, findings, warnings } = result;
   const head = `${target ?? 'metrics'}: ${count(result.rows)} predictions${target === null ? '' : ', re-scored (L2 score)'}`;
   const blocks = [`${head}\n${valueTable(metrics)}`];
+  // before anything that explains the numbers: what says that they mean nothing
+  if (warnings.length > 0) blocks.push(warnings.map((line) => `warning: ${line}`).join('\n'));
   if (findings.length > 0) {
     const lines = findings.map(({ id, says, means }) => `  ${id}: ${says}\n    ${means}`);
     blocks.push(['findings', ...lines].join('\n'));
@@ -34,8 +36,7 @@ export function renderScore(result: ScoreResult, { target, files, disclaimers, n
     ({ role, name, rows, sha256 }) => `  ${role}: ${name}, ${count(rows)} rows, sha256 ${sha256}`,
   );
   blocks.push(['files', ...sources].join('\n'));
-  const remarks = [...warnings.map((line) => `warning: ${line}`), ...notes.map((line) => `note: ${line}`)];
-  if (remarks.length > 0) blocks.push(remarks.join('\n'));
+  if (notes.length > 0) blocks.push(notes.map((line) => `note: ${line}`).join('\n'));
   if (disclaimers.length > 0) blocks.push(disclaimers.join('\n'));
   return blocks.join('\n\n');
 }

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../files';
+import { withoutReferences } from '../metrics/text-metric';
 import { type ExperimentResult, numericPath, parseResult } from './result';
 import { parseScore, type ScoreRecord } from './scored';
 
@@ -100,10 +101,17 @@ function isWanted(record: ScoreRecord, { paper, experiment, signatures, ...files
   return (
     record.paper === paper &&
     record.experiment === experiment &&
-    Object.entries(signatures).every(([metric, signature]) => record.metrics[metric]?.signature === signature) &&
+    Object.entries(signatures).every(([metric, signature]) =>
+      sameMetric(record.metrics[metric]?.signature, signature),
+    ) &&
     sameFile('predictions') &&
     sameFile('references')
   );
+}
+
+/** How many references the rows have is the data's, whose hash is compared on its own. */
+function sameMetric(a: string | null | undefined, b: string | null): boolean {
+  return typeof a === 'string' && b !== null ? withoutReferences(a) === withoutReferences(b) : a === b;
 }
 
 function candidates(directory: string, name: string): { file: string; time: number }[] {

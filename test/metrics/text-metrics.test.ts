@@ -8,8 +8,10 @@ import { sentences } from '../../src/metrics/punkt';
 import { ROUGE_TYPES, rouge, rougeMetric } from '../../src/metrics/rouge';
 import { bleuCounts, sacrebleu } from '../../src/metrics/sacrebleu';
 import { normaliseAnswer, squadExactMatch, squadF1, tokenF1 } from '../../src/metrics/squad';
+import { withoutReferences } from '../../src/metrics/text-metric';
 import { wordTokens } from '../../src/metrics/treebank';
 import { synonyms } from '../../src/metrics/wordnet';
+import multiple from '../fixtures/references/bleu.json';
 import bootstraps from '../fixtures/text-metrics/bootstrap.json';
 import corpora from '../fixtures/text-metrics/corpora.json';
 import groups from '../fixtures/text-metrics/rows.json';
@@ -190,4 +192,50 @@ describe('input that cannot be scored', () => {
       expect(() => metric.score(['a'], ['a', 'b'])).toThrow('1 predictions and 2 references cannot be compared');
     },
   );
+});
+
+describe('several references', () => {
+  test.each(multiple.map((corpus, i) => [i, corpus] as const))('BLEU of sacreBLEU, corpus %d', (_, corpus) => {
+    const { predictions, references, counts, score, nrefs } = corpus;
+    for (const [i, expected] of counts.entries()) {
+      const { predicted, reference, correct, total } = bleuCounts(predictions[i]!, ...references[i]!);
+      expect([predicted, reference, ...correct, ...total]).toEqual(expected);
+    }
+    const { value, signature } = sacrebleu.score(predictions, references);
+    expectNear(value, score, EXACT * Math.max(1, score));
+    expect(signature).toContain(`|nrefs:${nrefs}|`);
+  });
+
+  // metric_max_over_ground_truths of the SQuAD script, score_multi of rouge_score, meteor_score of NLTK: the best of the single scores
+  test('the best of them, for metrics of rows', () => {
+    const rows = Object.values(rowsOf).flat().slice(0, 40);
+    const predictions = rows.map(({ prediction }) => prediction);
+    const references = rows.map(({ reference }, i) => [reference, rows[(i * 7 + 3) % rows.length]!.reference, 'fever']);
+    for (const metric of [squadExactMatch, squadF1, rougeMetric('2'), rougeMetric('Lsum', { stemmer: true }), meteor]) {
+      const single = [0, 1, 2].map(
+        (k) =>
+          metric.score(
+            predictions,
+            references.map((own) => own[k]!),
+          ).rows!,
+      );
+      const best = Float64Array.from(predictions, (_, i) => Math.max(...single.map((row) => row[i]!)));
+      expect(metric.score(predictions, references).rows).toEqual(best);
+    }
+  });
+
+  test('ROUGE takes precision and recall of the best reference, the first of equal ones', () => {
+    const { value, details } = rougeMetric('1').score(['a b c d'], [['x', 'a b', 'a b c d e f g h']]);
+    expect([value, details!.precision, details!.recall]).toEqual([2 / 3, 0.5, 1]);
+  });
+
+  test('the number of references is part of the signature, and only that', () => {
+    const one = squadF1.score(['a'], [['a']]).signature;
+    const two = squadF1.score(['a'], [['a', 'b']]).signature;
+    const various = squadF1.score(['a', 'b'], [['a', 'b'], 'c']).signature;
+    expect(one).toBe(squadF1.signature);
+    expect([two, various]).toEqual([one.replace('nrefs:1', 'nrefs:2'), one.replace('nrefs:1', 'nrefs:var')]);
+    expect([one, two, various].map(withoutReferences)).toEqual(Array(3).fill(withoutReferences(one)));
+    expect(() => squadF1.score(['a'], [[]])).toThrow('a row has no reference');
+  });
 });

@@ -57,6 +57,33 @@ describe('files that are read', () => {
     expect([predictions, references, questions]).toEqual([['x', 'y'], ['u', 'v'], null]);
   });
 
+  it('takes several references from lists, from objects in lists, and one by its number', async () => {
+    const said = write('p.jsonl', lines({ prediction: 'x' }, { prediction: 'y' }));
+    const rows = [
+      { answers: [{ text: 'a' }, { text: 'b' }], flat: ['c', 'd'], hf: { text: ['e'], answer_start: [1] } },
+      { answers: [{ text: 'f' }], flat: ['g', 'h', 'i'], hf: { text: ['j', 'k'], answer_start: [1, 2] } },
+    ];
+    const gold = write('nested.jsonl', lines(...rows));
+    const of = async (reference: string) => (await readPairs(said, gold, { reference })).references;
+    expect(await of('answers[].text')).toEqual([['a', 'b'], 'f']);
+    expect(await of('flat')).toEqual([
+      ['c', 'd'],
+      ['g', 'h', 'i'],
+    ]);
+    expect(await of('flat[1]')).toEqual(['d', 'h']);
+    expect(await of('hf.text')).toEqual(['e', ['j', 'k']]);
+    expect(await of('hf.text[0]')).toEqual(['e', 'j']);
+    const csv = write('nested.csv', `answers\n"[""a"", ""b""]"\n"[""c""]"\n`);
+    expect((await readPairs(said, csv, { reference: 'answers[0]' })).references).toEqual(['a', 'c']);
+  });
+
+  it('says which texts of a CSV another reader would not see', async () => {
+    const said = write('na.csv', 'prediction\nNA\nyes\n');
+    const { predictions, notes } = await readPairs(said, write('g.csv', 'answer\nno\nyes\n'));
+    expect(predictions).toEqual(['NA', 'yes']);
+    expect(notes!.join()).toContain('1 predictions are "NA", kept as text; pandas reads them as missing');
+  });
+
   it('reads training rows by their own names', async () => {
     const { questions, answers } = await readTraining(write('train.csv', 'qtype,Question,Answer\nt,q,a\n'), {
       reference: 'text',
@@ -97,6 +124,53 @@ describe('files that are refused', () => {
       'a mapped column that is not there',
       () => failure(said({ text: 'x' }, { text: 'y' }), write('g.jsonl', GOLD), { prediction: 'txt' }),
       'said.jsonl: there is no column "txt"; the columns are text',
+    ],
+    [
+      'a mapped id that one of the files does not have',
+      () => failure(write('k.csv', 'key,prediction\n1,x\n2,y\n'), write('g.jsonl', GOLD), { id: 'key' }),
+      'g.jsonl: there is no column "key"; the columns are index, question, answer',
+    ],
+    [
+      'a mapped id that neither has',
+      () => failure(write('k.csv', 'key,prediction\n1,x\n2,y\n'), write('g.jsonl', GOLD), { id: 'TYPO' }),
+      'k.csv:1: there is no column "TYPO"',
+    ],
+    [
+      'a mapped question that is not there',
+      () => failure(said({ prediction: 'x' }, { prediction: 'y' }), write('g.jsonl', GOLD), { question: 'asked' }),
+      'g.jsonl: there is no column "asked"',
+    ],
+    [
+      'a column twice',
+      () => failure(write('two.csv', 'prediction,prediction\nx,y\nx,y\n'), write('g.jsonl', GOLD)),
+      'two.csv:1: two columns are named "prediction"',
+    ],
+    [
+      'two columns of one usual name',
+      () => failure(write('two.csv', 'Prediction,prediction\nx,y\nx,y\n'), write('g.jsonl', GOLD)),
+      'two.csv:1: "Prediction" and "prediction" both look like the prediction',
+    ],
+    [
+      'a mapped column twice',
+      () => failure(write('two.csv', 'p,p,q\nx,y,z\nx,y,z\n'), write('g.jsonl', GOLD), { prediction: 'p' }),
+      'two.csv:1: two columns are named "p"',
+    ],
+    [
+      'a row without any reference',
+      () =>
+        failure(
+          said({ prediction: 'x' }, { prediction: 'y' }),
+          write('e.jsonl', lines({ answer: ['a'] }, { answer: [] })),
+        ),
+      'e.jsonl:2: row 2 has an empty list where a text is wanted in column "answer"',
+    ],
+    [
+      'an element that is not there',
+      () =>
+        failure(said({ prediction: 'x' }, { prediction: 'y' }), write('e.jsonl', lines({ a: ['a'] }, { a: [] })), {
+          reference: 'a[0]',
+        }),
+      'e.jsonl:2: row 2 has a list of 0 where a text is wanted in column "a"',
     ],
     [
       'no text in a cell',

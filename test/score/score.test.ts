@@ -128,6 +128,52 @@ describe('verdict on a printed value', () => {
   });
 });
 
+describe('classes that are written in two ways', () => {
+  const score = (predictions: readonly string[], references: Pairs['references']) =>
+    scorePairs(
+      { predictions, references, questions: null, files: [] },
+      { metrics: ['accuracy', 'macro-f1'], golden: null, experiment: null, training: null },
+    );
+
+  it('numbers are equal whatever their digits, and that is said', () => {
+    const { metrics, warnings, perRow } = score(['0.0', '1.0', '1e0', '-0'], ['0', '1', '1', '0']);
+    expect(metrics.map(({ value }) => value)).toEqual([1, 1]);
+    expect(warnings).toEqual(['4 of 4 predictions are compared as numbers: "0.0" is the class "0"']);
+    expect(perRow.test).toEqual({ gold: [0, 1, 1, 0], predicted: [0, 1, 1, 0], labels: ['0', '1'] });
+  });
+
+  it('a number that is two classes as text stays text', () => {
+    const { metrics, warnings } = score(['1.0', '01'], ['1', '01']);
+    expect(metrics[0]!.value).toBe(0.5);
+    expect(warnings).toEqual(['1 of 2 predictions are no class of the references, such as "1.0"']);
+    expect(score(['9007199254740993'], ['9007199254740992']).metrics[0]!.value).toBe(0);
+  });
+
+  it('predictions of which none is a class are a warning that says so', () => {
+    const { metrics, warnings } = score(['Yes', 'No'], ['yes', 'no']);
+    expect(metrics[0]!.value).toBe(0);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('none of the 2 predictions is a class of the references');
+    expect(warnings[0]).toContain('differs from "yes" in case, spaces or normal form alone');
+    expect(score(['a', 'b'], ['yes', 'no']).warnings[0]).toContain('none of the 2 predictions');
+  });
+
+  it('numbers are ordered as numbers', () => {
+    const labels = Array.from({ length: 12 }, (_, i) => String(i));
+    expect(score(labels, labels).perRow.test!.labels).toEqual(labels);
+  });
+
+  it('a row with several references has no one class', () => {
+    expect(() => score(['a'], [['a', 'b']])).toThrow('row 1 has 2 references, and a class is one');
+    const options = { metrics: ['f1', 'bleu'], golden: null, experiment: null, training: null };
+    const several = { predictions: ['b'], references: [['a', 'b']], questions: null, files: [] };
+    expect(scorePairs(several, options).metrics.map(({ signature }) => signature!.includes('nrefs:2'))).toEqual([
+      true,
+      true,
+    ]);
+  });
+});
+
 describe('prompt echo', () => {
   const echo = (answer: string, i: number): string => `user\n${QUESTIONS[i]}\n\nassistant\n${answer}`;
 
