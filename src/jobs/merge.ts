@@ -9,7 +9,7 @@ import type { JobContext, JobResult } from '../job';
 import type { Device } from '../native/device';
 import { copyDescription, writeWeights } from '../nn/checkpoint';
 import type { DecoderConfig } from '../nn/config';
-import { mergeAdapter, mergedConfig } from '../nn/merge';
+import { checkpointConfig, mergeAdapter } from '../nn/merge';
 import type { Model } from '../nn/model';
 import type { LocalModelRequest, MergeRequest } from '../run/request';
 import { table } from '../table';
@@ -153,9 +153,9 @@ function writeMerged(local: LocalModel, base: string, out: string): number {
   const { device, model, files, adapter, task } = local;
   const merged = mergeAdapter(device, files, model, adapter!, task);
   const config = JSON.parse(readText(join(base, 'config.json'))) as Record<string, unknown>;
-  const classes = task === 'causal-lm' ? null : model.head.outFeatures;
+  const shape = { tied: !merged.untied, labels: task === 'causal-lm' ? null : model.head.outFeatures };
   copyDescription(base, out);
-  writeWhole(join(out, 'config.json'), `${JSON.stringify(mergedConfig(config, merged, classes), null, 2)}\n`);
+  writeWhole(join(out, 'config.json'), `${JSON.stringify(checkpointConfig(config, shape), null, 2)}\n`);
   writeWeights(out, merged.tensors);
   return merged.linears;
 }

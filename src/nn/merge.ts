@@ -5,7 +5,6 @@
  *
  * Every tensor of the base is there again under the name its file has, the part of a multimodal model that sees images too.
  */
-import { toArrayBuffer } from 'bun:ffi';
 import { type LowRank, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
 import { inputError, type MedreproError } from '../errors';
@@ -19,14 +18,7 @@ import { type ImageUpdate, imageChanges } from './image-changes';
 import type { Model, ModelFiles } from './model';
 import type { AdapterFiles } from './peft';
 import { storedMatrix } from './quantised';
-import {
-  areFinite,
-  type ForeignTensor,
-  isFloating,
-  type LazyTensor,
-  type StoredTensor,
-  storedF32,
-} from './safetensors';
+import { areFinite, isFloating, type LazyTensor, type StoredTensor, storedBytes, storedF32 } from './safetensors';
 import { DenseWeight } from './weights';
 
 export interface Merged {
@@ -104,7 +96,7 @@ export function mergeAdapter(
     else tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => bytesOf(source) });
   }
   for (const [name, source] of files.tensors.foreign ?? []) {
-    tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => bytesOf(source) });
+    tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => storedBytes(source) });
   }
   for (const name of unused) {
     throw inputError(`${adapter.folder} changes ${name}, which ${files.name} does not have`, {
@@ -130,30 +122,42 @@ export function mergeAdapter(
   return { tensors, linears: changed.length + changes.updates.size, untied };
 }
 
-/** `config.json` of the merged model, from that of its base. */
-export function mergedConfig(
+/** What of a checkpoint's configuration follows from its weights. */
+export interface CheckpointShape {
+  /** Whether the output head is the embedding. */
+  readonly tied: boolean;
+  /** Names of a classifier's classes, or how many it has; null for a causal model. */
+  readonly labels: readonly string[] | number | null;
+}
+
+/** `config.json` of a checkpoint in floating point, from that of its base. Its own names of as many classes stay. */
+export function checkpointConfig(
   base: Readonly<Record<string, unknown>>,
-  { untied }: Merged,
-  classes: number | null,
+  { tied, labels }: CheckpointShape,
 ): Record<string, unknown> {
   const { quantization_config: _gone, ...kept } = base;
   const config: Record<string, unknown> = kept;
-  if (untied) {
-    config.tie_word_embeddings = false;
-    const text = config.text_config;
-    if (typeof text === 'object' && text !== null) config.text_config = { ...text, tie_word_embeddings: false };
-  }
+  const text = typeof base.text_config === 'object' && base.text_config !== null ? { ...base.text_config } : null;
+  if (text !== null) config.text_config = text;
+  if (!tied) for (const part of [config, text]) if (part !== null) Object.assign(part, { tie_word_embeddings: false });
   for (const field of ['dtype', 'torch_dtype']) if (config[field] === 'float64') config[field] = 'float32';
-  const task = classes === null ? 'causal-lm' : 'sequence-classification';
+  const task = labels === null ? 'causal-lm' : 'sequence-classification';
   config.architectures = [architectureOf(String(config.model_type), task)];
-  if (classes === null) return config;
+  if (labels === null) return config;
   delete config.num_labels;
-  const labels = config.id2label;
-  if (typeof labels !== 'object' || labels === null || Object.keys(labels).length !== classes) {
-    const names = Array.from({ length: classes }, (_, i) => `LABEL_${i}`);
-    config.id2label = Object.fromEntries(names.map((name, i) => [String(i), name]));
-    config.label2id = Object.fromEntries(names.map((name, i) => [name, i]));
+  const count = typeof labels === 'number' ? labels : labels.length;
+  const known = config.id2label;
+  if (
+    typeof labels === 'number' &&
+    typeof known === 'object' &&
+    known !== null &&
+    Object.keys(known).length === count
+  ) {
+    return config;
   }
+  const names = typeof labels === 'number' ? Array.from({ length: count }, (_, i) => `LABEL_${i}`) : labels;
+  config.id2label = Object.fromEntries(names.map((name, i) => [String(i), name]));
+  config.label2id = Object.fromEntries(names.map((name, i) => [name, i]));
   return config;
 }
 
@@ -177,12 +181,8 @@ function mergedDtype(stored: StoredTensors, name: string): FloatDtype {
 const plainDtype = ({ dtype }: StoredTensor): FloatDtype => (dtype === 'bf16' || dtype === 'f16' ? dtype : 'f32');
 
 /** The bytes of a stored tensor, of float64 in fp32. */
-function bytesOf(source: StoredTensor | ForeignTensor): Uint8Array {
-  const { address, bytes, dtype } = source;
-  if (bytes === 0) return new Uint8Array(0);
-  if (dtype === 'f64') return new Uint8Array(storedF32(source as StoredTensor).buffer);
-  return new Uint8Array(toArrayBuffer(address as never, 0, bytes));
-}
+const bytesOf = (source: StoredTensor): Uint8Array =>
+  source.dtype === 'f64' ? new Uint8Array(storedF32(source).buffer) : storedBytes(source);
 
 /** Where a value that is not finite comes from: the base's own file, or the sum. */
 function notFinite(base: string, name: string, dtype: FloatDtype, source: StoredTensor | undefined): MedreproError {

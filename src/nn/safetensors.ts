@@ -128,7 +128,7 @@ export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
 }
 
 /** A copy of a stored tensor's bytes. */
-export function storedBytes({ address, bytes }: StoredTensor): Uint8Array<ArrayBuffer> {
+export function storedBytes({ address, bytes }: StoredTensor | ForeignTensor): Uint8Array<ArrayBuffer> {
   // bun:ffi makes no buffer of no bytes
   if (bytes === 0) return new Uint8Array(0);
   return new Uint8Array(toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer);

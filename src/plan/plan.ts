@@ -16,6 +16,7 @@ import {
   type Memory,
   type Parameters,
   type Steps,
+  trainedParameters,
 } from './size';
 
 /** Facts the spec does not hold because files do: the miniatures' own config and rows. */
@@ -66,7 +67,7 @@ export interface ExperimentPlan {
   readonly downloads: readonly Download[];
   /** Things only a person can get. */
   readonly gated: readonly string[];
-  /** Downloads plus checkpoint and adapter, in bytes. */
+  /** Downloads plus checkpoint and the adapter or model that is kept, in bytes. */
   readonly disk: number | null;
   readonly assumed: number;
 }
@@ -88,7 +89,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
       : null;
   const memory = architecture && parameters && estimateMemory(architecture, experiment, parameters);
   const downloads = downloadsOf(paper, experiment, parameters);
-  const trainable = parameters && parameters.adapter + parameters.head;
+  const trainable = architecture && parameters && trainedParameters(architecture, experiment, parameters);
   const rate = facts.flopsPerSecond === undefined ? (scale === 'full' ? H100 : null) : (facts.flopsPerSecond ?? H100);
   const bytes = downloads.reduce((total, download) => total + download.bytes, 0);
   return {
@@ -111,7 +112,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     hours: flops && rate && hoursOf(flops.training + flops.evaluation, rate),
     downloads,
     gated: gatedOf(paper, experiment, dataset),
-    // checkpoint: weights and two moments in fp32, kept twice while one replaces the other; adapter: weights in fp32
+    // checkpoint: weights and two moments in fp32, kept twice while one replaces the other; what is kept: weights in fp32
     disk: trainable === null ? null : bytes + trainable * (2 * 12 + 4),
     assumed: Object.values(experiment.marks).filter(({ mark }) => mark === 'assumed').length,
   };

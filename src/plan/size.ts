@@ -58,6 +58,18 @@ export function countParameters(
   return { total, linear, embedding, adapter: adapterParameters(a, experiment.adapter), head };
 }
 
+/** What a run trains: every weight where there is no adapter, and nothing where it only evaluates. */
+export function trainedParameters(a: Architecture, experiment: Experiment, parameters: Parameters): number {
+  const { total, embedding, adapter, head } = parameters;
+  if (!isFullParameter(experiment)) return adapter + head;
+  // a classifier has no output embedding
+  return total + head - (experiment.task === 'sequence-classification' && !a.tiedEmbeddings ? embedding : 0);
+}
+
+/** Whether every weight is trained. */
+export const isFullParameter = ({ adapter, training }: Pick<Experiment, 'adapter' | 'training'>): boolean =>
+  adapter === null && training.epochs > 0;
+
 export interface Steps {
   readonly trainRows: number;
   readonly validationRows: number;
@@ -119,8 +131,9 @@ export interface Memory {
 export function estimateMemory(a: Architecture, experiment: Experiment, parameters: Parameters): Memory {
   const { quantisation, training, data } = experiment;
   const weight = bytesPerWeight(quantisation);
-  const base = parameters.linear * weight + parameters.embedding * 4;
-  const trainable = (parameters.adapter + parameters.head) * (training.optimiser.kind === 'adamw-8bit' ? 10 : 16);
+  // what is trained is counted there
+  const base = isFullParameter(experiment) ? 0 : parameters.linear * weight + parameters.embedding * 4;
+  const trainable = trainedParameters(a, experiment, parameters) * (training.optimiser.kind === 'adamw-8bit' ? 10 : 16);
   const tokens = training.batchSize * data.maxLength;
   const bytes = training.precision === 'fp32' ? 4 : 2;
   const block = tokens * (8 * a.hiddenSize + 2 * a.heads * a.headDim + 4 * a.intermediateSize) * bytes;

@@ -33,7 +33,9 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
     if (plan.parameters) rows.push(['parameters', `${count(plan.parameters.total)} in the published model`]);
     if (plan.trainable !== null && plan.parameters) {
       const { adapter, head } = plan.parameters;
-      rows.push(['trainable', `${count(plan.trainable)} = adapter ${count(adapter)} + head ${count(head)}`]);
+      const parts =
+        plan.trainable === adapter + head ? `adapter ${count(adapter)} + head ${count(head)}` : 'every weight';
+      rows.push(['trainable', `${count(plan.trainable)} = ${parts}`]);
     }
     if (plan.rows) {
       const { train, validation, test } = plan.rows;

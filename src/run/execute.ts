@@ -11,8 +11,6 @@ import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary } from '../native/device
 import { type Backend, libraryOf } from '../native/library';
 import type { AdapterOptions } from '../nn/adapter';
 import { loadModel, type Model, type ModelOptions } from '../nn/model';
-import { adapterConfigJson, adapterMetadata, adapterTensors } from '../nn/peft';
-import { writeSafetensors } from '../nn/safetensors';
 import { canonicalYaml, specSha256 } from '../spec/canonical';
 import type { Experiment } from '../spec/types';
 import {
@@ -32,6 +30,7 @@ import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { RunDirectory } from './directory';
 import { answerOptions, applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
+import { type Kept, writeAdapter, writeModel } from './kept';
 import { memoryBudget, prepareRun } from './prepare';
 import type { RunRequest } from './request';
 import type { ClassTables, Task, TestOutcome } from './task';
@@ -104,7 +103,7 @@ class Run {
   constructor(
     requested: Requested,
     private readonly inputs: Inputs,
-    request: RunRequest,
+    private readonly request: RunRequest,
     private readonly context: JobContext,
   ) {
     const { experiment } = requested;
@@ -426,11 +425,12 @@ class Run {
       if (typeof content === 'string') directory.write(name, content);
       else directory.writeJson(name, content);
     }
-    if (this.adapter !== null) this.writeAdapter(this.adapter);
+    const weights = this.keep();
     directory.writeJson('manifest.json', {
       ...this.manifest,
       status: 'finished',
       steps: log.length,
+      weights,
       ...(model.adalora === null ? {} : { ranks: model.adalora.ranks() }),
       skippedSteps: this.trainer.skipped,
       warnings: this.warnings,
@@ -446,14 +446,23 @@ class Run {
     directory.remove('checkpoint');
   }
 
-  /** The trained adapter, as PEFT loads it. */
-  private writeAdapter(adapter: AdapterOptions): void {
-    const { directory, experiment, device, model, inputs } = this;
-    const task = experiment.task === 'causal-lm' ? 'CAUSAL_LM' : 'SEQ_CLS';
-    const config = adapterConfigJson(device, model, adapter, experiment.model, task);
-    directory.write(join('adapter', 'adapter_config.json'), config);
-    const path = directory.file('adapter', 'adapter_model.safetensors');
-    writeSafetensors(path, adapterTensors(device, model), adapterMetadata(inputs.files.sha256));
+  /** The weights that were tested, in the run directory; null where nothing was trained, or what was has no finite end. */
+  private keep(): Kept | null {
+    const { directory, experiment, device, model, inputs, adapter, best, context, request } = this;
+    // the tested model may be another one, on another base
+    if (best !== null) writeWeights(device, model.trainable, best.weights);
+    if (adapter !== null) return writeAdapter(directory, experiment, adapter, inputs, device, model);
+    if (model.trainable.size === 0) return null;
+    if (this.log.at(-1)?.diverged) {
+      context.emit({ kind: 'info', message: 'the weights of a run that diverged are not kept' });
+      return null;
+    }
+    const kept = writeModel(directory, experiment, request.tokenizer, inputs, device, model);
+    context.emit({
+      kind: 'info',
+      message: `the trained model is in ${directory.file(kept)}, for transformers or --model`,
+    });
+    return kept;
   }
 }
 

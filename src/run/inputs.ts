@@ -217,7 +217,7 @@ const askedGeneration = (
       : { temperature: sampling.temperature, topK: sampling.topK ?? 0, topP: sampling.topP ?? 1, seed },
 });
 
-const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
+export const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
 
 /** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
 function refuseIgnored({ adapter, quantisation, training, task, metrics }: Experiment): void {

@@ -7,6 +7,7 @@ import { mergeJob } from '../../src/jobs/merge';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { adapterConfigJson, adapterTensors, loadAdapter, openAdapterFolder } from '../../src/nn/peft';
 import { openSafetensors, storedBytes, storedF32, writeSafetensors } from '../../src/nn/safetensors';
+import { trainedTensors } from '../../src/nn/trained';
 import { causalLogits, classifierLogits } from '../../src/train/pass';
 import { box } from '../cli/box';
 import { FIXTURES, forwardOptions, onCpu, PLAIN, readJson, readTensors, relativeError } from './support';
@@ -101,6 +102,20 @@ test('what a run writes has the names of transformers\u2019 modules, and nothing
     );
     expect(config.target_modules).toEqual([...modules].sort());
     file.close();
+  });
+});
+
+test('a model whose every parameter was trained has every key of the base, and what sees images as it was', () => {
+  onCpu((device) => {
+    const files = openModelFolder(BASE);
+    const model = loadModel(device, files, { ...PLAIN, fullParameter: true });
+    const tensors = trainedTensors(device, files, model, 'causal-lm');
+    expect(tensors.map(({ name }) => name).sort()).toEqual(KEYS.base!);
+    const base = readTensors('multimodal', 'base', 'model.safetensors');
+    for (const { name, data } of tensors) {
+      const bytes = typeof data === 'function' ? data() : data;
+      expect([...new Float32Array(bytes.slice().buffer)]).toEqual([...base.get(name)!]);
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
 import type { MergeDifference } from '../../src/jobs/merge';
 import { mergeJob } from '../../src/jobs/merge';
-import { mergedConfig } from '../../src/nn/merge';
+import { checkpointConfig } from '../../src/nn/merge';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { openSafetensors, storedF32, writeSafetensors } from '../../src/nn/safetensors';
 import type { MergeRequest } from '../../src/run/request';
@@ -91,11 +91,10 @@ test.each([
 ])(
   'a merged %s is of the class that transformers has for its task, whatever the base was saved as',
   (type, ...classes) => {
-    const merged = { tensors: [], linears: 1, untied: false };
     for (const saved of [['LlamaModel'], [classes[1]], ['Gemma3TextModel'], [], null, undefined]) {
       const base = { model_type: type, architectures: saved };
-      expect(mergedConfig(base, merged, null).architectures).toEqual([classes[0]]);
-      expect(mergedConfig(base, merged, 3).architectures).toEqual([classes[1]]);
+      expect(checkpointConfig(base, { tied: true, labels: null }).architectures).toEqual([classes[0]]);
+      expect(checkpointConfig(base, { tied: true, labels: 3 }).architectures).toEqual([classes[1]]);
     }
   },
 );

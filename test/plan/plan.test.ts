@@ -30,6 +30,18 @@ describe('parameters', () => {
     expect(planOf(id).trainable).toBe(adapter + head);
   });
 
+  test('without an adapter every weight is trained, and takes memory and disk; an untied classifier has no output embedding', () => {
+    const tuned = resolveExperiment(paper, 'all-linear', 'full');
+    const full = planExperiment(paper, { ...tuned, adapter: null, quantisation: null });
+    const { total, head, embedding } = full.parameters!;
+    expect(full.trainable).toBe(total + head - embedding);
+    expect(full.memory!.trainable).toBe(full.trainable! * 16);
+    expect(full.memory!.base).toBe(0);
+    expect(full.disk!).toBeGreaterThan(28 * full.trainable!);
+    const evaluated = { ...tuned, adapter: null, quantisation: null, training: { ...tuned.training, epochs: 0 } };
+    expect(planExperiment(paper, evaluated).trainable).toBe(head);
+  });
+
   test('MLP-only at rank 128 is near attention-only at rank 256', () => {
     const experiment = resolveExperiment(paper, 'all-linear', 'full');
     const adapter = {
