@@ -41,7 +41,6 @@ export const jobs: JobRegistry = {
   generate: async () => (await import('./jobs/generate')).generateJob,
   list: async () => (await import('./jobs/list')).listJob,
   merge: async () => (await import('./jobs/merge')).mergeJob,
-  parquet: async () => (await import('./data/formats/parquet-rows')).parquetRowsJob,
   plan: async () => (await import('./jobs/plan')).planJob,
   score: async () => (await import('./jobs/score')).scoreJob,
   run: async () => (await import('./jobs/run')).runJob,

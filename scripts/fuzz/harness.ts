@@ -61,7 +61,7 @@ const HERE = join(ROOT, 'scripts', 'fuzz');
 
 /** The names of all targets. */
 export function fuzzTargets(): string[] {
-  const tools = ['damage.ts', 'harness.ts'];
+  const tools = ['damage.ts', 'harness.ts', 'tables.ts'];
   return readdirSync(HERE)
     .filter((file) => file.endsWith('.ts') && !tools.includes(file))
     .map((file) => basename(file, '.ts'))

@@ -96,6 +96,8 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
           else throw wrong(`has ${value.what} where ${column} is wanted`, 'name another column with --map');
         }
         const text = textOf(value);
+        if (value instanceof Uint8Array)
+          throw wrong(`has bytes that are no text in column ${column}`, 'name another column with --map');
         if (text === null) throw wrong(`has no text in column ${column}`, 'name another column with --map');
         const missing = kinds.see(role, value, text);
         if (!missing && text.trim() !== '') cells[role] = text;

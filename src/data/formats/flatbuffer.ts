@@ -3,6 +3,8 @@
  * throw a RangeError; nothing is trusted.
  */
 
+import { Damage, utf8 } from './binary';
+
 /** A table at a place of a buffer. Fields are numbered as in the schema; an absent field gives the default. */
 export class Table {
   constructor(
@@ -25,14 +27,19 @@ export class Table {
     return at === null ? 0 : this.view.getUint8(at);
   }
 
-  int16(field: number): number {
+  int8(field: number): number {
     const at = this.place(field);
-    return at === null ? 0 : this.view.getInt16(at, true);
+    return at === null ? 0 : this.view.getInt8(at);
   }
 
-  int32(field: number): number {
+  int16(field: number, otherwise = 0): number {
     const at = this.place(field);
-    return at === null ? 0 : this.view.getInt32(at, true);
+    return at === null ? otherwise : this.view.getInt16(at, true);
+  }
+
+  int32(field: number, otherwise = 0): number {
+    const at = this.place(field);
+    return at === null ? otherwise : this.view.getInt32(at, true);
   }
 
   int64(field: number): number {
@@ -40,14 +47,16 @@ export class Table {
     return at === null ? 0 : safeInt64(this.view, at);
   }
 
-  string(field: number): string {
+  /** @param limit bytes; a longer text is a Damage. Many fields may share one text, so their sum has no other bound. */
+  string(field: number, limit: number): string {
     const at = this.place(field);
     if (at === null) return '';
     const start = at + this.view.getUint32(at, true);
     const length = this.view.getUint32(start, true);
-    if (start + 4 + length > this.view.byteLength) throw new RangeError('a name ends outside the metadata');
+    if (start + 4 + length > this.view.byteLength) throw new Damage('a name ends outside the metadata');
+    if (length > limit) throw new Damage(`a name is longer than ${limit} bytes`);
     const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset + start + 4, length);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8(bytes);
   }
 
   table(field: number): Table | null {
@@ -57,6 +66,11 @@ export class Table {
 
   tables(field: number): Table[] {
     return this.elements(field, 4, (at) => new Table(this.view, at + this.view.getUint32(at, true)));
+  }
+
+  /** A vector of int64. */
+  int64s(field: number): number[] {
+    return this.elements(field, 8, (at) => safeInt64(this.view, at));
   }
 
   /** A vector of structs of two int64. */
@@ -69,7 +83,7 @@ export class Table {
     if (at === null) return [];
     const start = at + this.view.getUint32(at, true);
     const count = this.view.getUint32(start, true);
-    if (start + 4 + count * size > this.view.byteLength) throw new RangeError('a list ends outside the metadata');
+    if (start + 4 + count * size > this.view.byteLength) throw new Damage('a list ends outside the metadata');
     return Array.from({ length: count }, (_, i) => read(start + 4 + i * size));
   }
 
@@ -84,9 +98,9 @@ export class Table {
   }
 }
 
-/** @throws RangeError above 2^53. */
+/** @throws Damage above 2^53. */
 export function safeInt64(view: DataView, at: number): number {
   const value = Number(view.getBigInt64(at, true));
-  if (!Number.isSafeInteger(value)) throw new RangeError('a 64-bit number is out of range');
+  if (!Number.isSafeInteger(value)) throw new Damage('a 64-bit number is out of range');
   return value;
 }

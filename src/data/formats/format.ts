@@ -12,7 +12,7 @@ import type { RawFile } from '../text-file';
  * One row of a file.
  *
  * A value is a `string`, a `bigint` (an integer), a `number` (a float), a `boolean`, `null` or `undefined` (missing), or a
- * list or object of them. Times and decimals are strings, as Python prints them.
+ * list or object of them. Times and decimals are strings, as Python prints them; binary values that are no text stay bytes.
  */
 export interface DataRecord {
   /** (columns,) values in the order of the file's columns; `undefined` where the row has none or nobody chose the column. */

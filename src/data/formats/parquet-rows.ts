@@ -1,72 +1,128 @@
+/** Rows of a Parquet column from the levels of its leaves (Dremel's encoding of nested values). */
+
+import { Damage } from './binary';
+import type { SchemaNode } from './parquet-footer';
+import type { Entries } from './parquet-pages';
+
 /**
- * The rows of a Parquet file, read in a Worker. hyparquet trusts the lengths it reads: damaged ones keep it in a loop that
- * nothing on the same thread can end, or reject promises that nobody waits for.
+ * The values of a column in one row group: lists, objects, single values; null where there is none. A map is a list of
+ * `{key, value}`.
+ *
+ * @param entries of every leaf under the column, by the leaf's place
+ * @throws Damage when they do not hold exactly `rows` rows
  */
-
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-import { EXIT } from '../../errors';
-import type { JobResult } from '../../job';
-
-/** What `parquet.ts` asks of the Worker. */
-export interface ParquetRequest {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** What it gets: the cells of each column, or why there are none. */
-export type ParquetRows =
-  | { readonly columns: readonly string[]; readonly cells: readonly (readonly unknown[])[] }
-  | { readonly damage: string };
-
-/** The job of the Worker; its document are `ParquetRows`. */
-export async function parquetRowsJob(request: unknown): Promise<JobResult> {
-  const { bytes } = request as ParquetRequest;
-  return { exitCode: EXIT.ok, text: '', document: await read(bytes) };
+export function assembled(column: SchemaNode, entries: ReadonlyMap<number, Entries>, rows: number): unknown[] {
+  const flat = column.leaf >= 0 && column.repetition === 0 ? entries.get(column.leaf)! : null;
+  if (flat !== null) return flatColumn(flat, column, rows);
+  const leaves = new Map([...entries].map(([leaf, own]) => [leaf, new Cursor(own)]));
+  const values = Array.from({ length: rows }, () => nodeValue(column, leaves));
+  for (const cursor of leaves.values()) if (!cursor.ended) throw new Damage('a column has more values than rows');
+  return values;
 }
 
 // --- internal ---
 
-async function read({ buffer }: Uint8Array<ArrayBuffer>): Promise<ParquetRows> {
-  const file = { byteLength: buffer.byteLength, slice: (start: number, end?: number) => buffer.slice(start, end) };
-  try {
-    const metadata = await parquetMetadataAsync(file);
-    const { children } = parquetSchema(metadata);
-    const columns = children.map((child) => child.element.name);
-    const integers = children.map((child) => leaves(child).every(({ element }) => isInt32(element)));
-    if (metadata.num_rows === 0n) return { columns, cells: columns.map(() => []) };
-    const rows = await parquetReadObjects({ file, metadata, compressors: COMPRESSORS, parsers: { stringFromBytes } });
-    return { columns, cells: columns.map((column, c) => rows.map((row) => plain(row[column], integers[c]!))) };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { damage: message.split('\n')[0]!.slice(0, 120) };
+function flatColumn({ definition, values, count }: Entries, { definition: most }: SchemaNode, rows: number): unknown[] {
+  if (count !== rows) throw new Damage('a column has other rows than its row group');
+  if (definition === null) return values as unknown[];
+  let next = 0;
+  return Array.from(definition, (level) => (level === most ? values[next++] : null));
+}
+
+class Cursor {
+  private at = 0;
+  private taken = 0;
+
+  constructor(private readonly entries: Entries) {}
+
+  get ended(): boolean {
+    return this.at >= this.entries.count;
+  }
+
+  /** Definition level of the next entry. */
+  get definition(): number {
+    if (this.ended) throw new Damage('a column has fewer values than rows');
+    return this.entries.definition?.[this.at] ?? 0;
+  }
+
+  /** Repetition level of the next entry: 0 starts a row; -1 at the end. */
+  get repetition(): number {
+    return this.ended ? -1 : (this.entries.repetition?.[this.at] ?? 0);
+  }
+
+  pass(): void {
+    this.at++;
+  }
+
+  take(): unknown {
+    this.at++;
+    return this.entries.values[this.taken++];
   }
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const stringFromBytes = (bytes: Uint8Array | undefined): string | undefined => (bytes ? UTF8.decode(bytes) : undefined);
+type Leaves = ReadonlyMap<number, Cursor>;
 
-const COMPRESSORS = {
-  GZIP: (input: Uint8Array, length: number) => unpacked(gunzipSync(input, { maxOutputLength: length })),
-  BROTLI: (input: Uint8Array, length: number) => unpacked(brotliDecompressSync(input, { maxOutputLength: length })),
-  ZSTD: (input: Uint8Array, length: number) => unpacked(zstdDecompressSync(input, { maxOutputLength: length })),
-};
+/** The value of a node, of which repeated ones are lists. */
+function nodeValue(node: SchemaNode, leaves: Leaves): unknown {
+  if (node.element.repetition_type === 'REPEATED') return listOf(node, node, leaves);
+  if (isMissing(node, leaves)) return null;
+  return present(node, leaves);
+}
 
-const unpacked = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function isMissing(node: SchemaNode, leaves: Leaves): boolean {
+  if (node.element.repetition_type !== 'OPTIONAL') return false;
+  if (firstLeaf(node, leaves).definition >= node.definition) return false;
+  passAll(node, leaves);
+  return true;
+}
 
-type Tree = ReturnType<typeof parquetSchema>;
+function present(node: SchemaNode, leaves: Leaves): unknown {
+  if (node.leaf >= 0) {
+    const cursor = leaves.get(node.leaf)!;
+    if (cursor.definition === node.definition) return cursor.take();
+    cursor.pass();
+    return null;
+  }
+  const { converted_type: converted, logical_type: logical } = node.element;
+  const [inner] = node.children as [SchemaNode];
+  const isList =
+    logical?.type === 'LIST' || logical?.type === 'MAP' || /^(LIST|MAP|MAP_KEY_VALUE)$/.test(`${converted}`);
+  if (isList && node.children.length === 1 && inner.element.repetition_type === 'REPEATED') {
+    return listOf(inner, elementOf(inner, node), leaves);
+  }
+  // no prototype: a field may be called __proto__
+  const object = Object.create(null) as Record<string, unknown>;
+  for (const child of node.children) object[child.element.name] = nodeValue(child, leaves);
+  return object;
+}
 
-const leaves = (tree: Tree): Tree[] => (tree.children.length === 0 ? [tree] : tree.children.flatMap(leaves));
+/** The element of a LIST: the only child of the repeated group, but for the names that old writers gave to elements themselves. */
+function elementOf(repeated: SchemaNode, list: SchemaNode): SchemaNode {
+  const { name } = repeated.element;
+  const isElement =
+    repeated.leaf >= 0 || repeated.children.length !== 1 || name === 'array' || name === `${list.element.name}_tuple`;
+  return isElement ? repeated : repeated.children[0]!;
+}
 
-const isInt32 = ({ type, converted_type: converted }: Tree['element']): boolean =>
-  type === 'INT32' && converted !== 'DATE' && converted !== 'DECIMAL';
+function listOf(repeated: SchemaNode, element: SchemaNode, leaves: Leaves): unknown[] {
+  const first = firstLeaf(repeated, leaves);
+  if (first.definition < repeated.definition) {
+    passAll(repeated, leaves);
+    return [];
+  }
+  const list: unknown[] = [];
+  do list.push(element === repeated ? present(element, leaves) : nodeValue(element, leaves));
+  while (first.repetition === repeated.repetition);
+  return list;
+}
 
-/** Integers as bigint, dates as ISO text, at any depth. */
-function plain(value: unknown, integers: boolean): unknown {
-  if (typeof value === 'number') return integers ? BigInt(value) : value;
-  if (value instanceof Date) return value.toISOString();
-  if (ArrayBuffer.isView(value))
-    return Array.from(value as unknown as ArrayLike<unknown>, (one) => plain(one, integers));
-  if (Array.isArray(value)) return value.map((one) => plain(one, integers));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, integers)]));
+function firstLeaf(node: SchemaNode, leaves: Leaves): Cursor {
+  let first = node;
+  while (first.leaf < 0) first = first.children[0]!;
+  return leaves.get(first.leaf)!;
+}
+
+function passAll(node: SchemaNode, leaves: Leaves): void {
+  if (node.leaf >= 0) leaves.get(node.leaf)!.pass();
+  for (const child of node.children) passAll(child, leaves);
 }

@@ -1,59 +1,79 @@
 /**
- * Parquet through hyparquet (no dependencies, pure JavaScript: the format has too many encodings to own a reader). The
- * codecs it leaves out are the runtime's: gzip, Brotli, zstd. Snappy is its own.
+ * Parquet: footer and page headers through hyparquet, pages here, since that library believes every length they claim (a damaged
+ * one keeps it busy for ever, or fills the memory). What is read is bounded by the file's size and by one stated limit; only
+ * the pages of chosen columns are decoded, one row group at a time.
  */
 
-import { jobInWorker, WorkerStopped } from '../../spawn';
+import { inputError } from '../../errors';
 import type { RawFile } from '../text-file';
-import { damaged, type Format, noRows, type Parsed, rowsOfColumns } from './format';
-import type { ParquetRequest, ParquetRows } from './parquet-rows';
+import { arrowHints } from './arrow';
+import { Budget, classNamesOf, FEATURES_KEY, reading } from './binary';
+import { type Choose, chosen, type DataRecord, damaged, type Format, noRows, type Parsed } from './format';
+import { type Footer, type RowGroup, readFooter, type SchemaNode } from './parquet-footer';
+import { type Entries, readChunk } from './parquet-pages';
+import { assembled } from './parquet-rows';
+import { type ArrowHint, converterOf } from './parquet-types';
 
 export const parquet: Format = {
   name: 'Parquet',
   fileName: /\.parquet$/i,
-  matches: (head) => isMagic(head.subarray(0, 4)),
-  parse: (file) => parseParquet(file),
+  matches: (head) => isMagic(head.subarray(0, 4)) || isEncrypted(head.subarray(0, 4)),
+  parse,
 };
-
-/** Milliseconds that a file may take. */
-export interface ParquetLimit {
-  readonly base: number;
-  /** More for each megabyte. */
-  readonly perMegabyte: number;
-}
-
-/** Files that are whole take a hundredth of it; damaged ones have been seen to take minutes and all memory. */
-export const PARQUET_LIMIT: ParquetLimit = { base: 10_000, perMegabyte: 2_000 };
-
-/** @throws MedreproError `input` when it is damaged, which includes taking longer than `limit`. */
-export async function parseParquet({ name, bytes }: RawFile, limit: ParquetLimit = PARQUET_LIMIT): Promise<Parsed> {
-  if (bytes.length < 12 || !isMagic(bytes.subarray(-4))) {
-    throw damaged(name, 'the Parquet file is cut short: its last bytes are not PAR1');
-  }
-  const milliseconds = limit.base + (limit.perMegabyte * bytes.length) / 1e6;
-  const rows = await rowsOf({ bytes: Uint8Array.from(bytes) }, milliseconds);
-  if ('damage' in rows) throw damaged(name, `the Parquet file cannot be read: ${rows.damage}`);
-  if (rows.cells.every((column) => column.length === 0)) throw noRows(name);
-  return {
-    columns: [...rows.columns],
-    headerLine: null,
-    records: rowsOfColumns(rows.cells, rows.cells[0]!.length),
-    notes: [],
-  };
-}
 
 // --- internal ---
 
-async function rowsOf(request: ParquetRequest, milliseconds: number): Promise<ParquetRows> {
-  try {
-    return (await jobInWorker('parquet', request, milliseconds)).document as ParquetRows;
-  } catch (error) {
-    if (!(error instanceof WorkerStopped)) throw error;
-    const late = `its lengths make no sense: no end after ${Number((milliseconds / 1000).toFixed(1))} s`;
-    return { damage: error.late ? late : 'its lengths make no sense' };
+function parse({ name, bytes }: RawFile, choose?: Choose): Parsed {
+  if (isEncrypted(bytes.subarray(0, 4))) {
+    throw inputError('this is an encrypted Parquet file', {
+      where: { file: name },
+      remedy: 'write it without encryption',
+    });
   }
+  if (bytes.length < 12 || !isMagic(bytes.subarray(-4))) {
+    throw damaged(name, 'the Parquet file is cut short: its last bytes are not PAR1');
+  }
+  const footer = reading(name, 'Parquet', () => readFooter(bytes));
+  if (footer.rows === 0) throw noRows(name);
+  const columns = footer.columns.map(({ element }) => element.name);
+  const wanted = chosen(columns, choose);
+  const hints = arrowHints(footer.metadata.get('ARROW:schema'));
+  const records = {
+    *[Symbol.iterator](): Generator<DataRecord> {
+      const budget = new Budget();
+      for (const group of footer.groups) {
+        const values = reading(name, 'Parquet', () =>
+          footer.columns.map((column, c) =>
+            wanted.has(c) ? columnOf(bytes, footer, group, column, hints.get(columns[c]!) ?? null, budget) : undefined,
+          ),
+        );
+        for (let row = 0; row < group.rows; row++) yield { values: values.map((column) => column?.[row]), line: null };
+      }
+    },
+  };
+  const classNames = classNamesOf(footer.metadata.get(FEATURES_KEY));
+  return { columns, headerLine: null, records, notes: [], classNames };
 }
 
-function isMagic(bytes: Uint8Array): boolean {
-  return bytes.length === 4 && bytes[0] === 0x50 && bytes[1] === 0x41 && bytes[2] === 0x52 && bytes[3] === 0x31;
+function columnOf(
+  bytes: Uint8Array,
+  footer: Footer,
+  group: RowGroup,
+  column: SchemaNode,
+  hint: ArrowHint | null,
+  budget: Budget,
+): unknown[] {
+  const entries = new Map<number, Entries>();
+  for (const leaf of leavesOf(column)) {
+    const own = column.leaf < 0 ? null : hint;
+    const convert = converterOf(column.element.name, leaf.element, own);
+    entries.set(leaf.leaf, readChunk(bytes, group.chunks[leaf.leaf]!, footer.leaves[leaf.leaf]!, convert, budget));
+  }
+  return assembled(column, entries, group.rows);
 }
+
+const leavesOf = (node: SchemaNode): readonly SchemaNode[] =>
+  node.leaf >= 0 ? [node] : node.children.flatMap((child) => leavesOf(child));
+
+const isMagic = (bytes: Uint8Array): boolean => String.fromCharCode(...bytes) === 'PAR1';
+const isEncrypted = (bytes: Uint8Array): boolean => String.fromCharCode(...bytes) === 'PARE';
