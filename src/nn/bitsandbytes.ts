@@ -7,6 +7,7 @@ import { inputError, type MedreproError } from '../errors';
 import { MR_FP4, MR_NF4 } from '../native/bindings';
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, type Tensor } from '../native/tensor';
+import { compileRegex, type Regex } from '../regex/compile';
 import type { Int8Parts } from './int8';
 import { type StoredTensor, storedBytes, storedF32, type TensorToWrite } from './safetensors';
 import {
@@ -110,7 +111,7 @@ export interface Heads {
  */
 export function isQuantised(module: string, { task, tiedEmbeddings, skipModules }: Heads): boolean {
   const kept = skipModules ?? defaultKept(task, tiedEmbeddings);
-  return !kept.some((name) => beginsWith(name).test(module) || module.endsWith(name));
+  return !kept.some((name) => beginsWith(name, module) || module.endsWith(name));
 }
 
 function defaultKept(task: Heads['task'], tiedEmbeddings: boolean): readonly string[] {
@@ -118,15 +119,13 @@ function defaultKept(task: Heads['task'], tiedEmbeddings: boolean): readonly str
   return tiedEmbeddings ? ['lm_head', 'model.embed_tokens', 'model.norm'] : ['lm_head'];
 }
 
-function beginsWith(name: string): RegExp {
-  try {
-    return new RegExp(`^(?:${name})`);
-  } catch {
-    throw inputError(`skipModules: ${JSON.stringify(name)} is not a regular expression`, {
-      remedy: 'transformers reads these names as regular expressions: escape the special characters',
-    });
-  }
+function beginsWith(name: string, module: string): boolean {
+  const expression = skipPatterns.get(name) ?? compileRegex(name, 'python', { name: 'the entry of skipModules' });
+  skipPatterns.set(name, expression);
+  return expression.matchAt(module, 0) !== null;
 }
+
+const skipPatterns = new Map<string, Regex>();
 
 // ---- serialised matrices ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
  * Which modules an adapter names, by PEFT's rules (0.21, tuners/tuners_utils.py: check_target_module_exists;
  * utils/other.py: get_pattern_key, _set_trainable). Names are full: `model.layers.3.self_attn.q_proj`.
  */
-import { specError } from '../errors';
+import { compileRegex, type Regex } from '../regex/compile';
 import { respell } from './module-names';
 
 /** The part of an adapter's settings that chooses modules. */
@@ -34,7 +34,7 @@ export function isTarget(selection: ModuleSelection, module: string): boolean {
   const { targets, exclude, layers, modulesToSave = [] } = selection;
   const name = ownName(selection, module);
   if (exclude !== undefined && matches(exclude, name)) return false;
-  if (modulesToSave.some((saved) => wholePattern(`(?:.*\\.)?${saved}(?:\\..*)?`).test(name))) return false;
+  if (modulesToSave.some((saved) => pythonMatches(saved, `(^|.*\\.)${saved}($|\\..*)`, name))) return false;
   if (isAllLinear(targets)) return inLayers(layers, name);
   return matches(targets, name) && inLayers(layers, name);
 }
@@ -49,7 +49,7 @@ export const ownName = ({ source }: Pick<ModuleSelection, 'source'>, module: str
 
 /** The entry of a rank or alpha pattern for `name`: keys are expressions for the end of the name, the first one that fits. */
 export function patternValue(patterns: Readonly<Record<string, number>> | undefined, name: string): number | undefined {
-  const key = Object.keys(patterns ?? {}).find((pattern) => wholePattern(`(?:.*\\.)?(?:${pattern})`).test(name));
+  const key = Object.keys(patterns ?? {}).find((pattern) => pythonMatches(pattern, `(.*\\.)?(${pattern})$`, name));
   return key === undefined ? undefined : patterns?.[key];
 }
 
@@ -75,7 +75,7 @@ export const isAllLinear = (targets: string | readonly string[]): boolean =>
 
 /** A list holds full names or ends of names after a dot; text is an expression for the whole name. */
 function matches(selection: string | readonly string[], name: string): boolean {
-  if (typeof selection === 'string') return wholePattern(selection).test(name);
+  if (typeof selection === 'string') return expression(selection).fullMatch(name) !== null;
   return selection.some((target) => name === target || name.endsWith(`.${target}`));
 }
 
@@ -86,32 +86,19 @@ function inLayers(layers: readonly number[] | undefined, name: string): boolean 
   return index !== undefined && layers.includes(Number(index));
 }
 
-const compiled = new Map<string, RegExp>();
+const compiled = new Map<string, Regex>();
 
-/**
- * A Python expression as one that must fit the whole text. What the two languages write differently is refused: it would
- * be taken for something else without a word.
- */
-function wholePattern(pattern: string): RegExp {
+/** A Python expression; what it has that is not supported is refused by name. */
+function expression(pattern: string): Regex {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
-  const foreign = /\\[AZa-z](?<!\\[bBdDsSwWnrtfv])|\(\?[aiLmsux-]+[:)]|\(\?P=|\(\?\(|[*+?}]\+/.exec(pattern);
-  if (foreign !== null) {
-    throw specError(
-      `the pattern ${JSON.stringify(pattern)} has ${JSON.stringify(foreign[0])}, which is not supported`,
-      {
-        remedy: 'write it with plain groups, classes and quantifiers, or list the names',
-      },
-    );
-  }
-  try {
-    const expression = new RegExp(`^(?:${pattern.replaceAll('(?P<', '(?<')})$`, 's');
-    compiled.set(pattern, expression);
-    return expression;
-  } catch (cause) {
-    throw specError(`${JSON.stringify(pattern)} is not a regular expression: ${(cause as Error).message}`, {
-      remedy: 'name modules by their last parts, such as q_proj, or as one expression for the whole name',
-      cause,
-    });
-  }
+  const made = compileRegex(pattern, 'python', { name: 'the pattern of modules', code: 'spec' });
+  compiled.set(pattern, made);
+  return made;
+}
+
+/** `re.match(whole, name)`, where `whole` is made of `part`: the part alone is checked first, so that messages show it. */
+function pythonMatches(part: string, whole: string, name: string): boolean {
+  expression(part);
+  return expression(whole).matchAt(name, 0) !== null;
 }
