@@ -195,7 +195,6 @@ const ConfigFile = type({
   'sliding_window?': `${distance} | null`,
   'max_window_layers?': 'number.integer >= 0',
   'sliding_window_pattern?': positive,
-  '_sliding_window_pattern?': positive,
   'layer_types?': "('full_attention' | 'sliding_attention')[] | null",
   'query_pre_attn_scalar?': 'number > 0',
   'id2label?': 'object | null',
@@ -255,7 +254,7 @@ const ONLY_NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Fields that change nothing in what is computed here. */
 const NEUTRAL: ReadonlySet<string> = new Set(
-  `_attn_implementation _attn_implementation_autoset _name_or_path attn_implementation auto_map bos_token_id cache_implementation
+  `_sliding_window_pattern _attn_implementation _attn_implementation_autoset _name_or_path attn_implementation auto_map bos_token_id cache_implementation
   chunk_size_feed_forward classifier_dropout cross_attention_hidden_size decoder_start_token_id dtype finetuning_task
   forced_bos_token_id forced_eos_token_id initializer_range is_decoder label2id language_model_tp_plan name_or_path
   output_attentions output_hidden_states prefix pretraining_tp problem_type pruned_heads quantization_config return_dict return_dict_in_generate sep_token_id
@@ -401,7 +400,7 @@ function windows(
     }
     kinds = config.layer_types.map((name) => (name === 'full_attention' ? 'full' : 'sliding'));
   } else if (family === 'gemma3') {
-    const period = config.sliding_window_pattern ?? config._sliding_window_pattern ?? GEMMA3_PATTERN;
+    const period = config.sliding_window_pattern ?? GEMMA3_PATTERN;
     kinds = listed(Math.min(period, layers), (i) => ((i + 1) % period === 0 ? 'full' : 'sliding'));
   } else if (qwen && window !== null && (config.max_window_layers ?? MAX_WINDOW_LAYERS) < layers) {
     const first = config.max_window_layers ?? MAX_WINDOW_LAYERS;
@@ -421,8 +420,15 @@ function plainRope(config: ConfigFields, refuse: Refuse): Readonly<Record<LayerK
   const parameters = (config.rope_parameters ?? null) as Json | null;
   const nested = parameters !== null && Object.values(parameters).some(isRecord);
   if (nested) throw refuse('rope_parameters per layer type are not implemented for this model_type');
-  const theta = readTheta(parameters, refuse) ?? config.rope_theta ?? DEFAULT_ROPE_THETA;
-  const rope = { theta, scaling: readScaling(config, parameters, refuse) };
+  const scaling = readScaling(config, parameters, refuse);
+  const older = (config.rope_scaling ?? {}) as Json;
+  const outside = config.rope_theta ?? DEFAULT_ROPE_THETA;
+  const theta = readTheta(parameters, refuse) ?? outside;
+  // transformers 5 takes rope_scaling for all of rope_parameters, base and all
+  if (parameters !== null && Object.keys(older).length > 0 && theta !== (readTheta(older, refuse) ?? outside)) {
+    throw refuse('rope_scaling and rope_parameters disagree on rope_theta');
+  }
+  const rope = { theta, scaling };
   return { full: rope, sliding: rope };
 }
 
@@ -438,6 +444,12 @@ function gemmaRope(config: ConfigFields, refuse: Refuse): Readonly<Record<LayerK
   const other = Object.keys(parameters).find((name) => name !== 'full_attention' && name !== 'sliding_attention');
   if (other !== undefined) {
     throw refuse(`rope_parameters.${other} is not one of full_attention and sliding_attention`);
+  }
+  const older = (config.rope_scaling ?? null) as Json | null;
+  if (older !== null && older.rope_type === undefined && (older.type ?? 'default') !== 'default') {
+    throw refuse(
+      `rope_scaling.type ${quote(older.type)} scales in transformers 4 and not in 5: name it rope_type, or leave it out`,
+    );
   }
   const local = { ...config, rope_scaling: null };
   return {

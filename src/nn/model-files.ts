@@ -106,7 +106,8 @@ function modelFiles(
   if (quantisation !== null && !storesQuantised(tensors.tensors)) {
     warnings.push(`${name}: config.json has a quantization_config, and the matrices are not quantised: used as stored`);
   }
-  const rounded = [...tensors.tensors].filter(([, { dtype }]) => dtype === 'f64').map(([full]) => full);
+  const unused = new Set(ignored);
+  const rounded = [...tensors.tensors].filter(([full, { dtype }]) => dtype === 'f64' && !unused.has(full)).map(first);
   if (rounded.length > 0) warnings.push(`${name}: float64 tensors are rounded to float32: ${listed(rounded)}`);
   return {
     name,
@@ -121,6 +122,8 @@ function modelFiles(
     warnings,
   };
 }
+
+const first = <Value>([value]: readonly [Value, ...unknown[]]): Value => value;
 
 /** Names, the first few of them, on one line. */
 function listed(names: readonly string[]): string {

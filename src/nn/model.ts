@@ -191,7 +191,9 @@ class Loader {
     const { quantisation, task } = this.options;
     if (quantisation === null || this.quantisedFile) return false;
     const { tieWordEmbeddings: tiedEmbeddings } = this.files.config;
-    return isQuantised(name.replace(/\.weight$/, ''), { task, tiedEmbeddings, ...quantisation });
+    // lists name the modules of transformers' model
+    const module = respell(name, this.files.prefix).replace(/\.weight$/, '');
+    return isQuantised(module, { task, tiedEmbeddings, ...quantisation });
   }
 
   /** An embedding table, in its stored dtype unless trained. */
@@ -202,8 +204,8 @@ class Loader {
   /** A norm's weight or a bias, always fp32 on the device. */
   vector(name: string, size: number): Tensor {
     const stored = this.find(name, [size]);
-    this.baseBytes += stored.bytes;
     const tensor = this.uploadF32(stored);
+    this.baseBytes += stored.dtype === 'f64' ? tensor.bytes : stored.bytes;
     return this.trains(name) ? this.train(name, tensor) : tensor;
   }
 

@@ -182,6 +182,15 @@ describe('what is refused, by name', () => {
         rope_scaling: { rope_type: 'linear', factor: 4 },
       },
     ],
+    [
+      'disagree on rope_theta',
+      {
+        model_type: 'qwen2',
+        rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 1e6 },
+        rope_scaling: { rope_type: 'linear', factor: 2 },
+      },
+    ],
+    ['name it rope_type', { model_type: 'gemma3_text', rope_scaling: { type: 'linear', factor: 2 } }],
     ['rope_parameters', { model_type: 'qwen2', rope_parameters: { full_attention: { rope_theta: 1e4 } } }],
     ['rope_parameters', { model_type: 'gemma3_text', rope_parameters: { rope_theta: 1e4 } }],
     ['hidden_act', { model_type: 'llama', hidden_act: 'relu' }],
