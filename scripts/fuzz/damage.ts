@@ -37,7 +37,87 @@ export function damageJson(text: string, random: () => number): string {
   return JSON.stringify(json);
 }
 
+/** Damage to what a YAML file says, so that it mostly stays YAML: lines move, keys and values become what readers go wrong at. */
+export function damageYaml(seed: Uint8Array, random: () => number): Uint8Array {
+  const below = (n: number): number => Math.floor(random() * n);
+  const lines = new TextDecoder().decode(seed).split('\n');
+  for (let changes = 1 + below(4); changes > 0; changes--) {
+    const at = below(lines.length);
+    const line = lines[at] ?? '';
+    const spots = [...line.matchAll(/(?<=[:,[{] ?)[^\s,[\]{}:][^,[\]{}]*/g)];
+    const spot = spots[below(spots.length || 1)];
+    const value = YAML_VALUES[below(YAML_VALUES.length)]!;
+    switch (below(9)) {
+      case 0:
+        lines.splice(at, 1);
+        break;
+      case 1:
+        lines.splice(at, 0, lines[below(lines.length)] ?? '');
+        break;
+      case 2:
+        lines[at] = line.slice(0, below(line.length + 1));
+        break;
+      case 3:
+        lines[at] =
+          `${line.slice(0, below(line.length + 1))}${String.fromCharCode(below(0x180))}${line.slice(below(line.length + 1))}`;
+        break;
+      case 4:
+        lines[at] = ' '.repeat(below(4)) + line;
+        break;
+      case 5: {
+        const key = /^(\s*)([\w-]+):/.exec(line);
+        if (key !== null) lines[at] = line.replace(key[0], `${key[1]}${value}:`);
+        break;
+      }
+      default:
+        if (spot !== undefined) lines[at] = line.slice(0, spot.index) + value + line.slice(spot.index + spot[0].length);
+    }
+  }
+  return new TextEncoder().encode(lines.join('\n'));
+}
+
 // --- internal ---
+
+/** Values at the edges of what a field may hold. */
+const YAML_VALUES = [
+  '0',
+  '-1',
+  '1',
+  '1.5',
+  '1e9',
+  '1e308',
+  '-0',
+  '.inf',
+  '.nan',
+  '9007199254740993',
+  '4294967296',
+  '1e20',
+  "''",
+  "'a'",
+  'null',
+  'true',
+  '[]',
+  '{}',
+  '[[]]',
+  '{ a: 1 }',
+  '*x',
+  '&x [*x]',
+  '!!set {a}',
+  '<<',
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  "'1e999999'",
+  "'~3'",
+  "'3 of 7'",
+  "'\\u0000'",
+  '"\\ud800"',
+  "'('",
+  "'(a+)+$'",
+  'ʼ',
+  '٣',
+];
 
 /** Values that readers of JSON go wrong at. */
 const VALUES: readonly unknown[] = [
