@@ -2,10 +2,16 @@
  * A run directory, `<out>/<paper>/<experiment>/<id>/`. Every file is written beside its place and renamed into it, and
  * `metrics.json` last of all: a directory without one is a run that has not finished, and can be resumed.
  */
-import { existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { notWritable, readText, writeWhole } from '../files';
 import { jsonText } from '../json';
+
+export interface LineLog {
+  /** @throws MedreproError `input` on a full disk */
+  append(value: unknown): void;
+  close(): void;
+}
 
 export class RunDirectory {
   private constructor(readonly path: string) {}
@@ -67,17 +73,18 @@ export class RunDirectory {
     rmSync(this.file(name), { recursive: true, force: true });
   }
 
-  /** A file that grows by lines; what was written before a crash stays readable. */
-  openLog(name: string, lines: readonly unknown[]): (value: unknown) => void {
+  /** A file that grows by lines; what was written before a crash stays readable. It is open until it is closed. */
+  openLog(name: string, lines: readonly unknown[]): LineLog {
     this.writeLines(name, lines);
     const file = openSync(this.file(name), 'a');
-    return (value) => {
+    const append = (value: unknown): void => {
       try {
         writeSync(file, `${jsonText(value)}\n`);
       } catch (error) {
         throw notWritable(this.file(name), error, ADVICE);
       }
     };
+    return { append, close: () => closeSync(file) };
   }
 }
 

@@ -28,7 +28,7 @@ import { bytes } from '../units';
 import { type ExperimentResult, numericPath } from '../verify/result';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
-import { RunDirectory } from './directory';
+import { type LineLog, RunDirectory } from './directory';
 import { answerOptions, applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
 import { type Kept, writeAdapter, writeModel } from './kept';
 import { memoryBudget, prepareRun } from './prepare';
@@ -198,8 +198,17 @@ class Run {
       this.best = state?.best ?? null;
       context.emit({ kind: 'info', message: `resuming ${directory.path} after step ${trainer.step}` });
     }
-    const append = directory.openLog('log.jsonl', log);
     context.emit({ kind: 'stage', name: 'train', detail: `${trainer.counts.steps} steps` });
+    const lines = directory.openLog('log.jsonl', log);
+    try {
+      this.trainSteps(lines);
+    } finally {
+      lines.close();
+    }
+  }
+
+  private trainSteps(lines: LineLog): void {
+    const { trainer, device, context, log, evaluations } = this;
     const clock = new StepClock(trainer.counts.steps);
     let saved = performance.now();
     while (!trainer.finished) {
@@ -209,7 +218,7 @@ class Run {
       const began = performance.now();
       const step = this.step();
       log.push(step);
-      append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
+      lines.append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
       context.emit({ kind: 'step', ...clock.tick(step) });
       if (step.diverged) {
         this.sayThatItDiverged(step);
