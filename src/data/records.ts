@@ -41,7 +41,7 @@ export async function readRecords(path: string, choose?: Choose): Promise<Record
 
 /** {@link readRecords} of bytes that are here already. */
 export async function parseRecords(raw: RawFile, choose?: Choose): Promise<RecordFile> {
-  const file = unpacked(raw);
+  const file = await unpacked(raw);
   const format = formatOf(file);
   return { name: raw.name, format: format.name, sha256: sha256Of(raw.bytes), parsed: await format.parse(file, choose) };
 }

@@ -6,9 +6,10 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { gunzipSync } from 'node:zlib';
 import { type ErrorDetails, inputError, type MedreproError } from '../errors';
 import { firstBrokenByte, lineAt, MAX_FILE_BYTES, readBytes } from '../files';
+import { containerError } from './containers';
+import { GzipFault, gunzip, isGzip } from './gzip';
 
 /** A file as it lies: what is hashed and named in errors. */
 export interface RawFile {
@@ -65,13 +66,18 @@ export function asTextFile(file: RawFile): TextFile {
 /**
  * A file without gzip around it (told by the first bytes or by `.gz`).
  *
- * @throws MedreproError `input`: broken gzip, or above 1 GiB.
+ * @throws MedreproError `input`: broken gzip, above 1 GiB, or another container (`containers.ts`).
  */
-export function unpacked(file: RawFile): RawFile {
-  const packed = startsWith(file.bytes, [0x1f, 0x8b]) || /\.gz$/i.test(file.name);
-  const bytes = packed ? unpack(file) : file.bytes;
-  if (bytes.length > MAX_FILE_BYTES) throw tooLarge(file.name);
-  return { name: file.name, bytes, unpacked: packed };
+export async function unpacked(file: RawFile): Promise<RawFile> {
+  const { name } = file;
+  const packed = isGzip(file.bytes);
+  const bytes = packed ? await unpack(file) : file.bytes;
+  const container = containerError(name, bytes);
+  if (container !== null) throw container;
+  if (!packed && /\.gz$/i.test(name)) {
+    throw inputError(`${name} is named .gz but is not gzip data`, { remedy: 'rename it, or download it again' });
+  }
+  return { name, bytes, unpacked: packed };
 }
 
 /** sha256 in lower-case hex. */
@@ -81,25 +87,23 @@ export function sha256Of(bytes: Uint8Array): string {
 
 // --- internal ---
 
-function unpack(file: RawFile): Uint8Array {
-  if (!startsWith(file.bytes, [0x1f, 0x8b])) {
-    throw inputError(`${file.name} is named .gz but is not gzip data`, { remedy: 'rename it, or download it again' });
-  }
+async function unpack({ name, bytes }: RawFile): Promise<Uint8Array> {
   try {
-    return gunzipSync(file.bytes, { maxOutputLength: MAX_FILE_BYTES });
+    return await gunzip(bytes, MAX_FILE_BYTES);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (/larger than|too large|maxOutputLength/i.test(message)) throw tooLarge(file.name);
-    const cut = /unexpected end/i.test(message);
-    throw inputError(cut ? 'the gzip data is cut short' : 'the gzip data is damaged', {
-      where: { file: file.name },
+    if (!(error instanceof GzipFault)) throw error;
+    if (error.kind === 'too-large') {
+      throw inputError(`${name} unpacks to more than 1 GiB`, { remedy: 'give only the rows that are needed' });
+    }
+    throw inputError(error.kind === 'cut' ? 'the gzip data is cut short' : 'the gzip data is damaged', {
+      where: { file: name },
       remedy: 'copy or download the file again',
       cause: error,
     });
   }
 }
 
-/** Refuses formats that people hand over instead of text, by their first bytes. */
+/** Refuses UTF-16. */
 function checkKind(name: string, bytes: Uint8Array): void {
   const refuse = (what: string, details: ErrorDetails): MedreproError =>
     inputError(`this is ${what}, not UTF-8 text`, { where: { file: name }, ...details });
@@ -112,15 +116,8 @@ function checkKind(name: string, bytes: Uint8Array): void {
   if (head >= 8 && (zeros[0]! > head / 4 || zeros[1]! > head / 4)) {
     throw refuse('UTF-16 without a byte order mark', { remedy: 'save the file as UTF-8: iconv -f UTF-16LE -t UTF-8' });
   }
-  const csv = { remedy: 'export it as CSV with a header row' };
-  if (startsWith(bytes, [0x50, 0x4b, 0x03, 0x04])) throw refuse('a zip archive or an Excel workbook', csv);
-  if (startsWith(bytes, [0x28, 0xb5, 0x2f, 0xfd])) throw refuse('zstd data', { remedy: 'unpack it first' });
 }
 
 function startsWith(bytes: Uint8Array, head: readonly number[]): boolean {
   return head.every((byte, i) => bytes[i] === byte);
-}
-
-function tooLarge(name: string): MedreproError {
-  return inputError(`${name} is above 1 GiB`, { remedy: 'give the rows that are needed only' });
 }

@@ -118,6 +118,37 @@ describe('a CSV file', () => {
     );
   });
 
+  it('reads gzip of several members, padded with zeros; says what else is in a container', async () => {
+    const halves = ['text,category\na,x\n', 'b,y\n'].map((half) => gzipSync(half));
+    const { rows } = await table(Buffer.concat([...halves, Buffer.alloc(100)]), 'rows.csv.gz');
+    expect(rows.map((row) => row.text)).toEqual(['a', 'b']);
+    const garbage = Buffer.concat([halves[0]!, Buffer.from('more')]);
+    expect((await failure(() => table(garbage))).message).toBe('the gzip data is cut short');
+    const containers: [string | Buffer, string][] = [
+      ['version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n', 'a Git LFS pointer'],
+      [Buffer.from('BZh91AY&SY\x00\xff', 'latin1'), 'bzip2 data'],
+      [Buffer.from('\xfd7zXZ\0', 'latin1'), 'xz data'],
+      [Buffer.from('PK\x03\x04\0\0', 'latin1'), 'a zip archive or an Excel workbook'],
+      [Buffer.from('\x80\x04\x95\0', 'latin1'), 'a Python pickle'],
+      [gzipSync(Buffer.from(`${'a.csv'.padEnd(257, '\0')}ustar\0`)), 'a tar archive'],
+      ['\n<!DOCTYPE html>\n<html>', 'a web page'],
+    ];
+    for (const [content, what] of containers) {
+      const error = await failure(() => table(typeof content === 'string' ? content : new Uint8Array(content)));
+      expect([error.message, error.file]).toEqual([`this is ${what}, not the data itself`, 'rows.csv']);
+    }
+  });
+
+  it('a gzip bomb is refused by what it unpacks to, in little memory', async () => {
+    // 1 GiB and one byte of zeros: members of 32 MiB
+    const part = gzipSync(new Uint8Array(2 ** 25), { level: 9 });
+    const bomb = Buffer.concat([...Array<Uint8Array>(32).fill(part), gzipSync('\0')]);
+    const before = process.memoryUsage().rss;
+    const error = await failure(() => table(bomb, 'bomb.csv.gz'));
+    expect(error.message).toBe('bomb.csv.gz unpacks to more than 1 GiB');
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 29);
+  });
+
   it('gives back what any writer that quotes everything wrote', async () => {
     const cell = fc.string({ unit: 'grapheme', minLength: 1 }).filter((s) => s.trim() !== '' && !s.includes('\0'));
     const rows = fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 20 });
