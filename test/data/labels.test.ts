@@ -62,7 +62,7 @@ describe('classes and stratified splits as the libraries make them', () => {
     it('in CSV, as pandas reads it', async () => {
       await checked(await prepare(write('x.csv', peer.csv)), peer.csv_classes, peer.csv_test);
     });
-    it.skipIf(peer.name === 'class-label')('in Parquet and Arrow, as scikit-learn orders it', async () => {
+    it('in Parquet and Arrow, as scikit-learn orders it', async () => {
       for (const extension of ['parquet', 'arrow']) {
         const data = await prepare(own(extension));
         await checked(data, peer.classes, peer.test);
@@ -72,12 +72,9 @@ describe('classes and stratified splits as the libraries make them', () => {
     it.skipIf(peer.name === 'class-label')('in JSON Lines', async () => {
       await checked(await prepare(write('x.jsonl', peer.jsonl)), peer.classes, peer.test);
     });
-    it.skipIf(peer.name === 'class-label')(
-      "as datasets' class_encode_column orders it, for its stratified split",
-      async () => {
-        await checked(await prepare(own('parquet'), 'datasets-stratified'), peer.encoded, peer.encoded_test);
-      },
-    );
+    it("as datasets' class_encode_column orders it, for its stratified split", async () => {
+      await checked(await prepare(own('parquet'), 'datasets-stratified'), peer.encoded, peer.encoded_test);
+    });
   });
 
   it.each(fixture.csv)('CSV: $name', async ({ texts, names, classes }) => {
