@@ -75,6 +75,11 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
   for (const { id, path } of described.filter((one, i) => ids.indexOf(one.id) < i)) {
     problems.push(problemAt(source, path, 'must have an id of its own', { actual: `'${id}'` }));
   }
+  for (const { id, path } of described.filter(({ id }) => !EXPERIMENT_NAME.test(id))) {
+    const expected =
+      'must be a name of letters, digits and signs other than slashes: runs are kept in a folder of that name';
+    problems.push(problemAt(source, path, expected, { actual: `'${id}'` }));
+  }
   for (const id of Object.keys(file.predictions ?? {}).filter((one) => !ids.includes(one))) {
     const suggestion = suggest(id, ids);
     problems.push(problemAt(source, ['predictions', id], 'must be an experiment', { actual: `'${id}'`, suggestion }));
@@ -159,6 +164,9 @@ export const SCALES = ['full', 'mini'] as const satisfies readonly Scale[];
 
 const REMEDY =
   'compare with papers/abjadmed.yaml, or let your editor check the file against papers/schema/paper.schema.json';
+
+/** What `--out` and a target of the command line can hold: no path, no control character, nothing hidden. */
+const EXPERIMENT_NAME = /^(?!\.)[^/\\\p{Cc}\p{Zl}\p{Zp}]{1,100}$/u;
 
 /** An experiment as the file has it: listed by name, or a level of the matrix. */
 interface Described extends BlocksOf {

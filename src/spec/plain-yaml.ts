@@ -100,6 +100,11 @@ class Walk {
   }
 
   private checkScalar({ value, source }: Scalar, offset: number): void {
+    if (typeof value === 'string') {
+      if (!value.isWellFormed())
+        this.flaws.push({ offset, expected: 'holds half of a surrogate pair, which is no character' });
+      else if (value.includes('\0')) this.flaws.push({ offset, expected: 'holds a NUL, which text does not' });
+    }
     if (typeof value !== 'number') return;
     if (!Number.isFinite(value)) this.flaws.push({ offset, expected: 'is not a finite number' });
     else if (!Number.isSafeInteger(value) && /^[-+]?(0[xo])?[\da-f]+$/i.test(source ?? '')) {

@@ -38,6 +38,9 @@ describe('what a file must not hold is named with its line', () => {
       'a: 9007199254740993',
       '1: is a whole number above 2^53, which would not be exact',
     ],
+    ['half a character', 'a: "\\ud83d"', '1: holds half of a surrogate pair, which is no character'],
+    ['half a character in a key', '"\\ude00": 1', '1: holds half of a surrogate pair, which is no character'],
+    ['a NUL', 'a: "b\\0"', '1: holds a NUL, which text does not'],
     ['lists in lists', `${'['.repeat(100)}${']'.repeat(100)}`, '1: is nested deeper than 64 levels'],
     ['more text than a spec has', `a: ${'x'.repeat(2 ** 18)}`, '1: is above 256 KiB'],
   ])('%s', (_, text, expected) => {
@@ -100,6 +103,14 @@ test('a number of layers that is no length of a list', () => {
   const text = readAssetText('papers/abjadmed.yaml').replace('layers: 36', 'layers: 1e10');
   expect(() => loadPaper(text, { kind: 'file', path: 'x.yaml' })).toThrow('layers must be at most 10000');
 });
+
+test.each(['../../x', 'a/b', '..', '.hidden', '"a\\nb"'])(
+  'an experiment called %s is refused: its runs have a folder',
+  (name) => {
+    const text = readAssetText('papers/abjadmed.yaml').replace(/^ {2}focal-4b:/m, `  ${name}:`);
+    expect(() => loadPaper(text, { kind: 'file', path: 'x.yaml' })).toThrow('must be a name of letters');
+  },
+);
 
 test('a name that every object has is looked up in the file alone', () => {
   const paper = loadEmbedded('abjadmed');
