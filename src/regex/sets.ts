@@ -24,7 +24,9 @@ export function property(name: string): CharSet {
 }
 
 export function union(...sets: readonly CharSet[]): CharSet {
-  return (sets.length === 1 ? sets[0]! : `[${sets.join('')}]`) as CharSet;
+  if (sets.length === 1) return sets[0]!;
+  // a class without classes in it is built many times faster by the engine
+  return `[${sets.map(inside).join('')}]` as CharSet;
 }
 
 export function intersection(left: CharSet, right: CharSet): CharSet {
@@ -32,7 +34,7 @@ export function intersection(left: CharSet, right: CharSet): CharSet {
 }
 
 export function complement(set: CharSet): CharSet {
-  return `[^${set}]` as CharSet;
+  return `[^${inside(set)}]` as CharSet;
 }
 
 /** Which characters count as equal when case is ignored; `turkish` also equates dotted and dotless i, as Python does. */
@@ -49,7 +51,7 @@ export function ignoringCase(set: CharSet, rule: CaseRule): CharSet {
   const has = tester(set);
   const more: number[] = [];
   for (const equal of rule.ascii ? ASCII_PAIRS : caseClasses(rule.turkish)) {
-    if (equal.some(has)) more.push(...equal);
+    if (equal.some(has)) more.push(...equal.filter((codePoint) => !has(codePoint)));
   }
   return more.length === 0 ? set : union(set, ...more.map(one));
 }
@@ -95,6 +97,11 @@ export function endsInFold(text: string): boolean {
 }
 
 // --- internal ---
+
+/** The inside of a class that is not negated and names only characters, ranges and properties; else the class. */
+function inside(set: CharSet): string {
+  return /^\[(?:\\[up]\{[^}]*\}|-)+\]$/.test(set) ? set.slice(1, -1) : set;
+}
 
 const MOST_TESTERS = 256;
 const testers = new Map<CharSet, (codePoint: number) => boolean>();
