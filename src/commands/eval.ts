@@ -74,6 +74,7 @@ export const evaluate: Command = {
       ids,
       promptTokens: flags.integer('prompt-tokens', { min: 1 }),
       logits: flags.text('logits'),
+      record: flags.is('json'),
       train: readTraining(flags),
     };
     if (request.adapter !== null && request.train?.lora) {

@@ -57,6 +57,7 @@ export const generate: Command = {
       system: flags.text('system'),
       sampling: readSampling(flags),
       stream: !json,
+      record: json,
     };
     if (request.maxNewTokens === 0) throw usageError('--max-new-tokens 0 asks for no text', 'say 1 or more');
     if (request.system !== null && !request.chat) throw usageError('--system is a part of a chat', 'say --chat too');

@@ -32,11 +32,13 @@ export function argmax(scores: ArrayLike<number>): number {
 }
 
 /**
- * One token by chance.
+ * One token by chance. A vocabulary has 150,000 tokens, and a draw looks at few of them closely: sums over all of them are first
+ * taken to ten digits, and exactly only where the draw falls so near a token's border that ten digits do not tell.
  * @param scores [vocab], after penalties
  * @param row number of the prompt among the prompts
  * @param index number of the token among the row's new ones
  * @param exp e^x the same on every machine
+ * @returns -1 where no token has a probability
  */
 export function sample(
   scores: Float32Array,
@@ -45,8 +47,13 @@ export function sample(
   index: number,
   exp: (x: number) => number,
 ): number {
-  const { total, ranked } = candidates(scores, options, exp);
-  const bound = uniform(options.seed, row, index) * total;
+  const scaled = scaledBy(scores, options.temperature);
+  if (scaled.best === Number.NEGATIVE_INFINITY) return -1;
+  const u = uniform(options.seed, row, index);
+  const quick = options.topK === null ? drawQuickly(scaled, options, u) : null;
+  if (quick !== null) return quick;
+  const { total, ranked } = candidates(scaled, options, exp);
+  const bound = u * total;
   let sum = 0;
   let last = -1;
   for (const { id, weight } of ranked) {
@@ -63,7 +70,7 @@ export function distribution(
   options: Sampling,
   exp: (x: number) => number,
 ): { ids: number[]; probabilities: number[] } {
-  const { total, ranked } = candidates(scores, options, exp);
+  const { total, ranked } = candidates(scaledBy(scores, options.temperature), options, exp);
   const all = [...ranked];
   return { ids: all.map(({ id }) => id), probabilities: all.map(({ weight }) => weight / total) };
 }
@@ -83,23 +90,41 @@ interface Candidate {
   readonly weight: number;
 }
 
+/** Scores over temperature, and the largest and least of them that are not forbidden. */
+interface Scaled {
+  readonly scores: Float32Array;
+  readonly best: number;
+  readonly least: number;
+}
+
+/** Holds the scaled scores of the draw that is being made. */
+let scratch = new Float32Array(0);
+
+/** In fp32, as torch divides. */
+function scaledBy(scores: Float32Array, temperature: number): Scaled {
+  if (scratch.length < scores.length) scratch = new Float32Array(scores.length);
+  const scaled = scratch.subarray(0, scores.length);
+  let [best, least] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (let id = 0; id < scores.length; id++) {
+    const score = Math.fround(scores[id]! / temperature);
+    scaled[id] = score;
+    if (score > best) best = score;
+    if (score < least && score !== Number.NEGATIVE_INFINITY) least = score;
+  }
+  return { scores: scaled, best, least };
+}
+
 /** What may be drawn, the most probable first, and the sum of the weights. */
 function candidates(
-  scores: Float32Array,
-  { temperature, topK, topP, minP = 0 }: Sampling,
+  { scores: scaled, best }: Scaled,
+  { topK, topP, minP = 0 }: Sampling,
   exp: (x: number) => number,
 ): { total: number; ranked: Iterable<Candidate> } {
-  const scaled = scores.map((score) => score / temperature);
-  const best = scaled[argmax(scaled)]!;
   const weightOf = (id: number): number => exp(scaled[id]! - best);
   let ranked: Iterable<Candidate> = rank(scaled, best, weightOf);
   let total = 0;
   if (topK !== null) {
-    const kept: Candidate[] = [];
-    for (const candidate of ranked) {
-      if (kept.length >= topK && scaled[candidate.id]! < scaled[kept.at(-1)!.id]!) break;
-      kept.push(candidate);
-    }
+    const kept = bestOf(scaled, topK, best, weightOf);
     ranked = kept;
     total = sumOf(kept);
   } else {
@@ -117,10 +142,40 @@ function candidates(
   return { total: sumOf(kept), ranked: kept };
 }
 
-/**
- * Every token that is not negligible, by falling score, then by id. A vocabulary has 150,000 tokens and a draw mostly looks at
- * a few: so they are sorted band by band, as far as somebody looks.
- */
+/** The k best, and what ties with the last of them; none that is negligible. */
+function bestOf(scaled: Float32Array, k: number, best: number, weightOf: (id: number) => number): Candidate[] {
+  const floor = best - NEGLIGIBLE;
+  const threshold = Math.max(floor, kthLargest(scaled, k));
+  const ids: number[] = [];
+  for (let id = 0; id < scaled.length; id++) if (scaled[id]! >= threshold) ids.push(id);
+  return inOrder(ids, scaled).map((id) => ({ id, weight: weightOf(id) }));
+}
+
+/** The k-th largest score: a heap of the k best so far, the least of them on top. */
+function kthLargest(scaled: Float32Array, k: number): number {
+  if (k >= scaled.length) return Number.NEGATIVE_INFINITY;
+  const heap = scaled.slice(0, k).sort();
+  let least = heap[0]!;
+  for (let id = k; id < scaled.length; id++) {
+    const score = scaled[id]!;
+    if (!(score > least)) continue;
+    let at = 0;
+    for (let child = 1; child < k; child = 2 * at + 1) {
+      if (child + 1 < k && heap[child + 1]! < heap[child]!) child++;
+      if (heap[child]! >= score) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = score;
+    least = heap[0]!;
+  }
+  return least;
+}
+
+/** By falling score, then by id. */
+const inOrder = (ids: number[], scaled: Float32Array): number[] => ids.sort((a, b) => scaled[b]! - scaled[a]! || a - b);
+
+/** Every token that is not negligible, in order, sorted band by band as far as somebody looks. */
 function* rank(scaled: Float32Array, best: number, weightOf: (id: number) => number): Generator<Candidate> {
   for (let depth = 0; depth < NEGLIGIBLE; depth += BAND) {
     const above = depth === 0 ? Number.POSITIVE_INFINITY : best - depth;
@@ -128,8 +183,7 @@ function* rank(scaled: Float32Array, best: number, weightOf: (id: number) => num
     for (let id = 0; id < scaled.length; id++) {
       if (scaled[id]! < above && scaled[id]! >= best - (depth + BAND)) ids.push(id);
     }
-    ids.sort((a, b) => scaled[b]! - scaled[a]! || a - b);
-    for (const id of ids) yield { id, weight: weightOf(id) };
+    for (const id of inOrder(ids, scaled)) yield { id, weight: weightOf(id) };
   }
 }
 
@@ -137,6 +191,113 @@ const sumOf = (kept: readonly Candidate[]): number => kept.reduce((sum, { weight
 
 /** Width of a band of scores. */
 const BAND = 4;
+
+// ---- sums to ten digits -------------------------------------------------------------------------------------------------
+
+/** Scores are told apart by their distance from the best one in this many buckets. */
+const BUCKETS = 4096;
+/** Largest relative error of a sum of quick exponentials: theirs is below 1e-14, that of adding 2^20 numbers below 2e-10. */
+const ERROR = 1e-9;
+/** Steps of the table of exponentials, per unit. */
+const STEPS = 64;
+
+/** e^-(i / STEPS), rounded. */
+let table: Float64Array | null = null;
+
+/** e^-d for 0 <= d <= NEGLIGIBLE. */
+function quickExp(d: number, values: Float64Array): number {
+  const step = (d * STEPS + 0.5) | 0;
+  const r = step / STEPS - d; // below 1/128: the first dropped term is below 4e-16
+  return values[step]! * (1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120))))));
+}
+
+const counts = new Int32Array(BUCKETS);
+const sums = new Float64Array(BUCKETS);
+/** The bucket of each token; BUCKETS for one that is negligible. */
+let bucketOf = new Uint16Array(0);
+
+/**
+ * The token that `candidates` and the walk over them would draw, where ten digits tell it; null where they do not. No token is
+ * kept out by its rank here.
+ */
+function drawQuickly({ scores: scaled, best, least }: Scaled, { topP, minP = 0 }: Sampling, u: number): number | null {
+  table ??= Float64Array.from({ length: NEGLIGIBLE * STEPS + 2 }, (_, i) => Math.exp(-i / STEPS));
+  const values = table;
+  if (!Number.isFinite(best)) return null;
+  const floor = best - NEGLIGIBLE;
+  const width = Math.min(best - least, NEGLIGIBLE);
+  const scale = width > 0 ? (BUCKETS - 1) / width : 0;
+  if (bucketOf.length < scaled.length) bucketOf = new Uint16Array(scaled.length);
+  const buckets = bucketOf;
+  counts.fill(0);
+  sums.fill(0);
+  for (let id = 0; id < scaled.length; id++) {
+    const score = scaled[id]!;
+    if (!(score >= floor)) {
+      buckets[id] = BUCKETS;
+      continue;
+    }
+    const d = best - score;
+    const bucket = (d * scale) | 0;
+    buckets[id] = bucket;
+    counts[bucket]!++;
+    sums[bucket]! += quickExp(d, values);
+  }
+  let total = 0;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) total += sums[bucket]!;
+  // what is kept is a beginning of the order: it ends where the tokens before reach topP, or where one is too improbable
+  const reach = topP === null || topP >= 1 ? Number.POSITIVE_INFINITY : topP * total;
+  const cut =
+    reach === Number.POSITIVE_INFINITY && minP === 0 ? total : cutAt(scaled, best, scale, total, reach, minP, values);
+  if (cut === null) return null;
+  const bound = u * cut;
+  let [before, bucket] = [0, 0];
+  while (bucket < BUCKETS && before + sums[bucket]! <= bound) before += sums[bucket++]!;
+  if (bucket === BUCKETS) return null;
+  let sum = before;
+  for (const id of inBucket(scaled, bucket)) {
+    if (Math.abs(sum - bound) < ERROR * total && sum > 0) return null;
+    sum += quickExp(best - scaled[id]!, values);
+    if (sum - bound > ERROR * total) return sum > cut + ERROR * total ? null : id;
+  }
+  return null;
+}
+
+/** The sum of what is kept; null where ten digits do not tell which token is the last. */
+function cutAt(
+  scaled: Float32Array,
+  best: number,
+  scale: number,
+  total: number,
+  reach: number,
+  minP: number,
+  values: Float64Array,
+): number | null {
+  const farthest = minP === 0 ? Number.POSITIVE_INFINITY : -Math.log(minP);
+  let [before, bucket] = [0, 0];
+  // whole buckets that end before both limits
+  while (bucket < BUCKETS && before + sums[bucket]! < reach && (bucket + 1) / scale < farthest)
+    before += sums[bucket++]!;
+  let sum = before;
+  for (; bucket < BUCKETS; bucket++) {
+    for (const id of inBucket(scaled, bucket)) {
+      const d = best - scaled[id]!;
+      if (Math.abs(sum - reach) < ERROR * total || Math.abs(d - farthest) < ERROR) return null;
+      if (sum > 0 && (sum >= reach || d > farthest)) return sum;
+      sum += quickExp(d, values);
+    }
+  }
+  return sum;
+}
+
+/** The tokens of a bucket, in order. */
+function inBucket(scaled: Float32Array, bucket: number): number[] {
+  const ids: number[] = [];
+  if (counts[bucket] === 0) return ids;
+  const buckets = bucketOf;
+  for (let id = 0; id < scaled.length; id++) if (buckets[id] === bucket) ids.push(id);
+  return inOrder(ids, scaled);
+}
 
 /** Keeps these draws apart from the bootstrap's. */
 const STREAM = 0x67656e;

@@ -118,7 +118,7 @@ export function warnBeyond(positions: number, { config }: ModelFiles, context: J
 export function describeModel(request: LocalModelRequest, { device, model, files, task }: LocalModel) {
   return {
     model: request.model,
-    sha256: files.sha256,
+    sha256: request.record === false ? null : files.sha256,
     adapter: request.adapter,
     task,
     parameters: model.baseParameters,

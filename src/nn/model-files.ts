@@ -5,7 +5,7 @@
  * absolute. A file may be a symbolic link, as every file of a Hugging Face cache snapshot is (to ../../blobs/...): names
  * come from whoever wrote the checkpoint, links from whoever set up the folder. What they lead to must be a regular file.
  */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
@@ -15,6 +15,7 @@ import { quantisationOf, storesQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import { parseConfig, unknownConfigFields } from './config-file';
 import { BLOCK_LINEARS, blockNorms } from './decoder';
+import { sha256File } from './file-hash';
 import {
   type ForeignTensor,
   openSafetensors,
@@ -325,21 +326,6 @@ function noWeights(folder: string, path: string): never {
         ? 'name a folder of a HF checkpoint'
         : `${other} is a pickle, which can run code: save the model as safetensors`,
   });
-}
-
-const HASH_CHUNK = 2 ** 23;
-
-function sha256File(path: string): string {
-  const hasher = new Bun.CryptoHasher('sha256');
-  const buffer = new Uint8Array(HASH_CHUNK);
-  const file = openSync(path, 'r');
-  try {
-    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer))
-      hasher.update(buffer.subarray(0, read));
-  } finally {
-    closeSync(file);
-  }
-  return hasher.digest('hex');
 }
 
 /** Of the lines `<sha256>  <name>\n` of all shards, by name. */

@@ -131,6 +131,8 @@ export interface LocalModelRequest {
   noRepeatNgramSize: number | null;
   /** Tokens that end a continuation; null = those the checkpoint names. */
   eos: number[] | null;
+  /** Whether the result is a record that names the checkpoint's hash; absent = it is. */
+  record?: boolean;
 }
 
 export type MergeRequest = Pick<

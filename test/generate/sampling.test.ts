@@ -1,5 +1,6 @@
 /** Temperature, top-k, top-p and the draw; penalties on small cases. */
 import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
 import { generate } from '../../src/generate/generate';
 import { ScoreProcessor } from '../../src/generate/processors';
 import { distribution, type Sampling, sample, uniform } from '../../src/generate/sampling';
@@ -99,5 +100,55 @@ describe('penalties', () => {
     expect(processed([0, 1, 2, 0, 1], 1, 3)).toEqual([2, -2, Number.NEGATIVE_INFINITY, 0]);
     expect(processed([3, 3], 1, 1)).toEqual([2, -2, 4, Number.NEGATIVE_INFINITY]);
     expect(processed([0, 1], 1, 3)).toEqual([2, -2, 4, 0]);
+  });
+});
+
+describe('a draw from sums to ten digits', () => {
+  /** The draw by its definition: the first token at which the sum of exact probabilities exceeds u. */
+  const defined = (values: Float32Array, options: Sampling, index: number): number => {
+    const { ids, probabilities } = distribution(values, options, Math.exp);
+    const u = uniform(options.seed, 0, index);
+    let sum = 0;
+    for (const [i, id] of ids.entries()) {
+      sum += probabilities[i]!;
+      if (sum > u) return id;
+    }
+    return ids.at(-1)!;
+  };
+  const score = fc.oneof(
+    { weight: 6, arbitrary: fc.float({ min: -20, max: 20, noNaN: true }) },
+    { weight: 2, arbitrary: fc.integer({ min: -3, max: 3 }) },
+    { weight: 1, arbitrary: fc.constantFrom(Number.NEGATIVE_INFINITY, -1e30, 15, 15.0001) },
+  );
+  test('is the draw by its definition', () => {
+    fc.assert(
+      fc.property(
+        fc.array(score, { minLength: 1, maxLength: 300 }),
+        fc.constantFrom(0.05, 0.7, 1, 3),
+        fc.option(fc.constantFrom(1e-9, 0.1, 0.5, 0.9, 0.999), { nil: null }),
+        fc.option(fc.constantFrom(1, 3, 50, 1000), { nil: null }),
+        fc.constantFrom(0, 0.001, 0.3, 1),
+        fc.integer({ min: 0, max: 1000 }),
+        (values, temperature, topP, topK, minP, index) => {
+          const scores = Float32Array.from(values);
+          if (scores.every((one) => one === Number.NEGATIVE_INFINITY)) return;
+          const options = { temperature, topP, topK, minP, seed: 9 };
+          expect(sample(scores, options, 0, index, Math.exp)).toBe(defined(scores, options, index));
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+  test('where every token has the same score, and where none may be drawn', () => {
+    const equal = new Float32Array(5000).fill(2);
+    for (let index = 0; index < 50; index++) {
+      expect(sample(equal, ALL, 0, index, Math.exp)).toBe(Math.floor(uniform(ALL.seed, 0, index) * 5000));
+    }
+    expect(sample(new Float32Array(9).fill(Number.NEGATIVE_INFINITY), ALL, 0, 0, Math.exp)).toBe(-1);
+  });
+  test('minP keeps what is probable beside the best', () => {
+    const logits = Float32Array.from([0.5, 0.3, 0.15, 0.05], Math.log);
+    const kept = (minP: number): number => distribution(logits, { ...ALL, minP }, Math.exp).ids.length;
+    expect([0, 0.09, 0.2, 0.5, 0.7, 1].map(kept)).toEqual([4, 4, 3, 2, 1, 1]);
   });
 });
