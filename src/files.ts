@@ -13,6 +13,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -82,6 +83,21 @@ export function decodeUtf8(bytes: Uint8Array, name: string): string {
       where: { file: name, line: lineAt(bytes, offset) },
       remedy: 'save the file as UTF-8; for Arabic text from Windows: iconv -f WINDOWS-1256 -t UTF-8',
     });
+  }
+}
+
+/**
+ * The names in a folder, sorted; none where there is no such folder.
+ *
+ * @throws MedreproError `input` when it is no folder, may not be read, or is a link that leads back to itself
+ */
+export function readFolder(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOTDIR') throw inputError(`${path} is not a folder`, { remedy: 'name a folder' });
+    throw codeOf(error) === null ? error : notReadable(path, error, undefined);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Published predictions of one experiment scored again: what `score` does, and `verify` where it finds no kept result. */
 import { createHash } from 'node:crypto';
-import { RunDirectory } from '../run/directory';
+import { version } from '../../package.json';
+import { documentText, RunDirectory } from '../run/directory';
 import type { PaddedPerplexity } from '../score/findings';
 import { type ColumnMap, readPairs, readTraining, type SourceFile } from '../score/pairs';
 import { type ScoreResult, scorePairs } from '../score/score';
@@ -67,8 +68,11 @@ export function keepScore(out: string, { result, files }: Rescored, of: Publishe
   const identity = createHash('sha256')
     .update(files.map(({ sha256 }) => sha256).join())
     .digest('hex');
-  const directory = RunDirectory.create(out, paper.id, experiment, identity);
-  directory.writeJson('score.json', data);
+  const manifest = { format: 'medrepro-manifest-1', medrepro: version, target: `${paper.id}/${experiment}` };
+  const directory = RunDirectory.create(out, paper.id, experiment, identity, {
+    'manifest.json': documentText(manifest),
+  });
+  directory.complete(manifest, 'score.json', data);
   return { ...data, file: directory.file('score.json') };
 }
 

@@ -2,9 +2,12 @@
  * A run directory, `<out>/<paper>/<experiment>/<id>/`. Every file is written beside its place and renamed into it, and
  * `metrics.json` last of all: a directory without one is a run that has not finished, and can be resumed.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { notWritable, readText, writeWhole } from '../files';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { inputError } from '../errors';
+import { notWritable, readFolder, readText, writeWhole } from '../files';
 import { jsonText } from '../json';
 
 export interface LineLog {
@@ -16,36 +19,53 @@ export interface LineLog {
 export class RunDirectory {
   private constructor(readonly path: string) {}
 
-  /** A new directory whose id is the time and the start of the settings' hash. */
-  static create(out: string, paper: string, experiment: string, specSha256: string): RunDirectory {
+  /**
+   * A new directory whose id is the time and the start of the settings' hash. It gets its name with `files` in it, so that a
+   * process that is killed leaves either nothing of that name or a run that can be found and resumed.
+   *
+   * @param files by name; a manifest among them
+   * @throws MedreproError `input` on a full disk or a folder that is not writable
+   */
+  static create(
+    out: string,
+    paper: string,
+    experiment: string,
+    specSha256: string,
+    files: Readonly<Record<string, string>>,
+  ): RunDirectory {
     const time = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '').replace('T', '-');
     const parent = join(out, paper, experiment);
-    for (let attempt = 0; ; attempt++) {
-      const path = join(parent, `${time}-${specSha256.slice(0, 8)}${attempt === 0 ? '' : `-${attempt}`}`);
-      try {
-        mkdirSync(parent, { recursive: true });
-        mkdirSync(path);
-        return new RunDirectory(path);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST' && attempt < 1000) continue;
-        throw notWritable(path, error, ADVICE);
+    const unnamed = new RunDirectory(
+      join(parent, `${UNNAMED}${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`),
+    );
+    makeFolder(unnamed.path);
+    try {
+      removeAbandoned(parent);
+      for (const [name, content] of Object.entries(files)) unnamed.write(name, content);
+      for (let attempt = 0; ; attempt++) {
+        const path = join(parent, `${time}-${specSha256.slice(0, 8)}${attempt === 0 ? '' : `-${attempt}`}`);
+        try {
+          renameSync(unnamed.path, path);
+          return new RunDirectory(path);
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException;
+          if ((code === 'EEXIST' || code === 'ENOTEMPTY' || code === 'ENOTDIR') && attempt < 1000) continue;
+          throw notWritable(path, error, ADVICE);
+        }
       }
+    } catch (error) {
+      rmSync(unnamed.path, { recursive: true, force: true });
+      throw error;
     }
   }
 
   /** The newest unfinished directory whose manifest has this identity, or null. */
   static findUnfinished(out: string, paper: string, experiment: string, identity: string): RunDirectory | null {
     const parent = join(out, paper, experiment);
-    if (!existsSync(parent)) return null;
-    for (const name of readdirSync(parent).sort().reverse()) {
+    for (const name of readFolder(parent).reverse()) {
       const directory = new RunDirectory(join(parent, name));
-      if (existsSync(directory.file('metrics.json')) || !existsSync(directory.file('manifest.json'))) continue;
-      try {
-        const manifest = JSON.parse(readText(directory.file('manifest.json'))) as { identity?: string };
-        if (manifest.identity === identity) return directory;
-      } catch {
-        // cut off while it was written: not a run to go on with
-      }
+      if (name.startsWith(UNNAMED) || existsSync(directory.file('metrics.json'))) continue;
+      if (manifestOf(directory.path)?.identity === identity) return directory;
     }
     return null;
   }
@@ -60,12 +80,22 @@ export class RunDirectory {
   }
 
   writeJson(name: string, value: unknown): void {
-    this.write(name, `${jsonText(value, 2)}\n`);
+    this.write(name, documentText(value));
   }
 
   /** One JSON document a line. */
   writeLines(name: string, values: readonly unknown[]): void {
     this.write(name, values.map((value) => `${jsonText(value)}\n`).join(''));
+  }
+
+  /**
+   * Writes the manifest with the sha256 of `name`, then `name` itself: the last file of a finished run, which is believed only
+   * while the manifest vouches for it ({@link readVouched}).
+   */
+  complete(manifest: Readonly<Record<string, unknown>>, name: string, value: unknown): void {
+    const content = documentText(value);
+    this.writeJson(MANIFEST, { ...manifest, files: { [name]: sha256(content) } });
+    this.write(name, content);
   }
 
   /** Removes what is no longer needed once the run has finished. */
@@ -85,6 +115,62 @@ export class RunDirectory {
       }
     };
     return { append, close: () => closeSync(file) };
+  }
+}
+
+/** JSON as run directories hold it. */
+export const documentText = (value: unknown): string => `${jsonText(value, 2)}\n`;
+
+/**
+ * The text of a result in a run directory.
+ *
+ * @throws MedreproError `input` when the manifest beside it does not name the file's sha256: it was edited, comes from
+ *   another run, or from an earlier version of medrepro
+ */
+export function readVouched(file: string): string {
+  const text = readText(file);
+  const { files } = manifestOf(dirname(file)) ?? {};
+  if (typeof files === 'object' && files !== null && Reflect.get(files, basename(file)) === sha256(text)) return text;
+  throw inputError(`the ${MANIFEST} beside it does not vouch for it`, {
+    where: { file },
+    remedy: 'it was edited or comes from another version of medrepro: run it again',
+  });
+}
+
+// --- internal ---
+
+const MANIFEST = 'manifest.json';
+
+/** How the names of directories begin that have none of their own yet. */
+const UNNAMED = '.new-';
+
+const sha256 = (text: string): string => new Bun.CryptoHasher('sha256').update(text).digest('hex');
+
+/** The manifest in a folder; null where there is none that can be read. */
+function manifestOf(folder: string): { readonly identity?: unknown; readonly files?: unknown } | null {
+  try {
+    const manifest: unknown = JSON.parse(readText(join(folder, MANIFEST)));
+    return typeof manifest === 'object' ? manifest : null;
+  } catch {
+    return null; // none, or not one of ours: not a run to go on with or to believe
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw notWritable(path, error, ADVICE);
+  }
+}
+
+/** Removes directories that a process of this machine left without a name when it was killed. */
+function removeAbandoned(parent: string): void {
+  const ours = `${UNNAMED}${hostname()}-`;
+  for (const name of readFolder(parent)) {
+    if (!name.startsWith(ours)) continue;
+    const pid = Number.parseInt(name.slice(ours.length), 10);
+    if (!existsSync(`/proc/${pid}`)) rmSync(join(parent, name), { recursive: true, force: true });
   }
 }
 

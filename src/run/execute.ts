@@ -28,7 +28,7 @@ import { bytes } from '../units';
 import { type ExperimentResult, numericPath } from '../verify/result';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
-import { type LineLog, RunDirectory } from './directory';
+import { documentText, type LineLog, RunDirectory } from './directory';
 import { answerOptions, applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
 import { type Kept, writeAdapter, writeModel } from './kept';
 import { memoryBudget, prepareRun } from './prepare';
@@ -153,8 +153,13 @@ class Run {
       ? RunDirectory.findUnfinished(request.out, experiment.paper, experiment.id, this.identity)
       : null;
     this.resumed = unfinished !== null;
-    this.directory = unfinished ?? RunDirectory.create(request.out, experiment.paper, experiment.id, settings);
     this.manifest = this.describe(requested, settings, kernel.sha256, path, plan);
+    const begun = {
+      'spec.yaml': canonicalYaml(experiment),
+      'manifest.json': documentText({ ...this.manifest, status: 'unfinished' }),
+    };
+    this.directory = unfinished ?? RunDirectory.create(request.out, experiment.paper, experiment.id, settings, begun);
+    if (unfinished !== null) for (const [name, text] of Object.entries(begun)) unfinished.write(name, text);
     this.announce(rows.length);
     if (request.resume && !this.resumed) {
       context.emit({ kind: 'info', message: 'there is no unfinished run of these settings: starting a new one' });
@@ -166,9 +171,6 @@ class Run {
   }
 
   execute(): Pick<Executed, 'result' | 'log' | 'tables'> {
-    const { directory, experiment } = this;
-    directory.write('spec.yaml', canonicalYaml(experiment));
-    directory.writeJson('manifest.json', { ...this.manifest, status: 'unfinished' });
     try {
       this.train();
       this.sayWhatWasSkipped();
@@ -435,7 +437,7 @@ class Run {
       else directory.writeJson(name, content);
     }
     const weights = this.keep();
-    directory.writeJson('manifest.json', {
+    const manifest = {
       ...this.manifest,
       status: 'finished',
       steps: log.length,
@@ -449,9 +451,9 @@ class Run {
         measuredPeakBytes: device.peakBytes + (device.backend === 'cuda' ? CUDA_WORKSPACE_BYTES : 0),
         processPeakBytes: hostLibrary().peakMemory(),
       },
-    });
+    };
     const { file: _file, ...stored } = result;
-    directory.writeJson('metrics.json', stored);
+    directory.complete(manifest, 'metrics.json', stored);
     directory.remove('checkpoint');
   }
 

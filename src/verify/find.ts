@@ -2,10 +2,11 @@
  * Finished runs that are already there, so that nothing runs twice.
  */
 
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readText } from '../files';
+import { readFolder } from '../files';
 import { withoutReferences } from '../metrics/text-metric';
+import { readVouched } from '../run/directory';
 import { type ExperimentResult, numericPath, parseResult } from './result';
 import { parseScore, type ScoreRecord } from './scored';
 
@@ -77,7 +78,7 @@ export interface FoundScore extends Pick<FoundResults, 'unreadable'> {
 /** The result of one run directory. */
 export function readRunResult(runDir: string): ExperimentResult {
   const file = join(runDir, 'metrics.json');
-  return parseResult(readText(file), file);
+  return parseResult(readVouched(file), file);
 }
 
 // --- internal ---
@@ -115,8 +116,7 @@ function sameMetric(a: string | null | undefined, b: string | null): boolean {
 }
 
 function candidates(directory: string, name: string): { file: string; time: number }[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
+  return readFolder(directory)
     .map((id) => join(directory, id, name))
     .filter((file) => existsSync(file))
     .map((file) => ({ file, time: statSync(file).mtimeMs }))
@@ -129,7 +129,7 @@ function readOrNote<T>(
   parse: (text: string, file: string) => T,
 ): T | null {
   try {
-    return parse(readText(file), file);
+    return parse(readVouched(file), file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (!unreadable.some((known) => known.file === file)) unreadable.push({ file, reason });

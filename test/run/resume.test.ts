@@ -1,7 +1,8 @@
 /** A run that is stopped anywhere and resumed leaves the files of one that was not, byte for byte. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { hasAsset } from '../../src/assets';
 import {
@@ -145,6 +146,21 @@ describe('--resume', () => {
     expect(infos(second).join()).toContain('starting a new one');
     expect(directories(asked)).toHaveLength(2);
     expect(results(second.executed!.directory.path)).toEqual(results(folder));
+  });
+
+  test('a directory that a killed process left without a name is removed, one of a living process is not', async () => {
+    const { asked, folder } = await stopped();
+    const parent = dirname(folder);
+    const left = (pid: number): string => join(parent, `.new-${hostname()}-${pid}-0a1b2c3d`);
+    for (const pid of [2 ** 30, process.pid]) {
+      mkdirSync(left(pid));
+      writeFileSync(join(left(pid), 'manifest.json'), read(folder, 'manifest.json'));
+    }
+    await run({ ...asked, resume: false }, EXPERIMENT);
+    expect([existsSync(left(2 ** 30)), existsSync(left(process.pid))]).toEqual([false, true]);
+    // neither is a run to go on with
+    expect(infos(await run(asked, EXPERIMENT))).toContain(`resuming ${folder} after step 4`);
+    rmSync(left(process.pid), { recursive: true });
   });
 
   test('takes the newest of two', async () => {

@@ -1,10 +1,11 @@
 /** Verdicts, golden files and exit codes. */
 
 import { describe, expect, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readAssetText } from '../../src/assets';
+import { RunDirectory } from '../../src/run/directory';
 import { acceptGolden } from '../../src/verify/accept';
 import { compare, worstExit } from '../../src/verify/compare';
 import { findResults, readRunResult } from '../../src/verify/find';
@@ -340,6 +341,36 @@ describe('results', () => {
     ['null', 'is not a result'],
   ])('%j', (broken, message) => expect(() => parseResult(broken, 'x')).toThrow(message));
 
+  test('are believed only while their manifest vouches for them', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'runs-'));
+    try {
+      const { file: _file, ...stored } = fake({ experiment: 'all-linear', wrongEvery: 9 });
+      const directory = RunDirectory.create(folder, 'abjadmed', 'all-linear', 'x', {});
+      directory.complete({}, 'metrics.json', stored);
+      const want = {
+        ...stored,
+        paper: 'abjadmed',
+        path: 'cpu-fp32',
+      };
+      expect(findResults(folder, [want]).found).toHaveLength(1);
+      const better = readFileSync(directory.file('metrics.json'), 'utf8').replace('"value": 0.', '"value": 1.');
+      for (const edit of [
+        () => writeFileSync(directory.file('metrics.json'), better),
+        () => writeFileSync(directory.file('manifest.json'), '{}'),
+        () => rmSync(directory.file('manifest.json')),
+      ]) {
+        edit();
+        expect(findResults(folder, [want])).toMatchObject({
+          found: [],
+          unreadable: [{ reason: 'the manifest.json beside it does not vouch for it' }],
+        });
+        expect(() => readRunResult(directory.path)).toThrow('does not vouch for it');
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('are found again by what they are, and nothing else passes for them', () => {
     const folder = mkdtempSync(join(tmpdir(), 'runs-'));
     try {
@@ -348,10 +379,10 @@ describe('results', () => {
         fake({ experiment: 'focal-4b', wrongEvery: 9 }),
       ];
       for (const [i, result] of results.entries()) {
-        const directory = join(folder, 'abjadmed', result.experiment, `run-${i}`);
-        mkdirSync(directory, { recursive: true });
-        writeFileSync(join(directory, 'metrics.json'), json(result));
-        expect(readRunResult(directory).specSha256).toBe(result.specSha256);
+        const directory = RunDirectory.create(folder, 'abjadmed', result.experiment, String(i), {});
+        const { file: _file, ...stored } = result;
+        directory.complete({}, 'metrics.json', stored);
+        expect(readRunResult(directory.path).specSha256).toBe(result.specSha256);
       }
       mkdirSync(join(folder, 'abjadmed', 'all-linear', 'unfinished'));
       mkdirSync(join(folder, 'abjadmed', 'all-linear', 'broken'));
