@@ -164,12 +164,13 @@ export function sameValues(a: StoredTensor, b: StoredTensor): boolean {
     const count = Math.min(COMPARED, total - begin);
     const [mine, other] = [part(a, begin, count), part(b, begin, count)];
     same = a.dtype === b.dtype && Buffer.compare(storedBytes(mine), storedBytes(other)) === 0;
-    if (same || !isFloating(a) || !isFloating(b)) continue;
-    const values = storedF32(other);
-    same = storedF32(mine).every((value, i) => value === values[i]);
+    if (!same && isFloating(a) && isFloating(b)) {
+      const values = storedF32(other);
+      same = storedF32(mine).every((value, i) => value === values[i]);
+    }
+    a.release();
+    b.release();
   }
-  a.release();
-  b.release();
   return same;
 }
 

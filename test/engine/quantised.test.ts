@@ -190,6 +190,8 @@ test('quantization_config', () => {
     doubleQuant: false,
     blockSize: 64,
   });
+  const unsaid = { bnb_4bit_quant_storage: null, bnb_4bit_compute_dtype: null, llm_int8_skip_modules: null };
+  expect(of({ load_in_4bit: true, ...unsaid })).toEqual({ kind: 'fp4', doubleQuant: false, blockSize: 64 });
   expect(of({ load_in_8bit: true, llm_int8_threshold: 4, llm_int8_skip_modules: ['lm_head'] })).toEqual({
     kind: 'int8',
     threshold: 4,
