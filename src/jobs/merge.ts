@@ -15,7 +15,7 @@ import type { LocalModelRequest, MergeRequest } from '../run/request';
 import { table } from '../table';
 import { causalLogits, classifierLogits } from '../train/pass';
 import { count } from '../units';
-import { type LocalModel, withLocalModel } from './local-model';
+import { type LocalModel, warnBeyond, withLocalModel } from './local-model';
 import { checkDevice } from './scale';
 
 /** How far the merged model is from the unmerged one, over all logits of all rows. */
@@ -70,8 +70,13 @@ function mergeInto(asked: MergeRequest, folder: string, context: JobContext): Wr
   const { unmerged, linears, base } = withLocalModel(
     adapted,
     context,
-    ({ config }) => {
-      rows = asked.ids === null ? fixedIds(config) : readIds(asked.ids, config);
+    (files) => {
+      rows = asked.ids === null ? fixedIds(files.config) : readIds(asked.ids, files.config);
+      warnBeyond(
+        rows.reduce((longest, { length }) => Math.max(longest, length), 0),
+        files,
+        context,
+      );
     },
     (local) => {
       // written first: a weight that is not finite has a name, and logits have none

@@ -349,7 +349,13 @@ function readEntry(
 
 /** A pipe would be waited for, a device has no size. */
 function regularFile(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+  let isFile = true;
+  try {
+    isFile = statSync(path).isFile();
+  } catch {
+    // what is missing or may not be read says so when it is mapped
+  }
+  if (!isFile) {
     throw inputError(`cannot read ${path}: it is not a file`, { where: { file: path }, remedy: 'check the path' });
   }
 }

@@ -263,6 +263,19 @@ describe.each(readdirSync(join(ROOT, 'bnb')))('quantised: %s', (name) => {
   });
 });
 
+test('a skip list for a dense multimodal model has the names of transformers\u2019 modules', () => {
+  const dense = (skipModules: string[]): string[] =>
+    inspect(
+      join(ROOT, 'own-head', 'multimodal'),
+      { quantisation: { kind: 'nf4', doubleQuant: false, blockSize: 64, skipModules } },
+      ({ decoder }) =>
+        [...decoder.linears()].filter(({ weight }) => weight instanceof DenseWeight).map(({ name }) => name),
+    );
+  const listed = 'model.language_model.layers.1.mlp.down_proj';
+  expect(dense(['lm_head', listed])).toEqual([listed]);
+  expect(dense(['lm_head', 'model.layers.1.mlp'])).toEqual([]);
+});
+
 describe.each(['bf16', 'fp16', 'fp32'])('four bits stored as %s', (storage) => {
   const folder = join(ROOT, 'bnb', `storage-${storage}`);
 

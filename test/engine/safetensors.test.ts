@@ -3,7 +3,7 @@
  * file is touched. Both readers (mapped from disk, from memory) must agree.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -269,8 +269,11 @@ describe('broken files', () => {
     expect(result as string).toContain(reason);
   });
 
-  test('a folder, a missing file, a device', () => {
-    for (const path of [FOLDER, join(FOLDER, 'absent'), '/dev/null']) {
+  test('a folder, a missing file, a device, a pipe, a link to itself', () => {
+    const [pipe, loop] = [join(FOLDER, 'pipe'), join(FOLDER, 'loop')];
+    Bun.spawnSync(['mkfifo', pipe]);
+    symlinkSync('loop', loop);
+    for (const path of [FOLDER, join(FOLDER, 'absent'), '/dev/null', '/dev/zero', pipe, loop]) {
       expect(outcome(() => openSafetensors(path))).toStartWith(`cannot read ${path}`);
     }
   });
