@@ -16,7 +16,7 @@ import { spansOf } from '../native/several';
 import type { Tensor } from '../native/tensor';
 import { type ModuleSelection, ownName } from '../spec/targets';
 import type { Linear } from './decoder';
-import { addModules, dropoutOf, type LowRankModule } from './lora';
+import { addModules, checkRank, dropoutOf, type LowRankModule } from './lora';
 
 /** Steps count from 0 here: the first step of training is step 0, as in PEFT's examples. */
 export interface AdaLoraOptions extends ModuleSelection {
@@ -98,6 +98,7 @@ export function addAdaLora(
   const modules: AdaLoraModule[] = [];
   const trainable = addModules(linears, options, ({ name, weight: { inFeatures, outFeatures } }, index) => {
     const rank = kept?.[ownName(options, name)]?.filter(Boolean).length ?? initialRank;
+    checkRank(options, name, rank);
     const a = device.empty([rank, inFeatures], 'f32');
     const b = device.empty([outFeatures, rank], 'f32');
     [a, b].forEach((tensor, which) => {

@@ -31,12 +31,15 @@ export function parseAdapterConfig(text: string, file: string): AdapterConfig {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw inputError(`${file} is not JSON: ${(error as Error).message}`, { where: { file } });
+    throw inputError(`${file} is not JSON: ${oneLine((error as Error).message)}`, {
+      where: { file },
+      remedy: 'fetch the adapter again, or save it again with PEFT',
+    });
   }
   const config = ConfigFile(json);
   if (config instanceof type.errors) {
-    const problems = config.map(({ message }) => message.replace(/\s+/g, ' '));
-    throw inputError(`${file}: ${problems.join('; ')}`, {
+    const problems = config.map(({ message }) => message);
+    throw inputError(`${file}: ${oneLine(problems.join('; '))}`, {
       where: { file },
       remedy: 'LoRA and AdaLoRA adapters of decoders are read; save it again with a current PEFT',
     });
@@ -53,44 +56,59 @@ export function parseAdapterConfig(text: string, file: string): AdapterConfig {
     dropout: config.lora_dropout ?? 0,
     alpha: config.lora_alpha,
   };
-  const options = config.peft_type === 'LORA' ? loraOptions(config, modules) : adaLoraOptions(config, modules, file);
+  const options =
+    config.peft_type === 'LORA' ? loraOptions(config, modules, file) : adaLoraOptions(config, modules, file);
   return {
     options,
     task: (config.task_type ?? null) as PeftTask | null,
     base: { id: config.base_model_name_or_path ?? null, revision: config.revision ?? null },
-    warnings: unknown.map((key) => `${file} sets ${key}, which this version does not know and leaves aside`),
+    warnings: unknown
+      .slice(0, 20)
+      .map((key) => `${file} sets ${oneLine(key)}, which this version does not know and leaves aside`),
   };
 }
 
 // --- internal ---
 
-const count = 'number.integer >= 1';
-const names = 'string >= 1 | string[] | null';
+/** On one line of bounded length: the file may hold anything. */
+const oneLine = (text: string): string => text.replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 300);
+
+/** Entries of a list or a pattern: an adapter of every linear of the largest models names some thousands. */
+const MAX_ENTRIES = 50_000;
+
+/** Whole numbers that are held exactly; what memory a rank takes is checked against the file (`checkRank`). */
+const count = '1 <= number.integer <= 2147483647';
+const steps = '0 <= number.integer <= 2147483647';
+/** A factor: PEFT takes any, and beyond this one nothing finite comes out in fp32. */
+const factor = '-1000000000 <= number <= 1000000000';
+const expression = '1 <= string <= 100000';
+const list = `string[] <= ${MAX_ENTRIES}` as const;
+const names = `${expression} | ${list} | null` as const;
 
 const ConfigFile = type({
   peft_type: "'LORA' | 'ADALORA'",
   'task_type?': "'SEQ_CLS' | 'CAUSAL_LM' | null",
   'base_model_name_or_path?': 'string | null',
   'revision?': 'string | null',
-  target_modules: 'string >= 1 | string[] >= 1',
+  target_modules: `${expression} | 1 <= string[] <= ${MAX_ENTRIES}`,
   'exclude_modules?': names,
-  'layers_to_transform?': 'number.integer >= 0 | number.integer[] | null',
-  'modules_to_save?': 'string[] | null',
+  'layers_to_transform?': `${steps} | (${steps})[] <= ${MAX_ENTRIES} | null`,
+  'modules_to_save?': `${list} | null`,
   'r?': count,
-  lora_alpha: 'number',
+  lora_alpha: factor,
   'lora_dropout?': '0 <= number < 1',
   'use_rslora?': 'boolean | null',
   'rank_pattern?': 'object | null',
-  'alpha_pattern?': type('Record<string, number>').or('null'),
+  'alpha_pattern?': type({ '[string]': factor }).or('null'),
   'init_r?': count,
-  'target_r?': 'number.integer >= 0',
-  'tinit?': 'number.integer >= 0',
-  'tfinal?': 'number.integer >= 0',
+  'target_r?': steps,
+  'tinit?': steps,
+  'tfinal?': steps,
   'deltaT?': count,
   'beta1?': '0 < number < 1',
   'beta2?': '0 < number < 1',
-  'orth_reg_weight?': 'number >= 0',
-  'total_step?': 'number.integer >= 1 | null',
+  'orth_reg_weight?': '0 <= number <= 1000000000',
+  'total_step?': `${count} | null`,
 });
 type ConfigFile = typeof ConfigFile.infer;
 
@@ -99,9 +117,16 @@ const KeptRanks = type({ '[string]': 'boolean[]' });
 
 type Modules = Pick<LoraOptions, 'targets' | 'exclude' | 'layers' | 'modulesToSave' | 'dropout' | 'alpha'>;
 
-function loraOptions(config: ConfigFile, modules: Modules): LoraOptions {
+function checkEntries({ rank_pattern: ranks, alpha_pattern: alphas }: ConfigFile, file: string): void {
+  const most = Math.max(...[ranks, alphas].map((pattern) => Object.keys(pattern ?? {}).length));
+  if (most <= MAX_ENTRIES) return;
+  throw inputError(`${file}: a pattern of ${most} entries is above ${MAX_ENTRIES}`, { where: { file } });
+}
+
+function loraOptions(config: ConfigFile, modules: Modules, file: string): LoraOptions {
   const ranks = LoraRanks(config.rank_pattern ?? {});
-  if (ranks instanceof type.errors) throw inputError(`rank_pattern ${ranks.summary.replace(/\s+/g, ' ')}`);
+  if (ranks instanceof type.errors) throw inputError(`${file}: rank_pattern ${oneLine(ranks.summary)}`);
+  checkEntries(config, file);
   return {
     kind: 'lora',
     ...modules,
@@ -114,14 +139,17 @@ function loraOptions(config: ConfigFile, modules: Modules): LoraOptions {
 
 function adaLoraOptions(config: ConfigFile, modules: Modules, file: string): AdaLoraOptions {
   const pattern = KeptRanks(config.rank_pattern ?? {});
-  if (pattern instanceof type.errors) throw inputError(`${file}: rank_pattern ${pattern.summary.replace(/\s+/g, ' ')}`);
+  if (pattern instanceof type.errors) throw inputError(`${file}: rank_pattern ${oneLine(pattern.summary)}`);
+  checkEntries(config, file);
   const initialRank = config.init_r ?? 12;
   const kept = Object.fromEntries(
     Object.entries(pattern).map(([name, flags]) => [name.replace(/\.lora_E(\..*)?$/, ''), flags]),
   );
   for (const [name, flags] of Object.entries(kept)) {
     if (flags.length !== initialRank) {
-      throw inputError(`${file}: rank_pattern of ${name} has ${flags.length} entries, init_r is ${initialRank}`);
+      throw inputError(
+        `${file}: rank_pattern of ${oneLine(name)} has ${flags.length} entries, init_r is ${initialRank}`,
+      );
     }
   }
   return {
@@ -180,7 +208,7 @@ function refuseUnimplemented(fields: Record<string, unknown>, file: string): voi
   if (!NEUTRAL_STARTS.includes(fields.init_lora_weights)) refused.push('init_lora_weights');
   if (fields.ensure_weight_tying === true && isSet(fields.modules_to_save)) refused.push('ensure_weight_tying');
   if (refused.length === 0) return;
-  const named = refused.map((key) => `${key} = ${JSON.stringify(fields[key])}`.slice(0, 80)).join(', ');
+  const named = refused.map((key) => oneLine(`${key} = ${JSON.stringify(fields[key])}`).slice(0, 80)).join(', ');
   throw inputError(`${file}: ${named} changes the mathematics and is not implemented`, {
     where: { file },
     remedy: 'merge the adapter with PEFT and load the merged model, or train one without it',

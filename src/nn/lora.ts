@@ -1,9 +1,10 @@
 /** LoRA (Hu et al. 2021) as PEFT does it: which linears, and how A and B start. */
 import type { LowRank, Seed } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
-import { specError } from '../errors';
+import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
+import { respell, TEXT_PREFIX } from '../spec/module-names';
 import { isTarget, type ModuleSelection, ownName, patternValue, unmatchedTargets } from '../spec/targets';
 import type { Linear } from './decoder';
 
@@ -83,11 +84,29 @@ export function addLora(
 ): Map<string, Tensor> {
   return addModules(linears, options, ({ name, weight: { inFeatures, outFeatures } }, index) => {
     const { rank, scale } = loraShape(options, name);
+    checkRank(options, name, rank);
     const a = device.empty([rank, inFeatures], 'f32');
     const bound = 1 / Math.sqrt(inFeatures);
     device.ops.uniform(a.size, -bound, bound, seed >>> 0, (INIT_STREAM + index) >>> 0, a.address);
     const b = device.zeros([outFeatures, rank], 'f32');
     return new LoraModule(a, b, scale, options.dropout);
+  });
+}
+
+/**
+ * Compares the rank that adapter_config.json gives a module with the file's, before it takes memory: it may say anything.
+ * @throws MedreproError `input` when a loaded adapter has no matrices for `module`, or others.
+ */
+export function checkRank({ source }: ModuleSelection, module: string, rank: number): void {
+  if (source === undefined) return;
+  const rows = source.ranks.get(respell(module, TEXT_PREFIX));
+  if (rows === rank) return;
+  const problem =
+    rows === undefined
+      ? `has no base_model.model.${module}.lora_A.weight`
+      : `lora_A of ${module} has ${rows} rows, and adapter_config.json makes it ${rank}`;
+  throw inputError(`${source.folder} ${problem}`, {
+    remedy: 'adapter_config.json and its weights do not belong together',
   });
 }
 

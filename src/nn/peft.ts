@@ -59,9 +59,20 @@ export function openAdapterFolder(folder: string): AdapterFiles {
         : 'save the adapter with PEFT or medrepro',
     });
   }
-  const config = parseAdapterConfig(readText(configPath), configPath);
-  const tensors = openSafetensors(weightsPath);
+  const text = readText(configPath);
+  return readAdapter(folder, text, openSafetensors(weightsPath));
+}
+
+/**
+ * An adapter whose files are at hand.
+ * @param folder its name, for messages
+ * @param text of adapter_config.json
+ * @param tensors of adapter_model.safetensors, closed when they are refused
+ * @throws MedreproError `input` as {@link openAdapterFolder}
+ */
+export function readAdapter(folder: string, text: string, tensors: Safetensors): AdapterFiles {
   try {
+    const config = parseAdapterConfig(text, join(folder, 'adapter_config.json'));
     for (const [name, { dtype }] of tensors.foreign ?? []) throw notFloating(folder, name, dtype);
     const { stored, images, source } = canonicalNames(tensors, folder);
     const score = [...stored].find(([name]) => name.endsWith('.score.weight'))?.[1];
@@ -249,7 +260,12 @@ function canonicalNames(
     }
     names.set(canonical, tensor);
   }
-  return { stored, images, source: { prefix, others: [...others] } };
+  const ranks = new Map<string, number>();
+  for (const [name, { shape }] of stored) {
+    const [, module] = /^(.*)\.lora_A(?:\.weight)?$/.exec(name) ?? [];
+    if (module !== undefined) ranks.set(module.slice(WRAPPER.length), shape[0] ?? 0);
+  }
+  return { stored, images, source: { prefix, folder, ranks, others: [...others] } };
 }
 
 /** What an adapter of another model around the decoder would do in PEFT, and what of it does nothing here. */

@@ -23,6 +23,10 @@ export interface ModuleSelection {
 export interface ModuleSource {
   /** The prefix of its decoder's modules ({@link respell}); null where it names none. */
   readonly prefix: string | null;
+  /** Its folder, for messages. */
+  readonly folder: string;
+  /** Rows of lora_A by module, named as in a model of text alone: what a module's rank must be. */
+  readonly ranks: ReadonlyMap<string, number>;
   /** Its modules outside the decoder: entries of `targets` may name them alone. */
   readonly others: readonly string[];
 }

@@ -238,6 +238,23 @@ describe('never silently wrong', () => {
       expect(warnings[0]).toContain('meta/Other-1B');
     });
   });
+  test.each([
+    ['peft-rslora', { r: 1e9 }, 'has 4 rows, and adapter_config.json makes it 1000000000'],
+    ['peft-lora-pattern', { rank_pattern: { q_proj: 2e9 } }, 'makes it 2000000000'],
+    [
+      'peft-rslora',
+      { target_modules: 'all-linear' },
+      'has no base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight',
+    ],
+    ['peft-adalora', { init_r: 1e9, rank_pattern: null }, 'makes it 1000000000'],
+  ])('%s with %j takes no memory for what its file does not hold', (source, fields, message) => {
+    const folder = copy(`absurd-${Bun.hash(JSON.stringify(fields))}`, source, () => false);
+    const path = join(folder, 'adapter_config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+    writeFileSync(path, JSON.stringify({ ...config, ...fields }));
+    expect(refusal(folder, 'causal-tied')).toContain(message);
+  });
+
   test('a pickle is never opened', () => {
     const folder = join(FOLDER, 'pickle');
     mkdirSync(folder);
@@ -256,6 +273,36 @@ describe('never silently wrong', () => {
 describe('adapter_config.json', () => {
   const plain = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj'], task_type: 'CAUSAL_LM' };
   const parse = (fields: object) => parseAdapterConfig(JSON.stringify({ ...plain, ...fields }), 'adapter_config.json');
+
+  test.each([
+    ['rank', JSON.stringify({ ...plain, r: 1e300 }), 'r must be'],
+    ['alpha', JSON.stringify(plain).replace('16', '1e400'), 'lora_alpha must be'],
+    ['list', JSON.stringify({ ...plain, target_modules: Array(60_000).fill('q_proj') }), 'target_modules must be'],
+    [
+      'pattern',
+      JSON.stringify({
+        ...plain,
+        rank_pattern: Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`x${i}`, 1])),
+      }),
+      'entries',
+    ],
+    ['expression', JSON.stringify({ ...plain, target_modules: 'x'.repeat(200_000) }), 'target_modules must be'],
+    ['layer', JSON.stringify({ ...plain, layers_to_transform: [0, -1] }), 'layers_to_transform'],
+    ['nesting', `${'['.repeat(1e6)}`, 'not JSON'],
+    ['lines', JSON.stringify({ ...plain, peft_type: 'a\n\u2028b'.repeat(1e5) }), 'peft_type must be'],
+  ])('an absurd %s is one line', (_what, text, message) => {
+    const refused = (() => {
+      try {
+        parseAdapterConfig(text, 'adapter_config.json');
+      } catch (error) {
+        return error as MedreproError;
+      }
+      return null;
+    })();
+    expect(refused).toBeInstanceOf(MedreproError);
+    expect(refused!.message).toContain(message);
+    expect(refused!.message).toMatch(/^[^\n\u2028]{1,500}$/);
+  });
 
   test.each([
     { use_dora: true },

@@ -1,0 +1,83 @@
+/** Adapters: adapter_config.json and the header of adapter_model.safetensors together, put on a model that is loaded with them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Device } from '../../src/native/device';
+import { loadModel, type ModelOptions, openModelFolder } from '../../src/nn/model';
+import { loadAdapter, readAdapter } from '../../src/nn/peft';
+import { parseSafetensors } from '../../src/nn/safetensors';
+import { ROOT } from '../stages';
+import { damageJson } from './damage';
+import type { FuzzTarget } from './harness';
+
+const FIXTURES = join(ROOT, 'test', 'fixtures');
+const ADAPTERS = [
+  'adapters/peft-adalora',
+  'adapters/peft-lora-pattern',
+  'adapters/peft-modules-to-save',
+  'adapters/peft-rslora',
+];
+const MULTIMODAL = ['multimodal/all-linear', 'multimodal/expression', 'multimodal/old-names'];
+
+const OPTIONS: ModelOptions = {
+  task: 'causal-lm',
+  classes: 0,
+  compute: 'fp32',
+  quantisation: null,
+  resident: false,
+  adapter: null,
+  fullParameter: false,
+  seed: 1,
+};
+
+/** Which base, the config's length, the config, the weights. */
+function joined(base: number, config: Uint8Array, weights: Uint8Array): Uint8Array {
+  const head = new Uint8Array(5);
+  head[0] = base;
+  new DataView(head.buffer).setUint32(1, config.length, true);
+  return new Uint8Array(Buffer.concat([head, config, weights]));
+}
+
+function parted(input: Uint8Array): { base: number; config: Uint8Array; weights: Uint8Array } {
+  if (input.length < 5) return { base: 0, config: input, weights: new Uint8Array(0) };
+  const length = new DataView(input.buffer, input.byteOffset).getUint32(1, true);
+  return { base: input[0]! % 2, config: input.subarray(5, 5 + length), weights: input.subarray(5 + length) };
+}
+
+let bases: ReturnType<typeof openModelFolder>[] | null = null;
+
+export const target: FuzzTarget = {
+  name: 'adapter',
+  seeds: () =>
+    [...ADAPTERS, ...MULTIMODAL].map((name) =>
+      joined(
+        MULTIMODAL.includes(name) ? 1 : 0,
+        readFileSync(join(FIXTURES, name, 'adapter_config.json')),
+        readFileSync(join(FIXTURES, name, 'adapter_model.safetensors')),
+      ),
+    ),
+  parse: (input) => {
+    bases ??= ['qwen3/causal-tied', 'multimodal/base'].map((name) => openModelFolder(join(FIXTURES, name)));
+    const { base, config, weights } = parted(input);
+    const tensors = parseSafetensors(weights, 'fuzz.safetensors');
+    const adapter = readAdapter('fuzz', new TextDecoder().decode(config), tensors);
+    try {
+      const device = Device.plan();
+      const model = loadModel(device, bases[base]!, { ...OPTIONS, adapter: adapter.options });
+      loadAdapter(device, model, adapter, bases[base]!);
+    } finally {
+      tensors.close();
+    }
+  },
+  /** The config or the header as JSON, its length right again. */
+  mutate: (seed, random) => {
+    const { base, config, weights } = parted(seed);
+    const text = (json: Uint8Array): Uint8Array =>
+      new TextEncoder().encode(damageJson(new TextDecoder().decode(json), random));
+    if (random() < 0.6) return joined(base, text(config), weights);
+    const length = Number(new DataView(weights.buffer, weights.byteOffset).getBigUint64(0, true));
+    const header = text(weights.subarray(8, 8 + length));
+    const size = new Uint8Array(8);
+    new DataView(size.buffer).setBigUint64(0, BigInt(header.length), true);
+    return joined(base, config, new Uint8Array(Buffer.concat([size, header, weights.subarray(8 + length)])));
+  },
+};
