@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../../src/native/device';
+import { withEmbeddings } from '../../src/nn/adapter-embeddings';
 import { loadModel, type ModelOptions, openModelFolder } from '../../src/nn/model';
 import { loadAdapter, readAdapter } from '../../src/nn/peft';
 import { parseSafetensors } from '../../src/nn/safetensors';
@@ -15,6 +16,8 @@ const ADAPTERS = [
   'adapters/peft-lora-pattern',
   'adapters/peft-modules-to-save',
   'adapters/peft-rslora',
+  'adapter-embeddings/resized-tied',
+  'adapter-embeddings/token-rows',
 ];
 const MULTIMODAL = ['multimodal/all-linear', 'multimodal/expression', 'multimodal/old-names'];
 
@@ -43,7 +46,7 @@ function parted(input: Uint8Array): { base: number; config: Uint8Array; weights:
   return { base: input[0]! % 2, config: input.subarray(5, 5 + length), weights: input.subarray(5 + length) };
 }
 
-let bases: ReturnType<typeof openModelFolder>[] | null = null;
+const BASES = ['qwen3/causal-tied', 'multimodal/base'];
 
 export const target: FuzzTarget = {
   name: 'adapter',
@@ -56,15 +59,19 @@ export const target: FuzzTarget = {
       ),
     ),
   parse: (input) => {
-    bases ??= ['qwen3/causal-tied', 'multimodal/base'].map((name) => openModelFolder(join(FIXTURES, name)));
     const { base, config, weights } = parted(input);
     const tensors = parseSafetensors(weights, 'fuzz.safetensors');
-    const adapter = readAdapter('fuzz', new TextDecoder().decode(config), tensors);
+    const opened = readAdapter('fuzz', new TextDecoder().decode(config), tensors);
+    let files = openModelFolder(join(FIXTURES, BASES[base]!));
     try {
+      const embedded = withEmbeddings(files, opened);
+      const { adapter } = embedded;
+      ({ files } = embedded);
       const device = Device.plan();
-      const model = loadModel(device, bases[base]!, { ...OPTIONS, adapter: adapter.options });
-      loadAdapter(device, model, adapter, bases[base]!);
+      const model = loadModel(device, files, { ...OPTIONS, adapter: adapter.options });
+      loadAdapter(device, model, adapter, files);
     } finally {
+      files.tensors.close();
       tensors.close();
     }
   },

@@ -5,6 +5,7 @@ import type { GenerationOptions } from '../generate/generate';
 import type { JobContext } from '../job';
 import { backendOf, openDevice } from '../native/choose';
 import type { Device } from '../native/device';
+import { withEmbeddings } from '../nn/adapter-embeddings';
 import { beyondPositions } from '../nn/config';
 import type { LoraOptions } from '../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../nn/model';
@@ -15,7 +16,10 @@ import type { LocalModelRequest } from '../run/request';
 export interface LocalModel {
   readonly device: Device;
   readonly model: Model;
+  /** The base, with the embedding rows that the adapter brings along. */
   readonly files: ModelFiles;
+  /** The base as its folder has it. */
+  readonly published: ModelFiles;
   readonly adapter: AdapterFiles | null;
   readonly task: 'causal-lm' | 'sequence-classification';
 }
@@ -40,9 +44,13 @@ export function withLocalModel<Result>(
   body: (local: LocalModel) => Result,
   trained: Trained = NOTHING,
 ): Result {
-  const files = openModelFolder(request.model);
-  const adapter = request.adapter === null ? null : openAdapterFolder(request.adapter);
+  const published = openModelFolder(request.model);
+  let [files, adapter]: [ModelFiles, AdapterFiles | null] = [published, null];
   try {
+    if (request.adapter !== null) {
+      adapter = openAdapterFolder(request.adapter);
+      ({ files, adapter } = withEmbeddings(published, adapter));
+    }
     const { task, classes } = taskOf(files, adapter);
     if (task === 'sequence-classification' && adapter === null && !files.tensors.tensors.has('score.weight')) {
       throw inputError(`${request.model} is a classifier without a head: there is no score.weight`, {
@@ -67,7 +75,7 @@ export function withLocalModel<Result>(
         const warnings = loadAdapter(device, model, adapter, files);
         for (const message of warnings) context.emit({ kind: 'warning', message });
       }
-      return body({ device, model, files, adapter, task });
+      return body({ device, model, files, published, adapter, task });
     } finally {
       device.destroy();
     }

@@ -155,11 +155,14 @@ function rowLogits(device: Device, model: Model, task: LocalModel['task'], ids: 
 
 /** Writes the merged checkpoint; returns how many linears the adapter changed. */
 function writeMerged(local: LocalModel, base: string, out: string): number {
-  const { device, model, files, adapter, task } = local;
-  const merged = mergeAdapter(device, files, model, adapter!, task);
+  const { device, model, files, published, adapter, task } = local;
+  const merged = mergeAdapter(device, { files, published }, model, adapter!, task);
   const config = JSON.parse(readText(join(base, 'config.json'))) as Record<string, unknown>;
-  const shape = { tied: !merged.untied, labels: task === 'causal-lm' ? null : model.head.outFeatures };
+  const { vocabSize } = files.config;
+  const shape = { tied: !merged.untied, labels: task === 'causal-lm' ? null : model.head.outFeatures, vocabSize };
   copyDescription(base, out);
+  // the tokeniser of the added rows
+  if (vocabSize !== published.config.vocabSize) copyDescription(adapter!.folder, out);
   writeWhole(join(out, 'config.json'), `${JSON.stringify(checkpointConfig(config, shape), null, 2)}\n`);
   writeWeights(out, merged.tensors);
   return merged.linears;

@@ -17,6 +17,8 @@ export interface AdapterConfig {
   /** null when the file names none. */
   readonly task: PeftTask | null;
   readonly base: { readonly id: string | null; readonly revision: string | null };
+  /** Tokens whose rows it has by module (`trainable_token_indices`), with names as in a model of text; null without any. */
+  readonly tokenRows: ReadonlyMap<string, readonly number[]> | null;
   /** Fields that are set and that nobody here knows: they may matter. */
   readonly warnings: readonly string[];
 }
@@ -62,6 +64,7 @@ export function parseAdapterConfig(text: string, file: string): AdapterConfig {
     options,
     task: (config.task_type ?? null) as PeftTask | null,
     base: { id: config.base_model_name_or_path ?? null, revision: config.revision ?? null },
+    tokenRows: tokenRows(config, file),
     warnings: unknown
       .slice(0, 20)
       .map((key) => `${file} sets ${oneLine(key)}, which this version does not know and leaves aside`),
@@ -83,6 +86,7 @@ const steps = '0 <= number.integer <= 2147483647';
 const factor = '-1000000000 <= number <= 1000000000';
 const expression = '1 <= string <= 100000';
 const list = `string[] <= ${MAX_ENTRIES}` as const;
+const indices = `(${steps})[] <= ${MAX_ENTRIES}` as const;
 const names = `${expression} | ${list} | null` as const;
 
 const ConfigFile = type({
@@ -100,6 +104,7 @@ const ConfigFile = type({
   'use_rslora?': 'boolean | null',
   'rank_pattern?': 'object | null',
   'alpha_pattern?': type({ '[string]': factor }).or('null'),
+  'trainable_token_indices?': type(indices).or({ '[string]': indices }).or('null'),
   'init_r?': count,
   'target_r?': steps,
   'tinit?': steps,
@@ -116,6 +121,23 @@ const LoraRanks = type({ '[string]': count });
 const KeptRanks = type({ '[string]': 'boolean[]' });
 
 type Modules = Pick<LoraOptions, 'targets' | 'exclude' | 'layers' | 'modulesToSave' | 'dropout' | 'alpha'>;
+
+/** By default the embedding's, as PEFT has it; of other modules only the head's. */
+function tokenRows({ trainable_token_indices: given }: ConfigFile, file: string): AdapterConfig['tokenRows'] {
+  if (!isSet(given)) return null;
+  const byModule = Array.isArray(given) ? { embed_tokens: given } : (given as Record<string, number[]>);
+  const modules: Readonly<Record<string, string>> = { embed_tokens: 'model.embed_tokens', lm_head: 'lm_head' };
+  return new Map(
+    Object.entries(byModule).map(([name, tokens]) => {
+      const module = Object.hasOwn(modules, name) ? modules[name] : undefined;
+      if (module !== undefined) return [module, tokens];
+      throw inputError(`${file}: trainable_token_indices of ${oneLine(name)} is not implemented`, {
+        where: { file },
+        remedy: 'merge the adapter with PEFT and load the merged model',
+      });
+    }),
+  );
+}
 
 function checkEntries({ rank_pattern: ranks, alpha_pattern: alphas }: ConfigFile, file: string): void {
   const most = Math.max(...[ranks, alphas].map((pattern) => Object.keys(pattern ?? {}).length));
@@ -192,7 +214,6 @@ const UNIMPLEMENTED = [
   'lora_bias',
   'monteclora_config',
   'target_parameters',
-  'trainable_token_indices',
   'use_bdlora',
   'use_dora',
   'use_qalora',

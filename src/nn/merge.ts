@@ -31,13 +31,14 @@ export interface Merged {
 }
 
 /**
+ * @param files the base with the rows that the adapter brings along; `published` as its folder has it, which gives the dtypes
  * @param model loaded from `files` with the adapter's values in it
  * @throws MedreproError `input`, at once or when a tensor is computed: the adapter changes what the base does not have, or a
  *   value is not finite, in the base or in the sum
  */
 export function mergeAdapter(
   device: Device,
-  files: ModelFiles,
+  { files, published }: { readonly files: ModelFiles; readonly published: ModelFiles },
   model: Model,
   adapter: AdapterFiles,
   task: 'sequence-classification' | 'causal-lm',
@@ -46,6 +47,8 @@ export function mergeAdapter(
   const trained = (name: string): Tensor | undefined =>
     model.trainable.get(`base_model.model.${respell(name, files.prefix)}`);
   const stored = files.tensors.tensors;
+  const original = published.tensors.tensors;
+  const dtypeOf = (name: string): FloatDtype => mergedDtype(original, original.has(name) ? name : EMBEDDING);
   const changes = imageChanges(adapter);
   const unused = new Set([...changes.updates.keys(), ...changes.copies.keys()]);
   const tensors: LazyTensor[] = [];
@@ -61,7 +64,7 @@ export function mergeAdapter(
     // parts of a quantised matrix, and what a model of this task does not have
     if (/\.weight\.[^.]|\.SCB$|\.weight_format$/.test(name) || name === 'score.weight') continue;
     if (task === 'sequence-classification' && name === 'lm_head.weight') continue;
-    const dtype = mergedDtype(stored, name);
+    const dtype = dtypeOf(name);
     const image = isOfImages(name) ? imageName(name) : null;
     const linear = linears.get(respell(name, files.prefix));
     const copy = trained(name) ?? null;
@@ -92,8 +95,10 @@ export function mergeAdapter(
       const dense = (tape: Tape): Tensor => denseMatrix(tape, stored, name, shape);
       const change = (): LowRank | null => (update === undefined ? null : lowRank(device, update));
       put(name, dtype, shape, () => mergedMatrix(device, dense, change, dtype));
-    } else if (isFloating(source)) put(name, dtype, source.shape, () => bytesOf(source));
-    else tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => bytesOf(source) });
+    } else if (isFloating(source)) {
+      const same = dtype === plainDtype(source);
+      put(name, dtype, source.shape, () => (same ? bytesOf(source) : rounded(device, source, dtype)));
+    } else tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => bytesOf(source) });
   }
   for (const [name, source] of files.tensors.foreign ?? []) {
     tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => storedBytes(source) });
@@ -108,12 +113,12 @@ export function mergeAdapter(
   const untied =
     task === 'causal-lm' && (!files.config.tieWordEmbeddings || (head ?? trained(EMBEDDING)) !== undefined);
   if (untied && !stored.has('lm_head.weight')) {
-    const dtype = mergedDtype(stored, EMBEDDING);
+    const dtype = dtypeOf(EMBEDDING);
     put('lm_head.weight', dtype, embedding.shape, () => (head ? converted(device, head, dtype) : bytesOf(embedding)));
   }
   if (task === 'sequence-classification') {
     const score = model.head.dense(new Tape(device, false));
-    const dtype = mergedDtype(stored, EMBEDDING);
+    const dtype = dtypeOf(EMBEDDING);
     put('score.weight', dtype, score.shape, () => converted(device, score, dtype));
   }
   const changed = [...linears.values()].filter((linear) =>
@@ -128,18 +133,21 @@ export interface CheckpointShape {
   readonly tied: boolean;
   /** Names of a classifier's classes, or how many it has; null for a causal model. */
   readonly labels: readonly string[] | number | null;
+  /** Rows of the embedding; the base's where it is left out. */
+  readonly vocabSize?: number;
 }
 
 /** `config.json` of a checkpoint in floating point, from that of its base. Its own names of as many classes stay. */
 export function checkpointConfig(
   base: Readonly<Record<string, unknown>>,
-  { tied, labels }: CheckpointShape,
+  { tied, labels, vocabSize }: CheckpointShape,
 ): Record<string, unknown> {
   const { quantization_config: _gone, ...kept } = base;
   const config: Record<string, unknown> = kept;
   const text = typeof base.text_config === 'object' && base.text_config !== null ? { ...base.text_config } : null;
   if (text !== null) config.text_config = text;
   if (!tied) for (const part of [config, text]) if (part !== null) Object.assign(part, { tie_word_embeddings: false });
+  if (vocabSize !== undefined) Object.assign(text ?? config, { vocab_size: vocabSize });
   for (const field of ['dtype', 'torch_dtype']) if (config[field] === 'float64') config[field] = 'float32';
   const task = labels === null ? 'causal-lm' : 'sequence-classification';
   config.architectures = [architectureOf(String(config.model_type), task)];

@@ -309,7 +309,6 @@ describe('adapter_config.json', () => {
     { lora_bias: true },
     { bias: 'all' },
     { layer_replication: [[0, 4]] },
-    { trainable_token_indices: [1] },
     { target_parameters: ['a'] },
     { init_lora_weights: 'pissa' },
     { init_lora_weights: 'loftq' },
