@@ -8,7 +8,7 @@
 import { availableParallelism } from 'node:os';
 import type { JobResult } from '../job';
 import { jobInWorker } from '../spawn';
-import { Tokenizer } from './tokenizer';
+import { Tokenizer, type TokenizerOptions } from './tokenizer';
 import type { TokenizerFiles } from './tokenizer-files';
 
 export interface EncodeOptions {
@@ -36,7 +36,9 @@ export async function encodeAll(
   const threads = options.threads ?? Math.min(availableParallelism(), MAX_THREADS, worth);
   const parts = partsOf(texts, units, Math.max(1, threads));
   const [own, ...others] = parts;
-  const working = others.map((part) => encodeInWorker({ files: tokenizer.files, texts: part, special }));
+  const working = others.map((part) =>
+    encodeInWorker({ files: tokenizer.files, options: tokenizer.options, texts: part, special }),
+  );
   // before this thread is busy, the Workers must have their messages
   if (working.length > 0) await new Promise((resolve) => setTimeout(resolve, 0));
   const done: Uint32Array[] = [];
@@ -55,6 +57,7 @@ export async function encodeAll(
 /** What a Worker is asked. */
 interface EncodeRequest {
   readonly files: TokenizerFiles;
+  readonly options: TokenizerOptions;
   readonly texts: readonly string[];
   readonly special: boolean;
 }
@@ -67,8 +70,8 @@ interface Encoded {
 
 /** The job `encode`, which only {@link encodeAll} asks for. */
 export async function encodeJob(request: unknown): Promise<JobResult> {
-  const { files, texts, special } = request as EncodeRequest;
-  const tokenizer = new Tokenizer(files);
+  const { files, options, texts, special } = request as EncodeRequest;
+  const tokenizer = new Tokenizer(files, options);
   const rows = texts.map((text) => tokenizer.encode(text, special));
   const offsets = new Uint32Array(rows.length + 1);
   for (const [i, row] of rows.entries()) offsets[i + 1] = offsets[i]! + row.length;

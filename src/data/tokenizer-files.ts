@@ -50,15 +50,27 @@ export interface TokenizerFile {
   readonly decoder: object | null;
 }
 
-type ConfigToken = string | { readonly content?: string } | null;
+/** A token of tokenizer_config.json: its text, or its text with flags. */
+export type ConfigToken = string | (Partial<Omit<AddedToken, 'id'>> & { readonly content?: string }) | null;
 
 /** tokenizer_config.json as far as it is read here. */
 export interface TokenizerConfig {
+  readonly tokenizer_class?: string | null;
   readonly bos_token?: ConfigToken;
   readonly eos_token?: ConfigToken;
+  readonly unk_token?: ConfigToken;
+  readonly sep_token?: ConfigToken;
   readonly pad_token?: ConfigToken;
-  readonly remove_space?: unknown;
-  readonly do_lowercase_and_remove_accent?: unknown;
+  readonly cls_token?: ConfigToken;
+  readonly mask_token?: ConfigToken;
+  readonly additional_special_tokens?: readonly ConfigToken[] | null;
+  readonly extra_special_tokens?: readonly ConfigToken[] | Readonly<Record<string, ConfigToken>> | null;
+  readonly added_tokens_decoder?: Readonly<Record<string, NonNullable<ConfigToken>>> | null;
+  readonly add_bos_token?: boolean | null;
+  readonly add_eos_token?: boolean | null;
+  readonly split_special_tokens?: boolean | null;
+  readonly clean_up_tokenization_spaces?: boolean | null;
+  readonly clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output?: boolean | null;
 }
 
 /**
@@ -105,11 +117,7 @@ export function parseTokenizerFiles(files: TokenizerFiles): { file: TokenizerFil
     }
     file[part] = value;
   }
-  for (const token of ['bos_token', 'eos_token', 'pad_token']) {
-    const value = config[token] ?? null;
-    const named = isObject(value) ? value.content : value;
-    if (named !== null && typeof named !== 'string') throw wrong(`"${token}" of tokenizer_config.json is not a token`);
-  }
+  checkConfig(config, wrong);
   return { file: { ...file, added_tokens: file.added_tokens ?? [] } as unknown as TokenizerFile, config };
 }
 
@@ -162,11 +170,51 @@ function checkModel(model: unknown, wrong: Wrong): void {
   }
 }
 
+const NAMED_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+const SWITCHES = [
+  'add_bos_token',
+  'add_eos_token',
+  'split_special_tokens',
+  'clean_up_tokenization_spaces',
+  'clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output',
+];
+
+function checkConfig(config: Json, wrong: Wrong): void {
+  const refuse = (field: string, what: string): never => {
+    throw wrong(`"${field}" of tokenizer_config.json is ${what}`);
+  };
+  for (const field of NAMED_TOKENS) if (!isConfigToken(config[field] ?? null)) refuse(field, 'not a token');
+  for (const field of ['additional_special_tokens', 'extra_special_tokens', 'added_tokens_decoder']) {
+    const value = config[field] ?? null;
+    const isList = Array.isArray(value) && field !== 'added_tokens_decoder';
+    const isMap = isObject(value) && field !== 'additional_special_tokens';
+    if (value !== null && !isList && !isMap) refuse(field, 'not a list of tokens');
+    if (value !== null && !Object.values(value).every(isConfigToken)) refuse(field, 'not a list of tokens');
+  }
+  for (const field of SWITCHES) {
+    if (typeof (config[field] ?? false) !== 'boolean') refuse(field, 'neither true nor false');
+  }
+  if (typeof (config.tokenizer_class ?? '') !== 'string') refuse('tokenizer_class', 'not a name');
+}
+
+function isConfigToken(value: unknown): boolean {
+  if (value === null || typeof value === 'string') return true;
+  return isObject(value) && typeof (value.content ?? '') === 'string' && hasFlags(value);
+}
+
+/** Whether the flags of an added token, where given, are true or false. */
+function hasFlags(token: Json): boolean {
+  return ['lstrip', 'rstrip', 'single_word', 'normalized', 'special'].every((flag) =>
+    ['undefined', 'boolean'].includes(typeof (token[flag] ?? undefined)),
+  );
+}
+
 function checkAddedTokens(tokens: unknown, wrong: Wrong): void {
   if (!Array.isArray(tokens)) throw wrong('"added_tokens" is not a list');
   for (const [i, token] of tokens.entries()) {
     if (!isObject(token) || !isId(token.id) || typeof token.content !== 'string' || token.content === '') {
       throw wrong(`added token ${i} has no id or no content`);
     }
+    if (!hasFlags(token)) throw wrong(`added token ${i} has a flag that is neither true nor false`);
   }
 }

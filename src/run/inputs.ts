@@ -101,6 +101,7 @@ export async function readData(
   const folder = request.tokenizer ?? (isEmbedded(experiment) ? null : experiment.model.id);
   const tokenizer = new Tokenizer(
     folder === null ? readTokenizerAsset('papers/mini/tokenizer') : readTokenizerFolder(folder),
+    { release: experiment.data.transformers },
   );
   const prepare = experiment.task === 'causal-lm' ? prepareCausal : prepareClassification;
   const options = { files: request.data, source, threads: request.threads };
@@ -137,9 +138,10 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
     throw inputError(`this build has no miniature ${experiment.model.id}`);
   }
   const files = isEmbedded(experiment) ? openEmbeddedModel(experiment.model.id) : openModelFolder(experiment.model.id);
-  if (tokenizer.vocabSize > files.config.vocabSize) {
+  const tokens = usedTokens(tokenizer, data, experiment);
+  if (tokens > files.config.vocabSize) {
     throw inputError(
-      `the tokeniser has ${tokenizer.vocabSize} tokens and the model ${files.config.vocabSize}: they do not belong together`,
+      `the tokeniser has ${tokens} tokens and the model ${files.config.vocabSize}: they do not belong together`,
       { remedy: 'name the tokeniser of that model with --tokenizer' },
     );
   }
@@ -269,4 +271,18 @@ function describeData(data: DataOverride): string {
     data[split] === null ? [] : [`${split}=${data[split]}`],
   );
   return parts.join(',');
+}
+
+// --- internal ---
+
+/**
+ * Tokens that a model needs: those of tokenizer.json, and what tokenizer_config.json adds as far as it is used. A padding token
+ * that only the configuration names is often beyond the model, and does no harm where nothing is filled up.
+ */
+function usedTokens(tokenizer: Tokenizer, data: PreparedData, { generation }: Experiment): number {
+  if (tokenizer.vocabSize === tokenizer.ownSize) return tokenizer.ownSize;
+  let most = tokenizer.ownSize;
+  if (generation !== null && generation.batchSize > 1) most = Math.max(most, (tokenizer.padId ?? -1) + 1);
+  for (const { ids } of data.rows) for (const id of ids) if (id >= most) most = id + 1;
+  return most;
 }

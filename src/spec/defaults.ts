@@ -24,6 +24,7 @@ export const DEFAULT_DATA = {
   testRows: 'held-out',
   response: null,
   appendEos: false,
+  transformers: 4,
   labels: {
     prompt: 'labelled',
     responseTemplate: null,

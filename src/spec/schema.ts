@@ -114,6 +114,7 @@ const data = {
   template: 'string >= 1',
   response: 'string >= 1 | null',
   appendEos: 'boolean',
+  transformers: '4 | 5',
   labels,
   testLabels: part(optional(labels)).or('null'),
 } as const;

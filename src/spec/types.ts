@@ -280,6 +280,12 @@ export interface DataSpec {
   readonly response: string | null;
   /** Put an end-of-text token behind the response. */
   readonly appendEos: boolean;
+  /**
+   * Release of transformers whose reading of tokenizer_config.json counts. 4: Llama, Code Llama, Gemma and Cohere tokenisers
+   * put begin and end of text by `add_bos_token` and `add_eos_token`, and generated texts lose spaces before punctuation
+   * where `clean_up_tokenization_spaces` says so. 5: tokenizer.json decides, and texts of a BPE tokeniser stay as they are.
+   */
+  readonly transformers: 4 | 5;
   readonly labels: LabelMask;
   /** What of `labels` is otherwise for test rows; null = nothing. */
   readonly testLabels: Partial<LabelMask> | null;

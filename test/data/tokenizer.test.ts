@@ -58,8 +58,6 @@ const text = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(''))
 
 function sameIds(files: TokenizerFiles, runs: number): void {
   const [cached, plain] = [new Tokenizer(files), new Tokenizer(files, { cache: false })];
-  expect(cached.cacheReason).toStartWith('byte-level BPE');
-  expect(plain.cacheReason).toBe('no cache of words: switched off');
   fc.assert(
     fc.property(text, fc.boolean(), (s, special) => {
       expect(cached.encode(s, special)).toEqual(plain.encode(s, special));
@@ -115,14 +113,43 @@ describe('Tokenizer', () => {
     expect([...both.encodeTruncated('abcabcabc', 3).ids]).toEqual([270, 266, 270]);
   });
 
-  const bos = { id: 269, content: '<bos>', lstrip: true };
+  it('takes time in proportion to a text, also without anything to cut it', () => {
+    const uncut = new Tokenizer(tinyTokenizer({ patch: { pre_tokenizer: null } }));
+    expect(uncut.encode('ab'.repeat(1_000_000)).length).toBe(1_000_000);
+    const cut = new Tokenizer(tinyTokenizer());
+    for (const s of ['a', 'hello ', ' ', '\n', '1', '<eos', '\u0301']) {
+      expect(cut.encode(s.repeat(200_000 / s.length)).length).toBeGreaterThan(50_000);
+    }
+  }, 60_000);
+
+  it('finds added tokens in a text made of their beginnings', () => {
+    const tokens = [1, 10, 100, 1000].map((n, i) => ({ id: 280 + i, content: `${'a'.repeat(n)}!`, special: true }));
+    const tokenizer = new Tokenizer(tinyTokenizer({ patch: { added_tokens: tokens } }));
+    const ids = tokenizer.encode(`${'a'.repeat(200_000)}!a!`);
+    expect([...ids.subarray(-2)]).toEqual([272, 269]);
+    expect(ids.length).toBe(200_000 - 1000 + 2);
+  }, 20_000);
+
   it.each([
-    ['another normaliser', { patch: { normalizer: { type: 'NFKC' } } }, 'the normaliser is not NFC'],
-    ['no pre-tokenizer', { patch: { pre_tokenizer: null } }, 'the pre-tokenizer is not byte-level'],
-    ['an unknown token', { model: { unk_token: 'a' } }, 'the model has an unknown token'],
-    ['a token that strips', { patch: { added_tokens: [bos] } }, 'added token <bos> strips its neighbours'],
-  ])('takes the plain path with %s', (_name, options, reason) => {
-    expect(new Tokenizer(tinyTokenizer(options)).cacheReason).toBe(`no cache of words: ${reason}`);
+    ['a word without an id', { pre_tokenizer: null, model: { type: 'WordLevel', vocab: { a: 1 }, unk_token: '?' } }],
+    ['a character without one', { pre_tokenizer: null, model: { type: 'Unigram', vocab: [['a', -1]], unk_id: null } }],
+    [
+      'a word too long',
+      {
+        pre_tokenizer: null,
+        model: {
+          type: 'WordPiece',
+          vocab: { a: 1 },
+          unk_token: '?',
+          continuing_subword_prefix: '#',
+          max_input_chars_per_word: 2,
+        },
+      },
+    ],
+  ])('%s is an error, never id 0', (_name, patch) => {
+    const tokenizer = new Tokenizer(tinyTokenizer({ patch: { ...patch, normalizer: null, added_tokens: [] } }));
+    expect([...tokenizer.encode('a')]).toEqual([patch.model.type === 'Unigram' ? 0 : 1]);
+    expect(() => tokenizer.encode('bbb')).toThrow('this tokenizer cannot be used: the text has a');
   });
 });
 
@@ -165,7 +192,27 @@ describe('broken tokenizer files', () => {
 
   it('a step the library does not know is one line too', () => {
     const odd = tinyTokenizer({ patch: { pre_tokenizer: { type: 'Nonsense' } } });
-    expect(() => new Tokenizer(odd)).toThrow('this tokenizer cannot be used: ');
+    expect(() => new Tokenizer(odd)).toThrow('this tokenizer cannot be used: pre_tokenizer Nonsense is not known');
+  });
+
+  it.each([
+    ['a step', { pre_tokenizer: { type: 'UnicodeScripts' } }, 'pre_tokenizer UnicodeScripts is not supported'],
+    ['a behaviour', { pre_tokenizer: { type: 'Punctuation', behavior: 'Kept' } }, 'no behaviour "Kept"'],
+    ['a normaliser', { normalizer: { type: 'NFX' } }, 'normalizer NFX is not known'],
+    ['a decoder', { decoder: { type: 'Nothing' } }, 'decoder Nothing is not known'],
+    ['a post-processor', { post_processor: { type: 'PairProcessing' } }, 'post_processor PairProcessing is not known'],
+    ['a model', { model: { type: 'Morphology', vocab: { a: 0 } } }, 'model Morphology is not known'],
+    ['a field', { normalizer: { type: 'Strip', strip_left: 1 } }, 'normalizer Strip has no usable "strip_left"'],
+    ['a template', { post_processor: { type: 'TemplateProcessing', single: [] } }, 'has no usable "special_tokens"'],
+  ])('%s that cannot be done is named', (_name, patch, message) => {
+    expect(() => new Tokenizer(tinyTokenizer({ patch }))).toThrow(message);
+  });
+
+  it.each([
+    ['dropout', { dropout: 0.1 }, '"dropout"'],
+    ['a merge of unknown tokens', { merges: ['a ?b'] }, 'merge 0 has "?b", which is not in the vocabulary'],
+  ])('%s is refused', (_name, model, message) => {
+    expect(() => new Tokenizer(tinyTokenizer({ model }))).toThrow(message);
   });
 
   it('damaged files: usable, or one line', () => {
@@ -223,9 +270,8 @@ describe.skipIf(DATA === undefined || !existsSync(join(DATA, 'tokenizers')))(
       60_000,
     );
 
-    it('tinyllama takes the plain path', () => {
+    it('tinyllama begins with <s>', () => {
       const tokenizer = new Tokenizer(readTokenizerFolder(join(folder, 'tinyllama')));
-      expect(tokenizer.cacheReason).toContain('no cache of words');
       expect([...tokenizer.encode('Hello')]).toEqual([1, 15043]);
     }, 60_000);
 
