@@ -72,52 +72,42 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
   const kinds = new ColumnKinds(Object.keys(columns), parsed.untyped ?? false);
   const rows: TableRow[] = [];
   const ids = new Map<string, number>();
+  const leavesOut = options.missing === 'left-out';
   const leftOut = new Counted();
   const childless = new Counted();
-  let number = 0;
+  const row = new Row(name);
+  const add = (record: DataRecord, values: readonly unknown[]): void => {
+    row.next(record);
+    const cells: Record<string, string> = {};
+    for (let i = 0; i < places.length; i++) {
+      const { role } = places[i]!;
+      const value = values[i] instanceof NoElement && optional.has(role) ? undefined : values[i];
+      const text = row.textOf(value, columns[role]!, leavesOut);
+      const missing = text === null || kinds.see(role, value, text);
+      if (!missing && text.trim() !== '') cells[role] = text;
+      else if (optional.has(role)) cells[role] = missing ? '' : text;
+      else if (leavesOut) {
+        leftOut.add(record);
+        return;
+      } else throw row.nothing(columns[role]!, text ?? '', missing);
+    }
+    const id = cells[ID];
+    if (id !== undefined) {
+      const first = ids.get(id);
+      if (first !== undefined) throw row.again(columns[ID]!, id, first);
+      ids.set(id, row.number);
+    }
+    rows.push({ cells, line: record.line });
+  };
+  const values: unknown[] = [];
   for (const record of parsed.records) {
+    if (nesting === null) {
+      add(record, flat(record, places, values));
+      continue;
+    }
     const found = expanded(record, places, nesting);
     if (found.length === 0) childless.add(record);
-    for (const values of found) {
-      number++;
-      const wrong = (what: string, remedy: string): MedreproError =>
-        inputError(`row ${number} ${what}`, { where: place(name, record), remedy });
-      const cells: Record<string, string> = {};
-      let complete = true;
-      for (const [i, { role }] of places.entries()) {
-        const column = JSON.stringify(columns[role]);
-        const value = values[i];
-        if (value instanceof NoElement) {
-          if (optional.has(role)) {
-            cells[role] = '';
-            continue;
-          }
-          if (options.missing === 'left-out') complete = false;
-          else throw wrong(`has ${value.what} where ${column} is wanted`, 'name another column with --map');
-        }
-        const text = textOf(value);
-        if (value instanceof Uint8Array)
-          throw wrong(`has bytes that are no text in column ${column}`, 'name another column with --map');
-        if (text === null) throw wrong(`has no text in column ${column}`, 'name another column with --map');
-        const missing = kinds.see(role, value, text);
-        if (!missing && text.trim() !== '') cells[role] = text;
-        else if (optional.has(role)) cells[role] = missing ? '' : text;
-        else if (options.missing === 'left-out') complete = false;
-        else throw nothing(wrong, column, text, missing);
-      }
-      if (!complete) {
-        leftOut.add(record);
-        continue;
-      }
-      const id = cells[ID];
-      if (id !== undefined) {
-        const first = ids.get(id);
-        if (first !== undefined)
-          throw wrong(`has the ${columns[ID]} of row ${first} again: ${brief(id)}`, 'drop one of the two');
-        ids.set(id, number);
-      }
-      rows.push({ cells, line: record.line });
-    }
+    for (const one of found) add(record, one);
   }
   if (rows.length === 0) throw noneLeft(name, parsed, leftOut.count);
   const notes = [
@@ -139,6 +129,58 @@ interface Wanted {
   /** The parts of the path around its `[]`. */
   readonly levels: readonly (readonly Inner[])[];
 }
+
+/** Where the current row stands, and what is wrong with it. */
+class Row {
+  /** From 1. */
+  number = 0;
+  private line: number | null = null;
+
+  constructor(private readonly file: string) {}
+
+  next({ line }: DataRecord): void {
+    this.number++;
+    this.line = line;
+  }
+
+  /**
+   * A cell as text.
+   *
+   * @returns null for an element that is not there, where such a row may be left out
+   * @throws MedreproError `input` for what is no single value
+   */
+  textOf(value: unknown, column: string, leftOut: boolean): string | null {
+    if (value instanceof NoElement) {
+      if (leftOut) return null;
+      throw this.wrong(`has ${value.what} where ${JSON.stringify(column)} is wanted`, OTHER_COLUMN);
+    }
+    if (value instanceof Uint8Array) {
+      throw this.wrong(`has bytes that are no text in column ${JSON.stringify(column)}`, OTHER_COLUMN);
+    }
+    const text = textOf(value);
+    if (text === null) throw this.wrong(`has no text in column ${JSON.stringify(column)}`, OTHER_COLUMN);
+    return text;
+  }
+
+  nothing(name: string, text: string, missing: boolean): MedreproError {
+    const column = JSON.stringify(name);
+    if (!missing || text === '') return this.wrong(`has nothing in column ${column}`, 'fill it or drop the row');
+    const why = text === 'nan' ? 'which is no value' : 'which pandas and datasets read as missing';
+    return this.wrong(`has ${text} in column ${column}, ${why}`, 'fill it or drop the row');
+  }
+
+  again(column: string, id: string, first: number): MedreproError {
+    return this.wrong(`has the ${column} of row ${first} again: ${brief(id)}`, 'drop one of the two');
+  }
+
+  private wrong(what: string, remedy: string): MedreproError {
+    const { file, line } = this;
+    const where = line === null ? { file } : { file, line };
+    return inputError(`row ${this.number} ${what}`, { where, remedy });
+  }
+}
+
+const OTHER_COLUMN = 'name another column with --map';
 
 /** Rows of a kind, counted, with the line of the first. */
 class Counted {
@@ -179,10 +221,20 @@ function nestingOf(file: string, places: readonly Wanted[], columns: Columns): W
   return deepest;
 }
 
-/** The wanted values of a record: one row, or one for each element of the lists on the way. */
-function expanded(record: DataRecord, places: readonly Wanted[], nesting: Wanted | null): unknown[][] {
+/** The wanted values of a record that is one row, in `values`, which is used again for the next one. */
+function flat(record: DataRecord, places: readonly Wanted[], values: unknown[]): unknown[] {
+  for (let i = 0; i < places.length; i++) {
+    const { place, levels: parts } = places[i]!;
+    const value = place === null ? undefined : record.values[place.column];
+    const steps = parts[0]!;
+    values[i] = steps.length === 0 ? value : follow(value, steps);
+  }
+  return values;
+}
+
+/** The wanted values of a record: a row for each element of the lists on the way. */
+function expanded(record: DataRecord, places: readonly Wanted[], nesting: Wanted): unknown[][] {
   const start = (wanted: Wanted): unknown => (wanted.place === null ? undefined : record.values[wanted.place.column]);
-  if (nesting === null) return [places.map((wanted) => follow(start(wanted), wanted.levels[0]!))];
   let rows: { readonly elements: readonly unknown[] }[] = [{ elements: [start(nesting)] }];
   for (const part of nesting.levels.slice(0, -1)) {
     rows = rows.flatMap(({ elements }) => {
@@ -209,17 +261,6 @@ function namesOf(parsed: Parsed, places: readonly Wanted[]): ReadonlyMap<string,
   );
 }
 
-function nothing(
-  wrong: (what: string, remedy: string) => MedreproError,
-  column: string,
-  text: string,
-  missing: boolean,
-): MedreproError {
-  if (!missing || text === '') return wrong(`has nothing in column ${column}`, 'fill it or drop the row');
-  const why = text === 'nan' ? 'which is no value' : 'which pandas and datasets read as missing';
-  return wrong(`has ${text} in column ${column}, ${why}`, 'fill it or drop the row');
-}
-
 function noneLeft(file: string, { headerLine }: Parsed, leftOut: number): MedreproError {
   const where = headerLine === null ? { file } : { file, line: headerLine };
   const what = leftOut > 0 ? 'every row lacks a value that is wanted' : 'the file has a header but no rows';
@@ -228,10 +269,6 @@ function noneLeft(file: string, { headerLine }: Parsed, leftOut: number): Medrep
 
 function isAbsent(parsed: Parsed, wanted: string): boolean {
   return placeOf(parsed.columns, wanted) === null;
-}
-
-function place(file: string, { line }: DataRecord): { file: string; line?: number } {
-  return line === null ? { file } : { file, line };
 }
 
 const brief = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

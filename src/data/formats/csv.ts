@@ -26,7 +26,7 @@ export function parseCsv(raw: RawFile, choose?: Choose): Parsed {
     throw inputError('the file is empty', { where: { file: file.name }, remedy: 'give a CSV file with a header row' });
   }
   // pandas names a column without a name by its place
-  const columns = header.cells.map((cell, i) => cell!.trim() || `Unnamed: ${i}`);
+  const columns = header.values.map((cell, i) => cell!.trim() || `Unnamed: ${i}`);
   const wanted = chosen(columns, choose);
   const notes: string[] = [];
   if (delimiter !== COMMA) notes.push(`the columns are separated by ${nameOf(delimiter)}`);
@@ -34,14 +34,14 @@ export function parseCsv(raw: RawFile, choose?: Choose): Parsed {
     *[Symbol.iterator](): Generator<DataRecord> {
       const odd = new OddRows();
       const rows = new Rows(file, delimiter);
-      rows.next(new Set());
+      rows.next(NONE);
       for (let number = 1; ; number++) {
         const row = rows.next(wanted);
         if (row === null) break;
-        if (row.width > columns.length) throw tooWide(file.name, number, row, columns.length);
-        odd.see(row, columns.length);
-        while (row.cells.length < columns.length) row.cells.push(undefined);
-        yield { values: row.cells, line: row.line };
+        if (rows.width > columns.length) throw tooWide(file.name, number, row.line, rows.width, columns.length);
+        odd.see(rows, row.line, columns.length);
+        for (let i = rows.width; i < columns.length; i++) row.values.push(undefined);
+        yield row;
       }
       notes.splice(delimiter === COMMA ? 0 : 1, notes.length, ...odd.notes());
     },
@@ -86,12 +86,11 @@ const nameOf = (delimiter: number): string => DELIMITERS.find(([byte]) => byte =
 
 interface Row {
   /** Text of the wanted cells. */
-  readonly cells: (string | undefined)[];
-  readonly width: number;
+  readonly values: (string | undefined)[];
   readonly line: number;
-  /** Whether a field goes on after its closing quote, or has a quote without being quoted. */
-  readonly oddQuote: boolean;
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** Rows whose reading is pandas' and not the standard's, counted. */
 class OddRows {
@@ -100,7 +99,7 @@ class OddRows {
   private quotes = 0;
   private quotesLine = 0;
 
-  see({ width, line, oddQuote }: Row, columns: number): void {
+  see({ width, oddQuote }: Rows, line: number, columns: number): void {
     if (width < columns && this.short++ === 0) this.shortLine = line;
     if (oddQuote && this.quotes++ === 0) this.quotesLine = line;
   }
@@ -123,12 +122,19 @@ class OddRows {
   }
 }
 
-/** A cursor over the rows of a file. */
+/** A cursor over the rows of a file. It makes nothing but the rows: a file of a gigabyte has hundreds of millions of fields. */
 class Rows {
+  /** Cells of the last row, and whether a field of it breaks the rules of quoting. */
+  width = 0;
+  oddQuote = false;
   private at = 0;
   private line = 1;
   private row = -1;
   private readonly text: Buffer;
+  /** The last field: its start, its closing quote (-1: not quoted), and whether quotes in it are doubled. */
+  private start = 0;
+  private close = -1;
+  private doubled = false;
 
   constructor(
     private readonly file: TextFile,
@@ -146,30 +152,27 @@ class Rows {
     this.row++;
     const start = this.at;
     const line = this.line;
-    const cells: (string | undefined)[] = [];
-    let oddQuote = false;
-    for (let width = 1; ; width++) {
-      const field = this.field(start, line);
-      const keep = wanted === null || wanted.has(width - 1);
-      cells.push(keep ? this.textOf(field) : undefined);
-      oddQuote ||= field.odd;
-      if (bytes[this.at] === this.delimiter) {
-        this.at++;
-        continue;
-      }
-      this.endLine();
-      return { cells, width, line, oddQuote };
+    const values: (string | undefined)[] = [];
+    this.oddQuote = false;
+    for (this.width = 1; ; this.width++) {
+      this.field(start, line);
+      values.push(wanted === null || wanted.has(this.width - 1) ? this.fieldText() : undefined);
+      if (bytes[this.at] !== this.delimiter) break;
+      this.at++;
     }
+    this.endLine();
+    return { values, line };
   }
 
   /** Moves to the delimiter or line end behind a field. */
-  private field(rowStart: number, rowLine: number): Field {
+  private field(rowStart: number, rowLine: number): void {
     const { bytes } = this.file;
-    const start = this.at;
+    const { delimiter } = this;
     const end = Math.min(bytes.length, rowStart + MAX_ROW_BYTES + 1);
-    let [odd, doubled] = [false, false];
-    let close = -1;
-    let i = start;
+    let i = this.at;
+    this.start = i;
+    this.close = -1;
+    this.doubled = false;
     if (bytes[i] === QUOTE) {
       // within quotes, then behind them, where another quote is a character
       for (i++; ; i++) {
@@ -178,27 +181,27 @@ class Rows {
         if (byte === LF || (byte === CR && bytes[i + 1] !== LF)) this.line++;
         if (byte !== QUOTE) continue;
         if (bytes[i + 1] !== QUOTE) break;
-        doubled = true;
+        this.doubled = true;
         i++;
       }
-      close = i++;
+      this.close = i++;
+      if (i < end && bytes[i] !== delimiter && bytes[i] !== LF && bytes[i] !== CR) this.oddQuote = true;
     }
-    const rest = i;
     for (; i < end; i++) {
       const byte = bytes[i]!;
-      if (byte === this.delimiter || byte === LF || byte === CR) break;
-      if (byte === QUOTE) odd = true;
+      if (byte === delimiter || byte === LF || byte === CR) break;
+      if (byte === QUOTE) this.oddQuote = true;
     }
     if (i >= end && i < bytes.length) throw this.tooLong(rowLine);
     this.at = i;
-    return { start, close, rest, end: i, doubled, odd: odd || (close >= 0 && i > rest) };
   }
 
-  private textOf({ start, close, rest, end, doubled }: Field): string {
-    if (close < 0) return this.text.toString('utf8', start, end);
-    const quoted = this.text.toString('utf8', start + 1, close);
-    const inner = doubled ? quoted.replaceAll('""', '"') : quoted;
-    return end > rest ? inner + this.text.toString('utf8', rest, end) : inner;
+  private fieldText(): string {
+    const { text, start, close, at } = this;
+    if (close < 0) return text.toString('utf8', start, at);
+    const quoted = text.toString('utf8', start + 1, close);
+    const inner = this.doubled ? quoted.replaceAll('""', '"') : quoted;
+    return at > close + 1 ? inner + text.toString('utf8', close + 1, at) : inner;
   }
 
   private endLine(): void {
@@ -241,19 +244,7 @@ class Rows {
   }
 }
 
-/** Where a field lies: its quotes, what follows them, and its end. */
-interface Field {
-  readonly start: number;
-  /** The closing quote; -1 for a field that is not quoted. */
-  readonly close: number;
-  /** Where the text behind the closing quote begins. */
-  readonly rest: number;
-  readonly end: number;
-  readonly doubled: boolean;
-  readonly odd: boolean;
-}
-
-function tooWide(file: string, number: number, { width, line }: Row, columns: number) {
+function tooWide(file: string, number: number, line: number, width: number, columns: number) {
   return inputError(`row ${number} has ${width} columns, the header ${columns}`, {
     where: { file, line },
     remedy: 'quote fields that hold commas or line ends',

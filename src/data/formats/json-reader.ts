@@ -20,22 +20,37 @@ export class JsonFault extends Error {
 /** Lists and objects within each other: Python's own reader stops at about a thousand. */
 const MAX_DEPTH = 500;
 
+/** Keys that are remembered. */
+const MAX_KEYS = 256;
+
 /** Digits of an integer: Python refuses to print longer ones. */
 const MAX_DIGITS = 4300;
 
 /** A cursor over the bytes of one or more JSON values. Every method throws {@link JsonFault}. */
 export class JsonReader {
-  private at: number;
+  private at = 0;
+  private end = 0;
   private readonly text: Buffer;
+  /** Keys seen so far: rows have the same ones in the same order, and a file has hundreds of millions. */
+  private readonly keys: string[] = [];
+  private nextKey = 0;
 
   /** @param bytes valid UTF-8 without a byte order mark; the values lie in [start, end) */
   constructor(
     private readonly bytes: Uint8Array,
     start = 0,
-    private readonly end = bytes.length,
+    end = bytes.length,
   ) {
-    this.at = start;
+    this.moveTo(start, end);
     this.text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Reads on at another place, in [start, end). */
+  moveTo(start: number, end: number): this {
+    this.at = start;
+    this.end = end;
+    this.nextKey = 0;
+    return this;
   }
 
   /** Byte of the file that is read next. */
@@ -100,7 +115,7 @@ export class JsonReader {
     do {
       if (this.peek() !== QUOTE) throw this.fault('a key in quotes is missing');
       let key = '';
-      if (keys) key = this.string();
+      if (keys) key = this.key();
       else this.passString();
       if (!this.takes(COLON)) throw this.fault('a colon is missing behind a key');
       member(key);
@@ -133,6 +148,30 @@ export class JsonReader {
   private open(bracket: number, depth: number): void {
     if (depth >= MAX_DEPTH) throw this.fault(`lists and objects are nested more than ${MAX_DEPTH} deep`);
     if (!this.takes(bracket)) throw this.fault(bracket === OPEN_BRACE ? 'an object is missing' : 'a list is missing');
+  }
+
+  /** A string that is probably the key after the one before. */
+  private key(): string {
+    for (let tried = 0; tried < Math.min(this.keys.length, 2); tried++) {
+      const known = this.keys[this.nextKey % this.keys.length]!;
+      this.nextKey++;
+      if (this.holds(known)) return known;
+    }
+    const key = this.string();
+    if (this.keys.length < MAX_KEYS && /^[\w -]+$/.test(key) && !this.keys.includes(key)) this.keys.push(key);
+    this.nextKey = this.keys.indexOf(key) + 1;
+    return key;
+  }
+
+  /** Takes a string of plain characters if it is next. */
+  private holds(known: string): boolean {
+    const { bytes } = this;
+    const start = this.at + 1;
+    const close = start + known.length;
+    if (close >= this.end || bytes[close] !== QUOTE) return false;
+    for (let i = 0; i < known.length; i++) if (bytes[start + i] !== known.charCodeAt(i)) return false;
+    this.at = close + 1;
+    return true;
   }
 
   private string(): string {

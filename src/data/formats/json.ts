@@ -58,14 +58,16 @@ interface Located {
 function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choose): Parsed {
   const places = new Map<string, number>();
   let count = 0;
+  const reader = new JsonReader(file.bytes);
+  const see = (key: string): void => {
+    if (!places.has(key)) places.set(key, places.size);
+    reader.skip(1);
+  };
   for (const { offset, end, line } of objects()) {
-    const reader = new JsonReader(file.bytes, offset, end);
+    reader.moveTo(offset, end);
     const prefix = line === null ? 'this is not JSON' : 'the line is not JSON';
     reading(file, prefix, () => {
-      reader.members((key) => {
-        if (!places.has(key)) places.set(key, places.size);
-        reader.skip(1);
-      });
+      reader.members(see);
       if (line !== null) reader.finish();
     });
     count++;
@@ -75,14 +77,15 @@ function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choos
   const wanted = chosen(columns, choose);
   const records: Iterable<DataRecord> = {
     *[Symbol.iterator]() {
+      const row = new JsonReader(file.bytes);
       for (const { offset, end, line } of objects()) {
         const values = new Array<unknown>(columns.length).fill(undefined);
-        const reader = new JsonReader(file.bytes, offset, end);
+        row.moveTo(offset, end);
         reading(file, 'the line is not JSON', () =>
-          reader.members((key) => {
+          row.members((key) => {
             const place = places.get(key)!;
-            if (wanted.has(place)) values[place] = reader.value(1);
-            else reader.skip(1);
+            if (wanted.has(place)) values[place] = row.value(1);
+            else row.skip(1);
           }),
         );
         yield { values, line };
@@ -93,11 +96,12 @@ function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choos
 }
 
 function* objectLines({ name, bytes }: TextFile): Generator<Located> {
+  const reader = new JsonReader(bytes);
   let line = 1;
   for (let start = 0; start < bytes.length; line++) {
     let end = start;
     while (end < bytes.length && bytes[end] !== 0x0a && bytes[end] !== 0x0d) end++;
-    const first = new JsonReader(bytes, start, end).peek();
+    const first = reader.moveTo(start, end).peek();
     if (first >= 0) {
       if (first !== 0x7b) throw damaged(name, `the line holds ${kindOf(first)}, not an object`, line);
       yield { offset: start, end, line };
