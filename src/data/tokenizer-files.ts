@@ -9,20 +9,22 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasAsset, readAsset } from '../assets';
 import { inputError, type MedreproError } from '../errors';
-import { readRawFile } from './text-file';
+import { readBytes } from '../files';
 
 /** The largest published tokenizer.json is about 35 MB (Gemma 3). */
 const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
 const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 const MAX_ID = 2 ** 24;
 
-/** The two files as bytes. */
+/** The files as bytes. */
 export interface TokenizerFiles {
   /** Path or asset name of tokenizer.json, for messages. */
   readonly name: string;
   readonly tokenizer: Uint8Array;
   /** tokenizer_config.json; null where a model comes without one. */
   readonly config: Uint8Array | null;
+  /** special_tokens_map.json, where there is one: it counts beside a configuration without `added_tokens_decoder`. */
+  readonly specialTokens?: Uint8Array | null;
 }
 
 export interface AddedToken {
@@ -84,7 +86,13 @@ export function readTokenizerFolder(folder: string): TokenizerFiles {
     throw inputError(`${folder} holds no tokenizer.json`, { remedy: 'name the folder that does with --tokenizer' });
   }
   const config = join(folder, 'tokenizer_config.json');
-  return { name, tokenizer: readRawFile(name).bytes, config: existsSync(config) ? readRawFile(config).bytes : null };
+  const special = join(folder, 'special_tokens_map.json');
+  return {
+    name,
+    tokenizer: readBytes(name, { limit: MAX_TOKENIZER_BYTES }),
+    config: existsSync(config) ? readBytes(config, { limit: MAX_CONFIG_BYTES }) : null,
+    specialTokens: existsSync(special) ? readBytes(special, { limit: MAX_CONFIG_BYTES }) : null,
+  };
 }
 
 /** {@link readTokenizerFolder} for an embedded folder, `papers/mini/tokenizer`. */
@@ -108,6 +116,10 @@ export function parseTokenizerFiles(files: TokenizerFiles): { file: TokenizerFil
   const file = parseObject(files.tokenizer, MAX_TOKENIZER_BYTES, 'tokenizer.json', wrong);
   const config =
     files.config === null ? {} : parseObject(files.config, MAX_CONFIG_BYTES, 'tokenizer_config.json', wrong);
+  const special = files.specialTokens ?? null;
+  if (special !== null && (config.added_tokens_decoder ?? null) === null) {
+    addSpecialTokens(config, parseObject(special, MAX_CONFIG_BYTES, 'special_tokens_map.json', wrong));
+  }
   checkModel(file.model, wrong);
   checkAddedTokens(file.added_tokens ?? [], wrong);
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
@@ -140,6 +152,15 @@ function parseObject(bytes: Uint8Array, limit: number, name: string, wrong: Wron
   }
   if (!isObject(value)) throw wrong(`${name} is not a JSON object`);
   return value;
+}
+
+/** Entries of the map take the place of the configuration's; lists of further tokens are joined. */
+function addSpecialTokens(config: Json, map: Json): void {
+  for (const [key, value] of Object.entries(map)) {
+    const own = config[key];
+    const lists = Array.isArray(value) && Array.isArray(own);
+    config[key] = lists ? [...own, ...value.filter((token) => !own.includes(token))] : value;
+  }
 }
 
 function isId(value: unknown): value is number {

@@ -93,7 +93,8 @@ interface Prompt {
 function openTokenizer({ tokenizer, model, prompts }: GenerateRequest): Tokenizer | null {
   const folder = tokenizer ?? model;
   if (prompts.kind === 'ids' && tokenizer === null && !existsSync(join(folder, 'tokenizer.json'))) return null;
-  return new Tokenizer(readTokenizerFolder(folder));
+  // no spec names a release here: today's
+  return new Tokenizer(readTokenizerFolder(folder), { release: 5 });
 }
 
 const textOf = (tokenizer: Tokenizer | null, ids: readonly number[]): string | null =>

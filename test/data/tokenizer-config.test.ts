@@ -4,18 +4,29 @@ import fixture from '../fixtures/tokenizers/config.json';
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-function tokenizerOf(patch: object, config: object | null = null, options: TokenizerOptions = {}): Tokenizer {
+function tokenizerOf(
+  patch: object,
+  config: object | null = null,
+  options: TokenizerOptions = {},
+  special: object | null = null,
+): Tokenizer {
   const files = {
     name: 'made/tokenizer.json',
     tokenizer: encode({ ...fixture.file, ...patch }),
     config: config === null ? null : encode(config),
+    specialTokens: special === null ? null : encode(special),
   };
   return new Tokenizer(files, options);
 }
 
 describe('tokenizer_config.json as transformers reads it', () => {
-  it.each(Object.entries(fixture.configs))('%s', (_name, { config, ids, texts, skipped, size }) => {
-    const tokenizer = tokenizerOf({}, { tokenizer_class: 'PreTrainedTokenizerFast', ...config }, { release: 5 });
+  it.each(Object.entries(fixture.configs))('%s', (_name, { config, special, ids, texts, skipped, size }) => {
+    const tokenizer = tokenizerOf(
+      {},
+      { tokenizer_class: 'PreTrainedTokenizerFast', ...config },
+      { release: 5 },
+      special,
+    );
     expect(fixture.texts.map((text) => [...tokenizer.encode(text)])).toEqual(ids);
     expect(ids.map((row) => tokenizer.decode(row))).toEqual(texts);
     expect(ids.map((row) => tokenizer.decode(row, true))).toEqual(skipped);
