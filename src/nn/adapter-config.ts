@@ -104,7 +104,7 @@ const ConfigFile = type({
   'use_rslora?': 'boolean | null',
   'rank_pattern?': 'object | null',
   'alpha_pattern?': type({ '[string]': factor }).or('null'),
-  'trainable_token_indices?': type(indices).or({ '[string]': indices }).or('null'),
+  'trainable_token_indices?': 'object | null',
   'init_r?': count,
   'target_r?': steps,
   'tinit?': steps,
@@ -118,6 +118,7 @@ const ConfigFile = type({
 type ConfigFile = typeof ConfigFile.infer;
 
 const LoraRanks = type({ '[string]': count });
+const TokenList = type(indices);
 const KeptRanks = type({ '[string]': 'boolean[]' });
 
 type Modules = Pick<LoraOptions, 'targets' | 'exclude' | 'layers' | 'modulesToSave' | 'dropout' | 'alpha'>;
@@ -125,10 +126,14 @@ type Modules = Pick<LoraOptions, 'targets' | 'exclude' | 'layers' | 'modulesToSa
 /** By default the embedding's, as PEFT has it; of other modules only the head's. */
 function tokenRows({ trainable_token_indices: given }: ConfigFile, file: string): AdapterConfig['tokenRows'] {
   if (!isSet(given)) return null;
-  const byModule = Array.isArray(given) ? { embed_tokens: given } : (given as Record<string, number[]>);
+  const byModule: Readonly<Record<string, unknown>> = Array.isArray(given) ? { embed_tokens: given } : { ...given };
   const modules: Readonly<Record<string, string>> = { embed_tokens: 'model.embed_tokens', lm_head: 'lm_head' };
   return new Map(
-    Object.entries(byModule).map(([name, tokens]) => {
+    Object.entries(byModule).map(([name, listed]) => {
+      const tokens = TokenList(listed);
+      if (tokens instanceof type.errors) {
+        throw inputError(`${file}: trainable_token_indices ${oneLine(tokens.summary)}`, { where: { file } });
+      }
       const module = Object.hasOwn(modules, name) ? modules[name] : undefined;
       if (module !== undefined) return [module, tokens];
       throw inputError(`${file}: trainable_token_indices of ${oneLine(name)} is not implemented`, {

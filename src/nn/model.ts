@@ -104,6 +104,15 @@ export function makeTrainable(device: Device, tensor: Tensor): Tensor {
 
 // --- internal ---
 
+/** Whether the module `name` is one whose name ends in `saved`, or is inside one. */
+const isWithin = (name: string, saved: string): boolean =>
+  name.split('.').some((_, index, parts) =>
+    parts
+      .slice(0, index + 1)
+      .join('.')
+      .endsWith(saved),
+  );
+
 /** PEFT always lists both names of a score head; anything else that names no module is a mistake. */
 function refuseUnmatched(adapter: ModuleSelection, trainable: ReadonlyMap<string, Tensor>): void {
   const modules = [...trainable.keys()].map((name) => name.replace(/\.(weight|bias)$/, ''));
@@ -111,6 +120,7 @@ function refuseUnmatched(adapter: ModuleSelection, trainable: ReadonlyMap<string
     if (
       saved === 'classifier' ||
       saved === 'score' ||
+      adapter.source?.others.some((name) => isWithin(name, saved)) ||
       modules.some((name) => isSaved({ ...adapter, modulesToSave: [saved] }, name))
     )
       continue;

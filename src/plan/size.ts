@@ -4,6 +4,7 @@
  * Counts are exact. Memory, hours and tokens are estimates, and each says what it is made of.
  */
 
+import { MULTIMODAL_PREFIX, respell, TEXT_PREFIX } from '../spec/module-names';
 import type { Architecture } from '../spec/schema';
 import { isSaved, isTarget, patternValue } from '../spec/targets';
 import type { Adapter, Experiment, Quantisation } from '../spec/types';
@@ -150,7 +151,9 @@ function adapterParameters(a: Architecture, adapter: Adapter | null): number {
   const blocks = Array.from({ length: a.layers }, (_, layer) =>
     blockLinears(a).map(({ name, inputs, outputs }) => ({ name: fullName(layer, name), inputs, outputs })),
   ).flat();
-  const adapted = blocks.filter(({ name }) => isTarget(adapter, name));
+  // a spec's expression may be for the names of the multimodal model, which the architecture does not tell
+  const spellings = [TEXT_PREFIX, MULTIMODAL_PREFIX];
+  const adapted = blocks.filter(({ name }) => spellings.some((prefix) => isTarget(adapter, respell(name, prefix))));
   const low = adapted.map(({ name, inputs, outputs }) =>
     adapter.kind === 'adalora'
       ? adapter.initialRank * (inputs + outputs + 1)

@@ -42,6 +42,18 @@ describe('parameters', () => {
     expect(planExperiment(paper, evaluated).trainable).toBe(head);
   });
 
+  test('an expression for the names of the multimodal model counts the same matrices as their last parts', () => {
+    const experiment = resolveExperiment(paper, 'medgemma-27b', 'full');
+    const { architecture } = paper.models[experiment.model.id]!;
+    const adapted = (targets: string | string[]): number => {
+      const adapter = { kind: 'lora', rank: 8, alpha: 16, dropout: 0, targets } as const;
+      return countParameters(architecture, { ...experiment, adapter }, 82).adapter;
+    };
+    expect(adapted(String.raw`model\.language_model\.layers\.\d+\.self_attn\.[qv]_proj`)).toBe(
+      adapted(['q_proj', 'v_proj']),
+    );
+  });
+
   test('MLP-only at rank 128 is near attention-only at rank 256', () => {
     const experiment = resolveExperiment(paper, 'all-linear', 'full');
     const adapter = {
