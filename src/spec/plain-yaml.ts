@@ -107,7 +107,7 @@ class Walk {
     }
     if (typeof value !== 'number') return;
     if (!Number.isFinite(value)) this.flaws.push({ offset, expected: 'is not a finite number' });
-    else if (!Number.isSafeInteger(value) && /^[-+]?(0[xo])?[\da-f]+$/i.test(source ?? '')) {
+    else if (!Number.isSafeInteger(value) && /^[-+]?(?:\d+|0o[0-7]+|0x[\da-f]+)$/i.test(source ?? '')) {
       this.flaws.push({ offset, expected: 'is a whole number above 2^53, which would not be exact' });
     }
   }

@@ -5,7 +5,7 @@
 import type { Seed } from '../autograd/ops/linear';
 import { groupsOf, packsOf } from '../data/batches';
 import { batchHash } from '../data/hashes';
-import { inputError, MedreproError } from '../errors';
+import { inputError, MedreproError, specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions } from '../nn/decoder';
@@ -75,6 +75,9 @@ export function refuseAttentionDropout({ config: { attentionDropout } }: Pick<Mo
   });
 }
 
+/** Every step is looked at before the first is made; a tenth of it is more than any fine-tuning has. */
+const MAX_STEPS = 10_000_000;
+
 export class Trainer {
   readonly counts: StepCounts;
   readonly optimiser: Optimiser;
@@ -94,6 +97,14 @@ export class Trainer {
     const { training } = options;
     if (training.epochs > 0) refuseAttentionDropout(model);
     this.counts = countSteps(rows.length, training);
+    if (!(this.counts.steps <= MAX_STEPS)) {
+      throw specError(
+        `training.epochs is ${training.epochs}: that makes ${this.counts.steps} steps, and at most ${MAX_STEPS} can be planned`,
+        {
+          remedy: 'lower training.epochs',
+        },
+      );
+    }
     this.optimiser = createOptimiser(device, model.trainable, training.optimiser, options.offload ?? null);
     this.scaler = needsLossScaling(training.precision) ? new LossScaler(training.lossScaling) : null;
     model.decoder.prepare(rows.reduce((longest, row) => Math.max(longest, row.ids.length), 1));

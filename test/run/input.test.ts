@@ -250,3 +250,8 @@ describe('the job', () => {
     await expect(runJob('run', asked, context)).rejects.toMatchObject({ code: 'input' });
   });
 });
+
+test('more steps than can be planned are refused before any is made', async () => {
+  const { error } = await run(request(box, { device: 'cpu' }), experiment({ epochs: 1e9 }));
+  expect(error?.message).toContain('steps, and at most 10000000 can be planned');
+});
