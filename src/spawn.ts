@@ -7,6 +7,7 @@
 import { EXIT, MedreproError } from './errors';
 import type { JobEvent, OnEvent } from './events';
 import { type JobResult, newSigns, SIGN, type Signs, type StartMessage, type WorkerMessage } from './job';
+import { checkRoomForThreads } from './room';
 import { duration } from './units';
 
 export interface SpawnOptions {
@@ -71,6 +72,7 @@ async function runInWorker(
   onEvent: OnEvent,
   { file, milliseconds }: { file?: URL | undefined; milliseconds?: number | undefined },
 ): Promise<JobResult> {
+  checkRoomForThreads();
   const worker = new Worker((file ?? new URL('./worker.ts', import.meta.url)).href);
   let timer: Timer | undefined;
   try {
