@@ -89,11 +89,12 @@ export function decodeUtf8(bytes: Uint8Array, name: string): string {
 /**
  * The names in a folder, sorted; none where there is no such folder.
  *
+ * @param options `deep`: the paths of everything below it, links not followed
  * @throws MedreproError `input` when it is no folder, may not be read, or is a link that leads back to itself
  */
-export function readFolder(path: string): string[] {
+export function readFolder(path: string, { deep = false }: { readonly deep?: boolean } = {}): string[] {
   try {
-    return readdirSync(path).sort();
+    return readdirSync(path, { recursive: deep, encoding: 'utf8' }).sort();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     if (codeOf(error) === 'ENOTDIR') throw inputError(`${path} is not a folder`, { remedy: 'name a folder' });

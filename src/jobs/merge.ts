@@ -1,9 +1,9 @@
 /** `medrepro merge`: an adapter folded into its base, and how far the merged model's logits are from base + adapter. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../autograd/tape';
 import { EXIT, inputError } from '../errors';
-import { notWritable, readText, writeWhole } from '../files';
+import { notWritable, readFolder, readText, writeWhole } from '../files';
 import { readIds } from '../generate/inputs';
 import type { JobContext, JobResult } from '../job';
 import type { Device } from '../native/device';
@@ -36,7 +36,7 @@ export async function mergeJob(request: unknown, context: JobContext): Promise<J
   const unusable = checkDevice(asked);
   if (unusable !== null) return unusable;
   const { out } = asked;
-  if (existsSync(out) && readdirSync(out).length > 0) {
+  if (readFolder(out).length > 0) {
     throw inputError(`${out} exists and is not empty`, { remedy: 'choose another folder with --out' });
   }
   context.emit({ kind: 'stage', name: 'merge', detail: `${asked.adapter} into ${asked.model}` });

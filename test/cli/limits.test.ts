@@ -39,12 +39,10 @@ test.skipIf(!asNobody)('too few processes for the threads of a job', async () =>
 
 test('few descriptors are enough, or one line says what they were missing for', async () => {
   const data = files.write('rows.csv', table());
-  for (const limit of [12, 20]) {
-    const words = ['run', 'abjadmed/attention-only', '--data', data, '--out', files.at(`few-${limit}`), '--quiet'];
-    const { exitCode, stderr } = await limited(`ulimit -n ${limit}`, ...words);
-    if (exitCode !== 0) expect(stderr).toMatch(/too many (open files|files open)/);
-    expect(stderr).not.toMatch(/internal error|panic|\n\s+at /);
-  }
+  const words = ['run', 'abjadmed/attention-only', '--data', data, '--out', files.at('few'), '--quiet'];
+  const { exitCode, stderr } = await limited('ulimit -n 12', ...words);
+  if (exitCode !== 0) expect(stderr).toMatch(/too many (open files|files open)/);
+  expect(stderr).not.toMatch(/internal error|panic|\n\s+at /);
 });
 
 test('folders that are links to themselves', async () => {
@@ -57,7 +55,7 @@ test('folders that are links to themselves', async () => {
   for (const words of [
     ['run', target, '--data', data, '--out', loop],
     ['run', target, '--data', data, '--out', files.at('runs')],
-    ['run', target, '--model', loop, '--scale', 'full'],
+    ['eval', '--model', loop, '--ids', files.write('ids.json', '{"ids": [[1]]}')],
     ['data', target, '--data', loop],
     ['data', target, '--tokenizer', loop],
     ['verify', 'abjadmed', '--no-run', '--out', files.at('runs')],

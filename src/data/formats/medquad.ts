@@ -7,9 +7,9 @@
  * document. Pairs without an answer (three of the twelve sources keep theirs back) are left out and counted.
  */
 
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../../errors';
+import { readFolder } from '../../files';
 import { compareCodePoints } from '../labels';
 import { asTextFile, type RawFile, readRawFile } from '../text-file';
 import { type DataRecord, damaged, type Format, noRows, type Parsed } from './format';
@@ -24,7 +24,7 @@ export const medquad: Format = {
 
 /** What a folder gives: its rows, and one hash over the path and content of every file. */
 export function readMedquadFolder(folder: string): { readonly sha256: string; readonly parsed: Parsed } {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const names = readFolder(folder, { deep: true })
     .filter((name) => /\.xml$/i.test(name))
     .sort(compareCodePoints);
   if (names.length === 0) {
