@@ -1,5 +1,6 @@
 /** The flags `data`, `plan`, `run` and `verify` have in common, and how they become a `TargetRequest`. */
 
+import { existsSync } from 'node:fs';
 import type { FlagDefs, Words } from '../cli/command';
 import type { Flags } from '../cli/flags';
 import { usageError } from '../errors';
@@ -31,7 +32,8 @@ export const DATA_FLAGS = {
   data: {
     type: 'string',
     valueHint: 'file',
-    description: 'a data file to split as the spec says, or given splits: train=F,validation=F,test=F',
+    description:
+      "a data file to split as the spec says, or given splits: train=F,validation=F,test=F, or the spec's parts: NAME=F",
   },
   map: { type: 'string', valueHint: 'text=…,label=…', description: "the data's column names" },
   model: { type: 'string', valueHint: 'dir', description: 'a local folder instead of the hub model' },
@@ -102,19 +104,27 @@ export function readDevice(flags: Flags): Pick<TargetRequest, 'device' | 'thread
   return { device, isa, threads: flags.integer('threads', { min: 1, max: MAX_THREADS }) };
 }
 
-/** `FILE`, or `train=F,validation=F,test=F` in any order and number. */
+/**
+ * `FILE`, or `train=F,validation=F,test=F` and the spec's parts `NAME=F`, in any order and number. One pair of another name is a file
+ * until the spec is known.
+ */
 export function parseData(text: string): DataOverride {
-  if (!/^(train|val|validation|test)=/.test(text)) return { kind: 'file', path: text };
+  const split = /^(train|val|validation|test)=/.test(text);
+  const several = /^[A-Za-z_][\w-]*=.+,[A-Za-z_][\w-]*=./s.test(text) && !existsSync(text);
+  if (!split && !several) return { kind: 'file', path: text };
   const splits: DataOverride = { kind: 'splits', train: null, validation: null, test: null };
-  for (const [name, path] of parsePairs('data', text)) {
-    const split = name === 'val' ? 'validation' : name;
-    if (split !== 'train' && split !== 'validation' && split !== 'test') {
-      throw usageError(`--data knows train, validation and test, not '${name}'`);
+  const parts: Record<string, string> = {};
+  for (const [given, path] of parsePairs('data', text)) {
+    const name = given === 'val' ? 'validation' : given;
+    if (name === 'train' || name === 'validation' || name === 'test') {
+      if (splits[name] !== null) throw usageError(`--data names ${name} twice`);
+      splits[name] = path;
+    } else {
+      if (Object.hasOwn(parts, name)) throw usageError(`--data names ${name} twice`);
+      parts[name] = path;
     }
-    if (splits[split] !== null) throw usageError(`--data names ${split} twice`);
-    splits[split] = path;
   }
-  return splits;
+  return Object.keys(parts).length === 0 ? splits : { ...splits, parts };
 }
 
 /** `a=x,b=y`; a comma inside a value is part of it unless `name=` follows. @throws MedreproError `usage` */

@@ -59,6 +59,9 @@ export function padTokenOf(labels: LabelMask, tokenizer: Tokenizer): number {
   );
 }
 
+/** What of a spec decides about a row's tokens. */
+export type RowForm = Pick<DataSpec, 'maxLength' | 'truncationSide' | 'addSpecialTokens'>;
+
 export interface CausalTokens {
   /** (n,) ids, padding included. */
   readonly ids: Uint32Array;
@@ -75,18 +78,18 @@ export interface CausalTokens {
  *
  * @param prompt ids of the prompt alone, with the special tokens the tokeniser puts around a text.
  * @param whole ids of prompt and response.
- * @param maxLength tokens a row may have; with `padding: labelled`, that it has.
+ * @param spec `maxLength`: tokens a row may have; with `padding: labelled`, that it has.
  * @param pad id of the padding.
  */
 export function causalRow(
   prompt: Uint32Array,
   whole: Uint32Array,
-  maxLength: number,
+  { maxLength, truncationSide, addSpecialTokens: special }: RowForm,
   mask: LabelMask,
   tokenizer: Tokenizer,
   pad: number,
 ): CausalTokens {
-  const { ids: real, fullLength } = tokenizer.truncate(whole, maxLength);
+  const { ids: real, fullLength } = tokenizer.truncate(whole, maxLength, truncationSide, special);
   const length = mask.padding === 'labelled' ? maxLength : real.length;
   const ids = new Uint32Array(length).fill(Math.max(pad, 0));
   ids.set(real);
@@ -94,7 +97,11 @@ export function causalRow(
   let found = true;
   if (mask.prompt === 'masked') {
     // a prompt's own suffix is not in front of the response
-    labels.fill(IGNORE, 0, Math.min(length, prompt.length - tokenizer.suffix.length));
+    const own = prompt.length - (special ? tokenizer.suffix.length : 0);
+    // labels go with their tokens: what was cut on the left is not there to be masked, a prefix still is
+    const gone = truncationSide === 'left' ? fullLength - real.length : 0;
+    const kept = gone === 0 ? own : Math.max(special ? tokenizer.prefix.length : 0, own - gone);
+    labels.fill(IGNORE, 0, Math.min(length, kept));
   } else if (mask.prompt === 'response-template') {
     const end = endOfLast(real, responseTemplateIds(mask.responseTemplate, tokenizer));
     found = end !== null;

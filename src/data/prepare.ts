@@ -9,10 +9,12 @@ import { type CausalText, causalRow, causalTexts, padTokenOf } from './causal';
 import { encodeAll } from './encode';
 import { combinedHash, type RungHashes, rungHashes } from './hashes';
 import { type Labelling, labelling, lookAlikes } from './labels';
+import { chooseRows } from './rows';
 import { type DataFiles, readSources, type SourceFile, type SourceRow } from './sources';
 import { checkSplitSpec, quote, SPLITS, type SplitName, type Splitting, splitRows } from './splitting';
 import { type DataSummary, overlap, type SplitSummary, summariseSplit } from './summary';
 import { compileTemplate } from './template';
+import { testSpec } from './test-form';
 import type { Tokenizer } from './tokenizer';
 
 export { SPLITS, type SplitName };
@@ -46,12 +48,14 @@ export interface PreparedFile {
   readonly name: string;
   readonly sha256: string;
   readonly rows: number;
+  /** Its name among the spec's parts; absent where the source is one file. */
+  readonly part?: string;
 }
 
 export interface PreparedData {
   /** Class names by class id; none for a causal LM. */
   readonly classes: readonly string[];
-  /** Every row of every file, in the order they were read; behind them the test rows, where they have labels of their own. */
+  /** The rows that are used, in the order they were read; behind them the test rows, where they have a form or labels of their own. */
   readonly rows: readonly PreparedRow[];
   /** Indices into `rows`, in the order in which the split is used. */
   readonly splits: Readonly<Record<SplitName, Uint32Array>>;
@@ -87,44 +91,46 @@ export async function prepareClassification(
   tokenizer: Tokenizer,
 ): Promise<PreparedData> {
   const spec = experiment.data;
+  const test = testSpec(spec);
   checkSpec(spec);
+  checkSpec(test);
   for (const role of ['text', 'label'] as const) {
     if (spec.columns[role] === undefined) throw specError(`data.columns has no ${role}, which a classifier needs`);
+    if (test.columns[role] === undefined)
+      throw specError(`data.testData.columns has no ${role}, which a classifier needs`);
   }
-  const fill = compileTemplate(spec.template, ['text'], 'data.template');
+  const fills = {
+    own: compileTemplate(spec.template, ['text'], 'data.template'),
+    test: compileTemplate(test.template, ['text'], 'data.testData.template'),
+  };
   const { files, notes, extraLeftOut } = await readFiles(spec, options);
+  const chosen = chooseRows(files, spec, notes);
+  const used = new Set(Object.values(chosen).flatMap((rows) => [...rows]));
   const kinds = files.map((file) => file.kinds.label!);
   const named = labelling(kinds, spec.splitMethod === 'datasets-stratified');
-  const names = labelNames(files, named, notes);
+  const names = labelNames(files, used, named, notes);
   const classes = options.classes ?? classesOf(files, names, named, notes);
-  const labels = labelIds(files, names, classes);
-  const splitting = splitRows(files, spec, notes);
-  const { train } = splitting.splits;
-  if (train.length > 0) checkTrainable(files, labels, train);
   const all = files.flatMap((file) => file.rows);
-  const prompts = all.map(({ cells }) => fill(cells));
-  const encoded = await encodeAll(tokenizer, prompts, true, options);
-  const rows = all.map((row, i): PreparedRow => {
-    const { ids, fullLength } = tokenizer.truncate(encoded[i]!, spec.maxLength);
-    if (ids.length === 0) throw noToken(files, row);
-    const text = row.cells.text!;
-    const label = labels[i]!;
-    const example = [text, classes[label]!];
-    const { file, line } = row;
-    return {
-      example,
-      text,
-      prompt: prompts[i]!,
-      ids,
-      attended: ids.length,
-      fullLength,
-      label,
-      labels: null,
-      file,
-      line,
-    };
+  const labels = labelIds(files, names, classes);
+  const splitting = splitRows(files, chosen, spec, notes);
+  const { train } = splitting.splits;
+  if (train.length > 0) checkTrainable(files, all, labels, train);
+  const { wanted, splits } = arrange(splitting.splits, spec.testData !== null);
+  const rows = await inForms(wanted, async (indices, form): Promise<PreparedRow[]> => {
+    const { maxLength, truncationSide, addSpecialTokens: special } = form === 'test' ? test : spec;
+    const prompts = indices.map((i) => fills[form](all[i]!.cells));
+    const encoded = await encodeAll(tokenizer, prompts, special, options);
+    return indices.map((i, at): PreparedRow => {
+      const { file, line, cells } = all[i]!;
+      const { ids, fullLength } = tokenizer.truncate(encoded[at]!, maxLength, truncationSide, special);
+      if (ids.length === 0) throw noToken(files, all[i]!);
+      const [text, label] = [cells.text!, labels[i]!];
+      const example = [text, classes[label]!];
+      const tokens = { ids, attended: ids.length, fullLength };
+      return { example, text, prompt: prompts[at]!, ...tokens, label, labels: null, file, line };
+    });
   });
-  return assemble({ files, rows, classes, splitting, notes, extraLeftOut }, tokenizer);
+  return assemble({ files, rows, classes, splitting: { ...splitting, splits }, notes, extraLeftOut }, tokenizer);
 }
 
 /**
@@ -139,41 +145,37 @@ export async function prepareCausal(
   tokenizer: Tokenizer,
 ): Promise<PreparedData> {
   const spec = experiment.data;
+  const specs = { own: spec, test: testSpec(spec) };
   checkSpec(spec);
+  checkSpec(specs.test);
   const masks = { own: spec.labels, test: labelsOf(spec, 'test') };
   const padTokens = { own: padTokenOf(masks.own, tokenizer), test: padTokenOf(masks.test, tokenizer) };
-  const fill = causalTexts(spec, tokenizer);
+  const fills = { own: causalTexts(spec, tokenizer), test: causalTexts(specs.test, tokenizer) };
   const { files, notes, extraLeftOut } = await readFiles(spec, options);
-  const splitting = splitRows(files, spec, notes);
+  const splitting = splitRows(files, chooseRows(files, spec, notes), spec, notes);
   const all = files.flatMap((file) => file.rows);
-  const texts = all.map(({ cells }): CausalText => fill(cells));
-  const encoded = await encodeAll(
-    tokenizer,
-    texts.flatMap(({ prompt, whole }) => [prompt, whole]),
-    true,
-    options,
-  );
-  const unfound = new Set<number>();
-  const rowOf = (i: number, mask: 'own' | 'test'): PreparedRow => {
-    const row = all[i]!;
-    const [prompt, whole] = [encoded[2 * i]!, encoded[2 * i + 1]!];
-    const { found, ...tokens } = causalRow(prompt, whole, spec.maxLength, masks[mask], tokenizer, padTokens[mask]);
-    if (tokens.attended === 0) throw noToken(files, row);
-    if (!found) unfound.add(i);
-    const example = Object.keys(spec.columns).map((column) => row.cells[column]!);
-    const { file, line } = row;
-    return { example, text: texts[i]!.prompt, prompt: texts[i]!.whole, ...tokens, label: 0, file, line };
-  };
-  const rows = all.map((_, i) => rowOf(i, 'own'));
-  const { splits } = splitting;
-  const tested = spec.testLabels === null ? [] : Array.from(splits.test, (i) => rowOf(i, 'test'));
-  const test = spec.testLabels === null ? splits.test : Uint32Array.from(tested, (_, i) => rows.length + i);
-  if (unfound.size > 0) {
-    notes.push(`the response template does not occur in ${unfound.size} of ${rows.length} rows: they have no label`);
+  const { wanted, splits } = arrange(splitting.splits, spec.testLabels !== null || spec.testData !== null);
+  let unfound = 0;
+  const rows = await inForms(wanted, async (indices, form): Promise<PreparedRow[]> => {
+    const own = specs[form];
+    const texts = indices.map((i): CausalText => fills[form](all[i]!.cells));
+    const both = texts.flatMap(({ prompt, whole }) => [prompt, whole]);
+    const encoded = await encodeAll(tokenizer, both, own.addSpecialTokens, options);
+    return indices.map((i, at): PreparedRow => {
+      const row = all[i]!;
+      const [prompt, whole] = [encoded[2 * at]!, encoded[2 * at + 1]!];
+      const { found, ...tokens } = causalRow(prompt, whole, own, masks[form], tokenizer, padTokens[form]);
+      if (tokens.attended === 0) throw noToken(files, row);
+      if (!found) unfound++;
+      const example = Object.keys(own.columns).map((column) => row.cells[column]!);
+      const { file, line } = row;
+      return { example, text: texts[at]!.prompt, prompt: texts[at]!.whole, ...tokens, label: 0, file, line };
+    });
+  });
+  if (unfound > 0) {
+    notes.push(`the response template does not occur in ${unfound} of ${rows.length} rows: they have no label`);
   }
-  const read = { files, notes, extraLeftOut };
-  const masked = { ...splitting, splits: { ...splits, test } };
-  return assemble({ ...read, rows: [...rows, ...tested], classes: [], splitting: masked }, tokenizer);
+  return assemble({ files, notes, extraLeftOut, rows, classes: [], splitting: { ...splitting, splits } }, tokenizer);
 }
 
 /** The label mask of a split's rows. */
@@ -212,6 +214,35 @@ export function* dataRows(data: PreparedData, split: SplitName, limit: number | 
 }
 
 // --- internal ---
+
+type RowFormName = SourceFile['form'];
+
+/** Rows that are used, by the form in which they are, and the splits as indices into both lists, one behind the other. */
+interface Arranged {
+  readonly wanted: Readonly<Record<RowFormName, readonly number[]>>;
+  readonly splits: Splitting['splits'];
+}
+
+/** @param apart whether test rows have tokens or labels of their own, whatever else the same rows are used for */
+function arrange({ train, validation, test }: Splitting['splits'], apart: boolean): Arranged {
+  const used = new Set([...train, ...validation, ...(apart ? [] : test)]);
+  const own = [...used].sort((a, b) => a - b);
+  const place = new Map(own.map((row, at) => [row, at]));
+  const placed = (rows: Uint32Array): Uint32Array => rows.map((row) => place.get(row)!);
+  const tests = apart ? Uint32Array.from(test, (_, at) => own.length + at) : placed(test);
+  return {
+    wanted: { own, test: apart ? [...test] : [] },
+    splits: { train: placed(train), validation: placed(validation), test: tests },
+  };
+}
+
+async function inForms(
+  wanted: Arranged['wanted'],
+  prepare: (indices: readonly number[], form: RowFormName) => Promise<PreparedRow[]>,
+): Promise<PreparedRow[]> {
+  const own = await prepare(wanted.own, 'own');
+  return wanted.test.length === 0 ? own : [...own, ...(await prepare(wanted.test, 'test'))];
+}
 
 function checkSpec(spec: DataSpec): void {
   checkSplitSpec(spec);
@@ -261,7 +292,13 @@ function assemble({ files, rows, classes, splitting, notes, extraLeftOut }: Part
     classes,
     rows,
     splits,
-    files: files.map(({ role, name, sha256, rows: own }) => ({ role, name, sha256, rows: own.length })),
+    files: files.map(({ role, name, sha256, rows: own, part }) => ({
+      role,
+      name,
+      sha256,
+      rows: own.length,
+      ...(part === null ? {} : { part }),
+    })),
     hashes,
     sha256: combinedHash(SPLITS.map((split) => hashes[split])),
     summary: { splits: summaries, notSplit, testTextsInTrain, extraLeftOut, notes },
@@ -277,16 +314,28 @@ function noToken(files: readonly SourceFile[], row: SourceRow) {
 
 const isTrain = (role: SourceFile['role']) => role === 'train' || role === 'extra' || role === 'all';
 
+/** Class names by file and row; null for rows that the filter and the row steps leave out. */
+type LabelNames = readonly (readonly (string | null)[])[];
+
 /**
- * The class of every row of every file, by name.
+ * The class of every row that is used, by name.
+ *
+ * @param used indices into the rows of all files
  *
  * @throws MedreproError `input` for an id that the file's own `ClassLabel` does not list, such as the -1 of a row without label.
  */
-function labelNames(files: readonly SourceFile[], { className }: Labelling, notes: string[]): string[][] {
+function labelNames(
+  files: readonly SourceFile[],
+  used: ReadonlySet<number>,
+  { className }: Labelling,
+  notes: string[],
+): LabelNames {
+  let index = 0;
   const written = new Map<string, Set<string>>();
   const names = files.map((file) => {
     const kind = file.kinds.label!;
     return file.rows.map((row) => {
+      if (!used.has(index++)) return null;
       const cell = row.cells.label!;
       const name = className(cell, kind);
       if (name === null) {
@@ -313,12 +362,12 @@ function labelNames(files: readonly SourceFile[], { className }: Labelling, note
 /** All classes in their order; labels of the test rows that no training row has are noted, or refused when none has one. */
 function classesOf(
   files: readonly SourceFile[],
-  names: readonly (readonly string[])[],
+  names: LabelNames,
   { sorted, listed }: Labelling,
   notes: string[],
 ): string[] {
   const labelsOf = (wanted: (role: SourceFile['role']) => boolean): string[] =>
-    files.flatMap((file, i) => (wanted(file.role) ? names[i]! : []));
+    files.flatMap((file, i) => (wanted(file.role) ? names[i]!.filter((name) => name !== null) : []));
   const trained = new Set(labelsOf(isTrain));
   const held = sorted(labelsOf((role) => !isTrain(role)));
   const unseen = held.filter((label) => !trained.has(label));
@@ -338,16 +387,13 @@ function classesOf(
   return classes;
 }
 
-/** Class ids of all rows, in the order of the files. */
-function labelIds(
-  files: readonly SourceFile[],
-  names: readonly (readonly string[])[],
-  classes: readonly string[],
-): Int32Array {
+/** Class ids of all rows, in the order of the files; 0 for rows that are not used. */
+function labelIds(files: readonly SourceFile[], names: LabelNames, classes: readonly string[]): Int32Array {
   const ids = new Map(classes.map((name, id) => [name, id]));
   const labels = files.flatMap((file, i) =>
     file.rows.map((row, j) => {
       const label = names[i]![j]!;
+      if (label === null) return 0;
       const id = ids.get(label) ?? (file.kinds.label!.classNames === null ? ids.get(row.cells.label!) : undefined);
       if (id === undefined) {
         throw inputError(`label ${quote(label)} is none of the ${classes.length} classes`, {
@@ -361,11 +407,16 @@ function labelIds(
   return Int32Array.from(labels);
 }
 
-function checkTrainable(files: readonly SourceFile[], labels: Int32Array, train: Uint32Array): void {
+function checkTrainable(
+  files: readonly SourceFile[],
+  rows: readonly SourceRow[],
+  labels: Int32Array,
+  train: Uint32Array,
+): void {
   if (train.some((row) => labels[row] !== labels[train[0]!])) return;
   const file = files.find((candidate) => isTrain(candidate.role))!;
   throw inputError(
-    `every training row has the label ${quote(file.rows[0]!.cells.label!)}: there is nothing to classify`,
+    `every training row has the label ${quote(rows[train[0]!]!.cells.label!)}: there is nothing to classify`,
     {
       where: { file: file.name },
       remedy: 'check the label column; --map text=COLUMN,label=COLUMN names it',

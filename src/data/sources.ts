@@ -6,12 +6,14 @@
 
 import { hasAsset, listAssets, readAsset } from '../assets';
 import { inputError, type MedreproError } from '../errors';
-import type { DataSpec } from '../spec/types';
+import type { DataPart, DataSpec, RowStep } from '../spec/types';
 import type { ColumnKind } from './column-kinds';
 import { parseRecords, readRecords } from './records';
+import { mayBeEmpty } from './rows';
 import { type Columns, chooser, tableOf } from './table';
+import { testSpec } from './test-form';
 
-/** `--data`: one file to split as the spec says, or given splits whose order is kept. */
+/** `--data`: one file to split as the spec says, or given splits whose order is kept, or the spec's parts by name. */
 export type DataFiles =
   | { readonly kind: 'file'; readonly path: string }
   | {
@@ -19,6 +21,8 @@ export type DataFiles =
       readonly train: string | null;
       readonly validation: string | null;
       readonly test: string | null;
+      /** Files by the names that `data.parts` and `data.testData.parts` give them. */
+      readonly parts?: Readonly<Record<string, string>>;
     };
 
 /** What a file is for. `extra` rows are added to the training rows, `all` is split into training and test rows. */
@@ -27,6 +31,12 @@ export type Role = 'train' | 'extra' | 'validation' | 'test' | 'all';
 /** One file with its rows. */
 export interface SourceFile {
   readonly role: Role;
+  /** Whose columns its cells are: the spec's own, or those that `data.testData` gives to test rows. */
+  readonly form: 'own' | 'test';
+  /** Its name among the spec's parts; null where the source is one file. */
+  readonly part: string | null;
+  /** What is done to its rows before they are put behind those of other parts. */
+  readonly steps: readonly RowStep[];
   /** Path or asset name, as the user knows it. */
   readonly name: string;
   /** sha256 (hex) of the file as it lies. */
@@ -41,6 +51,8 @@ export interface SourceFile {
 export interface SourceRow {
   /** Text by the spec's name of the column, as the file writes it. */
   readonly cells: Readonly<Record<string, string>>;
+  /** Columns without a value, where there are any: their text is empty. */
+  readonly missing?: readonly string[];
   /** Index of the file in the list of sources. */
   readonly file: number;
   /** Line of the file on which the row starts, from 1; null in formats without lines. */
@@ -53,10 +65,11 @@ const EMBEDDED = /^mini\/([a-z0-9-]+)$/;
 /**
  * Reads every file of an experiment.
  *
- * @param spec columns and extra training files; `spec.source` where `files` name no training rows.
+ * @param spec columns, parts and extra training files; `spec.source` where `files` name no training rows.
  * @param files what `--data` named, null without it.
  * @param source the spec's own source where `spec.source` was replaced by `files:…`.
- * @throws MedreproError `input`: no such file or asset, or a file that is not a table with the named columns.
+ * @throws MedreproError `input`: no such file or asset, or a file that is not a table with the named columns; names of `--data`
+ *   that the spec does not have, or the other way round.
  */
 export async function readSources(
   spec: DataSpec,
@@ -64,40 +77,156 @@ export async function readSources(
   source: string = spec.source,
 ): Promise<SourceFile[]> {
   const found: SourceFile[] = [];
-  const add = async (role: Role, name: string, embedded: boolean, columns: Columns): Promise<void> => {
+  for (const wanted of files === null ? embedded(spec, source) : named(spec, files, source)) {
+    const { role, name, form, part, steps } = wanted;
+    const own = form === 'test' ? testSpec(spec) : spec;
+    const columns = wanted.embedded ? embeddedColumns(own.columns) : own.columns;
     const choose = chooser(columns);
-    const records = embedded
+    const records = wanted.embedded
       ? await parseRecords({ name, bytes: readAsset(name) }, choose)
       : await readRecords(name, choose);
-    const { sha256, rows, kinds, notes } = tableOf(records, columns);
+    const judging = role === 'test' ? (spec.testData?.rows ?? []) : role === 'all' || role === 'train' ? spec.rows : [];
+    const optional = mayBeEmpty(own.optional, steps, judging);
+    const { sha256, rows, kinds, notes } = tableOf(records, columns, { optional });
     const file = found.length;
-    found.push({ role, name, sha256, rows: rows.map((row) => ({ ...row, file })), kinds, notes });
-  };
-  if (files?.kind === 'file') {
-    await add('all', files.path, false, spec.columns);
-    return found;
-  }
-  const name = EMBEDDED.exec(source)?.[1];
-  if (files === null || (files.train === null && name !== undefined)) {
-    if (name === undefined) throw notEmbedded(source);
-    const folder = `papers/mini/${name}`;
-    const columns = embeddedColumns(spec.columns);
-    const test = `${folder}/test.csv`;
-    const train = `${folder}/train.csv`;
-    if (!hasAsset(train)) throw unknownSource(source);
-    await add(files === null && !hasAsset(test) ? 'all' : 'train', train, true, columns);
-    for (const extra of spec.extraTrain) await add('extra', `${folder}/${extra}.csv`, true, columns);
-    if (files === null && hasAsset(test)) await add('test', test, true, columns);
-  }
-  if (files !== null) {
-    if (files.train !== null) await add('train', files.train, false, spec.columns);
-    if (files.validation !== null) await add('validation', files.validation, false, spec.columns);
-    if (files.test !== null) await add('test', files.test, false, spec.columns);
+    found.push({ role, form, part, steps, name, sha256, rows: rows.map((row) => ({ ...row, file })), kinds, notes });
   }
   return found;
 }
 
 // --- internal ---
+
+/** A file that is to be read. */
+interface Wanted extends Pick<SourceFile, 'role' | 'form' | 'part' | 'steps'> {
+  readonly name: string;
+  readonly embedded: boolean;
+}
+
+const SINGLE = { part: null, steps: [] } as const;
+
+const formOf = (spec: DataSpec, role: Role): SourceFile['form'] =>
+  role === 'test' && spec.testData !== null ? 'test' : 'own';
+
+/** The files of a miniature. */
+function embedded(spec: DataSpec, source: string): Wanted[] {
+  const folder = folderOf(source);
+  const ownTests = testAssets(spec);
+  const given = ownTests ?? (hasAsset(`${folder}/test.csv`) ? [{ ...SINGLE, name: `${folder}/test.csv` }] : []);
+  const trains = assetParts(folder, spec.parts, source) ?? [{ ...SINGLE, name: `${folder}/train.csv` }];
+  if (!trains.every(({ name }) => hasAsset(name))) throw unknownSource(source);
+  const at =
+    (role: Role) =>
+    (one: Pick<Wanted, 'name' | 'part' | 'steps'>): Wanted => ({
+      ...one,
+      role,
+      form: formOf(spec, role),
+      embedded: true,
+    });
+  return [
+    ...trains.map(at(given.length === 0 ? 'all' : 'train')),
+    ...spec.extraTrain.map((extra) => at('extra')({ ...SINGLE, name: `${folder}/${extra}.csv` })),
+    ...given.map(at('test')),
+  ];
+}
+
+/** The files of a miniature that `data.testData` names; null where it names none. */
+function testAssets(spec: DataSpec): Pick<Wanted, 'name' | 'part' | 'steps'>[] | null {
+  const { testData } = spec;
+  if (testData === null || (testData.source === undefined && testData.parts === undefined)) return null;
+  const source = testData.source ?? spec.source;
+  const folder = folderOf(source);
+  const file = ['test', 'train'].map((name) => `${folder}/${name}.csv`).find(hasAsset);
+  const files =
+    assetParts(folder, testData.parts ?? [], source) ?? (file === undefined ? null : [{ ...SINGLE, name: file }]);
+  if (files === null) throw unknownSource(source);
+  return files;
+}
+
+function assetParts(
+  folder: string,
+  parts: readonly DataPart[],
+  source: string,
+): Pick<Wanted, 'name' | 'part' | 'steps'>[] | null {
+  if (parts.length === 0) return null;
+  return parts.map(({ name: part, rows = [] }) => {
+    const name = `${folder}/${part}.csv`;
+    if (!hasAsset(name)) throw unknownSource(`${source} with a part '${part}'`);
+    return { name, part, steps: rows };
+  });
+}
+
+/** The files that `--data` names; the training rows of a miniature where it names none of those. */
+function named(spec: DataSpec, asked: DataFiles, source: string): Wanted[] {
+  const wanted = (role: Role, name: string, part: string | null = null, steps: readonly RowStep[] = []): Wanted => ({
+    role,
+    name,
+    form: formOf(spec, role),
+    part,
+    steps,
+    embedded: false,
+  });
+  const ownParts = spec.parts;
+  const testParts = spec.testData?.parts ?? [];
+  const known = [...ownParts, ...testParts].map(({ name }) => name);
+  const files = onePart(asked, known);
+  const given = files.kind === 'file' ? {} : (files.parts ?? {});
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw inputError(`--data names '${unknown}', which is no part of this data`, {
+      remedy: known.length === 0 ? 'it knows train, validation and test' : `its parts are ${known.join(', ')}`,
+    });
+  }
+  const whole = files.kind === 'file' ? files.path : files.train;
+  if (whole !== null && ownParts.length > 0) {
+    const parts = ownParts.map(({ name }) => `${name}=FILE`).join(',');
+    throw inputError(`the spec puts ${ownParts.length} files together, and --data names one`, {
+      remedy: `name each: --data ${parts}`,
+    });
+  }
+  const partsOf = (role: Role, parts: readonly DataPart[]): Wanted[] => {
+    if (!parts.some(({ name }) => given[name] !== undefined)) return [];
+    return parts.map(({ name, rows }) => {
+      const path = given[name];
+      if (path !== undefined) return wanted(role, path, name, rows);
+      throw inputError(`--data names no file for '${name}', which this data has as well`, {
+        remedy: `add ${name}=FILE`,
+      });
+    });
+  };
+  if (files.kind === 'file') return [wanted('all', files.path)];
+  const tests = partsOf('test', testParts);
+  if (files.test !== null && testParts.length > 0) {
+    throw inputError(`the spec puts ${testParts.length} files of test rows together, and --data names one`, {
+      remedy: `name each: --data ${testParts.map(({ name }) => `${name}=FILE`).join(',')}`,
+    });
+  }
+  if (files.test !== null) tests.push(wanted('test', files.test));
+  const trains = partsOf(tests.length === 0 ? 'all' : 'train', ownParts);
+  if (files.train !== null) trains.push(wanted('train', files.train));
+  if (trains.length === 0 && EMBEDDED.test(source)) {
+    trains.push(...embedded(spec, source).flatMap((one) => trainingOnly(one)));
+  }
+  const validation = files.validation === null ? [] : [wanted('validation', files.validation)];
+  return [...trains, ...validation, ...tests];
+}
+
+/** `NAME=FILE` alone, once it is known that the spec has a part of that name. */
+function onePart(files: DataFiles, known: readonly string[]): DataFiles {
+  if (files.kind === 'splits') return files;
+  const [, name, path] = /^([^=]+)=(.+)$/s.exec(files.path) ?? [];
+  if (name === undefined || path === undefined || !known.includes(name)) return files;
+  return { kind: 'splits', train: null, validation: null, test: null, parts: { [name]: path } };
+}
+
+/** A miniature's training rows, which are not split when `--data` names others. */
+const trainingOnly = (one: Wanted): Wanted[] =>
+  one.role === 'test' ? [] : [{ ...one, role: one.role === 'all' ? 'train' : one.role }];
+
+function folderOf(source: string): string {
+  const name = EMBEDDED.exec(source)?.[1];
+  if (name === undefined) throw notEmbedded(source);
+  return `papers/mini/${name}`;
+}
 
 /**
  * The miniatures' own columns, whatever the spec calls those of the real files (`--map` speaks of files of the user): each

@@ -6,6 +6,8 @@
  * - `datasetsSplit`, `datasetsStratifiedSplit`: datasets.Dataset.train_test_split (numpy default_rng), plain and with
  *   `stratify_by_column`.
  * - `torchRandomSplit`: torch.utils.data.random_split.
+ * - `pandasSample`: DataFrame.sample; `pandasSplit`: sample and what `drop(index)` leaves.
+ * - `kFold`, `stratifiedKFold`: one fold of sklearn.model_selection's KFold and StratifiedKFold.
  * - `sklearnSplit`, `sklearnStratifiedSplit`: sklearn.model_selection.train_test_split (numpy RandomState), plain and with
  *   `stratify`; they refuse what scikit-learn refuses.
  * - `stratifiedSplit`: ours; scikit-learn's wherever scikit-learn makes a split, and a stated policy where it does not.
@@ -23,16 +25,17 @@ export interface Split {
 }
 
 /** How many rows each side gets. */
-interface Sizes {
+export interface Sizes {
   readonly train: number;
   readonly test: number;
 }
 
 /**
  * A share of the rows in (0, 1), rounded up to whole rows; or, from 1 on, a number of rows. The libraries tell the two
- * apart by type (float, int), which comes to the same since a share must lie below 1.
+ * apart by type (float, int), which comes to the same since a share must lie below 1. Or what gives the rows of both sides for n
+ * rows, which may be fewer than all: `train_size` alone, or with `test_size`.
  */
-export type TestSize = number;
+export type TestSize = number | ((n: number) => Sizes);
 
 /**
  * `Dataset.train_test_split(test_size, seed)` of n rows.
@@ -80,8 +83,95 @@ export function torchRandomSplit(lengths: readonly number[], n: number, seed: nu
 export function sklearnSplit(n: number, testSize: TestSize, seed: number, shuffle = true): Split {
   const sizes = splitSizes(n, testSize);
   if (shuffle) return cut(new RandomState(seed).permutation(n), sizes);
+  return unshuffledSplit(n, () => sizes);
+}
+
+/**
+ * `train_test_split(…, shuffle=False)` of scikit-learn and of datasets: the first rows, then the next ones.
+ *
+ * @throws MedreproError `input` when a side would be empty.
+ */
+export function unshuffledSplit(n: number, testSize: TestSize): Split {
+  const sizes = splitSizes(n, testSize);
   const rows = range(n);
-  return { train: rows.slice(0, sizes.train), test: rows.slice(sizes.train) };
+  return { train: rows.slice(0, sizes.train), test: rows.slice(sizes.train, sizes.train + sizes.test) };
+}
+
+/**
+ * `DataFrame.sample(n=size, random_state=seed)` of n rows (pandas 1 to 3; an integer seed is a RandomState there).
+ *
+ * @returns (size,) positions in the order of the sample.
+ * @throws MedreproError `input` when there are fewer rows, `usage` for a seed above 32 bits.
+ */
+export function pandasSample(n: number, size: number, seed: number): Uint32Array {
+  if (size > n) throw cannot(`a sample of ${size} of ${n} rows`);
+  return new RandomState(seed).permutation(n).slice(0, size);
+}
+
+/**
+ * `part = frame.sample(…, random_state=seed)` and `rest = frame.drop(part.index)`, which stays in the order of the rows.
+ *
+ * @param sampled the side that is the sample
+ * @throws MedreproError `input` when a side would be empty.
+ */
+export function pandasSplit(n: number, testSize: TestSize, seed: number, sampled: 'train' | 'test'): Split {
+  const { [sampled]: size } = splitSizes(n, testSize);
+  const sample = pandasSample(n, size, seed);
+  const taken = new Set(sample);
+  const rest = range(n).filter((row) => !taken.has(row));
+  return sampled === 'train' ? { train: sample, test: rest } : { train: rest, test: sample };
+}
+
+/** Which fold: `take` (from 1) of `of`, and whether rows are shuffled first. */
+export interface Fold {
+  readonly of: number;
+  readonly take: number;
+  readonly shuffle: boolean;
+}
+
+/**
+ * One fold of `KFold(of, shuffle, random_state=seed)`: both sides in the order of the rows.
+ *
+ * @throws MedreproError `input` for more folds than rows.
+ */
+export function kFold(n: number, { of, take, shuffle }: Fold, seed: number): Split {
+  if (of > n) throw cannot(`${of} folds of ${n} rows`);
+  const order = shuffle ? new RandomState(seed).permutation(n) : range(n);
+  // the first n % of folds have one row more
+  const begin = (fold: number): number => fold * Math.floor(n / of) + Math.min(fold, n % of);
+  return sidesOf(n, new Set(order.subarray(begin(take - 1), begin(take))));
+}
+
+/**
+ * One fold of `StratifiedKFold(of, shuffle, random_state=seed)`: both sides in the order of the rows.
+ *
+ * @param labels (n,) class of each row. Classes are dealt to folds in the order in which they first occur.
+ * @throws MedreproError `input` where scikit-learn raises: every class has fewer rows than there are folds.
+ */
+export function stratifiedKFold(labels: ArrayLike<number>, { of, take, shuffle }: Fold, seed: number): Split {
+  const n = labels.length;
+  if (of > n) throw cannot(`${of} folds of ${n} rows`);
+  const classes = new Map<number, number[]>();
+  for (let i = 0; i < n; i++) {
+    const rows = classes.get(labels[i]!);
+    if (rows === undefined) classes.set(labels[i]!, [i]);
+    else rows.push(i);
+  }
+  const byClass = [...classes.values()];
+  if (byClass.every((rows) => rows.length < of)) throw cannot(`${of} folds, and no class has as many rows`);
+  const random = new RandomState(seed);
+  const heldOut = new Set<number>();
+  let first = 0;
+  for (const rows of byClass) {
+    // row i of all, sorted by class, goes to fold i modulo the folds
+    const perFold = new Array<number>(of).fill(0);
+    for (let i = first; i < first + rows.length; i++) perFold[i % of]!++;
+    first += rows.length;
+    const folds = Uint32Array.from(perFold.flatMap((count, fold) => new Array<number>(count).fill(fold)));
+    if (shuffle) random.shuffle(folds);
+    for (const [i, row] of rows.entries()) if (folds[i] === take - 1) heldOut.add(row);
+  }
+  return sidesOf(n, heldOut);
 }
 
 /**
@@ -136,7 +226,19 @@ export function stratifiedSplit(labels: ArrayLike<number>, testSize: TestSize, s
 
 // --- internal ---
 
+/** Rows in order: those that are held out, and the others. */
+function sidesOf(n: number, heldOut: ReadonlySet<number>): Split {
+  const rows = range(n);
+  return { train: rows.filter((row) => !heldOut.has(row)), test: rows.filter((row) => heldOut.has(row)) };
+}
+
 function splitSizes(n: number, testSize: TestSize): Sizes {
+  if (typeof testSize === 'function') {
+    const { train, test } = testSize(n);
+    if (train < 1 || test < 1) throw cannot(`${train} training rows and ${test} held out of ${n} leave a side empty`);
+    if (train + test > n) throw cannot(`${train} training rows and ${test} held out are more than ${n}`);
+    return { train, test };
+  }
   const rows = Number.isInteger(testSize);
   if (!(testSize > 0) || testSize >= (rows ? n : 1)) {
     throw cannot(`test size ${testSize} of ${n} rows leaves a side empty`);

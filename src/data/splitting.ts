@@ -4,11 +4,26 @@
  */
 
 import { specError } from '../errors';
+import { splitSizes, threeParts } from '../spec/sizes';
 import type { DataSpec } from '../spec/types';
 import { type Labelling, labelling } from './labels';
 import { defaultRng } from './random/pcg64';
+import type { RowsByRole } from './rows';
 import type { SourceFile } from './sources';
-import { datasetsSplit, datasetsStratifiedSplit, sklearnSplit, stratifiedSplit } from './splits';
+import {
+  datasetsSplit,
+  datasetsStratifiedSplit,
+  type Fold,
+  kFold,
+  pandasSplit,
+  type Sizes,
+  sklearnSplit,
+  stratifiedKFold,
+  stratifiedSplit,
+  torchRandomSplit,
+  unshuffledSplit,
+} from './splits';
+import { testSpec } from './test-form';
 
 export const SPLITS = ['train', 'validation', 'test'] as const;
 export type SplitName = (typeof SPLITS)[number];
@@ -22,40 +37,42 @@ export interface Splitting {
 
 /**
  * Splits, in this order: rows of the role `all` are split into training and test rows by the spec's test share; extra rows
- * join the training rows; the validation share is held out of those. Splits that files give keep the file's order; a split
- * that is made has the order of the library that `splitMethod` names. With `testRows: all` every row of the files is a test
- * row as well, in their order.
+ * join the training rows; the validation share is held out of those. torch's random_split makes all three at once. Splits that
+ * files give keep the file's order; a split that is made has the order of the library that `splitMethod` names. With
+ * `testRows: all` every row of the files is a test row as well, in their order.
  *
+ * @param byRole the rows that are used, as `chooseRows` gives them.
  * @param notes gets one line for everything a reader should know.
  * @param spec as {@link checkSplitSpec} accepts it.
  * @throws MedreproError `input` when a split cannot be made.
  */
-export function splitRows(files: readonly SourceFile[], spec: DataSpec, notes: string[]): Splitting {
+export function splitRows(
+  files: readonly SourceFile[],
+  byRole: RowsByRole,
+  spec: DataSpec,
+  notes: string[],
+): Splitting {
   const classes = new Set<string>();
-  const byRole = rowsByRole(files, spec.filter, notes);
   const labels = rowLabels(files, spec);
   // the training rows are counted in the last split that is made
   const last = spec.validation === 0 ? 'test' : 'validation';
-  const holdOut = (rows: Uint32Array, share: number, what: string): [Uint32Array, Uint32Array] => {
+  const holdOut = (rows: Uint32Array, share: number, what: 'test' | 'validation'): [Uint32Array, Uint32Array] => {
     if (share === 0 || rows.length === 0) return [rows, new Uint32Array(0)];
     const pick = (positions: Uint32Array): Uint32Array => positions.map((position) => rows[position]!);
-    const { train, test, kept, sparse } = holdOutOf(rows, share, spec, what === last ? spec.trainRows : null, labels);
+    const { train, test, kept, sparse } = holdOutOf(rows, share, spec, what === last, labels);
     for (const label of kept) classes.add(label);
     if (sparse) notes.push(`the ${what} split has fewer rows than classes on one side: not every class is on both`);
     const unused = rows.length - train.length - test.length;
     if (unused > 0) notes.push(`${unused} of ${rows.length} rows are neither for training nor held out for ${what}`);
     return [pick(train), pick(test)];
   };
-  const [kept, heldOut] = holdOut(byRole.all, spec.test, 'test');
-  const trainable = concat(kept, byRole.train, byRole.extra);
-  const given = byRole.validation.length > 0;
-  const [all, validation] = given ? [trainable, byRole.validation] : holdOut(trainable, spec.validation, 'validation');
+  const { trainable: all, validation, test } = inThree(byRole, spec) ?? inTurn(byRole, spec, holdOut);
   const train = spec.trainRows === null ? all : all.slice(0, spec.trainRows);
   if (spec.trainRows !== null && all.length > 0 && all.length !== spec.trainRows) {
     const what = all.length > spec.trainRows ? `${all.length - spec.trainRows} are not used` : 'there are fewer';
     notes.push(`data.trainRows takes ${spec.trainRows} of ${all.length} training rows: ${what}`);
   }
-  const splits = { train, validation, test: concat(heldOut, byRole.test) };
+  const splits = { train, validation, test: concat(test, byRole.test) };
   if (spec.testRows === 'all') {
     const tested = concat(byRole.all, byRole.train, byRole.validation, byRole.test).sort();
     notes.push(`data.testRows: all ${tested.length} rows are tested, not the ${splits.test.length} held out alone`);
@@ -75,9 +92,14 @@ export function checkSplitSpec(spec: DataSpec): void {
       throw specError(`data.${share} is ${value}, neither a share below 1 nor a number of rows`);
     }
   }
-  for (const column of Object.keys(spec.filter)) {
-    if (!Object.hasOwn(spec.columns, column)) {
-      throw specError(`data.filter names ${quote(column)}, which is none of data.columns`);
+  const test = testSpec(spec);
+  for (const { name, own } of [
+    { name: 'data', own: spec },
+    { name: 'data.testData', own: test },
+  ]) {
+    for (const column of Object.keys(own.filter)) {
+      if (Object.hasOwn(own.columns, column)) continue;
+      throw specError(`${name}.filter names ${quote(column)}, which is none of ${name}.columns`);
     }
   }
 }
@@ -96,46 +118,103 @@ interface HeldOut {
   readonly sparse: boolean;
 }
 
-/** Positions within `rows`. */
+interface Parted {
+  readonly trainable: Uint32Array;
+  readonly validation: Uint32Array;
+  readonly test: Uint32Array;
+}
+
+/** Test rows first, then the validation rows of what is left and of the extra rows. */
+function inTurn(
+  byRole: RowsByRole,
+  spec: DataSpec,
+  holdOut: (rows: Uint32Array, share: number, what: 'test' | 'validation') => [Uint32Array, Uint32Array],
+): Parted {
+  const [kept, test] = holdOut(byRole.all, spec.test, 'test');
+  const trainable = concat(kept, byRole.train, byRole.extra);
+  if (byRole.validation.length > 0) return { trainable, validation: byRole.validation, test };
+  const [train, validation] = holdOut(trainable, spec.validation, 'validation');
+  return { trainable: train, validation, test };
+}
+
+/** One random_split into training, validation and test rows; null where it is not asked for. */
+function inThree(byRole: RowsByRole, spec: DataSpec): Parted | null {
+  const { splitMethod, test, validation, splitSeed } = spec;
+  const asked = splitMethod === 'torch-random-split' && test !== 0 && validation !== 0;
+  if (!asked || byRole.all.length === 0 || byRole.validation.length > 0) return null;
+  const lengths = threeParts(byRole.all.length, validation, test, spec);
+  const parts = torchRandomSplit(lengths, byRole.all.length, splitSeed);
+  const [train, held, tested] = parts.map((part) => part.map((position) => byRole.all[position]!));
+  return { trainable: concat(train!, byRole.train, byRole.extra), validation: held!, test: tested! };
+}
+
+/** Positions within `rows`. @param last whether the training rows of this split are those that the spec counts */
 function holdOutOf(
   rows: Uint32Array,
   share: number,
   spec: DataSpec,
-  trainRows: number | null,
+  last: boolean,
   { of, sorted }: RowLabels,
 ): HeldOut {
-  const { splitMethod, splitSeed: seed } = spec;
+  const { splitMethod, splitSeed: seed, folds } = spec;
   const whole = { kept: [], sparse: false };
+  const sizesOf = (n: number): Sizes => {
+    const { train, heldOut } = splitSizes(n, share, spec, last);
+    return { train, test: heldOut };
+  };
+  // a share alone is what the libraries themselves round
+  const size = last && spec.train !== null ? sizesOf : share;
+  const classed = (): { readonly labels: number[]; readonly classes: readonly string[] } => {
+    const names = Array.from(rows, of);
+    const classes = sorted(names);
+    const ids = new Map(classes.map((name, id) => [name, id]));
+    return { labels: names.map((name) => ids.get(name)!), classes };
+  };
   switch (splitMethod) {
     case 'datasets':
-      return { ...datasetsSplit(rows.length, share, seed), ...whole };
+      return { ...datasetsSplit(rows.length, size, seed), ...whole };
     case 'sklearn':
-      return { ...sklearnSplit(rows.length, share, seed), ...whole };
+      return { ...sklearnSplit(rows.length, size, seed), ...whole };
+    case 'unshuffled':
+      return { ...unshuffledSplit(rows.length, size), ...whole };
+    case 'pandas-sample-train':
+      return { ...pandasSplit(rows.length, sizesOf, seed, 'train'), ...whole };
+    case 'pandas-sample-held-out':
+      return { ...pandasSplit(rows.length, sizesOf, seed, 'test'), ...whole };
+    case 'torch-random-split': {
+      const { train, test } = sizesOf(rows.length);
+      const [first, second] = torchRandomSplit([train, test], rows.length, seed);
+      return { train: first!, test: second!, ...whole };
+    }
+    case 'k-fold':
+      return { ...kFold(rows.length, foldOf(folds), seed), ...whole };
+    case 'stratified-k-fold':
+      return { ...stratifiedKFold(classed().labels, foldOf(folds), seed), ...whole };
     case 'datasets-shuffle': {
       // shuffle(seed), select(range(train)), select(range(train, train + held out))
       const order = defaultRng(seed).permutation(rows.length);
-      const heldOut = heldOutRows(rows.length, share);
-      const first = trainRows ?? rows.length - heldOut;
+      const { heldOut } = splitSizes(rows.length, share, spec, last);
+      const first = (last ? spec.trainRows : null) ?? rows.length - heldOut;
       const end = first + heldOut;
       if (end > rows.length) {
         throw specError(`data.trainRows and the held-out rows are ${end}, and there are ${rows.length}`);
       }
       return { train: order.slice(0, first), test: order.slice(first, end), ...whole };
     }
-    default: {
-      const names = Array.from(rows, of);
-      const classes = sorted(names);
-      const ids = new Map(classes.map((name, id) => [name, id]));
-      const labels = names.map((name) => ids.get(name)!);
-      if (splitMethod === 'datasets-stratified') return { ...datasetsStratifiedSplit(labels, share, seed), ...whole };
-      const { kept, ...split } = stratifiedSplit(labels, share, seed);
+    case 'datasets-stratified':
+      return { ...datasetsStratifiedSplit(classed().labels, size, seed), ...whole };
+    case 'stratified': {
+      const { labels, classes } = classed();
+      const { kept, ...split } = stratifiedSplit(labels, size, seed);
       return { ...split, kept: kept.map((label) => classes[label]!) };
     }
   }
 }
 
-/** A share rounded up to whole rows, or a number of rows. */
-const heldOutRows = (n: number, share: number): number => (share < 1 ? Math.ceil(share * n) : share);
+function foldOf(folds: DataSpec['folds']): Fold {
+  if (folds === null) throw specError('data.folds is missing: it says which fold is held out');
+  return folds;
+}
 
 /** What a stratified split keeps in proportion: the class of each row, by its index over all files. */
 interface RowLabels extends Pick<Labelling, 'sorted'> {
@@ -158,37 +237,6 @@ function rowLabels(files: readonly SourceFile[], { stratifyBy, splitMethod }: Da
     return className(label, files[file]!.kinds[stratifyBy]!) ?? label;
   };
   return { of, sorted };
-}
-
-/** Global row indices by role, in file order, of the rows that the filter keeps. */
-function rowsByRole(
-  files: readonly SourceFile[],
-  filter: DataSpec['filter'],
-  notes: string[],
-): Record<SourceFile['role'], Uint32Array> {
-  const rows: Record<SourceFile['role'], number[]> = { all: [], train: [], extra: [], validation: [], test: [] };
-  const wanted = Object.entries(filter);
-  let index = 0;
-  let left = 0;
-  for (const file of files) {
-    for (const { cells } of file.rows) {
-      if (wanted.every(([column, value]) => cells[column] === value)) rows[file.role].push(index);
-      else left++;
-      index++;
-    }
-  }
-  if (left > 0) {
-    const rule = wanted.map(([column, value]) => `${column} ${quote(value)}`).join(' and ');
-    notes.push(`${index - left} of ${index} rows have ${rule}; the others are left out`);
-  }
-  const typed = (role: SourceFile['role']) => Uint32Array.from(rows[role]);
-  return {
-    all: typed('all'),
-    train: typed('train'),
-    extra: typed('extra'),
-    validation: typed('validation'),
-    test: typed('test'),
-  };
 }
 
 function concat(...parts: readonly Uint32Array[]): Uint32Array {

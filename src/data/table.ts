@@ -17,6 +17,8 @@ export interface TableRow {
   readonly cells: Readonly<Record<string, string>>;
   /** Line of the file on which the row starts, from 1; null in formats without lines. */
   readonly line: number | null;
+  /** Columns without a value, where there are any: their text is empty. Absent: every column has one. */
+  readonly missing?: readonly string[];
 }
 
 export interface Table {
@@ -79,14 +81,17 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
   const add = (record: DataRecord, values: readonly unknown[]): void => {
     row.next(record);
     const cells: Record<string, string> = {};
+    const without: string[] = [];
     for (let i = 0; i < places.length; i++) {
       const { role } = places[i]!;
       const value = values[i] instanceof NoElement && optional.has(role) ? undefined : values[i];
       const text = row.textOf(value, columns[role]!, leavesOut);
       const missing = text === null || kinds.see(role, value, text);
       if (!missing && text.trim() !== '') cells[role] = text;
-      else if (optional.has(role)) cells[role] = missing ? '' : text;
-      else if (leavesOut) {
+      else if (optional.has(role)) {
+        cells[role] = missing ? '' : text;
+        if (missing) without.push(role);
+      } else if (leavesOut) {
         leftOut.add(record);
         return;
       } else throw row.nothing(columns[role]!, text ?? '', missing);
@@ -97,7 +102,7 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
       if (first !== undefined) throw row.again(columns[ID]!, id, first);
       ids.set(id, row.number);
     }
-    rows.push({ cells, line: record.line });
+    rows.push({ cells, line: record.line, ...(without.length === 0 ? {} : { missing: without }) });
   };
   const values: unknown[] = [];
   for (const record of parsed.records) {

@@ -100,13 +100,23 @@ export class Tokenizer {
     return this.truncate(this.encode(text), maxLength);
   }
 
-  /** {@link encodeTruncated} of ids that are there already, with the special tokens around them. */
-  truncate(ids: Uint32Array, maxLength: number): Encoded {
+  /**
+   * {@link encodeTruncated} of ids that are there already.
+   *
+   * @param side where tokens of the text go: `truncation_side`
+   * @param special whether the special tokens are around them
+   */
+  truncate(ids: Uint32Array, maxLength: number, side: 'right' | 'left' = 'right', special = true): Encoded {
     if (ids.length <= maxLength) return { ids, fullLength: ids.length };
+    const [prefix, suffix] = special ? [this.prefix.length, this.suffix] : [0, []];
     const cut = new Uint32Array(maxLength);
-    const kept = Math.max(0, maxLength - this.suffix.length);
+    const kept = Math.max(0, maxLength - suffix.length);
     cut.set(ids.subarray(0, kept));
-    cut.set(this.suffix.slice(0, maxLength - kept), kept);
+    if (side === 'left' && kept > prefix) {
+      const end = ids.length - suffix.length;
+      cut.set(ids.subarray(end - (kept - prefix), end), prefix);
+    }
+    cut.set(suffix.slice(0, maxLength - kept), kept);
     return { ids: cut, fullLength: ids.length };
   }
 

@@ -3,7 +3,7 @@ import { EXIT } from '../errors';
 import type { JobResult } from '../job';
 import { backendOf } from '../native/choose';
 import { embeddedFacts } from '../plan/embedded';
-import { type ExperimentPlan, planCard, planExperiment } from '../plan/plan';
+import { type ExperimentPlan, type MeasuredRows, planCard, planExperiment } from '../plan/plan';
 import { renderPlans } from '../plan/text';
 import { applyRequest, obstacle, type Requested, readInputs } from '../run/inputs';
 import { checkMetrics } from '../run/metrics';
@@ -22,19 +22,30 @@ export async function planJob(request: unknown): Promise<JobResult> {
       const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
       const { experiment } = requested;
       checkMetrics(experiment);
-      const plan = planExperiment(paper, experiment, embeddedFacts([experiment]));
-      if (obstacle(experiment, asked) === null) plans.push({ ...plan, peakBytes: await peakOf(requested, asked) });
-      else plans.push({ ...plan, gpu: scale === 'full' ? planCard(paper, experiment) : null });
+      const facts = embeddedFacts([experiment]);
+      if (obstacle(experiment, asked) === null) {
+        const { measured, peakBytes } = await readAndRunDry(requested, asked);
+        plans.push({ ...planExperiment(paper, experiment, { ...facts, measured }), peakBytes });
+      } else {
+        const gpu = scale === 'full' ? planCard(paper, experiment) : null;
+        plans.push({ ...planExperiment(paper, experiment, facts), gpu });
+      }
     }
   }
   return { exitCode: EXIT.ok, text: renderPlans(plans), document: { plans } };
 }
 
-/** The peak of the run itself: its rows are read and its code is run dry. */
-async function peakOf(requested: Requested, request: RunRequest): Promise<number> {
+/** The rows of the run itself, and its peak: its rows are read and its code is run dry. */
+async function readAndRunDry(
+  requested: Requested,
+  request: RunRequest,
+): Promise<{ readonly measured: MeasuredRows; readonly peakBytes: number }> {
   const inputs = await readInputs(requested, request, () => {});
   try {
-    return prepareRun(requested.experiment, inputs, backendOf(request, requested.experiment.scale)).memory.peakBytes;
+    const { splits, classes } = inputs.data;
+    const rows = { train: splits.train.length, validation: splits.validation.length, test: splits.test.length };
+    const { memory } = prepareRun(requested.experiment, inputs, backendOf(request, requested.experiment.scale));
+    return { measured: { ...rows, classes: classes.length }, peakBytes: memory.peakBytes };
   } finally {
     inputs.files.tensors.close();
   }

@@ -16,6 +16,7 @@ import {
   type Memory,
   type Parameters,
   type Steps,
+  stepsOf,
   trainedParameters,
 } from './size';
 
@@ -25,8 +26,17 @@ export interface PlanFacts {
   readonly datasets?: Readonly<Record<string, DatasetFacts>>;
   /** Bytes of an embedded model, by id. */
   readonly embeddedBytes?: Readonly<Record<string, number>>;
+  /** Rows of each split and classes, where the rows were read; null or absent = what the spec says of its source. */
+  readonly measured?: MeasuredRows | null;
   /** Floating-point operations per second this machine reaches, as a range; null = the paper's card. */
   readonly flopsPerSecond?: Range | null;
+}
+
+export interface MeasuredRows {
+  readonly train: number;
+  readonly validation: number;
+  readonly test: number;
+  readonly classes: number;
 }
 
 export interface Range {
@@ -80,12 +90,17 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
   const { model, data, scale } = experiment;
   const architecture = facts.architectures?.[model.id] ?? paper.models[model.id]?.architecture ?? null;
   const dataset = facts.datasets?.[data.source] ?? paper.datasets[data.source] ?? null;
-  const parameters = architecture && countParameters(architecture, experiment, dataset?.classes ?? null);
-  const steps = dataset && countSteps(experiment, trainingRows(experiment, dataset));
-  const tokensPerRow = dataset && Math.min(dataset.meanTokens ?? data.maxLength, data.maxLength);
+  const measured = facts.measured ?? null;
+  const classes = measured?.classes ?? dataset?.classes ?? null;
+  const parameters = architecture && countParameters(architecture, experiment, classes);
+  const steps = measured
+    ? stepsOf(experiment, measured)
+    : dataset && countSteps(experiment, trainingRows(experiment, dataset));
+  const tested = measured?.test ?? (dataset && testRows(experiment, dataset));
+  const tokensPerRow = steps && Math.min(dataset?.meanTokens ?? data.maxLength, data.maxLength);
   const flops =
-    parameters && steps && dataset && tokensPerRow !== null
-      ? countFlops(experiment, parameters, steps, testRows(experiment, dataset), tokensPerRow)
+    parameters && steps && tested !== null && tokensPerRow !== null
+      ? countFlops(experiment, parameters, steps, tested, tokensPerRow)
       : null;
   const memory = architecture && parameters && estimateMemory(architecture, experiment, parameters);
   const downloads = downloadsOf(paper, experiment, parameters);
@@ -101,8 +116,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     model: model.id,
     parameters,
     trainable,
-    rows: steps &&
-      dataset && { train: steps.trainRows, validation: steps.validationRows, test: testRows(experiment, dataset) },
+    rows: steps && tested !== null ? { train: steps.trainRows, validation: steps.validationRows, test: tested } : null,
     steps,
     tokensPerRow,
     flops,

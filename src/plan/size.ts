@@ -6,6 +6,7 @@
 
 import { MULTIMODAL_PREFIX, respell, TEXT_PREFIX } from '../spec/module-names';
 import type { Architecture } from '../spec/schema';
+import { splitCounts, stepTotals } from '../spec/sizes';
 import { isSaved, isTarget, patternValue } from '../spec/targets';
 import type { Adapter, Experiment, Quantisation } from '../spec/types';
 
@@ -84,13 +85,18 @@ export interface Steps {
  * @param rows training rows before the validation rows are held out, extra files included
  */
 export function countSteps(experiment: Experiment, rows: number): Steps {
-  const { data, training } = experiment;
-  // scikit-learn rounds the held-out part up; from 2 on it is a number of rows
-  const validationRows = data.validation < 1 ? Math.ceil(rows * data.validation) : data.validation;
-  const trainRows = Math.min(rows - validationRows, data.trainRows ?? rows);
-  const micro = Math.ceil(trainRows / training.batchSize);
-  const perEpoch = Math.max(1, Math[training.stepsPerEpoch](micro / training.accumulation));
-  return { trainRows, validationRows, perEpoch, total: perEpoch * training.epochs };
+  const { data } = experiment;
+  const sizes = splitCounts(rows, { ...data, test: 0 });
+  return stepsOf(experiment, { train: Math.min(sizes.train, data.trainRows ?? rows), validation: sizes.validation });
+}
+
+/** Steps where the rows of each split are known. */
+export function stepsOf(
+  { training }: Experiment,
+  rows: { readonly train: number; readonly validation: number },
+): Steps {
+  const { perEpoch, total } = stepTotals(rows.train, training);
+  return { trainRows: rows.train, validationRows: rows.validation, perEpoch, total };
 }
 
 /**
@@ -111,7 +117,7 @@ export function countFlops(
   const frozen = adapter === null ? passes + 2 : passes;
   const perToken = frozen * parameters.linear + (passes + 2) * parameters.adapter;
   const trained = steps.trainRows * training.epochs * tokensPerRow;
-  const evaluated = (steps.validationRows * training.epochs + testRows) * tokensPerRow;
+  const evaluated = (steps.validationRows * Math.ceil(training.epochs) + testRows) * tokensPerRow;
   return { training: perToken * trained, evaluation: 2 * (parameters.linear + parameters.adapter) * evaluated };
 }
 

@@ -3,22 +3,33 @@
 import { groupsOf } from '../data/batches';
 import { referenceTexts } from '../data/causal';
 import { labelsOf, type SplitName } from '../data/prepare';
+import { testSpec } from '../data/test-form';
 import { inputError, specError } from '../errors';
 import type { OnEvent } from '../events';
 import { type GenerationOptions, generate } from '../generate/generate';
+import { choiceMetricOf } from '../metrics/choices';
 import { curveScores } from '../metrics/curve';
 import { textMetricById } from '../metrics/index';
 import { type Score, signatureOf } from '../metrics/metric';
 import { batchMeanLoss, meanLoss, trainerLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
 import type { Model } from '../nn/model';
-import type { Experiment, Generation } from '../spec/types';
+import type { Choices, Experiment, Generation } from '../spec/types';
 import { causalRowLosses, type TokenLoss } from '../train/evaluate';
 import type { Row } from '../train/pass';
 import { evaluationOptions, type StepResult } from '../train/trainer';
 import { annotationSheet, lengthHistogram } from './answers';
+import {
+  type ChoiceOutcome,
+  likelihoodOutcomes,
+  namedOutcomes,
+  partsOf,
+  recordOf,
+  scoredRows,
+  scoreOutcomes,
+} from './choices';
 import { answerOptions, type Inputs, trainingRows } from './inputs';
-import { includes, LOSS_METRICS, TRAINING_METRICS } from './metrics';
+import { includes, LOSS_METRICS, TRAINING_METRICS, testParts } from './metrics';
 import type { Task, TestOutcome } from './task';
 
 export class CausalTask implements Task {
@@ -54,7 +65,8 @@ export class CausalTask implements Task {
   }
 
   test(log: readonly StepResult[]): TestOutcome {
-    const { metrics: ids, generation } = this.experiment;
+    const { metrics: ids, generation, choices, data } = this.experiment;
+    const parts = testParts(data);
     // a diverged run has its curve and nothing else
     const rows = log.at(-1)?.diverged ? 0 : this.inputs.data.splits.test.length;
     const wanted = rows === 0 ? ids.filter((id) => includes(TRAINING_METRICS, id)) : ids;
@@ -63,6 +75,7 @@ export class CausalTask implements Task {
     const items: NonNullable<TestOutcome['items']> = {};
     const curve = log.length === 0 ? null : curveScores(log.map(({ loss }) => loss));
     const answers = generation === null || rows === 0 ? null : this.answer(generation);
+    const outcomes = choices === null || rows === 0 ? null : this.choose(choices, answers);
     for (const id of wanted) {
       if (includes(TRAINING_METRICS, id)) {
         if (curve === null) continue;
@@ -86,6 +99,13 @@ export class CausalTask implements Task {
         }
         continue;
       }
+      const choice = choiceMetricOf(id, parts);
+      if (choice !== null) {
+        const { score, hits } = scoreOutcomes(choice, outcomes!, choices!);
+        metrics[id] = plain(score);
+        items[id] = { kind: 'ratio', numerators: [...hits], denominators: hits.map(() => 1) };
+        continue;
+      }
       const score = textMetricById(id).score(answers!.predictions, answers!.references);
       for (const warning of score.warnings ?? []) this.onEvent({ kind: 'warning', message: `${id}: ${warning}` });
       metrics[id] = plain(score);
@@ -105,6 +125,7 @@ export class CausalTask implements Task {
             finish: answers.finish[index],
           }
         : {}),
+      ...(outcomes?.[index] === undefined ? {} : { choice: recordOf(outcomes[index], choices!) }),
     }));
     const files =
       answers === null ? {} : { 'annotation.csv': annotationSheet(answers), 'lengths.json': lengthHistogram(answers) };
@@ -170,13 +191,30 @@ export class CausalTask implements Task {
     return causalRowLosses(this.device, this.model, rows, evaluationOptions(this.experiment.training));
   }
 
+  /** What the test rows' choices come to. */
+  private choose(choices: Choices, answers: Answers | null): ChoiceOutcome[] {
+    const { data } = this.inputs;
+    const rows = this.inputs.choices!;
+    if (choices.by === 'generated') return namedOutcomes(rows, answers!.predictions, choices, partsOf(data));
+    const scored = scoredRows(rows);
+    this.onEvent({ kind: 'stage', name: 'choices', detail: `${scored.length} choices of ${rows.length} rows` });
+    const options = evaluationOptions(this.experiment.training);
+    const losses = causalRowLosses(this.device, this.model, scored, options, this.progress('choices', scored.length));
+    return likelihoodOutcomes(
+      rows,
+      losses.map(({ sum }) => sum),
+      partsOf(data),
+    );
+  }
+
   /** Continues the prompts of the test rows. */
   private answer(generation: Generation): Answers {
     const { data, tokenizer } = this.inputs;
     const { rows: wanted, batchSize, echo } = generation;
     const test = [...data.splits.test].slice(0, wanted ?? undefined).map((index) => data.rows[index]!);
-    const references = referenceTexts(this.experiment.data, generation.reference, test);
-    const prompts = test.map((row) => tokenizer.encode(row.text));
+    const spec = testSpec(this.experiment.data);
+    const references = referenceTexts(spec, generation.reference, test);
+    const prompts = test.map((row) => tokenizer.encode(row.text, spec.addSpecialTokens));
     const pad = tokenizer.padId;
     const options: GenerationOptions = {
       ...answerOptions(this.experiment, this.inputs)!,

@@ -30,6 +30,7 @@ import { withOverrides } from '../spec/override';
 import type { AdafactorSettings, DataSpec, Experiment, Generation, Training } from '../spec/types';
 import type { Row } from '../train/pass';
 import { selectionMetric } from '../train/selection';
+import { type ChoiceRow, choiceRows, scoredRows } from './choices';
 import { checkMetrics } from './metrics';
 import type { DataOverride, TargetRequest } from './request';
 
@@ -89,6 +90,8 @@ export interface Inputs {
   readonly files: ModelFiles;
   /** How the checkpoint asks to be continued. */
   readonly generation: CheckpointGeneration;
+  /** What the test rows ask; null where they have no choices. */
+  readonly choices: readonly ChoiceRow[] | null;
   /** What the run's record must name. */
   readonly warnings: readonly RunWarning[];
 }
@@ -157,24 +160,34 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
     ? plainGeneration(files.config)
     : readCheckpointGeneration(experiment.model.id, files.config);
   warnings.push(...generationWarnings(experiment, generation, tokenizer));
-  const beyond = beyondPositions(files.config, longestRow(data, experiment));
+  const choices =
+    experiment.choices === null
+      ? null
+      : choiceRows(experiment.data, experiment.choices, data, tokenizer, files.config.maxPositions);
+  const beyond = beyondPositions(files.config, longestRow(data, experiment, choices ?? []));
   if (beyond !== null) warnings.push({ id: 'beyond-positions', message: beyond });
   for (const warning of warnings) onEvent({ kind: 'warning', ...warning });
-  return { tokenizer, data, files, generation, warnings };
+  return { tokenizer, data, files, generation, choices, warnings };
 }
 
 function rowsObstacle(experiment: Experiment, request: TargetRequest): string | null {
-  if (request.data !== null || experiment.data.source.startsWith('mini/')) return null;
-  return `the rows of ${experiment.data.source} are not here: name them with --data`;
+  if (request.data !== null) return null;
+  const { source, parts, testData } = experiment.data;
+  const sources = testData?.source === undefined ? [source] : [source, testData.source];
+  const away = sources.find((one) => !one.startsWith('mini/'));
+  if (away === undefined) return null;
+  const names = [...parts, ...(testData?.parts ?? [])].map(({ name }) => `${name}=FILE`);
+  return `the rows of ${away} are not here: name them with --data${names.length === 0 ? '' : ` ${names.join(',')}`}`;
 }
 
-/** Tokens of the longest row, with the answer that a test row is given. */
-function longestRow(data: PreparedData, { generation }: Experiment): number {
+/** Tokens of the longest row, with the answer that a test row is given; nothing reads the last token of a choice. */
+function longestRow(data: PreparedData, { generation }: Experiment, choices: readonly ChoiceRow[]): number {
   const lengths = SPLITS.flatMap((split) => {
     const answer = split === 'test' ? (generation?.maxNewTokens ?? 0) : 0;
     return rowsOf(data, split).map(({ ids }) => ids.length + answer);
   });
-  return lengths.reduce((most, length) => Math.max(most, length), 0);
+  const scored = scoredRows(choices).map(({ ids }) => ids.length - 1);
+  return [...lengths, ...scored].reduce((most, length) => Math.max(most, length), 0);
 }
 
 /** What of the checkpoint's settings the answers do not follow, and an end of text that nothing stops at. */
@@ -270,6 +283,7 @@ function describeData(data: DataOverride): string {
   const parts = (['train', 'validation', 'test'] as const).flatMap((split) =>
     data[split] === null ? [] : [`${split}=${data[split]}`],
   );
+  for (const [name, path] of Object.entries(data.parts ?? {})) parts.push(`${name}=${path}`);
   return parts.join(',');
 }
 

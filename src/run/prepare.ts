@@ -12,6 +12,7 @@ import { type Budget, fittingBatch, type MemoryPlan, type Planned, planMemory } 
 import { countSteps } from '../train/schedule';
 import type { TrainerOptions } from '../train/trainer';
 import { bytes } from '../units';
+import { scoredRows } from './choices';
 import { type Inputs, trainingRows } from './inputs';
 
 /** Share of the machine's free memory that dense copies of quantised weights may take. */
@@ -42,7 +43,7 @@ export interface Prepared {
  */
 export function prepareRun(
   experiment: Experiment,
-  { data, files }: Omit<Inputs, 'tokenizer'>,
+  { data, files, choices }: Omit<Inputs, 'tokenizer'>,
   backend: Backend,
 ): Prepared {
   if (data.splits.train.length === 0 && experiment.training.epochs > 0) {
@@ -65,7 +66,8 @@ export function prepareRun(
     loss: experiment.loss,
     order: (epoch) => epochOrder(rows.length, experiment.training.seed, epoch),
   };
-  const evaluated = (['validation', 'test'] as const).flatMap((split) => trainingRows(data, split, experiment.data));
+  const splits = (['validation', 'test'] as const).flatMap((split) => trainingRows(data, split, experiment.data));
+  const evaluated = [...splits, ...scoredRows(choices ?? [])];
   const { generation } = experiment;
   const lengths = trainingRows(data, 'test', experiment.data).map(({ ids }) => ids.length);
   const answered = generation === null ? null : { lengths, maxNewTokens: generation.maxNewTokens };

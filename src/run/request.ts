@@ -37,10 +37,17 @@ export interface TargetRequest {
 /** The CPU paths by name, slowest first (the order of `mr_isa`). */
 export const ISAS = ['portable', 'avx2', 'avx512', 'avx512bf16'] as const satisfies readonly Isa[];
 
-/** `--data`: one file to split as the spec says, or given splits whose order is kept. */
+/** `--data`: one file to split as the spec says, or given splits whose order is kept, or the spec's parts by name. */
 export type DataOverride =
   | { kind: 'file'; path: string }
-  | { kind: 'splits'; train: string | null; validation: string | null; test: string | null };
+  | {
+      kind: 'splits';
+      train: string | null;
+      validation: string | null;
+      test: string | null;
+      /** Files by the names of the spec's parts; absent without any. */
+      parts?: Readonly<Record<string, string>>;
+    };
 
 export interface RunRequest extends TargetRequest {
   /** Number of seeds: the request's (or spec's) seed and the ones that follow it. */

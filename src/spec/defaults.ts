@@ -5,7 +5,8 @@
  * experiment. A new setting goes here with the value that keeps the engine doing what it did.
  */
 
-import type { DataSpec, Quantisation, Training } from './types';
+import { isDeepStrictEqual } from 'node:util';
+import type { Choices, DataSpec, Quantisation, Training } from './types';
 
 export const DEFAULT_TRAINING = {
   lastAccumulation: 'step',
@@ -17,11 +18,19 @@ export const DEFAULT_TRAINING = {
 } as const satisfies Partial<Training>;
 
 export const DEFAULT_DATA = {
+  parts: [],
+  optional: [],
   filter: {},
+  rows: [],
   splitMethod: 'stratified',
+  train: null,
+  rest: 'train',
+  folds: null,
   stratifyBy: 'label',
   trainRows: null,
   testRows: 'held-out',
+  truncationSide: 'right',
+  addSpecialTokens: true,
   response: null,
   appendEos: false,
   transformers: 4,
@@ -34,6 +43,7 @@ export const DEFAULT_DATA = {
     eos: 'labelled',
   },
   testLabels: null,
+  testData: null,
 } as const satisfies Partial<DataSpec>;
 
 export const DEFAULT_QUANTISATION = {
@@ -42,6 +52,15 @@ export const DEFAULT_QUANTISATION = {
   tested: 'quantised',
 } as const satisfies Partial<Quantisation>;
 
+export const DEFAULT_CHOICES = {
+  texts: null,
+  delimiter: ' ',
+  goldIs: 'name',
+  pattern: null,
+  take: 'first',
+  maxLength: null,
+} as const satisfies Partial<Choices>;
+
 type Json = Readonly<Record<string, unknown>>;
 
 const DEFAULTS: Json = {
@@ -49,7 +68,11 @@ const DEFAULTS: Json = {
   data: DEFAULT_DATA,
   quantisation: DEFAULT_QUANTISATION,
   generation: null,
+  choices: DEFAULT_CHOICES,
 };
+
+/** Blocks that came later: a spec without one has none. */
+const NEW_BLOCKS: readonly string[] = ['choices'];
 
 /** `settings` with every default filled in where there is nothing. Objects are filled field by field. */
 export function withDefaults(settings: Json, defaults: Json = DEFAULTS): Record<string, unknown> {
@@ -70,11 +93,12 @@ export function withoutDefaults(settings: Json, defaults: Json = DEFAULTS): Reco
   for (const [key, value] of Object.entries(defaults)) {
     const own = kept[key];
     if (own === undefined) continue;
-    if (isRecord(own) && isRecord(value)) {
+    if (own === null && defaults === DEFAULTS && NEW_BLOCKS.includes(key)) delete kept[key];
+    else if (isRecord(own) && isRecord(value)) {
       const rest = withoutDefaults(own, value);
       if (Object.keys(rest).length === 0) delete kept[key];
       else kept[key] = rest;
-    } else if (own === value) delete kept[key];
+    } else if (isDeepStrictEqual(own, value)) delete kept[key];
   }
   return kept;
 }

@@ -7,6 +7,7 @@
 
 import { type } from 'arktype';
 import { usageError } from '../errors';
+import { contradictions } from './check';
 import { withDefaults } from './defaults';
 import { checkNotes, type Layer, layOver } from './layers';
 import { type Problem, suggest, throwProblems } from './problems';
@@ -223,13 +224,22 @@ function resolve(
   const layers = layersOf(file, described, scale, reading);
   if (layers === null) return null;
   const { settings: merged, origin, marks } = layOver(layers);
-  const settings = Settings({ unmeasured: null, generation: null, ...withDefaults(merged) });
-  if (settings instanceof type.errors) {
-    return problemsOf(settings, source, Settings.toJsonSchema(), (path) => {
-      const dotted = path.join('.');
+  const settings = Settings({ unmeasured: null, generation: null, choices: null, ...withDefaults(merged) });
+  /** Where a value of the settings stands in the file; a list is one value. */
+  const place = (path: Path): Path => {
+    for (let length = path.length; length > 0 && (length > 1 || path.length === 1); length--) {
+      const dotted = path.slice(0, length).join('.');
       const [, layer] = [...origin].find(([known]) => known === dotted || known.startsWith(`${dotted}.`)) ?? [];
-      return layer === undefined ? [...described.path, scale, ...path] : [...layer.path, ...path];
-    });
+      if (layer !== undefined) return [...layer.path, ...path];
+    }
+    return [...described.path, scale, ...path];
+  };
+  if (settings instanceof type.errors) return problemsOf(settings, source, Settings.toJsonSchema(), place);
+  const wrong = contradictions({ task: file.task, ...settings });
+  if (wrong.length > 0) {
+    return wrong.map(({ path, expected, actual }) =>
+      problemAt(source, place(path), expected, actual === undefined ? {} : { actual }),
+    );
   }
   const { model, unmeasured, ...rest } = settings;
   return {

@@ -175,7 +175,7 @@ export interface LossScaling {
 }
 
 export interface Training {
-  /** 0: nothing is trained, the base is evaluated as it is. */
+  /** 0: nothing is trained, the base is evaluated as it is. A fraction ends within an epoch, after the steps it rounds up to. */
   readonly epochs: number;
   /** Rows per micro-batch. */
   readonly batchSize: number;
@@ -243,21 +243,97 @@ export interface LabelMask {
   readonly eos: 'labelled' | 'masked' | 'as-pad';
 }
 
+/** One file of several that are put one behind the other, and what is done to its rows before. */
+export interface DataPart {
+  /** `--data NAME=FILE` names it; of an embedded source it is the file `NAME.csv`. */
+  readonly name: string;
+  readonly rows?: readonly RowStep[];
+}
+
+/**
+ * One thing done to rows, equal row for row to what the library does:
+ * - `drop-missing`: pandas `dropna(subset)`: rows without a value in one of the columns (null; in CSV an empty cell);
+ * - `drop-blank`: rows with nothing but white space in one of the columns, or no value;
+ * - `drop-duplicates`: pandas `drop_duplicates(subset, keep)`; no value equals no value;
+ * - `shuffle`: `datasets`, Dataset.shuffle(seed); `pandas`, sample(frac=1, random_state=seed);
+ * - `sample`: pandas `sample(n | frac, random_state=seed)`;
+ * - `slice`: the rows from `begin` up to `end` (null = the last), as `select(range(begin, end))` and `head` take them.
+ */
+export interface RowStep {
+  readonly kind: 'drop-missing' | 'drop-blank' | 'drop-duplicates' | 'shuffle' | 'sample' | 'slice';
+  /** By the spec's names; of the `drop-…`. */
+  readonly columns?: readonly string[];
+  /** Which of equal rows stays; of `drop-duplicates`. */
+  readonly keep?: 'first' | 'last' | 'none';
+  /** Of `shuffle`. */
+  readonly by?: 'datasets' | 'pandas';
+  /** Of `shuffle` and `sample`. */
+  readonly seed?: number;
+  /** Of `sample`: a share below 1, or a number of rows. */
+  readonly size?: number;
+  /** Of `slice`, from 0. */
+  readonly begin?: number;
+  readonly end?: number | null;
+}
+
+/** Which rows of n folds are held out: scikit-learn's KFold and StratifiedKFold. */
+export interface Folds {
+  /** Folds in all: `n_splits`. */
+  readonly of: number;
+  /** The fold that is held out, from 1. */
+  readonly take: number;
+  /** Rows are shuffled by `splitSeed` before they are dealt to folds. */
+  readonly shuffle: boolean;
+}
+
 export interface DataSpec {
   /** `mini/abjadmed` (embedded), `hub:…`, `given/…` when only `--data` can name it, `files:…` once it has. */
   readonly source: string;
+  /** The files whose rows are put one behind the other, in this order; empty = the source is one file. */
+  readonly parts: readonly DataPart[];
   /** Extra training files (an augmentation), by name inside the source. */
   readonly extraTrain: readonly string[];
   /** The spec's name of a column -> the file's. A classifier has `text` and `label`; templates name any. */
   readonly columns: Readonly<Record<string, string>>;
+  /** Columns, by the spec's name, that may be empty or absent: they are empty text there. */
+  readonly optional: readonly string[];
   /** Only rows whose columns hold these texts, by the spec's name of the column. */
   readonly filter: Readonly<Record<string, string>>;
+  /** What is done, in this order, to the rows that are to be split (after `parts` are put together); given splits of `--data` too, but for validation and test. */
+  readonly rows: readonly RowStep[];
   /**
-   * How rows are held out: scikit-learn's train_test_split (`sklearn`, `stratified`; small classes do not stop the latter),
-   * datasets' (`datasets`, `datasets-stratified`), or `datasets-shuffle`: shuffle(seed), then the first `trainRows` for
-   * training and the next ones held out.
+   * How rows are held out:
+   * - scikit-learn's train_test_split: `sklearn`, `stratified` (small classes do not stop the latter);
+   * - datasets' train_test_split: `datasets`, `datasets-stratified`;
+   * - `datasets-shuffle`: shuffle(seed), then the first `trainRows` for training and the next ones held out;
+   * - `unshuffled`: either library's with shuffle=False: the first rows for training, the next ones held out;
+   * - `torch-random-split`: torch's random_split, one permutation for training, validation and test rows; shares are rounded
+   *   down as `int()` does, or `dealt` as random_split does with fractions;
+   * - `pandas-sample-train`, `pandas-sample-held-out`: that side is sample(frac | n, random_state=seed), the other is what
+   *   drop(index) leaves, in its order;
+   * - `k-fold`, `stratified-k-fold`: scikit-learn's, one fold held out, both sides in the order of the rows.
    */
-  readonly splitMethod: 'stratified' | 'sklearn' | 'datasets' | 'datasets-stratified' | 'datasets-shuffle';
+  readonly splitMethod:
+    | 'stratified'
+    | 'sklearn'
+    | 'datasets'
+    | 'datasets-stratified'
+    | 'datasets-shuffle'
+    | 'unshuffled'
+    | 'torch-random-split'
+    | 'pandas-sample-train'
+    | 'pandas-sample-held-out'
+    | 'k-fold'
+    | 'stratified-k-fold';
+  /** Share (below 1) or number (from 2) of rows for training in the last split that is made: `train_size`; null = not given. */
+  readonly train: number | null;
+  /**
+   * Who has the rows that the given sizes leave over: `train`, where only the held-out side was given; `held-out`, where only
+   * `train` was; `unused`, where both were; `dealt`, one each in turn, as random_split does with fractions.
+   */
+  readonly rest: 'train' | 'held-out' | 'unused' | 'dealt';
+  /** Of `k-fold` and `stratified-k-fold`; null otherwise. */
+  readonly folds: Folds | null;
   /** The column (the spec's name) whose values a stratified split keeps in proportion. */
   readonly stratifyBy: string;
   /** Training rows that are used, from the front; null = all. */
@@ -272,8 +348,12 @@ export interface DataSpec {
    * trained on included, as by a script that reads its file again. Rows of `extraTrain` are never tested.
    */
   readonly testRows: 'held-out' | 'all';
-  /** Tokens a row may have; longer rows are truncated on the right. */
+  /** Tokens a row may have; longer rows are truncated. */
   readonly maxLength: number;
+  /** Where a row that is too long loses tokens of its text; special tokens around it stay, and labels go with their tokens. */
+  readonly truncationSide: 'right' | 'left';
+  /** Whether the tokeniser puts its special tokens around a text: `add_special_tokens`. */
+  readonly addSpecialTokens: boolean;
   /** Prompt template: `{text}` is the row's column `text`; or Jinja (`data/template.ts`). */
   readonly template: string;
   /** Template of what follows the prompt of a causal-LM row. null for a classifier. */
@@ -289,6 +369,61 @@ export interface DataSpec {
   readonly labels: LabelMask;
   /** What of `labels` is otherwise for test rows; null = nothing. */
   readonly testLabels: Partial<LabelMask> | null;
+  /** What of `data` is otherwise for test rows; null = nothing. */
+  readonly testData: TestData | null;
+}
+
+/**
+ * Test rows of another kind: from a source of their own, with other columns, another template. What is not named is as in
+ * `data`, but for `parts` and `rows`, which are then empty, and for `filter` and `optional`, which go with `columns`.
+ */
+export type TestData = Partial<
+  Pick<
+    DataSpec,
+    | 'source'
+    | 'parts'
+    | 'columns'
+    | 'optional'
+    | 'filter'
+    | 'rows'
+    | 'maxLength'
+    | 'truncationSide'
+    | 'addSpecialTokens'
+    | 'template'
+    | 'response'
+    | 'appendEos'
+  >
+>;
+
+/** How a causal LM answers questions with given choices, for the metrics `choice-…`. */
+export interface Choices {
+  /**
+   * `log-likelihood`: the choice whose text is the most likely continuation of the prompt, as lm-evaluation-harness scores
+   * `multiple_choice`; `generated`: the choice that the generated answer names.
+   */
+  readonly by: 'log-likelihood' | 'generated';
+  /** Names of the choices, in order: what `gold` and answers call them. */
+  readonly names: readonly string[];
+  /**
+   * The continuation that each choice is, templates over the test rows' columns or plain text; null = its name. A choice
+   * whose text is empty for a row is none of that row's. Of `log-likelihood` alone.
+   */
+  readonly texts: readonly string[] | null;
+  /** Put between prompt and continuation: lm-eval's `target_delimiter`. Of `log-likelihood` alone. */
+  readonly delimiter: string;
+  /** Template of the right choice. */
+  readonly gold: string;
+  /** What `gold` gives: a choice's name, its place from 0, or its text. */
+  readonly goldIs: 'name' | 'index' | 'text';
+  /**
+   * A Python expression that finds a choice's name in an answer, its first group where it has one, as `re.search` or
+   * `re.findall` does; null = a name at the start of the answer that no letter or digit follows. Of `generated` alone.
+   */
+  readonly pattern: string | null;
+  /** The first match or the last. */
+  readonly take: 'first' | 'last';
+  /** Tokens of prompt and continuation that the model sees, cut on the left; null = as many as the model has positions. */
+  readonly maxLength: number | null;
 }
 
 /** How test rows are answered, for metrics over generated texts. */
@@ -332,6 +467,8 @@ export interface Experiment {
   readonly training: Training;
   /** null when no metric reads generated texts. */
   readonly generation: Generation | null;
+  /** null when test rows have no choices. */
+  readonly choices: Choices | null;
   /** Metrics to compute on the test split, by id (`macro-f1`, `accuracy`). */
   readonly metrics: readonly string[];
   /** Fields that are our own choice, by dotted path, with the reason; everything else is as written or as released. */

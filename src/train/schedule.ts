@@ -1,6 +1,7 @@
 /** Learning-rate schedules of transformers' `get_scheduler`, and the Trainer's step counts. */
 import { inputError } from '../errors';
 import { hostLibrary } from '../native/device';
+import { stepTotals } from '../spec/sizes';
 import type { Schedule, Training } from '../spec/types';
 
 export interface StepCounts {
@@ -20,11 +21,9 @@ export interface StepCounts {
  * say; where the Trainer rounds down, only the total is smaller, and the last epoch may be cut short.
  */
 export function countSteps(rows: number, training: Training): StepCounts {
-  const { batchSize, accumulation, lastAccumulation, epochs } = training;
-  const microBatchesPerEpoch = Math.ceil(rows / batchSize);
+  const { accumulation, lastAccumulation } = training;
+  const { microBatchesPerEpoch, total: steps } = stepTotals(rows, training);
   const exact = microBatchesPerEpoch / accumulation;
-  const counted = training.stepsPerEpoch === 'ceil' ? Math.ceil(exact) : Math.max(1, Math.floor(exact));
-  const steps = counted * epochs;
   // what 4.47 to 4.51 take for the number of micro-batches left is one of rows
   const taken = rows % accumulation || accumulation;
   const short = lastAccumulation === 'miscounted' && taken < microBatchesPerEpoch % accumulation;

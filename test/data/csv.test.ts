@@ -187,8 +187,8 @@ describe('what pandas makes of a file', () => {
     const columns = { text: 'text', label: 'category', n: 'n', gone: 'gone' };
     const read = tableOf(file, columns, { optional: new Set(['n', 'gone']), missing: 'left-out' });
     expect(read.rows).toEqual([
-      { cells: { text: 'a', label: 'x', n: '007', gone: '' }, line: 2 },
-      { cells: { text: 'c', label: 'z', n: '', gone: '' }, line: 5 },
+      { cells: { text: 'a', label: 'x', n: '007', gone: '' }, line: 2, missing: ['gone'] },
+      { cells: { text: 'c', label: 'z', n: '', gone: '' }, line: 5, missing: ['n', 'gone'] },
     ]);
     expect(read.notes).toEqual([
       'there is no column "gone": gone is empty in every row',

@@ -1,23 +1,17 @@
+import { splitCounts } from '../../spec/sizes';
+import type { DataSpec } from '../../spec/types';
 import { exact, printedNumber } from '../interval';
 import { compare, experimentOf, rule } from '../rule';
 
-/** Test rows first, then the validation share of what is left; held-out parts are rounded up. */
+/** Test rows first, then the validation share of what is left, each rounded as the spec's split method rounds. */
 export const split = rule({
   id: 'split-arithmetic',
   title: 'the sizes of the splits follow from the rows and the shares, and add up',
   kind: 'split',
   check: ({ experiment, rows, train, validation, test }, context) => {
     const { data } = experimentOf(context, experiment);
-    const part = (n: number, share: number): number => (share < 1 ? Math.ceil(share * n) : share);
-    const testRows = part(rows, data.test);
-    const rest = rows - testRows;
-    const validationRows = part(rest, data.validation);
-    const trainRows = rest - validationRows;
-    const steps = {
-      test: `ceil(${data.test} * ${rows}) = ${testRows}`,
-      validation: `ceil(${data.validation} * ${rest}) = ${validationRows}`,
-      train: `${rows} - ${testRows} - ${validationRows} = ${trainRows}`,
-    };
+    const { train: trainRows, validation: validationRows, test: testRows } = splitCounts(rows, data);
+    const steps = arithmetic(rows, data, { trainRows, validationRows, testRows });
     const sum = printedNumber(train) + printedNumber(validation) + printedNumber(test);
     return [
       { ...compare('training rows:', exact(trainRows), trainRows, train, [steps.train]), part: 'train' },
@@ -35,3 +29,32 @@ export const split = rule({
     ];
   },
 });
+
+// --- internal ---
+
+/** How the sizes come about: the two steps of scikit-learn's way are written out, any other way is named. */
+function arithmetic(
+  rows: number,
+  data: DataSpec,
+  { trainRows, validationRows, testRows }: Readonly<Record<'trainRows' | 'validationRows' | 'testRows', number>>,
+): Readonly<Record<'train' | 'validation' | 'test', string>> {
+  const { splitMethod, train, folds } = data;
+  if (CEILED.includes(splitMethod) && train === null && folds === null) {
+    return {
+      test: `ceil(${data.test} * ${rows}) = ${testRows}`,
+      validation: `ceil(${data.validation} * ${rows - testRows}) = ${validationRows}`,
+      train: `${rows} - ${testRows} - ${validationRows} = ${trainRows}`,
+    };
+  }
+  const how = (size: number): string => `${splitMethod} of ${rows} rows: ${size}`;
+  return { test: how(testRows), validation: how(validationRows), train: how(trainRows) };
+}
+
+const CEILED: readonly string[] = [
+  'stratified',
+  'sklearn',
+  'datasets',
+  'datasets-stratified',
+  'datasets-shuffle',
+  'unshuffled',
+];

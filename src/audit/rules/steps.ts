@@ -1,3 +1,4 @@
+import { stepTotals } from '../../spec/sizes';
 import type { Training } from '../../spec/types';
 import { exact } from '../interval';
 import { compare, experimentOf, rule } from '../rule';
@@ -33,12 +34,11 @@ export const warmUpSteps = rule({
 /** Steps of a training on `rows` rows, and how they come about. */
 export function stepsOf(training: Training, rows: number): { total: number; epoch: number; arithmetic: string[] } {
   const { batchSize, accumulation, stepsPerEpoch, epochs } = training;
-  const micro = Math.ceil(rows / batchSize);
-  const perEpoch = Math.max(1, Math[stepsPerEpoch](micro / accumulation));
-  const total = perEpoch * epochs;
+  const { microBatchesPerEpoch: micro, perEpoch, total } = stepTotals(rows, training);
+  const times = Number.isInteger(epochs) ? `* ${epochs}` : `ceil(* ${epochs})`;
   const arithmetic = [
     `ceil(${rows} / ${batchSize}) = ${micro} micro-batches`,
-    `${stepsPerEpoch}(${micro} / ${accumulation}) = ${perEpoch} steps an epoch, * ${epochs} = ${total}`,
+    `${stepsPerEpoch}(${micro} / ${accumulation}) = ${perEpoch} steps an epoch, ${times} = ${total}`,
   ];
   return { total, epoch: perEpoch, arithmetic };
 }
