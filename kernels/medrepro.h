@@ -304,17 +304,19 @@ MR_API int32_t mr_dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, fl
                                   const uint8_t* codes, const float* absmax, float* y);
 /* LLM.int8 (Dettmers et al. 2022): x, rounded to fp16, in 8 bits with one scale a row. codes [rows, cols] are int8;
  * absmax[r] = the largest |x[r,:]| (below threshold); codes = round(x * (127 * (1 / absmax))), to even. outliers: NULL, or room for
- * 1 + cols: how many columns hold an |x| >= threshold, then which, ascending; their codes are 0. */
+ * [groups, 1 + cols]: how many columns of the group's rows hold an |x| >= threshold, then which, ascending; their codes are 0 in those
+ * rows. Group g has rows ends[g] .. ends[g+1] (ends [groups + 1] from 0 to rows); ends NULL: one group of all. */
 MR_API int32_t mr_quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x,
-                                uint8_t* codes, float* absmax, int32_t* outliers);
+                                uint8_t* codes, float* absmax, int64_t groups, const int32_t* ends, int32_t* outliers);
 /* y[r,c] = codes[r,c] * (absmax[r] * (1/127)) */
 MR_API int32_t mr_dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,
                                   int32_t y_dtype, void* y);
 /* y[rows, outputs] = x w^T from codes of both: the exact integer product * (x_absmax * w_absmax) / 127^2, rounded to dtype, plus
  * x[:, outliers] w[:, outliers]^T of x as it is and w restored and rounded to dtype, one fma per column in ascending order.
- * x [rows, inputs] and y are of dtype; outliers as mr_quantize_int8 wrote them, or NULL; inputs <= 131072. */
+ * x [rows, inputs] and y are of dtype; groups, ends and outliers as of mr_quantize_int8, outliers may be NULL; inputs <= 131072. */
 MR_API int32_t mr_int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                              const float* x_absmax, const int32_t* outliers, int32_t dtype, const void* x,
+                              const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers,
+                              int32_t dtype, const void* x,
                               const uint8_t* w_codes, const float* w_absmax, void* y);
 
 #ifdef __cplusplus

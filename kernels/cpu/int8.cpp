@@ -24,18 +24,38 @@ MR_INLINE V16 load_rounded(const T* x, Lanes lanes) {
   return round_to_half(load(x, lanes));
 }
 
+// Rows that share their outlier columns.
+struct Groups {
+  int64_t count, rows;
+  const int32_t* ends;  // NULL: one group of all rows
+  int64_t begin(int64_t group) const { return ends ? ends[group] : 0; }
+  int64_t end(int64_t group) const { return ends ? ends[group + 1] : rows; }
+  int64_t of(int64_t row) const {
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+      int64_t middle = (low + high) / 2;
+      if (row < end(middle)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+};
+
 // Columns a task of find_outliers owns.
 static constexpr int64_t COLUMN_BLOCK = 256;
 
-// Columns with any |x| >= threshold: columns[0] = how many, then their indices in ascending order.
+// Columns of each group with any |x| >= threshold: columns[0] = how many, then their indices in ascending order.
 template <class T>
-static void find_outliers(mr_stream* s, int64_t rows, int64_t cols, float threshold, const T* x, int32_t* columns) {
+static void find_outliers(mr_stream* s, Groups groups, int64_t cols, float threshold, const T* x, int32_t* lists) {
   // first a flag per column, where its index may come to stand: indices never overtake the flags still to be read
-  int32_t* flag = columns + 1;
-  parallel_chunks(s, cols, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
+  int64_t blocks = (cols + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
+  parallel(s, groups.count * blocks, [=](int64_t task) {
+    int64_t group = task / blocks, begin = task % blocks * COLUMN_BLOCK;
+    int64_t end = begin + COLUMN_BLOCK < cols ? begin + COLUMN_BLOCK : cols;
+    int32_t* flag = lists + group * (1 + cols) + 1;
     I16 most[COLUMN_BLOCK / LANES];
     for (I16& m : most) m = isplat(0);
-    for (int64_t r = 0; r < rows; r++)
+    for (int64_t r = groups.begin(group); r < groups.end(group); r++)
       each_vector(begin, end, [&](int64_t c, auto lanes) {
         I16 magnitude = bits(load_rounded(x + r * cols + c, lanes)) & isplat(0x7fffffff);
         // NaN is no outlier: it spoils its row's absmax instead
@@ -49,18 +69,20 @@ static void find_outliers(mr_stream* s, int64_t rows, int64_t cols, float thresh
       flag[c] = from_bits((uint32_t)lane[(c - begin) % LANES]) >= threshold;
     }
   });
-  int32_t count = 0;
-  for (int64_t c = 0; c < cols; c++)
-    if (flag[c]) flag[count++] = (int32_t)c;
-  columns[0] = count;
+  parallel(s, groups.count, [=](int64_t group) {
+    int32_t *columns = lists + group * (1 + cols), *flag = columns + 1, count = 0;
+    for (int64_t c = 0; c < cols; c++)
+      if (flag[c]) flag[count++] = (int32_t)c;
+    columns[0] = count;
+  });
 }
 
 template <class T>
 static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float threshold, const T* x, uint8_t* codes,
-                           float* absmax, int32_t* columns) {
-  if (columns) find_outliers(s, rows, cols, threshold, x, columns);
+                           float* absmax, Groups groups, int32_t* lists) {
+  bool split = lists != nullptr;
+  if (split) find_outliers(s, groups, cols, threshold, x, lists);
   V16 below = splat(threshold), zero = splat(0.0f);
-  bool split = columns != nullptr;
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const T* in = x + r * cols;
@@ -94,20 +116,22 @@ static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float thres
         store_bytes(tail, code);
         for (int64_t i = 0; i < count; i++) out[c + i] = tail[i];
       });
-      if (split)
-        for (int32_t i = 0; i < columns[0]; i++) out[columns[1 + i]] = 0;
+      if (!split) continue;
+      const int32_t* columns = lists + groups.of(r) * (1 + cols);
+      for (int32_t i = 0; i < columns[0]; i++) out[columns[1 + i]] = 0;
     }
   });
 }
 
 int32_t quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x,
-                      uint8_t* codes, float* absmax, int32_t* outliers) {
+                      uint8_t* codes, float* absmax, int64_t groups, const int32_t* ends, int32_t* outliers) {
   MR_REQUIRE(is_activation(x_dtype), "quantize_int8: x dtype %d is not f32, bf16 or f16", x_dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "quantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(outliers == nullptr || threshold > 0, "quantize_int8: outliers are looked for above %g", threshold);
   MR_REQUIRE(rows == 0 || (x && codes && absmax), "quantize_int8: x, codes and absmax must not be NULL");
+  MR_REQUIRE(outliers == nullptr || (ends ? groups >= 0 : groups == 1), "quantize_int8: %lld groups", (long long)groups);
   with_storage(x_dtype, [=](auto* type) {
-    quantize_typed(s, rows, cols, threshold, as(type, x), codes, absmax, outliers);
+    quantize_typed(s, rows, cols, threshold, as(type, x), codes, absmax, Groups{groups, rows, ends}, outliers);
   });
   return MR_OK;
 }
@@ -203,10 +227,36 @@ MR_INLINE void dot_block(int64_t cols, const uint8_t* const* a, const uint8_t* c
     }
 }
 
-// One tile of the product: `rows` <= TILE_ROWS rows of x by `width` <= TILE_COLS rows of w.
+// Rows first .. last of a tile gain the products of their group's outlier columns.
 template <class T>
-static void product_tile(int64_t rows, int64_t width, int64_t out, int64_t in, const uint8_t* xc, const float* xs,
-                         const int32_t* outliers, const T* x, const uint8_t* wc, const float* ws, T* y) {
+static void add_outliers(int64_t first, int64_t last, int64_t width, int64_t in, const int32_t* outliers, const T* x,
+                         const uint8_t* wc, V16 column_scale, float (*sum)[TILE_COLS]) {
+  for (int32_t begin = 0; begin < outliers[0]; begin += OUTLIER_CHUNK) {
+    int32_t n = outliers[0] - begin < OUTLIER_CHUNK ? outliers[0] - begin : (int32_t)OUTLIER_CHUNK;
+    const int32_t* columns = outliers + 1 + begin;
+    float dense[OUTLIER_CHUNK][LANES] = {};
+    for (int32_t i = 0; i < n; i++) {
+      for (int64_t o = 0; o < width; o++) dense[i][o] = (float)(int8_t)wc[o * in + columns[i]];
+      store(dense[i], rounded(load(dense[i]) * column_scale * splat(CODE_SCALE), x));
+    }
+    for (int64_t r = first; r < last; r++) {
+      V16 t = load(sum[r]);
+      const T* row = x + r * in;
+      for (int32_t i = 0; i < n; i++) {
+        V16 value = load(row + columns[i], 1);
+        float first_lane[LANES];
+        store(first_lane, value);
+        t = fma(splat(first_lane[0]), load(dense[i]), t);
+      }
+      store(sum[r], t);
+    }
+  }
+}
+
+// One tile of the product: `rows` <= TILE_ROWS rows of x, the first of them row `row0`, by `width` <= TILE_COLS rows of w.
+template <class T>
+static void product_tile(int64_t row0, int64_t rows, int64_t width, int64_t out, int64_t in, const uint8_t* xc, const float* xs,
+                         Groups groups, const int32_t* lists, const T* x, const uint8_t* wc, const float* ws, T* y) {
   int32_t sums[TILE_ROWS][TILE_COLS] = {};
   for (int64_t r = 0; r < rows; r += BLOCK)
     for (int64_t o = 0; o < width; o += BLOCK) {
@@ -229,55 +279,42 @@ static void product_tile(int64_t rows, int64_t width, int64_t out, int64_t in, c
     V16 scaled = to_float(load_ints(sums[r])) * (splat(xs[r]) * column_scale) * splat(PRODUCT_SCALE);
     store(sum[r], rounded(scaled, x));
   }
-  int32_t count = outliers ? outliers[0] : 0;
-  for (int32_t first = 0; first < count; first += OUTLIER_CHUNK) {
-    int32_t n = count - first < OUTLIER_CHUNK ? count - first : (int32_t)OUTLIER_CHUNK;
-    const int32_t* columns = outliers + 1 + first;
-    float dense[OUTLIER_CHUNK][LANES] = {};
-    for (int32_t i = 0; i < n; i++) {
-      for (int64_t o = 0; o < width; o++) dense[i][o] = (float)(int8_t)wc[o * in + columns[i]];
-      store(dense[i], rounded(load(dense[i]) * column_scale * splat(CODE_SCALE), x));
-    }
-    for (int64_t r = 0; r < rows; r++) {
-      V16 t = load(sum[r]);
-      const T* row = x + r * in;
-      for (int32_t i = 0; i < n; i++) {
-        V16 value = load(row + columns[i], 1);
-        float first_lane[LANES];
-        store(first_lane, value);
-        t = fma(splat(first_lane[0]), load(dense[i]), t);
-      }
-      store(sum[r], t);
-    }
+  for (int64_t first = 0; lists && first < rows;) {
+    int64_t group = groups.of(row0 + first), end = groups.end(group) - row0, last = end < rows ? end : rows;
+    if (last <= first) break;  // ends that do not reach the last row
+    add_outliers(first, last, width, in, lists + group * (1 + in), x, wc, column_scale, sum);
+    first = last;
   }
   for (int64_t r = 0; r < rows; r++) store(y + r * out, load(sum[r]), (int)width);
 }
 
 template <class T>
 static void linear_typed(mr_stream* s, int64_t rows, int64_t out, int64_t in, const uint8_t* xc, const float* xs,
-                         const int32_t* outliers, const T* x, const uint8_t* wc, const float* ws, T* y) {
+                         Groups groups, const int32_t* lists, const T* x, const uint8_t* wc, const float* ws, T* y) {
   int64_t row_tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
   // neighbouring tasks share rows of w, which are many, and run over all rows of x, which are few
   parallel(s, row_tiles * ((out + TILE_COLS - 1) / TILE_COLS), [=](int64_t task) {
     int64_t r = task % row_tiles * TILE_ROWS, o = task / row_tiles * TILE_COLS;
     int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS, width = out - o < TILE_COLS ? out - o : TILE_COLS;
-    product_tile(height, width, out, in, xc + r * in, xs + r, outliers, x + r * in, wc + o * in, ws + o,
+    product_tile(r, height, width, out, in, xc + r * in, xs + r, groups, lists, x + r * in, wc + o * in, ws + o,
                  y + r * out + o);
   });
 }
 
 int32_t int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                    const float* x_absmax, const int32_t* outliers, int32_t dtype, const void* x, const uint8_t* w_codes,
-                    const float* w_absmax, void* y) {
+                    const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers, int32_t dtype,
+                    const void* x, const uint8_t* w_codes, const float* w_absmax, void* y) {
   MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_COLS,
              "int8_linear: rows %lld, outputs %lld, inputs %lld",
              (long long)rows, (long long)outputs, (long long)inputs);
   MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y),
              "int8_linear: a pointer is NULL");
+  MR_REQUIRE(outliers == nullptr || (ends ? groups >= 0 : groups == 1), "int8_linear: %lld groups", (long long)groups);
   if (rows == 0) return MR_OK;
   with_storage(dtype, [=](auto* type) {
-    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, outliers, as(type, x), w_codes, w_absmax, as(type, y));
+    linear_typed(s, rows, outputs, inputs, x_codes, x_absmax, Groups{groups, rows, ends}, outliers, as(type, x), w_codes, w_absmax,
+                 as(type, y));
   });
   return MR_OK;
 }

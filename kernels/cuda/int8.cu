@@ -2,7 +2,8 @@
 // is in int8_linear.cu.
 //
 // Outliers are few: the kernel that scales the rows marks their columns with integer flags, which any order of marking leaves the
-// same; one block lists the marked columns, and a last kernel clears their codes.
+// same; one block a group lists the marked columns in the flags' place, and a last kernel clears their codes.
+#include "int8_groups.h"
 #include "rows.h"
 
 namespace mr {
@@ -10,7 +11,6 @@ namespace {
 
 constexpr int N = 8;
 constexpr float CODE_SCALE = 7.874015718698502e-3f;  // 1/127 in fp32
-constexpr int64_t MAX_FLAGS = WORKSPACE_LIMIT / (int64_t)sizeof(int32_t);
 
 __device__ __forceinline__ float rounded_to_half(float x) { return to_float(from_float<f16>(x)); }
 __device__ __forceinline__ int32_t magnitude_of(float x) { return __float_as_int(x) & 0x7fffffff; }
@@ -22,11 +22,12 @@ __device__ __forceinline__ bool whole_word(const uint8_t* row, int64_t c, int64_
 }
 
 template <class T>
-__global__ void quantize_kernel(int64_t rows, int64_t cols, bool split, float threshold, const T* x, uint8_t* codes, float* absmax,
-                                int32_t* flags) {
+__global__ void quantize_kernel(int64_t rows, int64_t cols, float threshold, const T* x, uint8_t* codes, float* absmax,
+                                Groups groups, int32_t* lists) {
   RowShared& shared = shared_memory<RowShared>();
   int64_t row = own_row();
-  bool mine = row < rows;
+  bool mine = row < rows, split = lists != nullptr;
+  int32_t* flags = split && mine ? lists + groups.of(row) * (1 + cols) + 1 : nullptr;
   const T* in = x + row * cols;
   uint8_t* out = codes + row * cols;
   int32_t least = __float_as_int(threshold), most = 0;  // magnitudes compared as integers: a NaN is the largest and is not lost
@@ -69,9 +70,11 @@ struct ListShared {
   int32_t of_warp[LIST_THREADS / WARP];
 };
 
-// outliers[0] = how many flags are set, then where, ascending, then zeros. One block.
-__global__ void list_kernel(int64_t cols, const int32_t* flags, int32_t* outliers) {
+// outliers[0] = how many flags are set, then where, ascending, then zeros. The flags stand where the list comes to stand, and no
+// index overtakes one that is still to be read. One block a group.
+__global__ void list_kernel(int64_t cols, int32_t* lists) {
   ListShared& shared = shared_memory<ListShared>();
+  int32_t *outliers = lists + blockIdx.x * (1 + cols), *flags = outliers + 1;
   int warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP, count = 0;
   for (int64_t begin = 0; begin < cols; begin += LIST_THREADS) {
     int64_t c = begin + threadIdx.x;
@@ -91,9 +94,10 @@ __global__ void list_kernel(int64_t cols, const int32_t* flags, int32_t* outlier
   for (int64_t i = count + threadIdx.x; i < cols; i += LIST_THREADS) outliers[1 + i] = 0;
 }
 
-__global__ void clear_kernel(int64_t rows, int64_t cols, const int32_t* outliers, uint8_t* codes) {
+__global__ void clear_kernel(int64_t rows, int64_t cols, Groups groups, const int32_t* lists, uint8_t* codes) {
   int64_t row = own_row();
   if (row >= rows) return;
+  const int32_t* outliers = lists + groups.of(row) * (1 + cols);
   int32_t count = outliers[0];
   for (int32_t i = (int32_t)threadIdx.x; i < count; i += (int32_t)blockDim.x) codes[row * cols + outliers[1 + i]] = 0;
 }
@@ -127,30 +131,26 @@ using namespace mr;
 extern "C" {
 
 MR_API int32_t mr_quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x,
-                                uint8_t* codes, float* absmax, int32_t* outliers) {
+                                uint8_t* codes, float* absmax, int64_t groups, const int32_t* ends, int32_t* outliers) {
   const char* op = "quantize_int8";
   MR_REQUIRE(is_activation(x_dtype), "quantize_int8: x dtype %d is not f32, bf16 or f16", x_dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "quantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(outliers == nullptr || threshold > 0, "quantize_int8: outliers are looked for above %g", (double)threshold);
   MR_REQUIRE(rows == 0 || (x && codes && absmax), "quantize_int8: x, codes and absmax must not be NULL");
-  MR_REQUIRE(outliers == nullptr || cols <= MAX_FLAGS, "quantize_int8: cols is %lld", (long long)cols);
-  bool split = outliers != nullptr;
-  int32_t* flags = nullptr;
-  if (split) {
-    flags = static_cast<int32_t*>(workspace(s, cols * (int64_t)sizeof(int32_t)));
-    if (flags == nullptr) return MR_ERR_MEMORY;
-    MR_TRY(check(cudaMemsetAsync(flags, 0, (size_t)cols * sizeof(int32_t), s->stream), op));
-  }
+  MR_REQUIRE(outliers == nullptr || (ends ? groups >= 0 : groups == 1), "quantize_int8: %lld groups", (long long)groups);
+  bool split = outliers != nullptr && groups > 0;
+  Groups own{groups, rows, ends};
+  if (split) MR_TRY(check(cudaMemsetAsync(outliers, 0, (size_t)(groups * (1 + cols)) * sizeof(int32_t), s->stream), op));
   dim3 block = row_block(cols, N);
   MR_TRY(with_storage(x_dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    return launch(s, op, quantize_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), rows, cols, split, threshold,
-                  as(type, x), codes, absmax, flags);
+    return launch(s, op, quantize_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), rows, cols, threshold,
+                  as(type, x), codes, absmax, own, split ? outliers : nullptr);
   }));
   if (!split) return MR_OK;
-  MR_TRY(launch(s, op, list_kernel, dim3(1), dim3(LIST_THREADS), sizeof(ListShared), cols, flags, outliers));
+  MR_TRY(launch(s, op, list_kernel, dim3((unsigned)groups), dim3(LIST_THREADS), sizeof(ListShared), cols, outliers));
   dim3 few = row_block(8, 1);
-  return launch(s, op, clear_kernel, row_grid(rows, few), few, 0, rows, cols, outliers, codes);
+  return launch(s, op, clear_kernel, row_grid(rows, few), few, 0, rows, cols, own, outliers, codes);
 }
 
 MR_API int32_t mr_dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,

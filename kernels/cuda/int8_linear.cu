@@ -3,7 +3,7 @@
 // The sums are integers and exact (mma.sync on signed bytes); the rest is the arithmetic of cpu/int8.cpp in its order, so results are
 // the CPU's bits. A block makes a tile of 64 x 64, 64 codes deep at a time, through a ring of stages as gemm_mma.cu does; where rows
 // do not begin at multiples of 16 bytes the codes are copied one by one. The columns with outliers follow, 16 at a time, from shared memory.
-#include "device.h"
+#include "int8_groups.h"
 
 namespace mr {
 namespace {
@@ -43,7 +43,7 @@ __device__ __forceinline__ void bring(const uint8_t* codes, int64_t rows, int64_
 
 template <class T>
 __global__ void __launch_bounds__(THREADS) linear_kernel(int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                                                         const float* x_absmax, const int32_t* outliers, const T* x,
+                                                         const float* x_absmax, Groups groups, const int32_t* lists, const T* x,
                                                          const uint8_t* w_codes, const float* w_absmax, T* y, bool copies_x,
                                                          bool copies_w) {
   auto& shared = shared_memory<Shared>();
@@ -103,28 +103,41 @@ __global__ void __launch_bounds__(THREADS) linear_kernel(int64_t rows, int64_t o
         float scale = row < rows && col < outputs ? x_absmax[row] * w_absmax[col] : 0.0f;
         total[i][l][e] = to_float(from_float<T>((float)sum[i][l][e] * scale * PRODUCT_SCALE));
       }
-  int32_t count = outliers ? outliers[0] : 0;
-  for (int32_t first = 0; first < count; first += OUTLIERS) {
-    int n = min(count - first, (int32_t)OUTLIERS);
-    __syncthreads();
-    for (int e = (int)threadIdx.x; e < TILE * OUTLIERS; e += THREADS) {
-      int line = e / OUTLIERS, i = e % OUTLIERS;
-      if (i >= n) continue;
-      int64_t column = outliers[1 + first + i], row = row0 + line, out = col0 + line;
-      shared.x_outliers[line][i] = row < rows ? load(x, row * inputs + column) : 0.0f;
-      float w = out < outputs ? (float)(int8_t)w_codes[out * inputs + column] * w_absmax[out] * CODE_SCALE : 0.0f;
-      shared.w_outliers[line][i] = to_float(from_float<T>(w));
-    }
-    __syncthreads();
+  // the groups that have a row in this tile, one after the other; only their own rows gain anything
+  int64_t group = 0, last_group = -1;
+  if (lists != nullptr) {
+    group = groups.of(row0);
+    last_group = groups.of(min(row0 + TILE, rows) - 1);
+  }
+  for (; group <= last_group; group++) {
+    const int32_t* outliers = lists + group * (1 + inputs);
+    int64_t begin_row = groups.ends ? groups.ends[group] - row0 : 0, end_row = groups.ends ? groups.ends[group + 1] - row0 : TILE;
+    int32_t count = outliers[0];
+    for (int32_t first = 0; first < count; first += OUTLIERS) {
+      int n = min(count - first, (int32_t)OUTLIERS);
+      __syncthreads();
+      for (int e = (int)threadIdx.x; e < TILE * OUTLIERS; e += THREADS) {
+        int line = e / OUTLIERS, i = e % OUTLIERS;
+        if (i >= n) continue;
+        int64_t column = outliers[1 + first + i], row = row0 + line, out = col0 + line;
+        shared.x_outliers[line][i] = row < rows ? load(x, row * inputs + column) : 0.0f;
+        float w = out < outputs ? (float)(int8_t)w_codes[out * inputs + column] * w_absmax[out] * CODE_SCALE : 0.0f;
+        shared.w_outliers[line][i] = to_float(from_float<T>(w));
+      }
+      __syncthreads();
 #pragma unroll 1
-    for (int o = 0; o < n; o++)
+      for (int o = 0; o < n; o++)
 #pragma unroll
-      for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++)
 #pragma unroll
-        for (int l = 0; l < 4; l++)
+          for (int l = 0; l < 4; l++)
 #pragma unroll
-          for (int e = 0; e < 4; e++)
-            total[i][l][e] = fmaf(shared.x_outliers[row_of(i, e)][o], shared.w_outliers[col_of(l, e)][o], total[i][l][e]);
+            for (int e = 0; e < 4; e++) {
+              int row = row_of(i, e);
+              float more = fmaf(shared.x_outliers[row][o], shared.w_outliers[col_of(l, e)][o], total[i][l][e]);
+              total[i][l][e] = row >= begin_row && row < end_row ? more : total[i][l][e];
+            }
+    }
   }
 #pragma unroll
   for (int i = 0; i < 2; i++)
@@ -147,17 +160,19 @@ using namespace mr;
 extern "C" {
 
 MR_API int32_t mr_int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                              const float* x_absmax, const int32_t* outliers, int32_t dtype, const void* x,
-                              const uint8_t* w_codes, const float* w_absmax, void* y) {
+                              const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers,
+                              int32_t dtype, const void* x, const uint8_t* w_codes, const float* w_absmax, void* y) {
   MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_INPUTS, "int8_linear: rows %lld, outputs %lld, inputs %lld",
              (long long)rows, (long long)outputs, (long long)inputs);
   MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y),
              "int8_linear: a pointer is NULL");
+  MR_REQUIRE(outliers == nullptr || (ends ? groups >= 0 : groups == 1), "int8_linear: %lld groups", (long long)groups);
+  Groups own{groups, rows, ends};
   return with_storage(dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     return launch(s, "int8_linear", linear_kernel<T>, dim3((unsigned)(divide_up(rows, TILE) * divide_up(outputs, TILE))),
-                  dim3(THREADS), (int64_t)sizeof(Shared), rows, outputs, inputs, x_codes, x_absmax, outliers, as(type, x), w_codes,
+                  dim3(THREADS), (int64_t)sizeof(Shared), rows, outputs, inputs, x_codes, x_absmax, own, outliers, as(type, x), w_codes,
                   w_absmax, as(type, y), copies(x_codes, inputs), copies(w_codes, inputs));
   });
 }

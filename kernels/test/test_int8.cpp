@@ -88,8 +88,8 @@ void check_product(int32_t dtype, int64_t rows, int64_t out, int64_t in, float t
     Floats xs((size_t)rows), ws((size_t)out);
     std::vector<int32_t> outliers((size_t)in + 1, -1);
     int32_t* list = threshold > 0 ? outliers.data() : nullptr;
-    CHECK(mr_quantize_int8(s, rows, in, threshold, dtype, x.data(), xc.data(), xs.data(), list) == MR_OK);
-    CHECK(mr_quantize_int8(s, out, in, 0, MR_F32, w.data(), wc.data(), ws.data(), nullptr) == MR_OK);
+    CHECK(mr_quantize_int8(s, rows, in, threshold, dtype, x.data(), xc.data(), xs.data(), 1, nullptr, list) == MR_OK);
+    CHECK(mr_quantize_int8(s, out, in, 0, MR_F32, w.data(), wc.data(), ws.data(), 1, nullptr, nullptr) == MR_OK);
     CHECK_MSG(memcmp(xc.data(), qx.codes.data(), xc.size()) == 0, "%s: codes of x", where.c_str());
     CHECK_MSG(memcmp(wc.data(), qw.codes.data(), wc.size()) == 0, "%s: codes of w", where.c_str());
     CHECK_MSG(xs == qx.absmax && ws == qw.absmax, "%s: scales", where.c_str());
@@ -97,7 +97,7 @@ void check_product(int32_t dtype, int64_t rows, int64_t out, int64_t in, float t
       CHECK_MSG(std::equal(outliers.begin(), outliers.begin() + outliers[0] + 1, qx.outliers.begin()),
                 "%s: %d outlier columns, expected %d", where.c_str(), outliers[0], qx.outliers[0]);
     Buffer y = Buffer::unset(dtype, rows * out);
-    CHECK(mr_int8_linear(s, rows, out, in, xc.data(), xs.data(), list, dtype, x.data(), wc.data(), ws.data(),
+    CHECK(mr_int8_linear(s, rows, out, in, xc.data(), xs.data(), 1, nullptr, list, dtype, x.data(), wc.data(), ws.data(),
                          y.data()) == MR_OK);
     CHECK_MSG(y == expected, "%s: product of %lld x %lld x %lld, threshold %g, %s", where.c_str(), (long long)rows,
               (long long)out, (long long)in, (double)threshold, dtype_name(dtype));
@@ -122,6 +122,41 @@ TEST(int8_linear) {
     }
 }
 
+// Each group's codes, scales, list and products are those of the group alone.
+TEST(int8_groups) {
+  const int64_t rows = 75, in = 100, out = 21;
+  for (int32_t dtype : STORAGE) {
+    Buffer x(dtype, numbers(rows * in, 7, 4)), w(numbers(out * in, 9, 0.1f));
+    std::vector<int32_t> ends = {0, 1, 2, 40, 43, 75};
+    each_stream([&](mr_stream* s, const std::string& where) {
+      std::vector<uint8_t> wc((size_t)(out * in)), together((size_t)(rows * in)), alone((size_t)(rows * in));
+      Floats ws((size_t)out), xs((size_t)rows), own((size_t)rows);
+      int64_t groups = (int64_t)ends.size() - 1;
+      std::vector<int32_t> lists((size_t)(groups * (1 + in)), -1);
+      CHECK(mr_quantize_int8(s, out, in, 0, MR_F32, w.data(), wc.data(), ws.data(), 1, nullptr, nullptr) == MR_OK);
+      CHECK(mr_quantize_int8(s, rows, in, 6, dtype, x.data(), together.data(), xs.data(), groups, ends.data(),
+                             lists.data()) == MR_OK);
+      Buffer y = Buffer::unset(dtype, rows * out), expected = Buffer::unset(dtype, rows * out);
+      CHECK(mr_int8_linear(s, rows, out, in, together.data(), xs.data(), groups, ends.data(), lists.data(), dtype, x.data(),
+                           wc.data(), ws.data(), y.data()) == MR_OK);
+      int64_t size = dtype == MR_F32 ? 4 : 2;
+      for (int64_t g = 0; g < groups; g++) {
+        int64_t first = ends[(size_t)g], n = ends[(size_t)g + 1] - first;
+        const char* from = (const char*)x.data() + first * in * size;
+        std::vector<int32_t> list((size_t)(1 + in), -1);
+        CHECK(mr_quantize_int8(s, n, in, 6, dtype, from, alone.data() + first * in, own.data() + first, 1, nullptr,
+                               list.data()) == MR_OK);
+        CHECK(mr_int8_linear(s, n, out, in, alone.data() + first * in, own.data() + first, 1, nullptr, list.data(), dtype, from,
+                             wc.data(), ws.data(), (char*)expected.data() + first * out * size) == MR_OK);
+        CHECK_MSG(std::equal(list.begin(), list.begin() + 1 + list[0], lists.begin() + g * (1 + in)), "%s: list of group %lld",
+                  where.c_str(), (long long)g);
+      }
+      CHECK_MSG(together == alone && xs == own, "%s: codes of groups, %s", where.c_str(), dtype_name(dtype));
+      CHECK_MSG(y == expected, "%s: products of groups, %s", where.c_str(), dtype_name(dtype));
+    });
+  }
+}
+
 TEST(quantize_int8_rounds_to_even) {
   // absmax 127: the values are their own codes, and halves go to even
   Floats x = {127, 0.5f, 1.5f, -2.5f, 2.4f, -0.5f, 126.5f, -127};
@@ -129,7 +164,7 @@ TEST(quantize_int8_rounds_to_even) {
   each_stream([&](mr_stream* s, const std::string& where) {
     std::vector<uint8_t> codes(8);
     float absmax;
-    CHECK(mr_quantize_int8(s, 1, 8, 0, MR_F32, x.data(), codes.data(), &absmax, nullptr) == MR_OK);
+    CHECK(mr_quantize_int8(s, 1, 8, 0, MR_F32, x.data(), codes.data(), &absmax, 1, nullptr, nullptr) == MR_OK);
     CHECK_MSG(absmax == 127 && memcmp(codes.data(), expected.data(), 8) == 0, "%s", where.c_str());
   });
 }
@@ -141,9 +176,9 @@ TEST(int8_linear_keeps_nan) {
     std::vector<uint8_t> xc(80), wc(120);
     Floats xs(2), ws(3), y(6);
     std::vector<int32_t> outliers(41);
-    CHECK(mr_quantize_int8(s, 2, 40, 6, MR_F32, x.data(), xc.data(), xs.data(), outliers.data()) == MR_OK);
-    CHECK(mr_quantize_int8(s, 3, 40, 0, MR_F32, w.data(), wc.data(), ws.data(), nullptr) == MR_OK);
-    CHECK(mr_int8_linear(s, 2, 3, 40, xc.data(), xs.data(), outliers.data(), MR_F32, x.data(), wc.data(), ws.data(),
+    CHECK(mr_quantize_int8(s, 2, 40, 6, MR_F32, x.data(), xc.data(), xs.data(), 1, nullptr, outliers.data()) == MR_OK);
+    CHECK(mr_quantize_int8(s, 3, 40, 0, MR_F32, w.data(), wc.data(), ws.data(), 1, nullptr, nullptr) == MR_OK);
+    CHECK(mr_int8_linear(s, 2, 3, 40, xc.data(), xs.data(), 1, nullptr, outliers.data(), MR_F32, x.data(), wc.data(), ws.data(),
                          y.data()) == MR_OK);
     CHECK_MSG(outliers[0] == 0 && y[0] == y[0] && y[3] != y[3] && y[5] != y[5], "%s", where.c_str());
   });
@@ -154,10 +189,11 @@ TEST(int8_refuse) {
   float x[4] = {}, absmax[4];
   uint8_t codes[4] = {};
   int32_t outliers[5];
-  refused(mr_quantize_int8(s, 1, 0, 0, MR_F32, x, codes, absmax, nullptr), "quantize_int8");
-  refused(mr_quantize_int8(s, 1, 4, 0, MR_F32, x, codes, absmax, outliers), "quantize_int8");
-  refused(mr_quantize_int8(s, 1, 4, 0, MR_U8, x, codes, absmax, nullptr), "quantize_int8");
+  refused(mr_quantize_int8(s, 1, 0, 0, MR_F32, x, codes, absmax, 1, nullptr, nullptr), "quantize_int8");
+  refused(mr_quantize_int8(s, 1, 4, 0, MR_F32, x, codes, absmax, 1, nullptr, outliers), "quantize_int8");
+  refused(mr_quantize_int8(s, 1, 4, 0, MR_U8, x, codes, absmax, 1, nullptr, nullptr), "quantize_int8");
+  refused(mr_quantize_int8(s, 1, 4, 6, MR_F32, x, codes, absmax, 2, nullptr, outliers), "quantize_int8");
   refused(mr_dequantize_int8(s, 1, 4, codes, nullptr, MR_F32, x), "dequantize_int8");
-  refused(mr_int8_linear(s, 1, 1, 131073, codes, absmax, nullptr, MR_F32, x, codes, absmax, x), "int8_linear");
-  refused(mr_int8_linear(s, 1, 1, 4, codes, absmax, nullptr, MR_F32, x, nullptr, absmax, x), "int8_linear");
+  refused(mr_int8_linear(s, 1, 1, 131073, codes, absmax, 1, nullptr, nullptr, MR_F32, x, codes, absmax, x), "int8_linear");
+  refused(mr_int8_linear(s, 1, 1, 4, codes, absmax, 1, nullptr, nullptr, MR_F32, x, nullptr, absmax, x), "int8_linear");
 }

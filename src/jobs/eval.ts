@@ -268,7 +268,7 @@ function trainOn(
   for (let step = 1; step <= train.steps; step++) {
     const begin = performance.now();
     optimiser.zeroGradients();
-    const { sum, count } = causalPass(device, model, rows, 1 / labels, forwardOptions(asked));
+    const { sum, count } = causalPass(device, model, rows, 1 / labels, forwardOptions(asked), [rows]);
     const gradNorm = optimiser.gradientNorm();
     optimiser.update(step, learningRate, clipFactor(gradNorm, clip));
     const loss = sum / count;

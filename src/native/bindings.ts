@@ -102,9 +102,9 @@ const DEVICE_SYMBOLS = {
   mr_dequantize_4bit: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
   mr_quantize_8bit: { args: ['ptr', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_dequantize_8bit: { args: ['ptr', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_quantize_int8: { args: ['ptr', 'i64', 'i64', 'f32', 'i32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_quantize_int8: { args: ['ptr', 'i64', 'i64', 'f32', 'i32', 'ptr', 'ptr', 'ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_dequantize_int8: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr', 'i32', 'ptr'], returns: 'i32' },
-  mr_int8_linear: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'i32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
+  mr_int8_linear: { args: ['ptr', 'i64', 'i64', 'i64', 'ptr', 'ptr', 'i64', 'ptr', 'ptr', 'i32', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
 } as const;
 
 const HOST_SYMBOLS = {
@@ -1010,14 +1010,16 @@ export class Ops {
   /**
    * LLM.int8 (Dettmers et al. 2022): x, rounded to fp16, in 8 bits with one scale a row. codes [rows, cols] are
    * int8; absmax[r] = the largest |x[r,:]| (below threshold); codes = round(x * (127 * (1 / absmax))), to even.
-   * outliers: NULL, or room for 1 + cols: how many columns hold an |x| >= threshold, then which, ascending; their
-   * codes are 0.
+   * outliers: NULL, or room for [groups, 1 + cols]: how many columns of the group's rows hold an |x| >= threshold,
+   * then which, ascending; their codes are 0 in those rows. Group g has rows ends[g] .. ends[g+1] (ends [groups +
+   * 1] from 0 to rows); ends NULL: one group of all.
    */
-  quantizeInt8(rows: number, cols: number, threshold: number, xDtype: number, x: Address, codes: Address, absmax: Address, outliers: Address): void {
+  quantizeInt8(rows: number, cols: number, threshold: number, xDtype: number, x: Address, codes: Address, absmax: Address, groups: number, ends: Address, outliers: Address): void {
     i64(rows, 'mr_quantize_int8', 'rows');
     i64(cols, 'mr_quantize_int8', 'cols');
     i32(xDtype, 'mr_quantize_int8', 'xDtype');
-    const code = this.symbols.mr_quantize_int8(this.stream, rows, cols, threshold, xDtype, x, codes, absmax, outliers);
+    i64(groups, 'mr_quantize_int8', 'groups');
+    const code = this.symbols.mr_quantize_int8(this.stream, rows, cols, threshold, xDtype, x, codes, absmax, groups, ends, outliers);
     if (code !== 0) this.fail(code, 'mr_quantize_int8');
   }
 
@@ -1035,15 +1037,16 @@ export class Ops {
   /**
    * y[rows, outputs] = x w^T from codes of both: the exact integer product * (x_absmax * w_absmax) / 127^2, rounded
    * to dtype, plus x[:, outliers] w[:, outliers]^T of x as it is and w restored and rounded to dtype, one fma per
-   * column in ascending order. x [rows, inputs] and y are of dtype; outliers as mr_quantize_int8 wrote them, or
-   * NULL; inputs <= 131072.
+   * column in ascending order. x [rows, inputs] and y are of dtype; groups, ends and outliers as of
+   * mr_quantize_int8, outliers may be NULL; inputs <= 131072.
    */
-  int8Linear(rows: number, outputs: number, inputs: number, xCodes: Address, xAbsmax: Address, outliers: Address, dtype: number, x: Address, wCodes: Address, wAbsmax: Address, y: Address): void {
+  int8Linear(rows: number, outputs: number, inputs: number, xCodes: Address, xAbsmax: Address, groups: number, ends: Address, outliers: Address, dtype: number, x: Address, wCodes: Address, wAbsmax: Address, y: Address): void {
     i64(rows, 'mr_int8_linear', 'rows');
     i64(outputs, 'mr_int8_linear', 'outputs');
     i64(inputs, 'mr_int8_linear', 'inputs');
+    i64(groups, 'mr_int8_linear', 'groups');
     i32(dtype, 'mr_int8_linear', 'dtype');
-    const code = this.symbols.mr_int8_linear(this.stream, rows, outputs, inputs, xCodes, xAbsmax, outliers, dtype, x, wCodes, wAbsmax, y);
+    const code = this.symbols.mr_int8_linear(this.stream, rows, outputs, inputs, xCodes, xAbsmax, groups, ends, outliers, dtype, x, wCodes, wAbsmax, y);
     if (code !== 0) this.fail(code, 'mr_int8_linear');
   }
 }

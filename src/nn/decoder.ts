@@ -133,6 +133,10 @@ export interface Pack {
   readonly cuSeqlens: Tensor;
   /** How many keys of each sequence its tokens see [sequences], i32; null or absent where no padding is in the pack. */
   readonly visible?: Tensor | null;
+  /**
+   * Tokens of which LLM.int8 looks for outlier columns together [groups + 1], i32 prefix sums; by default each sequence is a group.
+   */
+  readonly groups?: Tensor;
 }
 
 /** The keys and values of tokens that came before a pack's, for generation. */
@@ -260,7 +264,8 @@ export class Decoder {
     const projection = (name: BlockLinear): Projection => {
       const { weight, bias, lora } = block.linears[name];
       const module = index * BLOCK_LINEARS.length + BLOCK_LINEARS.indexOf(name);
-      return { weight, update: lora?.operands(tape, options.dropoutSeed, module) ?? null, bias };
+      const own = weight.within?.(pack.groups ?? pack.cuSeqlens) ?? weight;
+      return { weight: own, update: lora?.operands(tape, options.dropoutSeed, module) ?? null, bias };
     };
     /** A branch's last linear and its norm, joined to the stream. */
     const rejoin = (

@@ -28,7 +28,7 @@ export function quantiseInt8(device: Device, dense: Tensor): Int8Parts {
   const codes = device.empty([dense.rows, dense.cols], 'u8');
   const absmax = device.empty([dense.rows], 'f32');
   const { rows, cols, code, address } = dense;
-  device.ops.quantizeInt8(rows, cols, 0, code, address, codes.address, absmax.address, 0);
+  device.ops.quantizeInt8(rows, cols, 0, code, address, codes.address, absmax.address, 1, 0, 0);
   return { codes, absmax };
 }
 
@@ -37,9 +37,13 @@ export function quantiseInt8(device: Device, dense: Tensor): Int8Parts {
  *
  * The forward product is `MatMul8bitLt`'s: codes of the input (rounded to fp16) by codes of the weight, exact in integers,
  * scaled and rounded to the input's dtype, plus the outlier columns in that dtype; where bitsandbytes' plain torch rounds
- * sums of outlier products in its own order, ours differ by fp32 rounding. Which columns hold outliers depends on every row
- * that is multiplied at once: here all tokens of one pass, there all of one padded micro-batch. The backward product is
- * dequantise-then-matmul in both. (On a CPU, bitsandbytes itself trains with dequantised weights in the forward as well.)
+ * sums of outlier products in its own order, ours differ by fp32 rounding. The backward product is dequantise-then-matmul in
+ * both. (On a CPU, bitsandbytes itself trains with dequantised weights in the forward as well.)
+ *
+ * Which columns hold outliers depends on every row that bitsandbytes multiplies at once. Here each group of rows has its own
+ * ({@link within}): in training a micro-batch, as there (whose padding counts as well; here there is none, and what else shares
+ * the pass changes nothing); in evaluation and generation every sequence, as there each alone, so that its numbers do not depend
+ * on its neighbours. A token that is generated is a group of its own, as with a cache there.
  */
 export class Int8Weight implements Weight {
   readonly parameter = null;
@@ -50,6 +54,8 @@ export class Int8Weight implements Weight {
     private readonly parts: Int8Parts,
     private readonly options: Int8Options,
     private readonly dtype: FloatDtype,
+    /** Prefix sums of the rows of x that share their outlier columns; null: all do. */
+    private readonly groups: Tensor | null = null,
   ) {
     this.outFeatures = parts.codes.rows;
     this.inFeatures = parts.codes.cols;
@@ -58,6 +64,11 @@ export class Int8Weight implements Weight {
   /** Bytes of codes and scales. */
   get packedBytes(): number {
     return this.parts.codes.bytes + this.parts.absmax.bytes;
+  }
+
+  within(groups: Tensor): Int8Weight {
+    // without outliers every row is multiplied alone
+    return this.options.threshold > 0 ? new Int8Weight(this.parts, this.options, this.dtype, groups) : this;
   }
 
   /** codes * (absmax / 127), rounded: what the gradient of the input is multiplied with. */
@@ -78,14 +89,29 @@ export class Int8Weight implements Weight {
       const xCodes = device.empty([x.rows, x.cols], 'u8');
       const xAbsmax = device.empty([x.rows], 'f32');
       const { threshold } = this.options;
-      const outliers = threshold > 0 ? device.empty([1 + x.cols], 'i32').address : 0;
-      ops.quantizeInt8(x.rows, x.cols, threshold, x.code, x.address, xCodes.address, xAbsmax.address, outliers);
+      const groups = this.groups === null ? 1 : this.groups.size - 1;
+      const ends = this.groups?.address ?? 0;
+      const outliers = threshold > 0 ? device.empty([groups, 1 + x.cols], 'i32').address : 0;
+      ops.quantizeInt8(
+        x.rows,
+        x.cols,
+        threshold,
+        x.code,
+        x.address,
+        xCodes.address,
+        xAbsmax.address,
+        groups,
+        ends,
+        outliers,
+      );
       ops.int8Linear(
         x.rows,
         this.outFeatures,
         this.inFeatures,
         xCodes.address,
         xAbsmax.address,
+        groups,
+        ends,
         outliers,
         x.code,
         x.address,

@@ -28,8 +28,15 @@ export interface Row {
   readonly labels: ArrayLike<number> | null;
 }
 
-/** Puts rows on the device, back to back. Lives until the innermost scope ends. */
-export function packRows(device: Device, rows: readonly Row[]): Pack {
+/**
+ * Puts rows on the device, back to back. Lives until the innermost scope ends.
+ * @param batches the same rows in micro-batches, for what a micro-batch shares (LLM.int8's outlier columns); null: each row alone
+ */
+export function packRows(
+  device: Device,
+  rows: readonly Row[],
+  batches: readonly (readonly Row[])[] | null = null,
+): Pack {
   const { ids, positions, cuSeqlens } = packBatch(rows);
   const visible = Int32Array.from(rows, (row) => row.attended ?? row.ids.length);
   const padded = rows.some((row, i) => visible[i]! < row.ids.length);
@@ -38,16 +45,32 @@ export function packRows(device: Device, rows: readonly Row[]): Pack {
     positions: device.fromArray(positions, [ids.length], 'i32'),
     cuSeqlens: device.fromArray(cuSeqlens, [cuSeqlens.length], 'i32'),
     visible: padded ? device.fromArray(visible, [rows.length], 'i32') : null,
+    ...(batches === null ? {} : { groups: device.fromArray(endsOf(batches), [batches.length + 1], 'i32') }),
   };
+}
+
+/** Tokens before each micro-batch, and of all. */
+function endsOf(batches: readonly (readonly Row[])[]): Int32Array {
+  const ends = new Int32Array(batches.length + 1);
+  for (const [i, batch] of batches.entries()) {
+    ends[i + 1] = batch.reduce((sum, { ids }) => sum + ids.length, ends[i]!);
+  }
+  return ends;
 }
 
 /**
  * fp32 logits [rows, classes] of a sequence classifier. Scored is the last token of each row that is not the padding token,
  * as transformers does: a model whose padding token is its eos token does not see an eos at the end of a row.
  */
-export function classifierLogits(tape: Tape, model: Model, rows: readonly Row[], options: ForwardOptions): Tensor {
+export function classifierLogits(
+  tape: Tape,
+  model: Model,
+  rows: readonly Row[],
+  options: ForwardOptions,
+  batches: readonly (readonly Row[])[] | null = null,
+): Tensor {
   const { device } = tape;
-  const pack = packRows(device, rows);
+  const pack = packRows(device, rows, batches);
   const { padTokenId } = model.config;
   let begin = 0;
   const scored = Int32Array.from(rows, ({ ids }) => {
@@ -82,7 +105,7 @@ export function classifierPass(
   return device.scope(() => {
     const tape = new Tape(device, true);
     const rows = microBatches.flat();
-    const logits = classifierLogits(tape, model, rows, options);
+    const logits = classifierLogits(tape, model, rows, options, microBatches);
     const labels = device.fromArray(
       Int32Array.from(rows, (row) => row.label),
       [rows.length],
@@ -130,6 +153,8 @@ export const sumOf = (losses: Float32Array): number => losses.reduce((sum, loss)
 /**
  * Next-token losses of `rows`, one per label in order, and their sum. With `scale`, also adds the gradient of scale * that sum;
  * null only measures. The head sees labelled positions alone.
+ *
+ * @param batches the rows in micro-batches where this is training; null: each row is measured alone
  */
 export function causalPass(
   device: Device,
@@ -137,13 +162,14 @@ export function causalPass(
   rows: readonly Row[],
   scale: number | null,
   options: ForwardOptions,
+  batches: readonly (readonly Row[])[] | null = null,
 ): { sum: number; count: number; losses: Float32Array } {
   return device.scope(() => {
     const { indices, labels } = nextTokenTargets(rows);
     if (indices.length === 0) return { sum: 0, count: 0, losses: new Float32Array(0) };
     const tape = new Tape(device, scale !== null);
     const at = device.fromArray(indices, [indices.length], 'i32');
-    const hidden = model.decoder.forward(tape, packRows(device, rows), at, options);
+    const hidden = model.decoder.forward(tape, packRows(device, rows, batches), at, options);
     const targets = device.fromArray(labels, [labels.length], 'i32');
     const losses = nextTokenLoss(tape, options.compute, hidden, model.head, targets, scale ?? 0);
     tape.backward();

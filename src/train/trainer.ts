@@ -292,7 +292,7 @@ export class Trainer {
       let sum = 0;
       for (const pass of passes) {
         const rows = pass.flat();
-        sum += causalPass(this.device, this.model, rows, lossScale / count, next(rows)).sum;
+        sum += causalPass(this.device, this.model, rows, lossScale / count, next(rows), pass).sum;
       }
       return sum / count;
     }
@@ -301,7 +301,7 @@ export class Trainer {
       const count = nextTokenTargets(batch).labels.length;
       if (count === 0) throw nothingToLearn(this.done + 1);
       const scale = (partWeight / count) * lossScale;
-      loss += (causalPass(this.device, this.model, batch, scale, next(batch)).sum / count) * partWeight;
+      loss += (causalPass(this.device, this.model, batch, scale, next(batch), [batch]).sum / count) * partWeight;
     }
     return loss;
   }

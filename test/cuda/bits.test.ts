@@ -104,7 +104,7 @@ describe.skipIf(notEmulated !== null)('CUDA kernels and the CPU', () => {
       ops.scaleRows(0, 3, 0, 0, 0);
       ops.quantize4bit(0, 0, 64, f32, 0, 0, 0);
       ops.dequantize8bit(0, 64, 0, 0, 0, 0, 0);
-      ops.quantizeInt8(0, 3, 6, f32, 0, 0, 0, list.address);
+      ops.quantizeInt8(0, 3, 6, f32, 0, 0, 0, 1, 0, list.address);
       ops.scaleRowsBackward(3, 0, 0, 0, factors.address, 0, 0, sum.address, 1);
       expect([...device.readF32(sum)]).toEqual([1, 2, 3]);
       expect([...device.readI32(list)]).toEqual([0, 0, 0, 0]);

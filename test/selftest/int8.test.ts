@@ -44,7 +44,8 @@ describe.each(availablePaths())('on %s', (isa) => {
       const xAbsmax = device.empty([x.rows], 'f32');
       const list = device.empty([1 + x.cols], 'i32');
       const outliers = threshold > 0 ? list.address : 0;
-      device.ops.quantizeInt8(x.rows, x.cols, threshold, x.code, x.address, xCodes.address, xAbsmax.address, outliers);
+      const into = [xCodes.address, xAbsmax.address, 1, 0, outliers] as const;
+      device.ops.quantizeInt8(x.rows, x.cols, threshold, x.code, x.address, ...into);
       equal(xCodes, 'x_codes');
       equal(xAbsmax, 'x_scales');
       const expected = new Int32Array(storedBytes(stored('outliers')).buffer);

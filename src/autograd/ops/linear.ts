@@ -30,6 +30,11 @@ export interface Weight {
   readonly parameter: Tensor | null;
   /** y = x W^T where that is not the product with `dense` (LLM.int8 quantises x as well); the backward takes `dense`. */
   readonly multiply?: ((tape: Tape, compute: Compute, x: Tensor, y: Tensor) => void) | undefined;
+  /**
+   * The same matrix for rows of x in groups [groups + 1] (i32, prefix sums), where its product depends on which rows are multiplied
+   * together: each group's is that of the group alone.
+   */
+  readonly within?: ((groups: Tensor) => Weight) | undefined;
   /** dx = dy W, or dx += dy W, with the bits of the product with `dense` but without making it. */
   readonly multiplyTransposed?:
     | ((tape: Tape, compute: Compute, dy: Tensor, dx: Tensor, accumulate: 0 | 1) => void)

@@ -37,6 +37,81 @@ const bytes = (codes: Int8Array): Uint8Array => new Uint8Array(codes.buffer);
 /** The list as the kernel writes it, and which of its elements mean something. */
 const listed = ({ outliers }: Int8Rows): number[] => [outliers.length, ...outliers];
 
+/** Rows cut into groups of one, two, three ... rows; the last is what is left. */
+function endsOf(rows: number): Int32Array {
+  const ends = [0];
+  for (let size = 1; ends.at(-1)! < rows; size++) ends.push(Math.min(rows, ends.at(-1)! + size));
+  return Int32Array.from(ends);
+}
+
+/** The rows of each group by themselves, and all codes and scales together. */
+function quantizeGroups(x: Float64Array, cols: number, threshold: number, ends: Int32Array): Int8Groups {
+  const groups = Array.from({ length: ends.length - 1 }, (_, g) => {
+    const rows = x.slice(ends[g]! * cols, ends[g + 1]! * cols);
+    return { rows, quantised: quantizeInt8(rows, cols, threshold) };
+  });
+  return {
+    groups,
+    codes: Int8Array.from(groups.flatMap(({ quantised }) => [...quantised.codes])),
+    absmax: Float64Array.from(groups.flatMap(({ quantised }) => [...quantised.absmax])),
+  };
+}
+interface Int8Groups extends Pick<Int8Rows, 'codes' | 'absmax'> {
+  readonly groups: readonly { readonly rows: Float64Array; readonly quantised: Int8Rows }[];
+}
+
+/** The lists of all groups as the kernel writes them, and where they mean something. */
+function listsOf({ groups }: Int8Groups, cols: number): { lists: number[]; only: number[] } {
+  const lists = groups.flatMap(({ quantised }) => {
+    const list = listed(quantised);
+    return [...list, ...new Array(1 + cols - list.length).fill(0)] as number[];
+  });
+  const only = groups.flatMap(({ quantised }, g) => listed(quantised).map((_, i) => g * (1 + cols) + i));
+  return { lists, only };
+}
+
+/** Every group of rows with its own outlier columns: quantised, and multiplied. */
+function groupsCase(dtype: FloatDtype, [rows, outputs, inputs]: (typeof SHAPES)[number]): Case {
+  const draws = new Draws(`int8 groups ${rows} ${outputs} ${inputs} ${dtype}`);
+  const x = rounded(dtype, draws.values(dtype, rows * inputs, 2.5));
+  const w = quantizeInt8(draws.values('bf16', outputs * inputs, 0.1), inputs, 0);
+  const ends = endsOf(rows);
+  const count = ends.length - 1;
+  return kernelCase({
+    op: 'int8_linear',
+    shape: `${rows}x${inputs} to ${outputs}, groups`,
+    dtype,
+    buffers: {
+      x: input(dtype, x),
+      ends: input('i32', ends),
+      wCodes: input('u8', bytes(w.codes)),
+      wAbsmax: input('f32', w.absmax),
+      codes: output('u8', rows * inputs),
+      absmax: output('f32', rows),
+      outliers: output('i32', count * (1 + inputs)),
+      y: output(dtype, rows * outputs),
+    },
+    call: (ops, at) => {
+      const own = [count, at.ends, at.outliers] as const;
+      const code = DTYPE_CODE[dtype];
+      ops.quantizeInt8(rows, inputs, THRESHOLD, code, at.x, at.codes, at.absmax, ...own);
+      ops.int8Linear(rows, outputs, inputs, at.codes, at.absmax, ...own, code, at.x, at.wCodes, at.wAbsmax, at.y);
+    },
+    expected: () => {
+      const from = quantizeGroups(x, inputs, THRESHOLD, ends);
+      const { lists, only } = listsOf(from, inputs);
+      const y = from.groups.flatMap((group) => [...int8Linear(group.rows, group.quantised, w, inputs, dtype)]);
+      return {
+        codes: exactly(bytes(from.codes), 'codes are exact'),
+        absmax: exactly(from.absmax, 'a maximum is exact'),
+        outliers: exactly(Float64Array.from(lists), 'columns are exact', { only }),
+        // sums of many outliers: each fma rounds once
+        y: within(Math.max(2, Math.sqrt(inputs)), dtype, Float64Array.from(y), 'one fma a column'),
+      };
+    },
+  });
+}
+
 function quantizeCase(dtype: FloatDtype, threshold: number, rows: number, cols: number): Case {
   const x = activations(new Draws(`int8 rows ${rows} ${cols} ${dtype}`), dtype, rows, cols);
   const outliers = output('i32', threshold > 0 ? 1 + cols : 0);
@@ -47,7 +122,7 @@ function quantizeCase(dtype: FloatDtype, threshold: number, rows: number, cols: 
     buffers: { x: input(dtype, x), codes: output('u8', rows * cols), absmax: output('f32', rows), outliers },
     call: (ops, at) => {
       const list = threshold > 0 ? at.outliers : 0;
-      ops.quantizeInt8(rows, cols, threshold, DTYPE_CODE[dtype], at.x, at.codes, at.absmax, list);
+      ops.quantizeInt8(rows, cols, threshold, DTYPE_CODE[dtype], at.x, at.codes, at.absmax, 1, 0, list);
     },
     expected: () => {
       const expected = quantizeInt8(x, cols, threshold);
@@ -106,6 +181,8 @@ function linearCase(dtype: FloatDtype, threshold: number, [rows, outputs, inputs
         inputs,
         at.xCodes,
         at.xAbsmax,
+        1,
+        0,
         threshold > 0 ? at.outliers : 0,
         DTYPE_CODE[dtype],
         at.x,
@@ -161,7 +238,7 @@ export function int8Cases(): Case[] {
       for (const threshold of [0, THRESHOLD]) {
         cases.push(quantizeCase(dtype, threshold, shape[0], shape[2]), linearCase(dtype, threshold, shape));
       }
-      cases.push(dequantizeCase(dtype, shape[1], shape[2]));
+      cases.push(dequantizeCase(dtype, shape[1], shape[2]), groupsCase(dtype, shape));
     }
   }
   return cases;
