@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Tokenizer as OtherTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder, type TokenizerFiles } from '../../src/data/tokenizer-files';
@@ -90,6 +91,26 @@ describe('Tokenizer', () => {
     sameIds(tinyTokenizer({ patch: { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false } } }), 500);
     sameIds(tinyTokenizer({ patch: { normalizer: null } }), 200);
   }, 30_000);
+
+  it('agrees with an implementation that is not ours', () => {
+    const read = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
+    const texts = [
+      '',
+      "hello world it's 12 123",
+      'السؤال: الجواب قَلْب',
+      'a\n\nb \t c  ',
+      '<bos>hello<eos>2<eos><eos',
+      '한국 👩‍⚕️ e\u0301',
+    ];
+    for (const files of [
+      tinyTokenizer(),
+      tinyTokenizer({ bos: true }),
+      tinyTokenizer({ patch: { normalizer: null } }),
+    ]) {
+      const [own, other] = [new Tokenizer(files), new OtherTokenizer(read(files.tokenizer), read(files.config!))];
+      for (const s of texts) expect([...own.encode(s)]).toEqual(other.encode(s).ids);
+    }
+  });
 
   it('decodes what it encoded', () => {
     const s = 'السؤال: hello 👩‍⚕️\n\n12';
