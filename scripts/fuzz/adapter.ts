@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../../src/native/device';
 import { withEmbeddings } from '../../src/nn/adapter-embeddings';
+import { imageChanges } from '../../src/nn/image-changes';
 import { loadModel, type ModelOptions, openModelFolder } from '../../src/nn/model';
 import { loadAdapter, readAdapter } from '../../src/nn/peft';
 import { parseSafetensors } from '../../src/nn/safetensors';
@@ -70,6 +71,7 @@ export const target: FuzzTarget = {
       const device = Device.plan();
       const model = loadModel(device, files, { ...OPTIONS, adapter: adapter.options });
       loadAdapter(device, model, adapter, files);
+      imageChanges(adapter);
     } finally {
       files.tensors.close();
       tensors.close();

@@ -1,5 +1,5 @@
 /** `medrepro merge`: an adapter folded into its base, and how far the merged model's logits are from base + adapter. */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../autograd/tape';
 import { EXIT, inputError } from '../errors';
@@ -40,20 +40,27 @@ export async function mergeJob(request: unknown, context: JobContext): Promise<J
     throw inputError(`${out} exists and is not empty`, { remedy: 'choose another folder with --out' });
   }
   context.emit({ kind: 'stage', name: 'merge', detail: `${asked.adapter} into ${asked.model}` });
-  const staging = `${out.replace(/\/+$/, '')}.${process.pid}.tmp`;
+  let made: string | undefined;
+  const staging = join(out, '.partial');
   try {
-    mkdirSync(staging, { recursive: true });
+    made = mkdirSync(out, { recursive: true });
+    mkdirSync(staging);
     const written = mergeInto(asked, staging, context);
-    mkdirSync(out, { recursive: true });
-    renameSync(staging, out);
+    // a folder without a configuration is no checkpoint: it comes last
+    const names = [...readFolder(staging)].sort((one, other) => Number(one === CONFIG) - Number(other === CONFIG));
+    for (const name of names) renameSync(join(staging, name), join(out, name));
+    rmdirSync(staging);
     return report(asked, written);
   } catch (error) {
-    rmSync(staging, { recursive: true, force: true });
+    if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    else if (existsSync(staging)) rmSync(staging, { recursive: true, force: true });
     throw notWritable(out, error, { elsewhere: 'choose a writable folder with --out' });
   }
 }
 
 // --- internal ---
+
+const CONFIG = 'config.json';
 
 interface Written {
   readonly linears: number;
@@ -163,7 +170,7 @@ function writeMerged(local: LocalModel, base: string, out: string): number {
   copyDescription(base, out);
   // the tokeniser of the added rows
   if (vocabSize !== published.config.vocabSize) copyDescription(adapter!.folder, out);
-  writeWhole(join(out, 'config.json'), `${JSON.stringify(checkpointConfig(config, shape), null, 2)}\n`);
+  writeWhole(join(out, CONFIG), `${JSON.stringify(checkpointConfig(config, shape), null, 2)}\n`);
   writeWeights(out, merged.tensors);
   return merged.linears;
 }

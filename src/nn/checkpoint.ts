@@ -1,7 +1,7 @@
 /** Checkpoints as transformers saves and loads them: weights, in shards above a size, and the files that describe the text. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readBytes, writeWhole } from '../files';
+import { readBytes, readFolder, writeWhole } from '../files';
 import { elements } from '../native/tensor';
 import { type LazyTensor, storedSize, writeSafetensors } from './safetensors';
 
@@ -45,7 +45,7 @@ export function copyDescription(from: string, to: string): string[] {
   const templates = join(from, TEMPLATES);
   if (existsSync(templates)) {
     mkdirSync(join(to, TEMPLATES), { recursive: true });
-    for (const name of readdirSync(templates)) if (name.endsWith('.jinja')) copy(join(TEMPLATES, name));
+    for (const name of readFolder(templates)) if (name.endsWith('.jinja')) copy(join(TEMPLATES, name));
   }
   return copied;
 }

@@ -60,10 +60,11 @@ export function imageChanges({ images, options, folder }: AdapterFiles): ImageCh
       if (values.length !== rank) throw refuse(`${name} has ${rank} rows and its lora_E ${values.length}`);
       for (let i = 0; i < a.length; i++) a[i]! *= values[Math.floor(i / inputs)]!;
     }
-    const scale =
+    const { scale, rank: said } =
       options.kind === 'adalora'
-        ? options.alpha / Math.fround(options.initialRank + Math.fround(1e-5))
-        : loraShape(options, own.get(matrix) ?? matrix).scale;
+        ? { scale: options.alpha / Math.fround(options.initialRank + Math.fround(1e-5)), rank }
+        : loraShape(options, own.get(matrix) ?? matrix);
+    if (said !== rank) throw refuse(`${name} has ${rank} rows, and adapter_config.json makes it ${said}`);
     updates.set(`${matrix}.weight`, { a, b: storedF32(b), rank, inputs, outputs: b.shape[0]!, scale });
   }
   return { updates, copies };

@@ -135,7 +135,6 @@ export function loadAdapter(
         },
       );
     }
-    if (!isFloating(found)) throw notFloating(folder, name, found.dtype);
     const values = storedF32(found);
     if (!values.every(Number.isFinite)) {
       throw inputError(`${folder}: ${name} holds a value that is not a finite number`, {
@@ -243,6 +242,7 @@ function canonicalNames(
   const others = new Set<string>();
   for (const [name, tensor] of tensors.tensors) {
     if (/\.original_module\.|\.ranknum(\.|$)/.test(name)) continue;
+    if (!isFloating(tensor)) throw notFloating(folder, name, tensor.dtype);
     const own = name
       .replace(/\.modules_to_save(\.[^.]+)?\.(weight|bias)$/, '.$2')
       .replace(/\.(lora_[AB])\.[^.]+\.weight$/, '.$1.weight')

@@ -1,6 +1,6 @@
 /** `merge` against PEFT's merge_and_unload, through the job a user runs. */
 import { afterAll, describe, expect, test } from 'bun:test';
-import { copyFileSync, cpSync, existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
 import type { MergeDifference } from '../../src/jobs/merge';
@@ -126,6 +126,20 @@ test('a folder with something in it is left alone', async () => {
   const { out } = await merge('peft-rslora', 'causal-tied', { out: join(folder.path, 'taken') });
   const again = merge('peft-rslora', 'causal-tied', { out });
   expect(again).rejects.toThrow('not empty');
+});
+
+test('an empty folder is taken, a file in its place is one line, and what failed leaves either as it was', async () => {
+  const [empty, file] = [join(folder.path, 'empty'), join(folder.path, 'a-file')];
+  mkdirSync(empty);
+  writeFileSync(file, 'x');
+  expect(merge('peft-rslora', 'causal-tied', { out: file })).rejects.toThrow(file);
+  expect(merge('peft-rslora', 'causal-tied', { model: file, out: empty })).rejects.toThrow();
+  expect(readdirSync(empty)).toEqual([]);
+  await merge('peft-rslora', 'causal-tied', { out: empty });
+  expect(readdirSync(empty).sort()).toEqual(['config.json', 'generation_config.json', 'model.safetensors']);
+  const deep = join(folder.path, 'not', 'there');
+  expect(merge('peft-rslora', 'causal-tied', { model: join(folder.path, 'none'), out: deep })).rejects.toThrow();
+  expect(existsSync(join(folder.path, 'not'))).toBeFalse();
 });
 
 describe('a value that is not finite ends it, with nothing written', () => {
