@@ -22,10 +22,10 @@ export const MISSING_TEXTS: ReadonlySet<string> = new Set([
 export class ColumnKinds {
   private readonly seen: ReadonlyMap<string, Seen>;
 
-  /** @param untyped whether every cell is a text whose look tells what it is */
+  /** @param untyped whether every cell is a text whose look tells what it is, and what NA and the like mean then */
   constructor(
     roles: readonly string[],
-    private readonly untyped: boolean,
+    private readonly untyped: { readonly missingTexts: 'missing' | 'text' } | null,
   ) {
     this.seen = new Map(roles.map((role) => [role, new Seen()]));
   }
@@ -37,13 +37,15 @@ export class ColumnKinds {
       seen.missing++;
       return true;
     }
-    if (this.untyped && MISSING_TEXTS.has(text)) {
-      seen.missing++;
+    if (this.untyped !== null && MISSING_TEXTS.has(text)) {
       if (text !== '') seen.missingTexts.set(text, (seen.missingTexts.get(text) ?? 0) + 1);
-      return true;
+      if (text === '' || this.untyped.missingTexts === 'missing') {
+        seen.missing++;
+        return true;
+      }
     }
     seen.cells++;
-    if (this.untyped) seen.look(text);
+    if (this.untyped !== null) seen.look(text);
     else if (typeof value === 'bigint') seen.integers++;
     else if (typeof value === 'number') seen.floats++;
     else if (typeof value === 'boolean') seen.booleans++;
@@ -105,15 +107,19 @@ class Seen {
     return this.booleans === this.cells ? 'boolean' : 'text';
   }
 
-  notes(column: string, untyped: boolean): string[] {
+  notes(column: string, untyped: { readonly missingTexts: 'missing' | 'text' } | null): string[] {
     const notes: string[] = [];
     if (this.missingTexts.size > 0) {
       const texts = [...this.missingTexts].slice(0, SHOWN).map(([text, count]) => `${text} (${count})`);
-      notes.push(`column ${column}: ${texts.join(', ')} taken as missing, as pandas and datasets do`);
+      const how =
+        untyped?.missingTexts === 'text'
+          ? 'kept as text, which pandas and datasets read as missing'
+          : 'taken as missing, as pandas and datasets do';
+      notes.push(`column ${column}: ${texts.join(', ')} ${how}`);
     }
     const type = this.type();
     const mixed = type === 'float' && this.integers > 0;
-    if (untyped && type !== 'text' && this.changed > 0 && !mixed) {
+    if (untyped !== null && type !== 'text' && this.changed > 0 && !mixed) {
       notes.push(`column ${column} is kept as the file writes it; pandas would print ${this.example}`);
     } else if (mixed) {
       notes.push(

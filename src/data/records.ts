@@ -6,7 +6,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { arrow } from './formats/arrow';
 import { csv } from './formats/csv';
-import type { Choose, Format, Parsed } from './formats/format';
+import type { Format, Parsed, ParseOptions } from './formats/format';
 import { json, jsonLines } from './formats/json';
 import { medquad, readMedquadFolder } from './formats/medquad';
 import { parquet } from './formats/parquet';
@@ -29,21 +29,26 @@ export interface RecordFile {
 /**
  * Reads a data file, or a folder of MedQuAD's XML documents.
  *
- * @param choose the columns that are wanted, asked once their names are known: no other is decoded. Absent = all.
+ * @param options the columns that are wanted (no other is decoded), and how a CSV is read
  * @throws MedreproError `input` (exit 2) with what is wrong and where.
  */
-export async function readRecords(path: string, choose?: Choose): Promise<RecordFile> {
+export async function readRecords(path: string, options: ParseOptions = {}): Promise<RecordFile> {
   if (existsSync(path) && statSync(path).isDirectory()) {
     return { name: path, format: medquad.name, ...readMedquadFolder(path) };
   }
-  return parseRecords(readRawFile(path), choose);
+  return parseRecords(readRawFile(path), options);
 }
 
 /** {@link readRecords} of bytes that are here already. */
-export async function parseRecords(raw: RawFile, choose?: Choose): Promise<RecordFile> {
+export async function parseRecords(raw: RawFile, options: ParseOptions = {}): Promise<RecordFile> {
   const file = await unpacked(raw);
   const format = formatOf(file);
-  return { name: raw.name, format: format.name, sha256: sha256Of(raw.bytes), parsed: await format.parse(file, choose) };
+  return {
+    name: raw.name,
+    format: format.name,
+    sha256: sha256Of(raw.bytes),
+    parsed: await format.parse(file, options),
+  };
 }
 
 // --- internal ---

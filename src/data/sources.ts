@@ -81,10 +81,13 @@ export async function readSources(
     const { role, name, form, part, steps } = wanted;
     const own = form === 'test' ? testSpec(spec) : spec;
     const columns = wanted.embedded ? embeddedColumns(own.columns) : own.columns;
-    const choose = chooser(columns);
+    const { separator, missingTexts } = spec;
+    // the miniatures' files are what they are
+    const csv = wanted.embedded ? undefined : { separator, missingTexts };
+    const options = { choose: chooser(columns), csv };
     const records = wanted.embedded
-      ? await parseRecords({ name, bytes: readAsset(name) }, choose)
-      : await readRecords(name, choose);
+      ? await parseRecords({ name, bytes: readAsset(name) }, options)
+      : await readRecords(name, options);
     const judging = role === 'test' ? (spec.testData?.rows ?? []) : role === 'all' || role === 'train' ? spec.rows : [];
     const optional = mayBeEmpty(own.optional, steps, judging);
     const { sha256, rows, kinds, notes } = tableOf(records, columns, { optional });

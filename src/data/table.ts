@@ -71,7 +71,7 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
     return { role, place, levels: levels(place.steps) };
   });
   const nesting = nestingOf(name, places, columns);
-  const kinds = new ColumnKinds(Object.keys(columns), parsed.untyped ?? false);
+  const kinds = new ColumnKinds(Object.keys(columns), parsed.untyped ?? null);
   const rows: TableRow[] = [];
   const ids = new Map<string, number>();
   const leavesOut = options.missing === 'left-out';
@@ -169,9 +169,10 @@ class Row {
 
   nothing(name: string, text: string, missing: boolean): MedreproError {
     const column = JSON.stringify(name);
-    if (!missing || text === '') return this.wrong(`has nothing in column ${column}`, 'fill it or drop the row');
+    if (!missing || text === '') return this.wrong(`has nothing in column ${column}`, FILL);
     const why = text === 'nan' ? 'which is no value' : 'which pandas and datasets read as missing';
-    return this.wrong(`has ${text} in column ${column}, ${why}`, 'fill it or drop the row');
+    const remedy = text === 'nan' ? FILL : `${FILL}; data.missingTexts: text keeps it as a text`;
+    return this.wrong(`has ${text} in column ${column}, ${why}`, remedy);
   }
 
   again(column: string, id: string, first: number): MedreproError {
@@ -185,6 +186,7 @@ class Row {
   }
 }
 
+const FILL = 'fill it or drop the row';
 const OTHER_COLUMN = 'name another column with --map';
 
 /** Rows of a kind, counted, with the line of the first. */

@@ -118,7 +118,7 @@ async function readFile(
       return usualColumns(columns, role).map((column) => ({ column, steps: [] }));
     });
   };
-  const record = await readRecords(path, choose);
+  const record = await readRecords(path, { choose });
   const rows = [...record.parsed.records];
   if (rows.length === 0)
     throw inputError('the file holds no rows', { where: { file: path }, remedy: 'export it again' });

@@ -20,6 +20,8 @@ export const DEFAULT_TRAINING = {
 export const DEFAULT_DATA = {
   parts: [],
   optional: [],
+  separator: null,
+  missingTexts: 'missing',
   filter: {},
   rows: [],
   splitMethod: 'stratified',

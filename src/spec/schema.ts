@@ -135,6 +135,8 @@ const ofTest = {
 const data = {
   ...ofTest,
   extraTrain: 'string[]',
+  separator: "',' | ';' | '|' | 'tab' | null",
+  missingTexts: "'missing' | 'text'",
   splitMethod: part.enumerated(
     'stratified',
     'sklearn',

@@ -297,6 +297,13 @@ export interface DataSpec {
   readonly columns: Readonly<Record<string, string>>;
   /** Columns, by the spec's name, that may be empty or absent: they are empty text there. */
   readonly optional: readonly string[];
+  /** What separates the columns of a CSV; null = commas, or what the header has instead of them. */
+  readonly separator: ',' | ';' | '|' | 'tab' | null;
+  /**
+   * What NA, None, null and the like mean in a CSV: `missing`, as pandas and datasets read them (`keep_default_na=True`), or the
+   * `text` they are.
+   */
+  readonly missingTexts: 'missing' | 'text';
   /** Only rows whose columns hold these texts, by the spec's name of the column. */
   readonly filter: Readonly<Record<string, string>>;
   /** What is done, in this order, to the rows that are to be split (after `parts` are put together); given splits of `--data` too, but for validation and test. */

@@ -181,6 +181,20 @@ describe('what pandas makes of a file', () => {
     ]);
   });
 
+  it('is not done where the spec says otherwise: a separator, texts that stay texts', async () => {
+    const bytes = new TextEncoder().encode('text,label;n\nNA, x;None\n"a;b";null\n');
+    const csv = { separator: ';', missingTexts: 'text' } as const;
+    const columns = { text: 'text,label', label: 'n' };
+    const read = tableOf(await parseRecords({ name: 'a.csv', bytes }, { csv }), columns);
+    expect(read.rows.map(({ cells }) => Object.values(cells))).toEqual([
+      ['NA, x', 'None'],
+      ['a;b', 'null'],
+    ]);
+    expect(read.notes).toEqual([
+      'column "n": None (1), null (1) kept as text, which pandas and datasets read as missing',
+    ]);
+  });
+
   it('is said: missing values left out or empty where they may be, numbers that it would print otherwise', async () => {
     const content = 'text,category,n\na,x,007\nb,NA,1\nNone,y,2\nc,z,\n';
     const file = await parseRecords({ name: 'a.csv', bytes: new TextEncoder().encode(content) });

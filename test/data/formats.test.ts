@@ -69,13 +69,13 @@ describe('Parquet and Arrow give what pyarrow and datasets wrote', () => {
     ...['types-zstd.parquet', 'types-snappy.parquet', 'types-lz4.parquet', 'types-lz4.feather'],
     ...['types-legacy.parquet', 'types-split.parquet'],
   ])('%s: every cell is what an f-string prints', async (name) => {
-    const here = (await readRecords(join(FIXTURES, name), () => [])).parsed.columns;
+    const here = (await readRecords(join(FIXTURES, name), { choose: () => [] })).parsed.columns;
     const paths = Object.keys(types).filter((path) => here.includes(path.replace(/[[.].*$/, '')));
     expect(paths.length).toBeGreaterThan(2);
     for (const path of paths) {
       // a file without Arrow's schema says UTC or nothing of a zone, and nanoseconds of INT96
       const columns = { cell: path };
-      const file = await readRecords(join(FIXTURES, name), chooser(columns));
+      const file = await readRecords(join(FIXTURES, name), { choose: chooser(columns) });
       const place = placeOf(file.parsed.columns, path)!;
       const printed = [...file.parsed.records].map(({ values }) => {
         const value = follow(values[place.column], place.steps as (string | number)[]);
@@ -88,7 +88,9 @@ describe('Parquet and Arrow give what pyarrow and datasets wrote', () => {
   it('only chosen columns are decoded; what is not read is refused by name where it is chosen', async () => {
     for (const name of ['types-zstd.parquet', 'types-lz4.feather']) {
       const read = async (columns: Columns) =>
-        tableOf(await readRecords(join(FIXTURES, name), chooser(columns)), columns, { optional: new Set(['text']) });
+        tableOf(await readRecords(join(FIXTURES, name), { choose: chooser(columns) }), columns, {
+          optional: new Set(['text']),
+        });
       expect((await read({ text: 'text', path: 'image.path' })).rows.map(({ cells }) => cells.path)).toEqual(
         Array(4).fill('a.jpg'),
       );
@@ -105,7 +107,7 @@ describe('Parquet and Arrow give what pyarrow and datasets wrote', () => {
 
   it.each(['class-label.parquet', 'datasets.arrow'])('%s: names of a ClassLabel', async (name) => {
     const columns = { label: 'label' };
-    const { kinds } = tableOf(await readRecords(join(FIXTURES, name), chooser(columns)), columns);
+    const { kinds } = tableOf(await readRecords(join(FIXTURES, name), { choose: chooser(columns) }), columns);
     const classNames = name.endsWith('parquet') ? ['no', 'yes', 'maybe'] : ['a', 'b', 'c'];
     expect(kinds.label).toEqual({ type: 'integer', classNames });
   });
@@ -221,7 +223,7 @@ describe('JSON and JSON Lines', () => {
 describe('cells', () => {
   const columns = { question: 'q', id: 'id' };
   const table = async (content: string) =>
-    tableOf(await parseRecords({ name: 'a.jsonl', bytes: bytesOf(content) }, chooser(columns)), columns);
+    tableOf(await parseRecords({ name: 'a.jsonl', bytes: bytesOf(content) }, { choose: chooser(columns) }), columns);
 
   it('numbers and booleans are text as Python prints them, integers exact', async () => {
     const written = [
@@ -326,7 +328,7 @@ describe('elements of a list', () => {
     };
     const file = await parse(JSON.stringify(squad), 'squad.json');
     const read = tableOf(
-      await parseRecords({ name: 'squad.json', bytes: bytesOf(JSON.stringify(squad)) }, chooser(paths)),
+      await parseRecords({ name: 'squad.json', bytes: bytesOf(JSON.stringify(squad)) }, { choose: chooser(paths) }),
       paths,
       {
         optional: new Set(['answer']),
@@ -341,7 +343,10 @@ describe('elements of a list', () => {
     expect(file.parsed.notes).toEqual(['the rows are the objects under "data"; beside them the file holds version']);
     const side = { a: 'data[].paragraphs[].context', b: 'data[].others[].x' };
     const error = await failure(async () =>
-      tableOf(await parseRecords({ name: 'a.json', bytes: bytesOf(JSON.stringify(squad)) }, chooser(side)), side),
+      tableOf(
+        await parseRecords({ name: 'a.json', bytes: bytesOf(JSON.stringify(squad)) }, { choose: chooser(side) }),
+        side,
+      ),
     );
     expect(error.message).toBe(
       '"data[].others[].x" and "data[].paragraphs[].context" go through different lists: their rows do not belong together',

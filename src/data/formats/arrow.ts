@@ -12,7 +12,7 @@ import { Batch, type Dictionaries, readColumn, subview, zoneOf } from './arrow-c
 import { type Field, type Schema, schemaOf, TYPE } from './arrow-schema';
 import { Budget, checkCount, classNamesOf, Damage, FEATURES_KEY, reading, Unsupported } from './binary';
 import { Table } from './flatbuffer';
-import { type Choose, chosen, type DataRecord, type Format, noRows, type Parsed } from './format';
+import { chosen, type DataRecord, type Format, noRows, type Parsed, type ParseOptions } from './format';
 import type { ArrowHint } from './parquet-types';
 
 export const arrow: Format = {
@@ -50,7 +50,7 @@ interface Message {
   readonly body: DataView;
 }
 
-function parse({ name, bytes }: RawFile, choose?: Choose): Parsed {
+function parse({ name, bytes }: RawFile, { choose }: ParseOptions): Parsed {
   if (isFeather1(bytes)) {
     throw inputError('this is a Feather file of version 1', {
       where: { file: name },

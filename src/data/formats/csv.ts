@@ -9,7 +9,7 @@
 
 import { inputError } from '../../errors';
 import { asTextFile, type RawFile, type TextFile } from '../text-file';
-import { type Choose, chosen, type DataRecord, type Format, type Parsed } from './format';
+import { chosen, type DataRecord, type Format, type Parsed, type ParseOptions } from './format';
 
 /** The most bytes a row may have; longer ones are nearly always a quote that is never closed. */
 export const MAX_ROW_BYTES = 2 ** 20;
@@ -17,9 +17,10 @@ export const MAX_ROW_BYTES = 2 ** 20;
 export const csv: Format = { name: 'CSV', fileName: /\.(csv|tsv|tab)$/i, parse: parseCsv };
 
 /** @throws MedreproError `input` with the line of what is wrong; rows are checked as they are iterated */
-export function parseCsv(raw: RawFile, choose?: Choose): Parsed {
+export function parseCsv(raw: RawFile, { choose, csv: options }: ParseOptions = {}): Parsed {
   const file = asTextFile(raw);
-  const delimiter = delimiterOf(file);
+  const { separator, missingTexts } = options ?? { separator: null, missingTexts: 'missing' };
+  const delimiter = separator === null ? delimiterOf(file) : separator === 'tab' ? TAB : separator.charCodeAt(0);
   const reader = new Rows(file, delimiter);
   const header = reader.next(null);
   if (header === null) {
@@ -29,7 +30,8 @@ export function parseCsv(raw: RawFile, choose?: Choose): Parsed {
   const columns = header.values.map((cell, i) => cell!.trim() || `Unnamed: ${i}`);
   const wanted = chosen(columns, choose);
   const notes: string[] = [];
-  if (delimiter !== COMMA) notes.push(`the columns are separated by ${nameOf(delimiter)}`);
+  const isSaid = separator === null && delimiter !== COMMA;
+  if (isSaid) notes.push(`the columns are separated by ${nameOf(delimiter)}`);
   const records = {
     *[Symbol.iterator](): Generator<DataRecord> {
       const odd = new OddRows();
@@ -43,10 +45,10 @@ export function parseCsv(raw: RawFile, choose?: Choose): Parsed {
         for (let i = rows.width; i < columns.length; i++) row.values.push(undefined);
         yield row;
       }
-      notes.splice(delimiter === COMMA ? 0 : 1, notes.length, ...odd.notes());
+      notes.splice(isSaid ? 1 : 0, notes.length, ...odd.notes());
     },
   };
-  return { columns, headerLine: header.line, records, notes, untyped: true };
+  return { columns, headerLine: header.line, records, notes, untyped: { missingTexts } };
 }
 
 // --- internal ---

@@ -33,8 +33,11 @@ export interface Parsed {
   readonly notes: readonly string[];
   /** Names of the classes by id, of columns that the file says are datasets' `ClassLabel`. */
   readonly classNames?: ReadonlyMap<string, readonly string[]>;
-  /** The file's cells are text without types (CSV): numbers are told by how they look, and some texts mean "missing". */
-  readonly untyped?: boolean;
+  /**
+   * The file's cells are text without types (CSV): numbers are told by how they look. Texts such as NA mean a missing value to
+   * pandas; whether they do here.
+   */
+  readonly untyped?: { readonly missingTexts: 'missing' | 'text' };
 }
 
 /** How a path of `--map` or of a spec's columns goes on behind the column: a key, an element, or every element. */
@@ -56,6 +59,21 @@ export interface Place {
  */
 export type Choose = (columns: readonly string[]) => readonly Place[];
 
+/** How a CSV is read, as a spec says it. */
+export interface CsvOptions {
+  /** null = commas, or what the header has instead of them. */
+  readonly separator: ',' | ';' | '|' | 'tab' | null;
+  /** What NA, None, null and the like mean. */
+  readonly missingTexts: 'missing' | 'text';
+}
+
+/** What a file is read with. */
+export interface ParseOptions {
+  /** Absent = every column is wanted. */
+  readonly choose?: Choose | undefined;
+  readonly csv?: CsvOptions | undefined;
+}
+
 /** A way to write tables down. */
 export interface Format {
   /** As messages name it. */
@@ -66,10 +84,9 @@ export interface Format {
   readonly matches?: (head: Uint8Array) => boolean;
   /**
    * @param file unpacked bytes under the name the user knows.
-   * @param choose absent = every column is wanted.
    * @throws MedreproError `input`
    */
-  readonly parse: (file: RawFile, choose?: Choose) => Parsed | Promise<Parsed>;
+  readonly parse: (file: RawFile, options: ParseOptions) => Parsed | Promise<Parsed>;
 }
 
 /** The chosen columns as a set of indices; all of them without a choice. */

@@ -18,6 +18,7 @@ import {
   type Format,
   noRows,
   type Parsed,
+  type ParseOptions,
   rowsOfColumns,
 } from './format';
 import { JsonFault, JsonReader } from './json-reader';
@@ -27,12 +28,13 @@ export const json: Format = { name: 'JSON', fileName: /\.json$/i, parse: parseJs
 
 // --- internal ---
 
-function parseLines(raw: RawFile, choose?: Choose): Parsed {
+function parseLines(raw: RawFile, { choose }: ParseOptions): Parsed {
   const file = asTextFile(raw);
   return rowsOf(file, () => objectLines(file), choose);
 }
 
-function parseJson(raw: RawFile, choose?: Choose): Parsed {
+function parseJson(raw: RawFile, options: ParseOptions): Parsed {
+  const { choose } = options;
   const file = asTextFile(raw);
   const { name, bytes } = file;
   const reader = new JsonReader(bytes);
@@ -44,7 +46,7 @@ function parseJson(raw: RawFile, choose?: Choose): Parsed {
   if (first !== 0x7b) throw damaged(name, `the file holds ${kindOf(first)}, not rows`);
   // JSON Lines under the name of JSON is common, and a reader that takes it saves a search
   const root = reading(file, 'this is not JSON', () => rootOf(reader));
-  return root === null ? parseLines(raw, choose) : parseRoot(file, root, choose);
+  return root === null ? parseLines(raw, options) : parseRoot(file, root, choose);
 }
 
 /** An object in the file: where it starts, and its line where lines are rows. */

@@ -8,7 +8,7 @@ import { inputError } from '../../errors';
 import type { RawFile } from '../text-file';
 import { arrowHints } from './arrow';
 import { Budget, classNamesOf, FEATURES_KEY, reading } from './binary';
-import { type Choose, chosen, type DataRecord, damaged, type Format, noRows, type Parsed } from './format';
+import { chosen, type DataRecord, damaged, type Format, noRows, type Parsed, type ParseOptions } from './format';
 import { type Footer, type RowGroup, readFooter, type SchemaNode } from './parquet-footer';
 import { type Entries, readChunk } from './parquet-pages';
 import { assembled } from './parquet-rows';
@@ -23,7 +23,7 @@ export const parquet: Format = {
 
 // --- internal ---
 
-function parse({ name, bytes }: RawFile, choose?: Choose): Parsed {
+function parse({ name, bytes }: RawFile, { choose }: ParseOptions): Parsed {
   if (isEncrypted(bytes.subarray(0, 4))) {
     throw inputError('this is an encrypted Parquet file', {
       where: { file: name },
