@@ -112,6 +112,37 @@ describe('Parquet and Arrow give what pyarrow and datasets wrote', () => {
     expect(kinds.label).toEqual({ type: 'integer', classNames });
   });
 
+  it('claims are held against the size of the file', async () => {
+    const error = await failure(() => readRecords(join(FIXTURES, 'refused-nulls.parquet')));
+    expect(error.message).toBe(
+      'the Parquet file cannot be read: it claims 3000000 rows, more than 64 for each of its bytes',
+    );
+    // fields whose children are the same two again, thirty deep: 2^30 fields in a kilobyte
+    const levels = 30;
+    const view = new DataView(new ArrayBuffer(8 + 56 + 36 * (levels + 1) + 4));
+    view.setUint32(0, 0xffffffff, true);
+    view.setInt32(4, view.byteLength - 8, true);
+    const put = (at: number, values: readonly (readonly [width: 2 | 4, value: number])[]): void => {
+      let place = 8 + at;
+      for (const [width, value] of values) {
+        if (width === 2) view.setUint16(place, value, true);
+        else view.setUint32(place, value, true);
+        place += width;
+      }
+    };
+    const words = (...values: number[]) => values.map((value) => [4, value] as const);
+    const slots = (...values: number[]) => values.map((value) => [2, value] as const);
+    // the message: a schema; the schema: one field
+    put(0, [...words(16), ...slots(12, 12, 0, 4, 8, 0), ...words(12, 1, 16)]);
+    put(28, [...slots(10, 8, 0, 4, 0, 0), ...words(12, 4, 1, 20)]);
+    for (let level = 0; level <= levels; level++) {
+      const count = level === levels ? 0 : 2;
+      put(56 + 36 * level, [...slots(16, 8, 0, 0, 0, 0, 0, 4), ...words(16, 4, count, 24, 20)]);
+    }
+    const bomb = await failure(() => parse(new Uint8Array(view.buffer), 'a.arrow'));
+    expect(bomb.message).toBe('the Arrow file cannot be read: it has more than 16384 fields');
+  });
+
   it("Hadoop's LZ4 blocks, and what other writers took them for", () => {
     // literals 'abcd', then a copy of 12 from 4 back, then the last literals
     const block = [0x48, ...Buffer.from('abcd'), 4, 0, 0x50, ...Buffer.from('vwxyz')];
