@@ -2,6 +2,7 @@
 
 import type { Command, FlagDefs } from '../cli/command';
 import type { Flags } from '../cli/flags';
+import { isDate } from '../data/jinja/strftime';
 import { usageError } from '../errors';
 import type { GenerateRequest } from '../run/request';
 import { runAndShow } from './job';
@@ -38,6 +39,11 @@ export const generate: Command = {
     ids: { type: 'string', valueHint: 'file', description: 'token ids instead: {"ids": [[1, 2, 3], [4, 5]]}' },
     chat: { type: 'boolean', description: "prompts are a user's messages in the tokeniser's chat template" },
     system: { type: 'string', valueHint: 'text', description: 'a system message before them' },
+    date: {
+      type: 'string',
+      valueHint: 'yyyy-mm-dd',
+      description: "the date that some chat templates write; never today's",
+    },
     ...continuationFlags(NEW_TOKENS),
     ...SAMPLING_FLAGS,
     ...JSON_FLAG,
@@ -55,12 +61,14 @@ export const generate: Command = {
       tokenizer: flags.text('tokenizer'),
       chat: flags.is('chat'),
       system: flags.text('system'),
+      date: readDate(flags),
       sampling: readSampling(flags),
       stream: !json,
       record: json,
     };
     if (request.maxNewTokens === 0) throw usageError('--max-new-tokens 0 asks for no text', 'say 1 or more');
     if (request.system !== null && !request.chat) throw usageError('--system is a part of a chat', 'say --chat too');
+    if (request.date !== null && !request.chat) throw usageError('--date is a part of a chat', 'say --chat too');
     if (request.chat && request.prompts.kind === 'ids') {
       throw usageError('--chat makes texts into prompts, and --ids are tokens', 'drop one of them');
     }
@@ -69,6 +77,12 @@ export const generate: Command = {
 };
 
 // --- internal ---
+
+function readDate(flags: Flags): string | null {
+  const date = flags.text('date');
+  if (date !== null && !isDate(date)) throw usageError(`--date ${date} is no date`, 'write it as 2024-07-26');
+  return date;
+}
 
 function readPrompts(flags: Flags): GenerateRequest['prompts'] {
   const [text, file, ids] = [flags.text('prompt'), flags.text('prompts'), flags.text('ids')];

@@ -1,13 +1,14 @@
 /**
  * A conversation as the text a model was trained on: the Jinja template that comes with a tokeniser, rendered as
- * transformers' `apply_chat_template` does (utils/chat_template_utils.py), by @huggingface/jinja.
+ * transformers' `apply_chat_template` does (utils/chat_template_utils.py).
  */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Template } from '@huggingface/jinja';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
+import { TemplateError } from './jinja/errors';
+import { JinjaTemplate } from './jinja/template';
 
 export interface ChatMessage {
   readonly role: string;
@@ -19,10 +20,12 @@ export interface ChatOptions {
   readonly addGenerationPrompt: boolean;
   /** Further variables of the template, such as `enable_thinking` or `date_string`. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** The date that `strftime_now` writes, as `2024-07-26`; a template that asks for one is refused without it. */
+  readonly date?: string | null;
 }
 
 export class ChatTemplate {
-  private readonly template: Template;
+  private readonly template: JinjaTemplate;
 
   /**
    * @param source Jinja
@@ -36,33 +39,36 @@ export class ChatTemplate {
     private readonly file: string,
   ) {
     try {
-      this.template = new Template(source);
+      this.template = new JinjaTemplate(source, { keepTrailingNewline: false });
     } catch (error) {
       throw this.refused('is not a template that can be read', error);
     }
   }
 
   /** @throws MedreproError `input` when the template refuses the conversation, with its own words. */
-  render(messages: readonly ChatMessage[], { addGenerationPrompt, variables = {} }: ChatOptions): string {
+  render(messages: readonly ChatMessage[], { addGenerationPrompt, variables = {}, date }: ChatOptions): string {
     try {
-      return this.template.render({
+      const values = {
         ...this.tokens,
         tools: null,
         documents: null,
         ...variables,
-        messages: messages.map((message) => ({ ...message })),
+        messages,
         add_generation_prompt: addGenerationPrompt,
-      });
+      };
+      return this.template.render(values, date == null ? {} : { now: date });
     } catch (error) {
       throw this.refused('cannot render this conversation', error);
     }
   }
 
   private refused(what: string, error: unknown): MedreproError {
-    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-    return inputError(`the chat template ${what}: ${reason}`, {
-      where: { file: this.file },
-      remedy: 'use another conversation, another --tokenizer folder, or no chat template',
+    if (!(error instanceof TemplateError)) throw error;
+    return inputError(`the chat template ${what}: ${error.message}`, {
+      where: { file: this.file, ...(error.line === undefined ? {} : { line: error.line }) },
+      remedy: /strftime_now\) and none/.test(error.message)
+        ? 'say which one with --date, such as --date 2024-07-26'
+        : 'use another conversation, another --tokenizer folder, or no chat template',
       cause: error,
     });
   }

@@ -145,9 +145,9 @@ function openTemplate({ tokenizer, model }: GenerateRequest): ChatTemplate {
   );
 }
 
-function chatText(template: ChatTemplate, text: string, { system }: GenerateRequest): string {
+function chatText(template: ChatTemplate, text: string, { system, date }: GenerateRequest): string {
   const before = system === null ? [] : [{ role: 'system', content: system }];
-  return template.render([...before, { role: 'user', content: text }], { addGenerationPrompt: true });
+  return template.render([...before, { role: 'user', content: text }], { addGenerationPrompt: true, date });
 }
 
 /** What people see: a single prompt's text as it comes, several prompts' texts in order, each once it is whole. */

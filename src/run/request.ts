@@ -184,6 +184,8 @@ export interface GenerateRequest extends LocalModelRequest {
   /** Each prompt is a user's message in the model's chat template, after a system message where there is one. */
   chat: boolean;
   system: string | null;
+  /** The date that a chat template may write, as `2024-07-26`. */
+  date: string | null;
   /** null = greedy; in it, null = the checkpoint's, and else none. */
   sampling: { temperature: number | null; topK: number | null; topP: number | null; seed: number } | null;
   /** Text is printed as it comes. */

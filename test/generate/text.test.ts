@@ -72,6 +72,7 @@ const REQUEST: GenerateRequest = {
   prompts: { kind: 'text', text: 'I have a fever' },
   chat: false,
   system: null,
+  date: null,
   sampling: null,
   stream: true,
 };
