@@ -186,7 +186,8 @@ class Row {
   }
 }
 
-const FILL = 'fill it or drop the row';
+const FILL =
+  'fill it, or say in the spec that it may be empty (data.optional) or that such rows are dropped (data.rows)';
 const OTHER_COLUMN = 'name another column with --map';
 
 /** Rows of a kind, counted, with the line of the first. */

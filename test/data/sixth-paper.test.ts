@@ -113,7 +113,10 @@ describe('row steps', () => {
     const failed = prepare({ optional: ['extra'], rows }, file('rows.csv'));
     // line 5 holds a space
     await expect(failed).rejects.toThrow('a row that data.rows leave has nothing in column "answer"');
-    await expect(prepare({}, file('rows.json'))).rejects.toThrow('row 2 has nothing in column "answer"');
+    await expect(prepare({}, file('rows.json'))).rejects.toMatchObject({
+      message: expect.stringContaining('row 2 has nothing in column "answer"'),
+      remedy: expect.stringContaining('data.optional'),
+    });
   });
 
   test('steps come before the split, and rows that are left out are no class', async () => {
