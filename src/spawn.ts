@@ -7,7 +7,7 @@
 import { EXIT, MedreproError } from './errors';
 import type { JobEvent, OnEvent } from './events';
 import { type JobResult, newSigns, SIGN, type Signs, type StartMessage, type WorkerMessage } from './job';
-import { checkRoomForThreads } from './room';
+import { checkRoomForThreads } from './limits';
 import { duration } from './units';
 
 export interface SpawnOptions {
