@@ -35,8 +35,6 @@ export interface Table {
 export interface TableOptions {
   /** Columns (the spec's names) that may be empty, or not there at all: their cells are then an empty text. */
   readonly optional?: ReadonlySet<string>;
-  /** What becomes of a row without a value in another column: `refused` (the default) or `left-out`, and counted. */
-  readonly missing?: 'refused' | 'left-out';
 }
 
 /** The role of a column whose values must all differ. */
@@ -74,8 +72,6 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
   const kinds = new ColumnKinds(Object.keys(columns), parsed.untyped ?? null);
   const rows: TableRow[] = [];
   const ids = new Map<string, number>();
-  const leavesOut = options.missing === 'left-out';
-  const leftOut = new Counted();
   const childless = new Counted();
   const row = new Row(name);
   const add = (record: DataRecord, values: readonly unknown[]): void => {
@@ -85,16 +81,13 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
     for (let i = 0; i < places.length; i++) {
       const { role } = places[i]!;
       const value = values[i] instanceof NoElement && optional.has(role) ? undefined : values[i];
-      const text = row.textOf(value, columns[role]!, leavesOut);
-      const missing = text === null || kinds.see(role, value, text);
+      const text = row.textOf(value, columns[role]!);
+      const missing = kinds.see(role, value, text);
       if (!missing && text.trim() !== '') cells[role] = text;
       else if (optional.has(role)) {
         cells[role] = missing ? '' : text;
         if (missing) without.push(role);
-      } else if (leavesOut) {
-        leftOut.add(record);
-        return;
-      } else throw row.nothing(columns[role]!, text ?? '', missing);
+      } else throw row.nothing(columns[role]!, text, missing);
     }
     const id = cells[ID];
     if (id !== undefined) {
@@ -114,12 +107,11 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
     if (found.length === 0) childless.add(record);
     for (const one of found) add(record, one);
   }
-  if (rows.length === 0) throw noneLeft(name, parsed, leftOut.count);
+  if (rows.length === 0) throw noneLeft(name, parsed);
   const notes = [
     ...parsed.notes,
     ...absent.map((role) => `there is no column ${JSON.stringify(columns[role])}: ${role} is empty in every row`),
     ...childless.note((n) => `${n} with an empty list where rows are wanted left out`),
-    ...leftOut.note((n) => `${n} without a value in a column that is wanted left out`),
     ...kinds.notes(columns),
   ];
   return { file: name, sha256, rows, kinds: kinds.kinds(namesOf(parsed, places)), notes };
@@ -151,12 +143,10 @@ class Row {
   /**
    * A cell as text.
    *
-   * @returns null for an element that is not there, where such a row may be left out
-   * @throws MedreproError `input` for what is no single value
+   * @throws MedreproError `input` for what is not there, or no single value
    */
-  textOf(value: unknown, column: string, leftOut: boolean): string | null {
+  textOf(value: unknown, column: string): string {
     if (value instanceof NoElement) {
-      if (leftOut) return null;
       throw this.wrong(`has ${value.what} where ${JSON.stringify(column)} is wanted`, OTHER_COLUMN);
     }
     if (value instanceof Uint8Array) {
@@ -269,10 +259,9 @@ function namesOf(parsed: Parsed, places: readonly Wanted[]): ReadonlyMap<string,
   );
 }
 
-function noneLeft(file: string, { headerLine }: Parsed, leftOut: number): MedreproError {
+function noneLeft(file: string, { headerLine }: Parsed): MedreproError {
   const where = headerLine === null ? { file } : { file, line: headerLine };
-  const what = leftOut > 0 ? 'every row lacks a value that is wanted' : 'the file has a header but no rows';
-  return inputError(what, { where, remedy: 'export it again, with its rows' });
+  return inputError('the file has a header but no rows', { where, remedy: 'export it again, with its rows' });
 }
 
 function isAbsent(parsed: Parsed, wanted: string): boolean {
