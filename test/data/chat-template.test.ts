@@ -35,6 +35,14 @@ describe('own templates', () => {
   });
 });
 
+test('a template that writes a date writes the one it is given, and is refused without', () => {
+  const template = new ChatTemplate("{{ strftime_now('%d %b %Y') }}", {}, 'F');
+  expect(template.render([], { addGenerationPrompt: false, date: '2024-07-26' })).toBe('26 Jul 2024');
+  expect(() => template.render([], { addGenerationPrompt: false, date: null })).toThrow(
+    expect.objectContaining({ code: 'input', remedy: 'say which one with --date, such as --date 2024-07-26' }),
+  );
+});
+
 describe('files that are not UTF-8', () => {
   test.each(['chat_template.jinja', 'tokenizer_config.json'])('%s', (name) => {
     const folder = box();
