@@ -37,7 +37,7 @@ export async function spawnJob(kind: string, request: unknown, options: SpawnOpt
   const restoreSignals = (options.saves ?? true) ? onStopSignal(stopping, killNow) : () => {};
   const watch = new Watch(signs, options.onEvent, options.silence ?? SILENCE);
   try {
-    return await runInWorker({ kind, request, signs }, watch.onEvent, { file: options.worker });
+    return await runInWorker({ kind, request, signs }, watch.onEvent, options.worker);
   } finally {
     watch.close();
     restoreSignals();
@@ -47,34 +47,17 @@ export async function spawnJob(kind: string, request: unknown, options: SpawnOpt
 /**
  * A part of another job, in a Worker of its own: it has no events and ends with the process.
  *
- * @param milliseconds after which it is given up; absent = never
- * @throws WorkerStopped when it was given up or died
+ * @throws MedreproError what the part threw; `internal` when the Worker itself died
  */
-export function jobInWorker(kind: string, request: unknown, milliseconds?: number): Promise<JobResult> {
-  return runInWorker({ kind, request, signs: newSigns() }, () => {}, { milliseconds });
-}
-
-/** A Worker that ended without a result. */
-export class WorkerStopped extends MedreproError {
-  constructor(
-    message: string,
-    /** Whether its time was over. */
-    readonly late: boolean,
-  ) {
-    super('internal', message);
-  }
+export function jobInWorker(kind: string, request: unknown): Promise<JobResult> {
+  return runInWorker({ kind, request, signs: newSigns() }, () => {});
 }
 
 // --- internal ---
 
-async function runInWorker(
-  start: StartMessage,
-  onEvent: OnEvent,
-  { file, milliseconds }: { file?: URL | undefined; milliseconds?: number | undefined },
-): Promise<JobResult> {
+async function runInWorker(start: StartMessage, onEvent: OnEvent, file?: URL): Promise<JobResult> {
   checkRoomForThreads();
   const worker = new Worker((file ?? new URL('./worker.ts', import.meta.url)).href);
-  let timer: Timer | undefined;
   try {
     return await new Promise<JobResult>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
@@ -83,13 +66,9 @@ async function runInWorker(
         else if ('result' in data) resolve(data.result);
         else reject(MedreproError.fromPlain(data.error));
       };
-      worker.onerror = (event) => reject(new WorkerStopped(`the worker stopped: ${event.message}`, false));
-      if (milliseconds !== undefined) {
-        timer = setTimeout(() => reject(new WorkerStopped('the worker took too long', true)), milliseconds);
-      }
+      worker.onerror = (event) => reject(new MedreproError('internal', `the worker stopped: ${event.message}`));
     });
   } finally {
-    clearTimeout(timer);
     worker.terminate();
   }
 }
