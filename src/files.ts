@@ -29,7 +29,7 @@ export const MAX_FILE_BYTES = 2 ** 30;
 /** The largest configuration, manifest, spec or other file of settings. */
 export const MAX_SETTINGS_BYTES = 2 ** 26;
 
-/** Milliseconds that a pipe may give nothing before it is given up. */
+/** Milliseconds that a pipe may give nothing, or nobody may write to it, before it is given up. */
 const PIPE_PATIENCE = 30_000;
 
 /** Bytes asked for at once where the size is not known beforehand. */
@@ -40,6 +40,8 @@ export interface ReadOptions {
   readonly limit?: number;
   /** Whether a pipe (`<(command)`, /dev/stdin) will do: for rows and predictions; a folder's files are never pipes. */
   readonly pipes?: boolean;
+  /** Milliseconds that a pipe may give nothing; only tests have others. */
+  readonly patience?: number;
   /** What to do about a file that cannot be read, in place of the general advice. */
   readonly remedy?: string;
 }
@@ -51,7 +53,7 @@ export interface ReadOptions {
  *   will do). Takes memory in proportion to the file and never more than the limit.
  */
 export function readBytes(path: string, options: ReadOptions = {}): Uint8Array {
-  const { limit = MAX_FILE_BYTES, pipes = false } = options;
+  const { limit = MAX_FILE_BYTES, pipes = false, patience = PIPE_PATIENCE } = options;
   return opened(path, options, (fd, stat) => {
     const isPipe = stat.isFIFO();
     if (stat.isDirectory()) throw inputError(`${path} is a folder, not a file`, { remedy: 'name a file in it' });
@@ -59,7 +61,7 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array {
     if (!isPipe && !stat.isFile()) throw notRegular(path, stat.isSocket() ? 'a socket' : 'a device');
     if (stat.size > limit) throw aboveLimit(path, limit);
     // files of /proc say 0 and hold more; a file may grow while it is read
-    return isPipe ? readPipe(path, fd, limit) : readUpTo(path, fd, stat.size, limit);
+    return isPipe ? readPipe(path, fd, limit, patience) : readUpTo(path, fd, stat.size, limit);
   });
 }
 
@@ -227,19 +229,17 @@ function readUpTo(path: string, fd: number, size: number, limit: number): Uint8A
   }
 }
 
-function readPipe(path: string, fd: number, limit: number): Uint8Array {
+function readPipe(path: string, fd: number, limit: number, patience: number): Uint8Array {
   const parts: Uint8Array[] = [];
   let length = 0;
-  let silentSince = Date.now();
+  let silentSince = performance.now();
   const buffer = new Uint8Array(CHUNK);
   while (true) {
-    let count: number;
-    try {
-      count = readSync(fd, buffer);
-    } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error;
-      if (Date.now() - silentSince > PIPE_PATIENCE) {
-        throw inputError(`${path} is a pipe that gave nothing for ${PIPE_PATIENCE / 1000} s`, {
+    const count = readIfReady(fd, buffer);
+    // before somebody opens it to write, a pipe reads as if it had ended
+    if (count === null || (count === 0 && length === 0)) {
+      if (performance.now() - silentSince > patience) {
+        throw inputError(`${path} is a pipe that gave nothing for ${patience / 1000} s`, {
           remedy: 'write its content to a file and name that',
         });
       }
@@ -247,10 +247,20 @@ function readPipe(path: string, fd: number, limit: number): Uint8Array {
       continue;
     }
     if (count === 0) return Buffer.concat(parts);
-    silentSince = Date.now();
+    silentSince = performance.now();
     length += count;
     if (length > limit) throw aboveLimit(path, limit);
     parts.push(buffer.slice(0, count));
+  }
+}
+
+/** Bytes read; null where there are none yet. */
+function readIfReady(fd: number, buffer: Uint8Array): number | null {
+  try {
+    return readSync(fd, buffer);
+  } catch (error) {
+    if (codeOf(error) === 'EAGAIN') return null;
+    throw error;
   }
 }
 

@@ -79,7 +79,7 @@ const SILENCE = 60_000;
 /** Says when a job has given no sign for a time, what it said last, and whether it uses the processor. */
 class Watch {
   private readonly timer: Timer;
-  private last = 'it has not begun';
+  private last = 'it has said nothing yet';
   private beat = 0;
   private since = performance.now();
   private used = process.cpuUsage();
@@ -114,7 +114,7 @@ class Watch {
       this.report({
         kind: 'warning',
         message,
-        remedy: 'Ctrl-C twice ends it; --resume goes on after the last checkpoint',
+        remedy: 'Ctrl-C twice ends it; a run goes on after its last checkpoint with --resume',
       });
       this.heard();
     }

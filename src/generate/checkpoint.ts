@@ -77,9 +77,9 @@ export function readCheckpointGeneration(folder: string, { vocabSize }: DecoderC
     if (beyond !== undefined)
       throw refuse(`"${name}" has token ${beyond}, and the model's tokens are 0 to ${vocabSize - 1}`);
   }
-  const eosTokenIds = [read.eos_token_id ?? []].flat();
+  const eosTokenIds = [read.eos_token_id ?? []].flat().filter((id) => id >= 0);
   const short = file === own ? 'generation_config.json' : 'config.json';
-  const warnings = notImplemented(short, fields, UNUSABLE);
+  const warnings = [...notImplemented(short, fields, UNUSABLE), ...lengths(short, fields)];
   const endWarnings: string[] = [];
   if (file === own) {
     const unknown = Object.keys(fields).filter((name) => !KNOWN.has(name));
@@ -174,10 +174,12 @@ function textFields(config: Json): Json {
 
 const id = 'number.integer >= 0';
 const ids = `(${id})[]`;
+/** A negative id never comes: it says that nothing ends a text. */
+const ends = 'number.integer | number.integer[]';
 
 /** What is followed. */
 const Fields = type({
-  'eos_token_id?': `${id} | ${ids}`,
+  'eos_token_id?': ends,
   'repetition_penalty?': 'number > 0',
   'no_repeat_ngram_size?': id,
   'encoder_repetition_penalty?': 'number > 0',
@@ -296,6 +298,17 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...Object.keys(UNUSABLE_SAMPLING),
   ...NEUTRAL,
 ]);
+
+/** How long an answer gets is the command's or the spec's to say, and the file may say otherwise. */
+function lengths(file: string, fields: Json): string[] {
+  return ['max_new_tokens', 'max_length'].flatMap((name) => {
+    const value = fields[name] ?? null;
+    if (value === null || (name === 'max_length' && value === 20)) return []; // the library's default
+    return [
+      `${file}: ${name} ${JSON.stringify(value).slice(0, 60)} is not followed: the flag or the spec says how long`,
+    ];
+  });
+}
 
 function notImplemented(file: string, fields: Json, unusable: typeof UNUSABLE): string[] {
   return Object.entries(unusable).flatMap(([name, neutral]) => {

@@ -105,7 +105,9 @@ function modelFiles(
   if (tied !== config.tieWordEmbeddings) warnings.push(`${name}: ${OWN_HEAD}`);
   if (ignored.length > 0) warnings.push(`${name}: tensors that the model does not use: ${listed(ignored)}`);
   if (quantisation !== null && !storesQuantised(tensors.tensors)) {
-    warnings.push(`${name}: config.json has a quantization_config, and the matrices are not quantised: used as stored`);
+    warnings.push(
+      `${name}: config.json has a quantization_config, and the matrices are not quantised: used as stored (--quantise quantises them)`,
+    );
   }
   const unused = new Set(ignored);
   const rounded = [...tensors.tensors].filter(([full, { dtype }]) => dtype === 'f64' && !unused.has(full)).map(first);

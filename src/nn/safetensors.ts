@@ -96,7 +96,10 @@ export function openSafetensors(path: string): Safetensors {
   regularFile(path);
   const size = new BigInt64Array(1);
   const address = host.mapFile(ptr(Buffer.from(`${path}\0`)), ptr(size));
-  if (address === 0) throw inputError(`cannot read ${path}`, { where: { file: path }, remedy: 'check the path' });
+  if (address === 0) {
+    if (statSync(path, { throwIfNoEntry: false })?.size === 0) throw broken(path, 'it is empty');
+    throw inputError(`cannot read ${path}`, { remedy: 'check the path and its permissions' });
+  }
   const bytes = Number(size[0]);
   try {
     return parse(address, bytes, path, {

@@ -1,6 +1,6 @@
 /**
- * Labels of references and predictions as classes. Texts that are equal are one class, and so are numbers: a model's 1.0 is the
- * reference's 1.
+ * Labels of references and predictions as classes. Texts that are equal are one class, and so are numbers and truth values in
+ * every spelling: a model's 1.0 is the reference's 1, its True the reference's true.
  */
 
 import { compareCodePoints, lookAlikes } from '../data/labels';
@@ -29,28 +29,24 @@ export function classesOf(predictions: readonly string[], references: readonly R
       remedy: 'name one of them with --map reference=COLUMN[0]',
     });
   });
-  const known = new Set(gold);
-  const byValue = valuesOf(known);
-  let equal = 0;
-  const said = predictions.map((text) => {
-    const number = known.has(text) ? undefined : byValue?.get(numberOf(text) ?? Number.NaN);
-    if (number !== undefined) equal++;
-    return number ?? text;
-  });
-  const names = [...new Set([...gold, ...said])];
-  const labels = valuesOf(names) === null ? names.sort(compareCodePoints) : names.sort((a, b) => Number(a) - Number(b));
+  const byValue = valuesOf(gold);
+  // the first spelling of a value among the references stands for all
+  const spelling = (text: string): string => byValue?.get(valueOf(text) ?? Number.NaN) ?? text;
+  const [own, said] = [gold.map(spelling), predictions.map(spelling)];
+  const known = new Set(own);
+  const names = [...new Set([...own, ...said])];
+  const labels =
+    valuesOf(names) === null ? names.sort(compareCodePoints) : names.sort((a, b) => valueOf(a)! - valueOf(b)!);
   const place = new Map(labels.map((label, i) => [label, i]));
-  const warnings = strangers(said, known);
-  if (equal > 0) {
-    const i = said.findIndex((label, row) => label !== predictions[row]);
-    const example = `${JSON.stringify(predictions[i])} is the class ${JSON.stringify(said[i])}`;
-    warnings.unshift(`${equal} of ${said.length} predictions are compared as numbers: ${example}`);
-  }
   return {
-    gold: gold.map((label) => place.get(label)!),
+    gold: own.map((label) => place.get(label)!),
     predicted: said.map((label) => place.get(label)!),
     labels,
-    warnings,
+    warnings: [
+      ...joined('references', gold, own),
+      ...joined('predictions', predictions, said),
+      ...strangers(said, known),
+    ],
   };
 }
 
@@ -60,22 +56,43 @@ export function classesOf(predictions: readonly string[], references: readonly R
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?$/i;
 const MAX_DIGITS = 15;
 
-function numberOf(text: string): number | null {
+/** Truth values as pandas reads them in a CSV and Python prints them; to Python, True is 1. */
+const TRUTH: ReadonlyMap<string, number> = new Map(
+  ['false', 'true'].flatMap((word, value) => {
+    return [word, word.toUpperCase(), `${word[0]!.toUpperCase()}${word.slice(1)}`].map(
+      (text) => [text, value] as const,
+    );
+  }),
+);
+
+/** The number that a text is, or that its truth value is; null for any other. */
+function valueOf(text: string): number | null {
   const plain = text.trim();
+  const truth = TRUTH.get(plain);
+  if (truth !== undefined) return truth;
   if (!NUMBER.test(plain) || plain.replace(/e.*$|\D/gi, '').length > MAX_DIGITS) return null;
   // the zero of -0.0 is that of 0
   return Number(plain) + 0;
 }
 
-/** Labels by their value, when all are numbers and no two are the same one; else null. */
+/** The first label of every value, when all labels have one; else null. */
 function valuesOf(labels: Iterable<string>): ReadonlyMap<number, string> | null {
   const values = new Map<number, string>();
   for (const label of labels) {
-    const value = numberOf(label);
-    if (value === null || values.has(value)) return null;
-    values.set(value, label);
+    const value = valueOf(label);
+    if (value === null) return null;
+    if (!values.has(value)) values.set(value, label);
   }
   return values;
+}
+
+/** Says how many texts are compared as values, with an example. */
+function joined(what: string, texts: readonly string[], classes: readonly string[]): string[] {
+  const changed = texts.flatMap((text, i) => (text === classes[i] ? [] : [i]));
+  const [i] = changed;
+  if (i === undefined) return [];
+  const example = `${JSON.stringify(texts[i])} is the class ${JSON.stringify(classes[i])}`;
+  return [`${changed.length} of ${texts.length} ${what} are compared as values: ${example}`];
 }
 
 /** Predictions that are no class of the references. */

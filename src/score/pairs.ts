@@ -71,7 +71,11 @@ export async function readPairs(predictions: string, references: string, map: Co
     references: answers,
     questions: asked === null ? null : cells(gold, asked),
     files: [sourceFile('predictions', said), sourceFile('references', gold)],
-    notes: [...notesOf(said, texts, 'predictions'), ...notesOf(gold, answers.flat(), 'references')],
+    notes: [
+      ...notesOf(said, texts, 'predictions'),
+      ...notesOf(gold, answers.flat(), 'references'),
+      ...(await otherOrder(said, gold, map)),
+    ],
   };
 }
 
@@ -256,6 +260,43 @@ function notesOf({ record }: OpenFile, texts: readonly string[], what: string): 
     ...notes,
     `${record.name}: ${missing.length} ${what} are ${shown.join(', ')}, kept as text; pandas reads them as missing`,
   ];
+}
+
+/**
+ * Columns that both files have, with the same values in another order: the rows are hardly pairs then. Only a warning, since
+ * nobody said that such a column names the rows.
+ */
+async function otherOrder(said: OpenFile, gold: OpenFile, map: ColumnMap): Promise<string[]> {
+  const used = new Set(
+    (['prediction', 'reference', 'id'] as const).flatMap((role) => {
+      return [said, gold].flatMap(({ columns }) => map[role] ?? usualColumns(columns, role).map((i) => columns[i]!));
+    }),
+  );
+  const shared = said.columns.filter((name) => gold.columns.includes(name) && !used.has(name));
+  if (shared.length === 0) return [];
+  const [a, b] = await Promise.all([said, gold].map(({ record }) => valuesOf(record.name, shared)));
+  return shared.flatMap((name, i) => {
+    const [own, other] = [a![i]!, b![i]!];
+    const differs = own.some((value, row) => value !== other[row]);
+    const same = JSON.stringify(own.toSorted()) === JSON.stringify(other.toSorted());
+    if (!differs || !same) return [];
+    return [
+      `both files have the same ${JSON.stringify(name)} in another order, and rows are paired by their place: ` +
+        `--map id=${name} compares them`,
+    ];
+  });
+}
+
+/** The texts of some columns, row by row; a missing or nested value is an empty text. */
+async function valuesOf(path: string, names: readonly string[]): Promise<string[][]> {
+  const choose: Choose = (columns) => names.map((name) => ({ column: columns.indexOf(name), steps: [] }));
+  const { parsed } = await readRecords(path, { choose });
+  const places = names.map((name) => parsed.columns.indexOf(name));
+  const found: string[][] = names.map(() => []);
+  for (const { values } of parsed.records) {
+    for (const [i, place] of places.entries()) found[i]!.push(textOfCell(values[place]) ?? '');
+  }
+  return found;
 }
 
 /** Ids must be unique, and the same row by row; files without ids are taken as they lie. */

@@ -236,6 +236,13 @@ describe('broken tokenizer files', () => {
     expect(() => new Tokenizer(tinyTokenizer({ model }))).toThrow(message);
   });
 
+  it('replacements that each make a text longer end in one line, not in all of the memory', () => {
+    const grow = { type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(50) };
+    const normalizer = { type: 'Sequence', normalizers: Array.from({ length: 8 }, () => grow) };
+    const tokenizer = new Tokenizer(tinyTokenizer({ patch: { normalizer } }));
+    expect(() => tokenizer.encode('aaa')).toThrow('a Replace makes a text of more than 67108864 characters');
+  });
+
   it('damaged files: usable, or one line', () => {
     const draw = seeded(7);
     for (let round = 0; round < 250; round++) {

@@ -30,7 +30,10 @@ describe('reading', () => {
     expect(failure(() => readBytes(path('fifo')))).toBe('input: /fifo is a pipe, not a file');
     expect(failure(() => readBytes('/dev/zero'))).toBe('input: /dev/zero is a device, not a file');
     expect(failure(() => readBytes(path('x'.repeat(300))))).toContain('is too long a name');
-    expect(readBytes(path('fifo'), { pipes: true }).length).toBe(0); // nobody writes to it
+    // nobody writes to it
+    expect(failure(() => readBytes(path('fifo'), { pipes: true, patience: 100 }))).toBe(
+      'input: /fifo is a pipe that gave nothing for 0.1 s',
+    );
   });
 
   test('a pipe that somebody writes to is read to its end, within the limit', async () => {
@@ -41,6 +44,10 @@ describe('reading', () => {
       return (await new Response(Bun.spawn(['sh', '-c', producer], { stdout: 'pipe' }).stdout).text()).trim();
     };
     expect(await run(200_000)).toBe('200000');
+    // one that somebody opens later
+    Bun.spawnSync(['mkfifo', path('later')]);
+    Bun.spawn(['sh', '-c', `sleep 0.3; echo text > '${path('later')}'`]);
+    expect(readText(path('later'), { pipes: true })).toBe('text\n');
     expect(await run(400_000)).toContain('/dev/stdin is above');
   });
 

@@ -60,7 +60,7 @@ test.each(Object.entries(cases))(
       const model = loadModel(device, files, PLAIN);
       const { options, warnings } = resolveGeneration(readCheckpointGeneration(folder, files.config), ASKED);
       expect(options.eosTokenIds).toEqual([eos ?? []].flat());
-      expect(warnings.filter((one) => one.includes('not followed'))).toEqual([]);
+      expect(warnings.filter((one) => one.includes('not implemented'))).toEqual([]);
       const idsOf = (more = {}) => generate(device, model, prompts, { ...options, ...more }).map(({ ids }) => [...ids]);
       expect(idsOf()).toEqual(alone);
       expect(idsOf({ padding: { tokenId: pad, batchSize: prompts.length } })).toEqual(batch);
@@ -127,6 +127,16 @@ describe('what is not followed is named', () => {
       `generation_config.json: ${name} ${JSON.stringify(value)} is not implemented, and not followed`,
     ]);
   });
+  test("lengths, which are the flag's or the spec's to say", () => {
+    expect(warned({ eos_token_id: 1, max_new_tokens: 4, max_length: 9 })).toEqual([
+      'generation_config.json: max_new_tokens 4 is not followed: the flag or the spec says how long',
+      'generation_config.json: max_length 9 is not followed: the flag or the spec says how long',
+    ]);
+  });
+  test('a negative end of text never comes, as in transformers', () => {
+    const { options } = resolveGeneration(read({ eos_token_id: [2, -1] }), ASKED);
+    expect(options.eosTokenIds).toEqual([2]);
+  });
   test.each([
     ['typical_p', 0.5],
     ['epsilon_cutoff', 1e-3],
@@ -157,7 +167,7 @@ describe('what is not followed is named', () => {
 
 test.each([
   [[], 'not a JSON object'],
-  [{ eos_token_id: -1 }, 'eos_token_id must be non-negative'],
+  [{ eos_token_id: 1.5 }, 'eos_token_id must be'],
   [{ eos_token_id: '</s>' }, 'eos_token_id must be'],
   [{ suppress_tokens: 3 }, 'suppress_tokens must be an array'],
   [{ bad_words_ids: [[999_999]] }, '"bad_words_ids" has token 999999, and the model\'s tokens are 0 to'],

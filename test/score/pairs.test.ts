@@ -57,6 +57,17 @@ describe('files that are read', () => {
     expect([predictions, references, questions]).toEqual([['x', 'y'], ['u', 'v'], null]);
   });
 
+  it('a column of both files whose order differs is a warning: nobody said that it names the rows', async () => {
+    const said = write('said-key.csv', 'key,prediction\n3,no\n1,yes\n2,no\n');
+    const gold = write('gold-key.csv', 'key,label\n1,yes\n2,no\n3,no\n');
+    expect((await readPairs(said, gold)).notes).toEqual([
+      'both files have the same "key" in another order, and rows are paired by their place: --map id=key compares them',
+    ]);
+    const sorted = write('sorted-key.csv', 'key,prediction\n1,yes\n2,no\n3,no\n');
+    expect((await readPairs(sorted, gold)).notes).toEqual([]);
+    expect((await readPairs(write('other-key.csv', 'key,prediction\na,x\nb,y\nc,z\n'), gold)).notes).toEqual([]);
+  });
+
   it('takes several references from lists, from objects in lists, and one by its number', async () => {
     const said = write('p.jsonl', lines({ prediction: 'x' }, { prediction: 'y' }));
     const rows = [

@@ -138,14 +138,26 @@ describe('classes that are written in two ways', () => {
   it('numbers are equal whatever their digits, and that is said', () => {
     const { metrics, warnings, perRow } = score(['0.0', '1.0', '1e0', '-0'], ['0', '1', '1', '0']);
     expect(metrics.map(({ value }) => value)).toEqual([1, 1]);
-    expect(warnings).toEqual(['4 of 4 predictions are compared as numbers: "0.0" is the class "0"']);
+    expect(warnings).toEqual(['4 of 4 predictions are compared as values: "0.0" is the class "0"']);
     expect(perRow.test).toEqual({ gold: [0, 1, 1, 0], predicted: [0, 1, 1, 0], labels: ['0', '1'] });
   });
 
-  it('a number that is two classes as text stays text', () => {
-    const { metrics, warnings } = score(['1.0', '01'], ['1', '01']);
-    expect(metrics[0]!.value).toBe(0.5);
-    expect(warnings).toEqual(['1 of 2 predictions are no class of the references, such as "1.0"']);
+  it('so are those of the references alone, as pandas reads such a column', () => {
+    const { metrics, warnings } = score(['1', '1', '2'], ['1.0', '1', '2']);
+    expect(metrics.map(({ value }) => value)).toEqual([1, 1]);
+    expect(warnings).toEqual([
+      '1 of 3 references are compared as values: "1" is the class "1.0"',
+      '2 of 3 predictions are compared as values: "1" is the class "1.0"',
+    ]);
+  });
+
+  it('truth values are equal in every spelling that pandas reads, and True is 1', () => {
+    expect(score(['True', 'False', 'TRUE'], ['true', 'false', 'true']).metrics[0]!.value).toBe(1);
+    expect(score(['1', '0'], ['true', 'false']).metrics[0]!.value).toBe(1);
+    expect(score(['tRUE', 'yes'], ['true', 'false']).metrics[0]!.value).toBe(0);
+  });
+
+  it('what a double cannot tell apart stays text', () => {
     expect(score(['9007199254740993'], ['9007199254740992']).metrics[0]!.value).toBe(0);
   });
 

@@ -22,6 +22,9 @@ import {
   SPACE,
 } from './unicode';
 
+/** A text that a replacement made may be this long; steps that each make it longer would fill the memory. */
+const MAX_UNITS = 2 ** 26;
+
 export type Normalizer = (piece: Piece) => void;
 
 /** @throws MedreproError `input` on a type that is not known, or fields that are not its. */
@@ -144,6 +147,9 @@ function replace(find: Finder, content: string): Normalizer {
     find(text, (start, end) => {
       copy(start);
       out.text += content;
+      if (out.text.length > MAX_UNITS) {
+        throw refused(`a Replace makes a text of more than ${MAX_UNITS} characters out of one of ${text.length}`);
+      }
       // what is put in shares the origin of the unit before the match's end
       if (end === 0 ? piece.head > 0 : end <= head) out.head += content.length;
       if (end <= inserted || end === 0) out.inserted += content.length;
