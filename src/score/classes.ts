@@ -31,12 +31,12 @@ export function classesOf(predictions: readonly string[], references: readonly R
   });
   const byValue = valuesOf(gold);
   // the first spelling of a value among the references stands for all
-  const spelling = (text: string): string => byValue?.get(valueOf(text) ?? Number.NaN) ?? text;
+  const spelling = (text: string): string => byValue?.get(numberIn(text) ?? Number.NaN) ?? text;
   const [own, said] = [gold.map(spelling), predictions.map(spelling)];
   const known = new Set(own);
   const names = [...new Set([...own, ...said])];
   const labels =
-    valuesOf(names) === null ? names.sort(compareCodePoints) : names.sort((a, b) => valueOf(a)! - valueOf(b)!);
+    valuesOf(names) === null ? names.sort(compareCodePoints) : names.sort((a, b) => numberIn(a)! - numberIn(b)!);
   const place = new Map(labels.map((label, i) => [label, i]));
   return {
     gold: own.map((label) => place.get(label)!),
@@ -66,7 +66,7 @@ const TRUTH: ReadonlyMap<string, number> = new Map(
 );
 
 /** The number that a text is, or that its truth value is; null for any other. */
-function valueOf(text: string): number | null {
+function numberIn(text: string): number | null {
   const plain = text.trim();
   const truth = TRUTH.get(plain);
   if (truth !== undefined) return truth;
@@ -79,7 +79,7 @@ function valueOf(text: string): number | null {
 function valuesOf(labels: Iterable<string>): ReadonlyMap<number, string> | null {
   const values = new Map<number, string>();
   for (const label of labels) {
-    const value = valueOf(label);
+    const value = numberIn(label);
     if (value === null) return null;
     if (!values.has(value)) values.set(value, label);
   }
