@@ -18,6 +18,9 @@ const GLIBC_FLOOR = 35;
 const HELP_BUDGET = 60;
 const HELP_TRIES = 5;
 
+/** A short form of `scripts/stress.ts`. */
+const STRESS = { runs: 16, busy: 4, lanes: 2 };
+
 /** The real rows, where they are at hand. */
 const MEDQUAD = join(process.env.MEDREPRO_TEST_DATA ?? '', 'data/medquad/medquad.csv.gz');
 
@@ -31,6 +34,7 @@ export function slowChecks(): Check[] {
     { name: `--help takes less than ${HELP_BUDGET} ms of CPU`, command: checkHelpTime },
     { name: "the README's first command, then every paper against its golden file", command: runPapers },
     ...(existsSync(MEDQUAD) ? [{ name: 'qwen3-medquad at the mini scale on real rows', command: runRealRows }] : []),
+    { name: `${STRESS.runs} runs that are stopped and resumed on a busy machine`, command: checkStress },
     ...(noBareMachine === null ? [{ name: 'a bare machine', command: checkBareMachine }] : []),
     { name: 'kernels under ASan and UBSan', command: () => sanitized('address,undefined'), count: countPlain },
     { name: 'kernels under TSan', command: () => sanitized('thread'), count: countPlain, alongside: true },
@@ -119,6 +123,12 @@ async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function checkStress(): Promise<CommandResult> {
+  const { stress } = await import('./stress');
+  const failures = await stress(STRESS);
+  return { exitCode: failures.length > 0 ? 1 : 0, output: failures.join('\n') };
 }
 
 async function fuzzed(name: string): Promise<CommandResult> {
