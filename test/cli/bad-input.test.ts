@@ -30,7 +30,6 @@ describe('--data', () => {
   test.each([
     ['wrong columns', 'question,answer\na,b\n', ':1: there is no column "text"; the columns are question, answer'],
     ['a missing column', 'text\npain\n', ':1: there is no column "category"; the columns are text'],
-    ['semicolons', 'text;category\npain;heart\n', ':1: the columns seem to be separated by semicolons'],
     ['an empty file', '', ': the file is empty'],
     ['a header alone', HEADER, ':1: the file has a header but no rows'],
     ['one class alone', ONE_CLASS, ': every training row has the label "heart"'],
@@ -58,6 +57,8 @@ describe('--data', () => {
   test('a folder, a device, nothing at all', async () => {
     expectFailure(await run('abjadmed/all-linear', '--data', files.path), `${files.path} is a folder, not a file`);
     expectFailure(await run('abjadmed/all-linear', '--data', '/dev/zero'), '/dev/zero is a device, not a file');
+    const unknown = await run('abjadmed/all-linear', '--data', 'train=a,dev=b');
+    expectFailure(unknown, "--data names 'dev', which is no part of this data");
     const missing = files.at('nobody.csv');
     expectFailure(await run('abjadmed/all-linear', '--data', missing), `${missing} does not exist`);
     const test = `test=${files.write('test.csv', table())},train=${missing}`;
@@ -79,7 +80,7 @@ describe('targets', () => {
     ['nobody', "there is no paper 'nobody'"],
     ['abjadme', "there is no paper 'abjadme'"],
     ['abjadmed/all-linaer', "abjadmed has no experiment 'all-linaer'"],
-    ['nobody.yaml', 'nobody.yaml: the spec file cannot be read'],
+    ['nobody.yaml', 'nobody.yaml does not exist'],
   ])('%s', async (target, cause) => expectFailure(await run(target), cause));
 
   test('one wrong target among several: nothing runs', async () => {

@@ -153,9 +153,10 @@ describe.if(namespace !== null)('a full disk', () => {
       expect(filesOf(full!)).toEqual(RUN_FILES.filter((name) => name !== 'report.html'));
       expect(resultsOf(runs[1]!)).toEqual({ ...resultsOf(runs[0]!), log: expect.any(String) });
     } else {
-      expectUnfinished(full!);
-      // without a manifest there is nothing to resume
-      expect(runs).toHaveLength(size === '8k' ? 2 : 1);
+      // a run that has no room for its manifest leaves nothing
+      if (size === '8k') expect(full).toBeUndefined();
+      else expectUnfinished(full!);
+      expect(runs).toHaveLength(1);
     }
     expect(filesOf(runs.at(-1)!)).toEqual([...RUN_FILES]);
     expect(statusOf(runs.at(-1)!)).toBe('finished');
