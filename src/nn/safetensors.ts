@@ -6,7 +6,7 @@
  */
 
 import { ptr, toArrayBuffer } from 'bun:ffi';
-import { closeSync, fsyncSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, type Stats, statSync, unlinkSync, writeSync } from 'node:fs';
 import { inputError, MedreproError } from '../errors';
 import { hostLibrary } from '../native/device';
 import { DTYPE_BYTES, type Dtype, elements, type FloatDtype } from '../native/tensor';
@@ -93,12 +93,11 @@ const NAMES: Readonly<Record<Dtype, string>> = {
  */
 export function openSafetensors(path: string): Safetensors {
   const host = hostLibrary();
-  regularFile(path);
+  if (sizeOf(path) === 0) throw broken(path, 'it is empty');
   const size = new BigInt64Array(1);
   const address = host.mapFile(ptr(Buffer.from(`${path}\0`)), ptr(size));
   if (address === 0) {
-    if (statSync(path, { throwIfNoEntry: false })?.size === 0) throw broken(path, 'it is empty');
-    throw inputError(`cannot read ${path}`, { remedy: 'check the path and its permissions' });
+    throw inputError(`cannot read ${path}`, { where: { file: path }, remedy: 'check the path and its permissions' });
   }
   const bytes = Number(size[0]);
   try {
@@ -350,17 +349,18 @@ function readEntry(
   return { stored, bits, shape, begin: offsets[0]!, end: offsets[1]! };
 }
 
-/** A pipe would be waited for, a device has no size. */
-function regularFile(path: string): void {
-  let isFile = true;
+/** Bytes of a file; null where it is missing or may not be looked at, which mapping it says. A pipe would be waited for. */
+function sizeOf(path: string): number | null {
+  let stat: Stats;
   try {
-    isFile = statSync(path).isFile();
+    stat = statSync(path);
   } catch {
-    // what is missing or may not be read says so when it is mapped
+    return null;
   }
-  if (!isFile) {
+  if (!stat.isFile()) {
     throw inputError(`cannot read ${path}: it is not a file`, { where: { file: path }, remedy: 'check the path' });
   }
+  return stat.size;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
