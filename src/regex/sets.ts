@@ -24,9 +24,11 @@ export function property(name: string): CharSet {
 }
 
 export function union(...sets: readonly CharSet[]): CharSet {
-  if (sets.length === 1) return sets[0]!;
+  // what is named a thousand times is built once
+  const different = [...new Set(sets)];
+  if (different.length === 1) return different[0]!;
   // a class without classes in it is built many times faster by the engine
-  return `[${sets.map(inside).join('')}]` as CharSet;
+  return `[${different.map(inside).join('')}]` as CharSet;
 }
 
 export function intersection(left: CharSet, right: CharSet): CharSet {
