@@ -30,7 +30,10 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
   const blocks = plans.map((plan) => {
     const rows: [string, string][] = [['model', plan.model]];
     if (plan.unmeasured !== null) return `${plan.target} (${plan.scale})\n  cannot run: ${plan.unmeasured}`;
-    if (plan.parameters) rows.push(['parameters', `${count(plan.parameters.total)} in the published model`]);
+    if (plan.parameters) {
+      const whose = plan.scale === 'mini' ? 'miniature' : 'published model';
+      rows.push(['parameters', `${count(plan.parameters.total)} in the ${whose}`]);
+    }
     if (plan.trainable !== null && plan.parameters) {
       const { adapter, head } = plan.parameters;
       const parts =
