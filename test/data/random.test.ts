@@ -25,13 +25,6 @@ describe('numpy default_rng', () => {
     const head = [7641, 7583, 4866, 2669, 2468, 5229, 14385, 5159, 8907, 16156];
     expect([...defaultRng(42).permutation(16407).subarray(0, 10)]).toEqual(head);
   });
-
-  it('permutes 27,951 rows well below 0.2 s', () => {
-    defaultRng(0).permutation(27951);
-    const start = performance.now();
-    defaultRng(1).permutation(27951);
-    expect(performance.now() - start).toBeLessThan(200);
-  });
 });
 
 describe('numpy RandomState', () => {
