@@ -68,11 +68,16 @@ export function fuzzTargets(): string[] {
     .sort();
 }
 
-/** Runs cases [0, cases) of a target in processes of their own, and returns what failed. */
-export async function fuzz(name: string, cases: number): Promise<FuzzFailure[]> {
+/**
+ * Runs cases [0, cases) of a target in processes of their own, and returns what failed.
+ *
+ * @param seconds after which no further case is begun; absent = all are run
+ */
+export async function fuzz(name: string, cases: number, seconds?: number): Promise<FuzzFailure[]> {
   const failures: FuzzFailure[] = [];
-  for (let next = 0; next < cases && failures.length < MAX_FAILURES; ) {
-    const ended = await watch(name, next, cases);
+  const end = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000;
+  for (let next = 0; next < cases && failures.length < MAX_FAILURES && performance.now() < end; ) {
+    const ended = await watch(name, next, cases, end);
     failures.push(...ended.failures);
     if (ended.stopped === null) break;
     failures.push({ case: ended.at, reason: ended.stopped });
@@ -170,7 +175,7 @@ interface Ended {
 }
 
 /** Starts a child and looks at it from outside until it ends or has to be ended. */
-async function watch(name: string, first: number, cases: number): Promise<Ended> {
+async function watch(name: string, first: number, cases: number, end: number): Promise<Ended> {
   const folder = join(ROOT, 'build', 'fuzz');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.${process.pid}.state`);
@@ -183,6 +188,7 @@ async function watch(name: string, first: number, cases: number): Promise<Ended>
     const output = new Response(child.stdout).text();
     const errors = new Response(child.stderr).text();
     let stopped: string | null = null;
+    let late = false;
     let [at, since] = [-1, 0];
     while (child.exitCode === null && child.signalCode === null) {
       await Promise.race([child.exited, Bun.sleep(LOOK)]);
@@ -192,13 +198,14 @@ async function watch(name: string, first: number, cases: number): Promise<Ended>
       if (now !== at) [at, since] = [now, seen.seconds];
       else if (at >= 0 && seen.seconds - since > CASE_SECONDS) stopped = `took more than ${CASE_SECONDS} s`;
       if (seen.bytes > CASE_BYTES) stopped = `took ${(seen.bytes / 2 ** 30).toFixed(1)} GiB`;
-      if (stopped !== null) child.kill('SIGKILL');
+      late = performance.now() >= end;
+      if (stopped !== null || late) child.kill('SIGKILL');
     }
     const failures = (await output)
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as FuzzFailure);
-    if (stopped === null && child.exitCode !== 0) {
+    if (stopped === null && !late && child.exitCode !== 0) {
       stopped = `the process ended with ${child.signalCode ?? child.exitCode}: ${(await errors).trim().slice(-300)}`;
     }
     return { failures, stopped, at: readCase(state) };
