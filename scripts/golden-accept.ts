@@ -9,7 +9,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { auditPaper } from '../src/audit/both-readings';
-import { loadEmbedded } from '../src/spec/target';
+import { loadEmbedded } from '../src/paper/target';
 import { acceptGolden } from '../src/verify/accept';
 import { readRunResult } from '../src/verify/find';
 

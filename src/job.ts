@@ -32,20 +32,20 @@ export type JobRegistry = Readonly<Record<string, () => Promise<Job>>>;
 
 /** The jobs of this build. */
 export const jobs: JobRegistry = {
-  audit: async () => (await import('./jobs/audit')).auditJob,
-  bench: async () => (await import('./bench/job')).benchJob,
-  data: async () => (await import('./jobs/data')).dataJob,
-  doctor: async () => (await import('./doctor/job')).doctorJob,
+  audit: async () => (await import('./commands/audit/job')).auditJob,
+  bench: async () => (await import('./commands/bench/job')).benchJob,
+  data: async () => (await import('./commands/data/job')).dataJob,
+  doctor: async () => (await import('./commands/doctor/job')).doctorJob,
   encode: async () => (await import('./data/encode')).encodeJob,
-  eval: async () => (await import('./jobs/eval')).evalJob,
-  generate: async () => (await import('./jobs/generate')).generateJob,
-  list: async () => (await import('./jobs/list')).listJob,
-  merge: async () => (await import('./jobs/merge')).mergeJob,
-  plan: async () => (await import('./jobs/plan')).planJob,
-  score: async () => (await import('./jobs/score')).scoreJob,
-  run: async () => (await import('./jobs/run')).runJob,
-  verify: async () => (await import('./jobs/verify')).verifyJob,
-  selftest: async () => (await import('./selftest/job')).selftestJob,
+  eval: async () => (await import('./commands/eval/job')).evalJob,
+  generate: async () => (await import('./commands/generate/job')).generateJob,
+  list: async () => (await import('./commands/list/job')).listJob,
+  merge: async () => (await import('./commands/merge/job')).mergeJob,
+  plan: async () => (await import('./commands/plan/job')).planJob,
+  score: async () => (await import('./commands/score/job')).scoreJob,
+  run: async () => (await import('./commands/run/job')).runJob,
+  verify: async () => (await import('./commands/verify/job')).verifyJob,
+  selftest: async () => (await import('./commands/selftest/job')).selftestJob,
 };
 
 /**

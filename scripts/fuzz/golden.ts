@@ -3,7 +3,7 @@
 import { parse, stringify } from 'yaml';
 import { readAssetText } from '../../src/assets';
 import { decodeUtf8 } from '../../src/files';
-import { embeddedPapers, loadEmbedded } from '../../src/spec/target';
+import { embeddedPapers, loadEmbedded } from '../../src/paper/target';
 import { loadGolden } from '../../src/verify/golden';
 import { judgeScored } from '../../src/verify/printed';
 import { damageYaml } from './damage';

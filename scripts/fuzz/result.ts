@@ -1,6 +1,6 @@
 /** What a run directory says of itself: `metrics.json`. */
 
-import { parseResult } from '../../src/verify/result';
+import { parseResult } from '../../src/run/result';
 import type { FuzzTarget } from './harness';
 
 const RESULT = {

@@ -5,7 +5,7 @@ import { Device } from '../../src/native/device';
 import { parseConfig } from '../../src/nn/config-file';
 import { loadModel, type ModelFiles, type ModelOptions } from '../../src/nn/model';
 import { isFloating, parseSafetensors, storedBytes, storedF32 } from '../../src/nn/safetensors';
-import { TEXT_PREFIX } from '../../src/spec/module-names';
+import { TEXT_PREFIX } from '../../src/paper/module-names';
 import { ROOT } from '../stages';
 import { damageJson } from './damage';
 import type { FuzzTarget } from './harness';

@@ -4,9 +4,9 @@ import { parse, stringify } from 'yaml';
 import { readAssetText } from '../../src/assets';
 import { audit } from '../../src/audit/audit';
 import { decodeUtf8 } from '../../src/files';
+import { loadPaper } from '../../src/paper/load';
+import { embeddedPapers } from '../../src/paper/target';
 import { planExperiment } from '../../src/plan/plan';
-import { loadPaper } from '../../src/spec/load';
-import { embeddedPapers } from '../../src/spec/target';
 import { damageYaml } from './damage';
 import type { FuzzTarget } from './harness';
 

@@ -4,8 +4,8 @@
  */
 
 import { MedreproError } from '../errors';
-import type { Paper } from '../spec/load';
-import type { Reading } from '../spec/types';
+import type { Paper } from '../paper/load';
+import type { Reading } from '../paper/types';
 import type { Check, Context } from './rule';
 import { RULES } from './rules';
 import { settingDifferences, sourced } from './rules/readings';

@@ -1,7 +1,7 @@
 /** The audit of a paper as it was loaded, in whichever reading. */
-import { fileOf, type Paper } from '../spec/load';
-import { loadTarget } from '../spec/target';
-import type { Reading } from '../spec/types';
+import { fileOf, type Paper } from '../paper/load';
+import { loadTarget } from '../paper/target';
+import type { Reading } from '../paper/types';
 import { audit, type Finding } from './audit';
 
 /** Every finding about a paper: its own arithmetic, and what its code did otherwise. */

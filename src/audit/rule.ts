@@ -4,9 +4,9 @@
  */
 
 import { specError } from '../errors';
-import type { Paper } from '../spec/load';
-import type { Statement } from '../spec/statements';
-import type { Experiment, Reading } from '../spec/types';
+import type { Paper } from '../paper/load';
+import type { Statement } from '../paper/statements';
+import type { Experiment, Reading } from '../paper/types';
 import { digits, type Interval, meet, printedInterval, printedNumber, show } from './interval';
 
 /** What a rule says about one statement. */

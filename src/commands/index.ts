@@ -1,19 +1,19 @@
 /** The commands, in the order the help lists them. What they need is imported when they run. */
 
 import type { Command } from '../cli/command';
-import { audit } from './audit';
-import { bench } from './bench';
-import { data } from './data';
-import { doctor } from './doctor';
-import { evaluate } from './eval';
-import { generate } from './generate';
-import { list } from './list';
-import { merge } from './merge';
-import { plan } from './plan';
-import { run } from './run';
-import { score } from './score';
-import { selftest } from './selftest';
-import { verify } from './verify';
+import { audit } from './audit/command';
+import { bench } from './bench/command';
+import { data } from './data/command';
+import { doctor } from './doctor/command';
+import { evaluate } from './eval/command';
+import { generate } from './generate/command';
+import { list } from './list/command';
+import { merge } from './merge/command';
+import { plan } from './plan/command';
+import { run } from './run/command';
+import { score } from './score/command';
+import { selftest } from './selftest/command';
+import { verify } from './verify/command';
 
 export const commands: readonly Command[] = [
   list,

@@ -5,7 +5,7 @@
  */
 
 import { specError } from '../errors';
-import type { DataSpec, LabelMask } from '../spec/types';
+import type { DataSpec, LabelMask } from '../paper/types';
 import { compileTemplate } from './template';
 import type { Tokenizer } from './tokenizer';
 

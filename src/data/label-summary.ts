@@ -2,7 +2,7 @@
 
 import { inputError } from '../errors';
 import type { RunWarning } from '../events';
-import type { LabelMask } from '../spec/types';
+import type { LabelMask } from '../paper/types';
 
 /** A row as far as its labels are counted. */
 export interface LabelledRow {

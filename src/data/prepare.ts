@@ -4,7 +4,7 @@
  */
 
 import { inputError, specError } from '../errors';
-import type { DataSpec, LabelMask } from '../spec/types';
+import type { DataSpec, LabelMask } from '../paper/types';
 import { type CausalText, causalRow, causalTexts, padTokenOf } from './causal';
 import { encodeAll } from './encode';
 import { combinedHash, type RungHashes, rungHashes } from './hashes';

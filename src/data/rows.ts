@@ -4,8 +4,8 @@
  */
 
 import { inputError } from '../errors';
-import { roundHalfEven } from '../spec/sizes';
-import type { DataSpec, RowStep } from '../spec/types';
+import { roundHalfEven } from '../paper/sizes';
+import type { DataSpec, RowStep } from '../paper/types';
 import { defaultRng } from './random/pcg64';
 import type { Role, SourceFile, SourceRow } from './sources';
 import { pandasSample } from './splits';

@@ -6,11 +6,11 @@
 
 import { hasAsset, listAssets, readAsset } from '../assets';
 import { inputError, type MedreproError } from '../errors';
-import type { DataPart, DataSpec, RowStep } from '../spec/types';
+import type { DataPart, DataSpec, RowStep } from '../paper/types';
 import type { ColumnKind } from './column-kinds';
+import { type Columns, chooser, tableOf } from './columns';
 import { parseRecords, readRecords } from './records';
 import { mayBeEmpty } from './rows';
-import { type Columns, chooser, tableOf } from './table';
 import { testSpec } from './test-form';
 
 /** `--data`: one file to split as the spec says, or given splits whose order is kept, or the spec's parts by name. */

@@ -4,8 +4,8 @@
  */
 
 import { specError } from '../errors';
-import { splitSizes, threeParts } from '../spec/sizes';
-import type { DataSpec } from '../spec/types';
+import { splitSizes, threeParts } from '../paper/sizes';
+import type { DataSpec } from '../paper/types';
 import { type Labelling, labelling } from './labels';
 import { defaultRng } from './random/pcg64';
 import type { RowsByRole } from './rows';

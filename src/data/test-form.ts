@@ -1,6 +1,6 @@
 /** Test rows of another kind: what of a spec's `data` is otherwise for them. */
 
-import type { DataSpec } from '../spec/types';
+import type { DataSpec } from '../paper/types';
 
 /**
  * The spec as test rows see it: `testData` laid over `data`. Parts and row steps are its own or none; a filter and optional columns

@@ -4,7 +4,7 @@
  */
 
 import { inputError } from '../errors';
-import type { Choices } from '../spec/types';
+import type { Choices } from '../paper/types';
 import { type Score, signatureOf } from './metric';
 import { isSpace } from './python-text';
 

@@ -14,7 +14,7 @@ import { specError } from '../errors';
 import { type Device, hostLibrary } from '../native/device';
 import { spansOf } from '../native/several';
 import type { Tensor } from '../native/tensor';
-import { type ModuleSelection, ownName } from '../spec/targets';
+import { type ModuleSelection, ownName } from '../paper/targets';
 import type { Linear } from './decoder';
 import { addModules, checkRank, dropoutOf, type LowRankModule } from './lora';
 

@@ -10,7 +10,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError, type MedreproError } from '../errors';
-import { isSaved } from '../spec/targets';
+import { isSaved } from '../paper/targets';
 import type { ModelFiles } from './model';
 import type { AdapterFiles } from './peft';
 import {

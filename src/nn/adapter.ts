@@ -1,7 +1,7 @@
 /** Adapters of any kind: what a model is given to train instead of its own weights. */
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import type { Adapter, StepCount } from '../spec/types';
+import type { Adapter, StepCount } from '../paper/types';
 import { type AdaLora, type AdaLoraOptions, addAdaLora } from './adalora';
 import type { Linear } from './decoder';
 import { addLora, type LoraOptions } from './lora';

@@ -3,7 +3,7 @@
  * ever run; a merged checkpoint has it.
  */
 import { inputError, type MedreproError } from '../errors';
-import { imageName } from '../spec/module-names';
+import { imageName } from '../paper/module-names';
 import { loraShape } from './lora';
 import type { AdapterFiles } from './peft';
 import { type StoredTensor, storedF32 } from './safetensors';

@@ -1,7 +1,7 @@
 /** A model from nothing: transformers' initialisation (normal matrices, norms of one), from Philox streams. */
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, elements, type Tensor } from '../native/tensor';
-import { TEXT_PREFIX } from '../spec/module-names';
+import { TEXT_PREFIX } from '../paper/module-names';
 import type { DecoderConfig } from './config';
 import { BLOCK_LINEARS, blockNorms, linearShapes } from './decoder';
 import type { ModelFiles } from './model';

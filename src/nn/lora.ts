@@ -4,8 +4,8 @@ import type { Tape } from '../autograd/tape';
 import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { respell, TEXT_PREFIX } from '../spec/module-names';
-import { isTarget, type ModuleSelection, ownName, patternValue, unmatchedTargets } from '../spec/targets';
+import { respell, TEXT_PREFIX } from '../paper/module-names';
+import { isTarget, type ModuleSelection, ownName, patternValue, unmatchedTargets } from '../paper/targets';
 import type { Linear } from './decoder';
 
 export interface LoraOptions extends ModuleSelection {

@@ -10,7 +10,7 @@ import { Tape } from '../autograd/tape';
 import { inputError, type MedreproError } from '../errors';
 import type { Device } from '../native/device';
 import type { FloatDtype, Tensor } from '../native/tensor';
-import { imageName, isOfImages, respell } from '../spec/module-names';
+import { imageName, isOfImages, respell } from '../paper/module-names';
 import { denseDtype, isStoredQuantised, type StoredTensors, storedShape } from './bitsandbytes';
 import { architectureOf } from './config-file';
 import type { Linear } from './decoder';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
-import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../spec/module-names';
+import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../paper/module-names';
 import { quantisationOf, storesQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import { parseConfig, unknownConfigFields } from './config-file';

@@ -4,8 +4,8 @@ import { activationDtype, type Compute, type Weight } from '../autograd/ops/line
 import { inputError, specError } from '../errors';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { respell } from '../spec/module-names';
-import { isSaved, type ModuleSelection } from '../spec/targets';
+import { respell } from '../paper/module-names';
+import { isSaved, type ModuleSelection } from '../paper/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
 import { isQuantised, isStoredQuantised, storesQuantised } from './bitsandbytes';

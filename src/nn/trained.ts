@@ -1,7 +1,7 @@
 /** The checkpoint of a model whose every parameter was trained, as transformers loads it. */
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
-import { respell } from '../spec/module-names';
+import { respell } from '../paper/module-names';
 import type { Model, ModelFiles } from './model';
 import { type LazyTensor, storedBytes } from './safetensors';
 

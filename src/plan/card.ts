@@ -7,12 +7,12 @@ import { adapterOptions } from '../nn/adapter';
 import { type DecoderConfig, decoderConfig } from '../nn/config';
 import { tensorShapes } from '../nn/initialise';
 import type { ModelFiles } from '../nn/model';
-import { TEXT_PREFIX } from '../spec/module-names';
-import type { Architecture } from '../spec/schema';
-import type { Experiment } from '../spec/types';
+import { TEXT_PREFIX } from '../paper/module-names';
+import type { Architecture } from '../paper/schema';
+import type { Experiment } from '../paper/types';
 import type { Row } from '../train/pass';
-import { allPlans, type MemoryPlan, type Planned } from '../train/plan';
 import { countSteps } from '../train/schedule';
+import { allPlans, type MemoryPlan, type Planned } from './memory';
 
 /** How an experiment fits a card. */
 export interface CardPlan extends MemoryPlan {

@@ -5,8 +5,8 @@
 import { hasAsset, listAssets, readAsset, readAssetText } from '../assets';
 import { parseCsv } from '../data/formats/csv';
 import { parseConfig } from '../nn/config-file';
-import type { Architecture, DatasetFacts } from '../spec/schema';
-import type { DataSpec, Experiment } from '../spec/types';
+import type { Architecture, DatasetFacts } from '../paper/schema';
+import type { DataSpec, Experiment } from '../paper/types';
 import type { PlanFacts } from './plan';
 
 /** The facts of the miniatures some experiments use; what is not embedded is left out. */

@@ -2,9 +2,9 @@
  * What there is: papers, experiments, claims, and what each scale of an experiment would need.
  */
 
-import type { Paper } from '../spec/load';
-import { embeddedPapers, loadEmbedded } from '../spec/target';
-import type { Scale } from '../spec/types';
+import type { Paper } from '../paper/load';
+import { embeddedPapers, loadEmbedded } from '../paper/target';
+import type { Scale } from '../paper/types';
 import { fullScaleNeeds } from './plan';
 
 export interface ListedScale {

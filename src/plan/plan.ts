@@ -3,10 +3,10 @@
  */
 
 import { MedreproError } from '../errors';
-import { specSha256 } from '../spec/canonical';
-import type { Paper } from '../spec/load';
-import type { Architecture, DatasetFacts } from '../spec/schema';
-import type { Experiment, Scale } from '../spec/types';
+import { specSha256 } from '../paper/canonical';
+import type { Paper } from '../paper/load';
+import type { Architecture, DatasetFacts } from '../paper/schema';
+import type { Experiment, Scale } from '../paper/types';
 import { CARDS, type CardPlan, smallestCard } from './card';
 import {
   countFlops,

@@ -4,11 +4,11 @@
  * Counts are exact. Memory, hours and tokens are estimates, and each says what it is made of.
  */
 
-import { MULTIMODAL_PREFIX, respell, TEXT_PREFIX } from '../spec/module-names';
-import type { Architecture } from '../spec/schema';
-import { splitCounts, stepTotals } from '../spec/sizes';
-import { isSaved, isTarget, patternValue } from '../spec/targets';
-import type { Adapter, Experiment, Quantisation } from '../spec/types';
+import { MULTIMODAL_PREFIX, respell, TEXT_PREFIX } from '../paper/module-names';
+import type { Architecture } from '../paper/schema';
+import { splitCounts, stepTotals } from '../paper/sizes';
+import { isSaved, isTarget, patternValue } from '../paper/targets';
+import type { Adapter, Experiment, Quantisation } from '../paper/types';
 
 /** One linear layer of a decoder block. */
 export interface LinearShape {

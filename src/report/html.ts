@@ -7,9 +7,9 @@
 
 import { confusionMatrix } from '../metrics/confusion';
 import { perClass } from '../metrics/per-class';
+import type { ExperimentResult } from '../run/result';
 import type { ClaimRow, Comparison } from '../verify/compare';
 import type { GoldenData } from '../verify/golden';
-import type { ExperimentResult } from '../verify/result';
 import { LEVEL_CODE, OUTCOME_WORDS } from '../verify/verdict';
 import { type Curve, lineChart } from './curve';
 import { html, htmlTable, type Markup } from './markup';

@@ -14,7 +14,7 @@ import { type Score, signatureOf } from '../metrics/metric';
 import { batchMeanLoss, meanLoss, trainerLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
 import type { Model } from '../nn/model';
-import type { Choices, Experiment, Generation } from '../spec/types';
+import type { Choices, Experiment, Generation } from '../paper/types';
 import { causalRowLosses, type TokenLoss } from '../train/evaluate';
 import type { Row } from '../train/pass';
 import { evaluationOptions, type StepResult } from '../train/trainer';

@@ -21,8 +21,8 @@ import {
 } from '../metrics/choices';
 import type { Score } from '../metrics/metric';
 import { trimEnd } from '../metrics/python-text';
+import type { Choices, DataSpec } from '../paper/types';
 import { compileRegex } from '../regex/compile';
-import type { Choices, DataSpec } from '../spec/types';
 import type { Row } from '../train/pass';
 
 /** One choice of a test row. */

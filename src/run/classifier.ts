@@ -6,7 +6,7 @@ import { classMetricById, scoreClasses } from '../metrics/index';
 import { perClass } from '../metrics/per-class';
 import type { Device } from '../native/device';
 import type { Model } from '../nn/model';
-import type { Experiment } from '../spec/types';
+import type { Experiment } from '../paper/types';
 import { classifierEvaluationLoss, predictClasses } from '../train/evaluate';
 import { evaluationOptions } from '../train/trainer';
 import { type Inputs, trainingRows } from './inputs';

@@ -11,8 +11,9 @@ import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary } from '../native/device
 import { type Backend, libraryOf } from '../native/library';
 import type { AdapterOptions } from '../nn/adapter';
 import { loadModel, type Model, type ModelOptions } from '../nn/model';
-import { canonicalYaml, specSha256 } from '../spec/canonical';
-import type { Experiment } from '../spec/types';
+import { canonicalYaml, specSha256 } from '../paper/canonical';
+import type { Experiment } from '../paper/types';
+import type { MemoryPlan } from '../plan/memory';
 import {
   type Best,
   type Evaluation,
@@ -21,11 +22,9 @@ import {
   saveCheckpoint,
   writeWeights,
 } from '../train/checkpoint';
-import type { MemoryPlan } from '../train/plan';
 import { judge, selectionMetric, type Verdict } from '../train/selection';
 import { DivergedError, type StepResult, Trainer } from '../train/trainer';
 import { bytes } from '../units';
-import { type ExperimentResult, numericPath } from '../verify/result';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { documentText, type LineLog, RunDirectory } from './directory';
@@ -33,6 +32,7 @@ import { answerOptions, applyRequest, type Inputs, processor, type Requested, re
 import { type Kept, writeAdapter, writeModel } from './kept';
 import { memoryBudget, prepareRun } from './prepare';
 import type { RunRequest } from './request';
+import { type ExperimentResult, numericPath } from './result';
 import type { ClassTables, Task, TestOutcome } from './task';
 
 /** Seconds between checkpoints. */

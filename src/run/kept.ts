@@ -10,7 +10,7 @@ import type { Model } from '../nn/model';
 import { adapterConfigJson, adapterMetadata, adapterTensors } from '../nn/peft';
 import { writeSafetensors } from '../nn/safetensors';
 import { trainedTensors } from '../nn/trained';
-import type { Experiment } from '../spec/types';
+import type { Experiment } from '../paper/types';
 import type { RunDirectory } from './directory';
 import { type Inputs, isEmbedded } from './inputs';
 

@@ -4,7 +4,7 @@ import { specError } from '../errors';
 import { CHOICE_METRICS, type ChoiceMetric, choiceMetricOf } from '../metrics/choices';
 import { CURVE_METRICS } from '../metrics/curve';
 import { classMetricById, isTextMetric, textMetricById } from '../metrics/index';
-import type { Experiment } from '../spec/types';
+import type { Experiment } from '../paper/types';
 
 /** Metrics of the rows' own losses, and of training; the others read generated texts. */
 export const LOSS_METRICS = [

@@ -6,7 +6,7 @@
  */
 
 import type { Isa } from '../native/device';
-import type { Reading } from '../spec/types';
+import type { Reading } from '../paper/types';
 
 /** Flags common to `data`, `plan`, `run`, `verify`: what to run, on what, with which inputs. */
 export interface TargetRequest {

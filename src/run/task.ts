@@ -2,7 +2,7 @@
 import type { ConfusionMatrix } from '../metrics/confusion';
 import type { PerClass } from '../metrics/per-class';
 import type { StepResult } from '../train/trainer';
-import type { ExperimentResult } from '../verify/result';
+import type { ExperimentResult } from './result';
 
 export interface Task {
   /** One line, before step 1: what `rows` training rows teach. */

@@ -1,6 +1,6 @@
 /** A re-scoring as text for people: values and verdicts, findings, then arithmetic and signatures. */
 
-import { table } from '../table';
+import { table } from '../text-table';
 import { count } from '../units';
 import { OUTCOME_WORDS } from '../verify/verdict';
 import type { SourceFile } from './pairs';

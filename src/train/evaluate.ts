@@ -8,7 +8,7 @@ import type { Tensor } from '../native/tensor';
 import type { ForwardOptions } from '../nn/decoder';
 import { isFiniteTensor, notFinite } from '../nn/finite';
 import type { Model } from '../nn/model';
-import type { Loss } from '../spec/types';
+import type { Loss } from '../paper/types';
 import { causalPass, classifierLogits, nextTokenTargets, type Row, sumOf } from './pass';
 import { tokensOf } from './trainer';
 

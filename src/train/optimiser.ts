@@ -9,7 +9,7 @@ import { hostLibrary } from '../native/device';
 import { type Stretch, spansOf, stretches } from '../native/several';
 import type { Tensor } from '../native/tensor';
 import { dynamicMap } from '../nn/quantisation';
-import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../spec/types';
+import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../paper/types';
 
 /** One trained tensor with what the optimiser remembers of it. */
 export interface Slot {

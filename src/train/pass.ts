@@ -12,7 +12,7 @@ import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions, Pack } from '../nn/decoder';
 import type { Model } from '../nn/model';
-import type { Loss } from '../spec/types';
+import type { Loss } from '../paper/types';
 
 /** A tokenised row: one class for a classifier, one label per token (-100 = none) for a causal LM. */
 export interface Row {

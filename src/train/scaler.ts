@@ -1,6 +1,6 @@
 /** Dynamic loss scaling for fp16: torch.amp.GradScaler as accelerate and the HF Trainer use it. */
 import { inputError } from '../errors';
-import type { LossScaling } from '../spec/types';
+import type { LossScaling } from '../paper/types';
 
 /** What a checkpoint keeps of a scaler. */
 export interface ScalerState {

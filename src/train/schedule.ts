@@ -1,8 +1,8 @@
 /** Learning-rate schedules of transformers' `get_scheduler`, and the Trainer's step counts. */
 import { inputError } from '../errors';
 import { hostLibrary } from '../native/device';
-import { stepTotals } from '../spec/sizes';
-import type { Schedule, Training } from '../spec/types';
+import { stepTotals } from '../paper/sizes';
+import type { Schedule, Training } from '../paper/types';
 
 export interface StepCounts {
   readonly microBatchesPerEpoch: number;

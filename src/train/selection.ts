@@ -3,7 +3,7 @@
  * Both are functions of the evaluations so far, so a resumed run needs no state of its own for them.
  */
 import { lowerIsBetter } from '../metrics/direction';
-import type { Training } from '../spec/types';
+import type { Training } from '../paper/types';
 
 /** The metric weights are selected by; null when the last ones are kept. */
 export const selectionMetric = ({ selection }: Pick<Training, 'selection'>): string | null =>

@@ -10,7 +10,7 @@ import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions } from '../nn/decoder';
 import type { Model } from '../nn/model';
-import type { Loss, LossNormalisation, Training } from '../spec/types';
+import type { Loss, LossNormalisation, Training } from '../paper/types';
 import { clipFactor, createOptimiser, type Optimiser } from './optimiser';
 import { causalPass, classifierPass, countLabels, nextTokenTargets, type Row } from './pass';
 import { LossScaler, type ScalerState } from './scaler';

@@ -6,12 +6,12 @@
 
 import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { inputError, usageError } from '../errors';
-import { specSha256 } from '../spec/canonical';
-import type { Paper } from '../spec/load';
+import { specSha256 } from '../paper/canonical';
+import type { Paper } from '../paper/load';
+import { type ExperimentResult, numericPath } from '../run/result';
 import type { AuditedItem } from './audited';
 import { type CompareOptions, compare } from './compare';
 import { type Golden, type GoldenData, GoldenFile, goldenSha256, loadGolden, type Measured } from './golden';
-import { type ExperimentResult, numericPath } from './result';
 import { bitsOf } from './tolerance';
 
 export interface Acceptance {

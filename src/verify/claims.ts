@@ -6,12 +6,12 @@
  */
 
 import { isPerRow, isShare, lowerIsBetter } from '../metrics/direction';
+import { type Paper, resolveExperiment } from '../paper/load';
 import { fullScaleNeeds } from '../plan/plan';
-import { type Paper, resolveExperiment } from '../spec/load';
+import { type Evidence, itemsOf, validationMetric } from '../run/result';
 import { type Bootstrap, type BootstrapOptions, type Items, pairedBootstrap } from './bootstrap';
 import { type Claim, experimentsOf, type GoldenData } from './golden';
 import { judgeScored } from './printed';
-import { type Evidence, itemsOf, validationMetric } from './result';
 import type { ScoredEvidence } from './scored';
 import { predictionInterval } from './statistics';
 import { checkPrinted, halfUnit, printedValue } from './tolerance';

@@ -6,9 +6,10 @@
  */
 
 import { EXIT, type ExitCode } from '../errors';
-import { specSha256 } from '../spec/canonical';
-import type { Paper } from '../spec/load';
-import { withOverrides } from '../spec/override';
+import { specSha256 } from '../paper/canonical';
+import type { Paper } from '../paper/load';
+import { withOverrides } from '../paper/override';
+import { type Evidence, type ExperimentResult, isRun, numericPath } from '../run/result';
 import { type AuditedItem, type AuditRow, auditRows } from './audited';
 import type { BootstrapOptions } from './bootstrap';
 import {
@@ -26,7 +27,6 @@ import {
 } from './claims';
 import { type Accepted, acceptedAt, type Claim, experimentsOf, type Golden, type Measured } from './golden';
 import { judgeMeasured } from './measured';
-import { type Evidence, type ExperimentResult, isRun, numericPath } from './result';
 import { describeScore, evidenceOf, type ScoredEvidence, type ScoreRecord, type ScoreRow, scoreRows } from './scored';
 import { holm } from './statistics';
 import { bitsOf } from './tolerance';

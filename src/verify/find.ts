@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { readFolder } from '../files';
 import { withoutReferences } from '../metrics/text-metric';
 import { readVouched } from '../run/directory';
-import { type ExperimentResult, numericPath, parseResult } from './result';
+import { type ExperimentResult, numericPath, parseResult } from '../run/result';
 import { parseScore, type ScoreRecord } from './scored';
 
 /** What a run must be to count. */

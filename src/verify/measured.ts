@@ -4,6 +4,7 @@
  */
 
 import { lowerIsBetter } from '../metrics/direction';
+import type { Evidence } from '../run/result';
 import {
   type ClaimLevel,
   type ComparedExperiments,
@@ -16,7 +17,6 @@ import {
   yes,
 } from './claims';
 import type { Claim } from './golden';
-import type { Evidence } from './result';
 
 /**
  * The verdict on a claim that is not tested over test rows. A direction that holds is DIRECTION-ONLY at the mini level and

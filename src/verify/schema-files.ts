@@ -1,6 +1,6 @@
 /** The JSON Schema files as they must stand in the repository. */
 
-import { paperJsonSchema } from '../spec/schema';
+import { paperJsonSchema } from '../paper/schema';
 import { goldenJsonSchema } from './golden';
 
 export function schemaFiles(): { readonly name: string; readonly text: string }[] {

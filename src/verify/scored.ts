@@ -4,10 +4,10 @@
  */
 
 import { inputError } from '../errors';
-import { type } from '../spec/type';
+import { type } from '../paper/type';
+import { checkItems, type Evidence, ItemsByMetric, TestClasses } from '../run/result';
 import type { GoldenData } from './golden';
 import { judgeScored, type ScoredVerdict } from './printed';
-import { checkItems, type Evidence, ItemsByMetric, TestClasses } from './result';
 
 export const ScoreFile = type({
   format: "'medrepro-score-1'",

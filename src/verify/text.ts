@@ -1,6 +1,6 @@
 /** A comparison as text for people: a table of claims, the exact values, then the arithmetic behind each verdict. */
 
-import { table } from '../table';
+import { table } from '../text-table';
 import type { ClaimRow, Comparison, ValueRow } from './compare';
 import type { ScoreRow } from './scored';
 import { LEVEL_CODE, OUTCOME_WORDS, type Outcome } from './verdict';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { audit, type Finding } from '../../src/audit/audit';
 import { RULES } from '../../src/audit/rules';
 import { renderAnnotations, renderSarif } from '../../src/audit/sarif';
-import { auditJob } from '../../src/jobs/audit';
-import { loadPaper } from '../../src/spec/load';
-import { loadEmbedded } from '../../src/spec/target';
+import { auditJob } from '../../src/commands/audit/job';
+import { loadPaper } from '../../src/paper/load';
+import { loadEmbedded } from '../../src/paper/target';
 
 /** The embedded paper's file with other statements: every statement of the tests is about its experiments and models. */
 const SPEC = readFileSync(join(import.meta.dir, '../../papers/qwen3-medquad.yaml'), 'utf8');

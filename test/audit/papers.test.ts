@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'bun:test';
 import type { Finding } from '../../src/audit/audit';
 import { auditPaper } from '../../src/audit/both-readings';
-import { loadEmbedded } from '../../src/spec/target';
+import { loadEmbedded } from '../../src/paper/target';
 import { findGolden } from '../../src/verify/golden';
 
 const findings = (paper: string): Finding[] => auditPaper(loadEmbedded(paper, 'as-written'));

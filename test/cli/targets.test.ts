@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import { Flags } from '../../src/cli/flags';
-import { parseData, readTargets } from '../../src/commands/targets';
+import { parseData, readTargets } from '../../src/commands/flags';
 
 describe('--data', () => {
   test.each([

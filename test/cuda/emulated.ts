@@ -1,8 +1,8 @@
 /** The CUDA kernels on the CPU: kernels/cuda/emulation runs them and checks every access to memory. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { CUDA_TOKENS } from '../../src/commands/selftest/job';
 import { Device } from '../../src/native/device';
-import { CUDA_TOKENS } from '../../src/selftest/job';
 
 /** Built by `bun scripts/build.ts --tests`, on x86-64 with gcc. */
 export const EMULATED_LIBRARY = join(import.meta.dir, '../../build/kernels/test/libmedrepro_cuda_emulated.so');

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { type GenerationOptions, generate } from '../../src/generate/generate';
 import { CUDA_WORKSPACE_BYTES, Device } from '../../src/native/device';
 import { loadModel, openModelFolder } from '../../src/nn/model';
+import { planMemory } from '../../src/plan/memory';
 import { loadCheckpoint, saveCheckpoint } from '../../src/train/checkpoint';
-import { planMemory } from '../../src/train/plan';
 import { type StepResult, Trainer } from '../../src/train/trainer';
 import {
   folderOf,

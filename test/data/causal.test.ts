@@ -11,9 +11,9 @@ import { compileTemplate } from '../../src/data/template';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../../src/data/tokenizer-files';
 import { MedreproError } from '../../src/errors';
-import { resolveExperiment } from '../../src/spec/load';
-import { loadEmbedded } from '../../src/spec/target';
-import type { DataSpec, LabelMask } from '../../src/spec/types';
+import { resolveExperiment } from '../../src/paper/load';
+import { loadEmbedded } from '../../src/paper/target';
+import type { DataSpec, LabelMask } from '../../src/paper/types';
 
 const DATA = process.env.MEDREPRO_TEST_DATA;
 const folder = mkdtempSync(join(tmpdir(), 'medrepro-causal-'));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'bun:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { tableOf } from '../../src/data/columns';
 import { parseRecords } from '../../src/data/records';
-import { tableOf } from '../../src/data/table';
 import { readRawFile } from '../../src/data/text-file';
 import { MedreproError } from '../../src/errors';
 import peers from '../fixtures/csv/pandas.json';

@@ -1,8 +1,8 @@
 /** What the labels of causal-LM rows teach, and what is refused or warned of before step 1. */
 import { describe, expect, test } from 'bun:test';
 import { judgeLabels, type LabelledRow, summariseLabels } from '../../src/data/label-summary';
-import { DEFAULT_DATA } from '../../src/spec/defaults';
-import type { LabelMask } from '../../src/spec/types';
+import { DEFAULT_DATA } from '../../src/paper/defaults';
+import type { LabelMask } from '../../src/paper/types';
 
 const EOS = 2;
 const MASK: LabelMask = DEFAULT_DATA.labels;

@@ -2,13 +2,13 @@ import { afterAll, describe, expect, it } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tableOf } from '../../src/data/columns';
 import { classNames, compareCodePoints, labelling, lookAlikes } from '../../src/data/labels';
 import { type PreparedData, prepareClassification } from '../../src/data/prepare';
 import { parseRecords } from '../../src/data/records';
-import { tableOf } from '../../src/data/table';
 import { Tokenizer } from '../../src/data/tokenizer';
-import { DEFAULT_DATA } from '../../src/spec/defaults';
-import type { DataSpec } from '../../src/spec/types';
+import { DEFAULT_DATA } from '../../src/paper/defaults';
+import type { DataSpec } from '../../src/paper/types';
 import fixture from '../fixtures/labels/labels.json';
 import { tinyTokenizer } from './tiny-tokenizer';
 

@@ -8,8 +8,8 @@ import { sklearnStratifiedSplit, stratifiedSplit } from '../../src/data/splits';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import { MedreproError } from '../../src/errors';
-import { DEFAULT_DATA } from '../../src/spec/defaults';
-import type { DataSpec } from '../../src/spec/types';
+import { DEFAULT_DATA } from '../../src/paper/defaults';
+import type { DataSpec } from '../../src/paper/types';
 import { tinyTokenizer } from './tiny-tokenizer';
 
 const DATA = process.env.MEDREPRO_TEST_DATA;

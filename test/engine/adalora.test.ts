@@ -4,7 +4,7 @@ import type { Device } from '../../src/native/device';
 import { AdaLora, type AdaLoraOptions } from '../../src/nn/adalora';
 import type { AdapterOptions } from '../../src/nn/adapter';
 import { loadModel, type Model, openModelFolder } from '../../src/nn/model';
-import type { Training } from '../../src/spec/types';
+import type { Training } from '../../src/paper/types';
 import { type StepResult, Trainer } from '../../src/train/trainer';
 import { TRAINING, trace } from './fixture-training';
 import { FIXTURES, loadTrainable, onCpu, PLAIN, readJson, readTensors, relativeError } from './support';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Compute } from '../../src/autograd/ops/linear';
 import { Tape } from '../../src/autograd/tape';
-import { mergeJob } from '../../src/jobs/merge';
+import { mergeJob } from '../../src/commands/merge/job';
 import { beyondPositions } from '../../src/nn/config';
 import { loadModel, type Model, type ModelOptions, openModelFolder } from '../../src/nn/model';
 import { loadAdapter, openAdapterFolder } from '../../src/nn/peft';

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { Arena, aligned } from '../../src/native/arena';
 import { Device } from '../../src/native/device';
 import { loadModel, openModelFolder } from '../../src/nn/model';
+import { planMemory } from '../../src/plan/memory';
 import { causalLoss, causalRowLosses, predictClasses } from '../../src/train/evaluate';
 import type { Row } from '../../src/train/pass';
-import { planMemory } from '../../src/train/plan';
 import { evaluationOptions, Trainer } from '../../src/train/trainer';
 import {
   folderOf,

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
-import { mergeJob } from '../../src/jobs/merge';
+import { mergeJob } from '../../src/commands/merge/job';
 import { fourBitTensors } from '../../src/nn/bitsandbytes';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { adapterConfigJson, adapterTensors, loadAdapter, openAdapterFolder } from '../../src/nn/peft';

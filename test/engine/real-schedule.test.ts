@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_TRAINING } from '../../src/spec/defaults';
-import type { Training } from '../../src/spec/types';
+import { DEFAULT_TRAINING } from '../../src/paper/defaults';
+import type { Training } from '../../src/paper/types';
 import { countSteps, endsEpoch, epochOf, learningRate, microBatchesOf } from '../../src/train/schedule';
 import { TRAINING } from './fixture-training';
 

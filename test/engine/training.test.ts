@@ -1,8 +1,8 @@
 /** Ten optimiser steps against torch (fixtures made by make_training.py): loss, gradient norm, rate, final weights. */
 import { expect, test } from 'bun:test';
 import type { LoraOptions } from '../../src/nn/lora';
-import { DEFAULT_TRAINING } from '../../src/spec/defaults';
-import type { Loss, Training } from '../../src/spec/types';
+import { DEFAULT_TRAINING } from '../../src/paper/defaults';
+import type { Loss, Training } from '../../src/paper/types';
 import type { Row } from '../../src/train/pass';
 import { learningRate } from '../../src/train/schedule';
 import { Trainer } from '../../src/train/trainer';

@@ -5,8 +5,8 @@
 import { describe, expect, test } from 'bun:test';
 import { tmpdir } from 'node:os';
 import { epochOrder } from '../../src/data/batches';
-import { DEFAULT_TRAINING } from '../../src/spec/defaults';
-import type { LossNormalisation, Optimiser, Training } from '../../src/spec/types';
+import { DEFAULT_TRAINING } from '../../src/paper/defaults';
+import type { LossNormalisation, Optimiser, Training } from '../../src/paper/types';
 import { decays } from '../../src/train/optimiser';
 import type { Row } from '../../src/train/pass';
 import { LossScaler } from '../../src/train/scaler';

@@ -2,9 +2,9 @@
 import { afterAll, describe, expect, spyOn, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EvalRow, EvalStep } from '../../src/commands/eval/job';
+import { evalJob } from '../../src/commands/eval/job';
 import type { JobContext, JobResult } from '../../src/job';
-import type { EvalRow, EvalStep } from '../../src/jobs/eval';
-import { evalJob } from '../../src/jobs/eval';
 import { decoderConfig } from '../../src/nn/config';
 import type { EvalRequest } from '../../src/run/request';
 import { box } from '../cli/box';

@@ -2,10 +2,10 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { evalJob } from '../../src/commands/eval/job';
 import { asMedreproError, EXIT } from '../../src/errors';
 import { type GenerationOptions, generate } from '../../src/generate/generate';
 import { type JobResult, runJob } from '../../src/job';
-import { evalJob } from '../../src/jobs/eval';
 import { firstNoNumber, jsonText, parseJsonText } from '../../src/json';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import type { EvalRequest } from '../../src/run/request';

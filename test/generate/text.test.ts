@@ -2,12 +2,12 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { generateJob } from '../../src/commands/generate/job';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import type { JobEvent } from '../../src/events';
 import { readPrompts } from '../../src/generate/inputs';
 import { TextStream } from '../../src/generate/text-stream';
-import { generateJob } from '../../src/jobs/generate';
 import type { GenerateRequest } from '../../src/run/request';
 import { box } from '../cli/box';
 import { FIXTURES } from '../engine/support';

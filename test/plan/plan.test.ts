@@ -1,14 +1,14 @@
 /** Sizes that can be checked by hand, or against the published models. */
 
 import { describe, expect, test } from 'bun:test';
+import { resolveExperiment } from '../../src/paper/load';
+import { loadEmbedded } from '../../src/paper/target';
+import type { Adapter, Scale } from '../../src/paper/types';
 import { architectureOf, embeddedFacts } from '../../src/plan/embedded';
 import { listPapers } from '../../src/plan/list';
 import { fullScaleNeeds, type PlanFacts, planCard, planExperiment } from '../../src/plan/plan';
 import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
 import { renderList, renderPlans } from '../../src/plan/text';
-import { resolveExperiment } from '../../src/spec/load';
-import { loadEmbedded } from '../../src/spec/target';
-import type { Adapter, Scale } from '../../src/spec/types';
 import { bytes, count } from '../../src/units';
 
 const paper = loadEmbedded('abjadmed');

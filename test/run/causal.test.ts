@@ -7,13 +7,13 @@ import { Device } from '../../src/native/device';
 import { adapterOptions } from '../../src/nn/adapter';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { loadAdapter, openAdapterFolder } from '../../src/nn/peft';
+import { resolveExperiment } from '../../src/paper/load';
+import { loadTarget } from '../../src/paper/target';
+import type { AdamWSettings, Experiment } from '../../src/paper/types';
 import { annotationSheet, lengthHistogram } from '../../src/run/answers';
-import { resolveExperiment } from '../../src/spec/load';
-import { loadTarget } from '../../src/spec/target';
-import type { AdamWSettings, Experiment } from '../../src/spec/types';
+import { itemsOf } from '../../src/run/result';
 import { causalLoss } from '../../src/train/evaluate';
 import { pairedBootstrap } from '../../src/verify/bootstrap';
-import { itemsOf } from '../../src/verify/result';
 import { type Ran, read, request, run, type Sandbox, sandbox } from './support';
 
 setDefaultTimeout(60_000);

@@ -2,12 +2,12 @@
 
 import { afterAll, expect, test } from 'bun:test';
 import { readAssetText } from '../../src/assets';
+import { dataJob } from '../../src/commands/data/job';
 import type { JobEvent } from '../../src/events';
-import { dataJob } from '../../src/jobs/data';
+import { resolveExperiment } from '../../src/paper/load';
+import { loadTarget } from '../../src/paper/target';
 import { applyRequest, readInputs } from '../../src/run/inputs';
 import type { DataRequest } from '../../src/run/request';
-import { resolveExperiment } from '../../src/spec/load';
-import { loadTarget } from '../../src/spec/target';
 import { box } from '../cli/box';
 
 const folder = box();

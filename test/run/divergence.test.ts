@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { resolveExperiment } from '../../src/spec/load';
-import { loadEmbedded } from '../../src/spec/target';
-import type { Experiment, Training } from '../../src/spec/types';
+import { resolveExperiment } from '../../src/paper/load';
+import { loadEmbedded } from '../../src/paper/target';
+import type { Experiment, Training } from '../../src/paper/types';
 import { readRunResult } from '../../src/verify/find';
 import { experiment as classifier, read, request, run, type Sandbox, sandbox, stepsOf } from './support';
 

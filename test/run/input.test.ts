@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { MedreproError } from '../../src/errors';
 import { runJob } from '../../src/job';
+import type { AdafactorSettings, Experiment } from '../../src/paper/types';
 import type { RunRequest } from '../../src/run/request';
-import type { AdafactorSettings, Experiment } from '../../src/spec/types';
 import {
   CONFIG,
   directories,

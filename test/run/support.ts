@@ -10,11 +10,11 @@ import { type DecoderConfig, decoderConfig } from '../../src/nn/config';
 import { configJson } from '../../src/nn/config-file';
 import { initialise } from '../../src/nn/initialise';
 import { storedF32, type TensorToWrite, writeSafetensors } from '../../src/nn/safetensors';
+import { resolveExperiment } from '../../src/paper/load';
+import { loadEmbedded } from '../../src/paper/target';
+import type { Experiment, Training } from '../../src/paper/types';
 import { type Executed, execute } from '../../src/run/execute';
 import type { RunRequest } from '../../src/run/request';
-import { resolveExperiment } from '../../src/spec/load';
-import { loadEmbedded } from '../../src/spec/target';
-import type { Experiment, Training } from '../../src/spec/types';
 
 export const SIZES = {
   vocabSize: 3072,

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Training } from '../../src/spec/types';
-import type { ExperimentResult } from '../../src/verify/result';
+import type { Training } from '../../src/paper/types';
+import type { ExperimentResult } from '../../src/run/result';
 import { experiment, type Ran, read, request, run, type Sandbox, sandbox, stepsOf } from './support';
 
 setDefaultTimeout(60_000);

@@ -2,7 +2,7 @@
 
 import { describe, expect, it, test } from 'bun:test';
 import { parseXml, type XmlElement } from '../../src/data/formats/xml';
-import { loadEmbedded } from '../../src/spec/target';
+import { loadEmbedded } from '../../src/paper/target';
 import { type Comparison, compare } from '../../src/verify/compare';
 import { findGolden } from '../../src/verify/golden';
 import { renderJunit } from '../../src/verify/junit';

@@ -1,8 +1,8 @@
 /** Claims about single numbers: every verdict from values chosen so that it can be read off. */
 import { describe, expect, test } from 'bun:test';
+import type { ExperimentResult } from '../../src/run/result';
 import type { Claim } from '../../src/verify/golden';
 import { judgeMeasured } from '../../src/verify/measured';
-import type { ExperimentResult } from '../../src/verify/result';
 import { fake } from './support';
 
 const common = { says: 'so', where: 'here', accepted: {} } as const;

@@ -1,15 +1,15 @@
 /** Synthetic results for the tests of verdicts. */
 
 import { readAssetText } from '../../src/assets';
+import { specSha256 } from '../../src/paper/canonical';
+import { resolveExperiment } from '../../src/paper/load';
+import { withOverrides } from '../../src/paper/override';
+import { loadEmbedded } from '../../src/paper/target';
+import type { Scale } from '../../src/paper/types';
 import type { VerifyRequest } from '../../src/run/request';
-import { specSha256 } from '../../src/spec/canonical';
-import { resolveExperiment } from '../../src/spec/load';
-import { withOverrides } from '../../src/spec/override';
-import { loadEmbedded } from '../../src/spec/target';
-import type { Scale } from '../../src/spec/types';
+import type { ExperimentResult } from '../../src/run/result';
 import { acceptGolden } from '../../src/verify/accept';
 import { type Golden, loadGolden } from '../../src/verify/golden';
-import type { ExperimentResult } from '../../src/verify/result';
 
 export const paper = loadEmbedded('abjadmed');
 export const GOLDEN_FILE = 'golden/abjadmed.yaml';

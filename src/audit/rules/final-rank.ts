@@ -1,4 +1,4 @@
-import type { Adapter } from '../../spec/types';
+import type { Adapter } from '../../paper/types';
 import { experimentOf, rule } from '../rule';
 
 /**

@@ -1,5 +1,5 @@
+import type { Adapter } from '../../paper/types';
 import { countParameters, type Parameters } from '../../plan/size';
-import type { Adapter } from '../../spec/types';
 import { exact } from '../interval';
 import { architectureOf, type Context, compare, experimentOf, rule, scaleOf } from '../rule';
 

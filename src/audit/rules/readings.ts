@@ -1,8 +1,8 @@
+import { settingsOf } from '../../paper/canonical';
+import { leafPaths } from '../../paper/layers';
+import type { Paper } from '../../paper/load';
+import type { Experiment } from '../../paper/types';
 import { countParameters } from '../../plan/size';
-import { settingsOf } from '../../spec/canonical';
-import { leafPaths } from '../../spec/layers';
-import type { Paper } from '../../spec/load';
-import type { Experiment } from '../../spec/types';
 import { type Check, rule } from '../rule';
 
 /** What only a source can tell. */

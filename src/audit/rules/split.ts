@@ -1,5 +1,5 @@
-import { splitCounts } from '../../spec/sizes';
-import type { DataSpec } from '../../spec/types';
+import { splitCounts } from '../../paper/sizes';
+import type { DataSpec } from '../../paper/types';
 import { exact, printedNumber } from '../interval';
 import { compare, experimentOf, rule } from '../rule';
 

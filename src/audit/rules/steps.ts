@@ -1,5 +1,5 @@
-import { stepTotals } from '../../spec/sizes';
-import type { Training } from '../../spec/types';
+import { stepTotals } from '../../paper/sizes';
+import type { Training } from '../../paper/types';
 import { exact } from '../interval';
 import { compare, experimentOf, rule } from '../rule';
 

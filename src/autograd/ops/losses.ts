@@ -6,7 +6,7 @@
 import { MR_DICE_CLASS, MR_DICE_EXAMPLE } from '../../native/bindings';
 import type { Device } from '../../native/device';
 import type { Tensor } from '../../native/tensor';
-import type { Loss } from '../../spec/types';
+import type { Loss } from '../../paper/types';
 import type { Tape } from '../tape';
 import { activationDtype, type Compute, matmul, type Weight } from './linear';
 

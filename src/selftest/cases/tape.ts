@@ -12,7 +12,7 @@ import type { Device } from '../../native/device';
 import type { Tensor } from '../../native/tensor';
 import { makeTrainable } from '../../nn/model';
 import { DenseWeight, FourBitWeight, quantise4bit } from '../../nn/weights';
-import type { Loss } from '../../spec/types';
+import type { Loss } from '../../paper/types';
 import type { Case, Expected } from '../case';
 import { Draws } from '../draws';
 import { gradient, project } from '../gradients';

@@ -1,0 +1,79 @@
+/** `medrepro data`: exactly what a target trains and evaluates on. */
+import { dataRows } from '../../data/prepare';
+import { EXIT, MedreproError, usageError } from '../../errors';
+import type { JobContext, JobResult } from '../../job';
+import { canonicalJson } from '../../paper/canonical';
+import { resolveExperiment } from '../../paper/load';
+import { loadTargets, type Target } from '../../paper/target';
+import type { Scale } from '../../paper/types';
+import { applyRequest, dataObstacle, dataWarnings, type Requested, readData } from '../../run/inputs';
+import type { DataRequest } from '../../run/request';
+import { chooseScale } from '../../run/scale';
+import { table } from '../../text-table';
+import { count } from '../../units';
+
+/** Characters of a text that the table shows. */
+const SHOWN = 60;
+
+export async function dataJob(request: unknown, { emit }: JobContext): Promise<JobResult> {
+  const asked = request as DataRequest;
+  const targets = loadTargets(asked.targets, asked.all, asked.reading);
+  const [target] = targets;
+  if (target === undefined || targets.length > 1) throw oneOnly(target);
+  const choices = target.experiments.map((id) => choose(target, id, asked));
+  const [{ id, scale, requested }, ...others] = choices as [Choice, ...Choice[]];
+  if (others.some((other) => other.identity !== choices[0]!.identity)) throw oneOnly(target);
+  const { experiment } = requested;
+  const why = dataObstacle(experiment, asked);
+  if (why !== null) return { exitCode: EXIT.unmeasured, text: `${target.paper.id}/${id}: ${why}`, document: [] };
+  const { data, tokenizer } = await readData(requested, asked);
+  try {
+    for (const warning of dataWarnings(experiment, data, tokenizer)) emit({ kind: 'warning', ...warning });
+  } catch (error) {
+    // what stops a run is what the rows are shown for
+    if (!(error instanceof MedreproError)) throw error;
+    emit({ kind: 'warning', id: 'data', message: `${error.message}: a run stops here` });
+  }
+  const rows = [...dataRows(data, asked.split, asked.limit)];
+  const { tokens, truncated, rows: all } = data.summary.splits[asked.split];
+  const causal = experiment.task === 'causal-lm';
+  const shown = rows.map(({ index, labels, input_ids: ids }) => {
+    const { text } = data.rows[data.splits[asked.split][index]!]!;
+    const learnt = typeof labels === 'number' ? (data.classes[labels] ?? '') : count(labels.filter(isLabel).length);
+    return [String(index), String(ids.length), learnt, text.replace(/\s+/g, ' ').slice(0, SHOWN)];
+  });
+  const name = others.length === 0 ? `${target.paper.id}/${id}` : target.paper.id;
+  const counts = `${count(all)} rows, ${count(tokens)} tokens, ${count(truncated)} truncated`;
+  const head = `${name} (${scale}), ${asked.split}: ${counts}, sha256 ${data.hashes[asked.split].tokenIds}`;
+  return {
+    exitCode: EXIT.ok,
+    text: `${head}\n\n${table(['row', 'tokens', causal ? 'labelled' : 'class', 'text'], shown)}`,
+    document: rows,
+  };
+}
+
+// --- internal ---
+
+interface Choice {
+  readonly id: string;
+  readonly scale: Scale;
+  readonly requested: Requested;
+  /** Equal for experiments that see the same rows as the same tokens. */
+  readonly identity: string;
+}
+
+/** The full scale where its rows and tokeniser are here: showing them needs no weights. */
+function choose({ paper }: Target, id: string, asked: DataRequest): Choice {
+  const full = paper.experiments.find((experiment) => experiment.id === id)?.scales.full;
+  const here = asked.scale === 'auto' && asked.data !== null && full && dataObstacle(full, asked) === null;
+  const scale = here ? 'full' : chooseScale(paper, id, asked).scale;
+  const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
+  const { data, model, task } = requested.experiment;
+  return { id, scale, requested, identity: canonicalJson({ data, task, tokenizer: asked.tokenizer ?? model }) };
+}
+
+function oneOnly(target: Target | undefined) {
+  return usageError('data shows one experiment', `name one, such as ${target?.paper.id}/${target?.experiments[0]}`);
+}
+
+const isLabel = (label: number): boolean => label !== -100;

@@ -1,0 +1,210 @@
+/**
+ * What this machine is, and what medrepro would do on it: every choice comes with its reason as data.
+ *
+ * Nothing here fails: what cannot be found out is null, and a library that does not load is part of the answer.
+ */
+
+import { dlopen } from 'bun:ffi';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { arch, availableParallelism, cpus, freemem, homedir, release, totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { version } from '../../../package.json';
+import { asMedreproError } from '../../errors';
+import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA } from '../../native/bindings';
+import { cudaState } from '../../native/choose';
+import { hostLibrary } from '../../native/device';
+import { cacheFolders, type Library, locateLibrary } from '../../native/library';
+import { ISAS } from '../../run/request';
+import { bytes } from '../../units';
+
+/** One CPU path: whether it can run here and why (not), and whether it is the one that will. */
+export interface PathReport {
+  name: string;
+  available: boolean;
+  chosen: boolean;
+  reason: string;
+}
+
+export interface CpuReport {
+  library: Library;
+  /** CPU features the paths depend on, as the library's CPUID check reports them. */
+  features: string[];
+  paths: PathReport[];
+  /** Cores this process may run on. */
+  threads: number;
+}
+
+export interface Report {
+  version: string;
+  bun: string;
+  /** Whether a run on the CPU would start. */
+  ready: boolean;
+  machine: {
+    cpu: string;
+    cores: number;
+    architecture: string;
+    kernel: string;
+    glibc: string | null;
+    /** Bytes. */
+    memory: number;
+    memoryAvailable: number;
+  };
+  cpu: CpuReport | null;
+  /** Why there is no CPU back end; null when there is one. */
+  cpuError: string | null;
+  cuda: { available: boolean; reason: string };
+  cache: { folder: string; exists: boolean };
+  out: { folder: string; freeBytes: number | null };
+  /** Where a hub token was found; its value is never read into the report. */
+  token: { present: boolean; source: string | null };
+}
+
+export interface ExamineOptions {
+  /** The parent of the run directories. */
+  out: string;
+}
+
+export function examine(options: ExamineOptions): Report {
+  const { cpu, cpuError } = examineCpu();
+  const folder = cacheFolders()[0] ?? '';
+  return {
+    version,
+    bun: Bun.version,
+    ready: cpu !== null,
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      architecture: arch(),
+      kernel: release(),
+      glibc: glibcVersion(),
+      memory: totalmem(),
+      memoryAvailable: freemem(),
+    },
+    cpu,
+    cpuError,
+    cuda: examineCuda(),
+    cache: { folder, exists: existsSync(folder) },
+    out: { folder: resolve(options.out), freeBytes: freeBytes(resolve(options.out)) },
+    token: findToken(),
+  };
+}
+
+/** The report for people. */
+export function renderReport(report: Report): string {
+  const { machine, cpu, cuda, cache, out, token } = report;
+  const rows: [string, string][] = [
+    ['medrepro', `${report.version} (Bun ${report.bun})`],
+    ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.architecture}`],
+    ['memory', `${bytes(machine.memory)}, ${bytes(machine.memoryAvailable)} available`],
+    ['system', `Linux ${machine.kernel}, glibc ${machine.glibc ?? 'not found'}`],
+  ];
+  if (cpu) {
+    rows.push(['features', cpu.features.join(' ') || 'none of those the faster paths need']);
+    rows.push(['kernels', `${bytes(cpu.library.bytes)}, loaded from ${cpu.library.how}, sha256 ${cpu.library.sha256}`]);
+    for (const path of cpu.paths) {
+      rows.push([path.chosen ? `* ${path.name}` : `  ${path.name}`, path.reason]);
+    }
+    rows.push(['threads', String(cpu.threads)]);
+  } else rows.push(['kernels', `not usable: ${report.cpuError}`]);
+  rows.push(['cuda', cuda.reason]);
+  rows.push(['cache', `${cache.folder}${cache.exists ? '' : ' (not there yet)'}`]);
+  rows.push([
+    'output',
+    `${out.folder}, ${out.freeBytes === null ? 'free space unknown' : `${bytes(out.freeBytes)} free`}`,
+  ]);
+  rows.push(['hub token', token.present ? `present (${token.source})` : 'none']);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join('\n');
+}
+
+// --- internal ---
+
+const FEATURES: readonly (readonly [number, string])[] = [
+  [MR_CPU_AVX2, 'AVX2'],
+  [MR_CPU_FMA, 'FMA'],
+  [MR_CPU_F16C, 'F16C'],
+  [MR_CPU_AVX512, 'AVX-512 (F, BW, VL, DQ)'],
+  [MR_CPU_AVX512BF16, 'AVX512-BF16'],
+];
+
+/** What each path of `ISAS` needs on top of the one before it. */
+const NEEDS: readonly number[] = [0, MR_CPU_AVX2 | MR_CPU_FMA | MR_CPU_F16C, MR_CPU_AVX512, MR_CPU_AVX512BF16];
+
+function examineCpu(): Pick<Report, 'cpu' | 'cpuError'> {
+  try {
+    const library = locateLibrary('cpu');
+    if (!library) return { cpu: null, cpuError: 'libmedrepro_cpu.so is not in this build' };
+    const host = hostLibrary();
+    const features = host.cpuFeatures();
+    return {
+      cpu: {
+        library,
+        features: featureNames(features),
+        paths: explainPaths(features, host.cpuBestIsa()),
+        threads: host.cpuCount(),
+      },
+      cpuError: null,
+    };
+  } catch (error) {
+    return { cpu: null, cpuError: asMedreproError(error).message };
+  }
+}
+
+function featureNames(mask: number): string[] {
+  return FEATURES.filter(([bit]) => (mask & bit) !== 0).map(([, name]) => name);
+}
+
+function explainPaths(features: number, best: number): PathReport[] {
+  let needed = 0;
+  return ISAS.map((name, index) => {
+    needed |= NEEDS[index] ?? 0;
+    const available = index <= best;
+    const chosen = index === best;
+    const missing = featureNames(needed & ~features);
+    let reason = available ? 'available, slower than the one chosen' : `this CPU lacks ${missing.join(', ')}`;
+    if (chosen) reason = 'chosen: the fastest path this CPU runs';
+    else if (!available && missing.length === 0) reason = 'not in this build';
+    return { name, available, chosen, reason };
+  });
+}
+
+function examineCuda(): Report['cuda'] {
+  const { usable, reason } = cudaState();
+  return { available: usable, reason };
+}
+
+function glibcVersion(): string | null {
+  try {
+    const { symbols } = dlopen('libc.so.6', { gnu_get_libc_version: { args: [], returns: 'cstring' } });
+    return String(symbols.gnu_get_libc_version());
+  } catch {
+    return null;
+  }
+}
+
+/** Free bytes for an ordinary user where `folder` is or would be created. */
+function freeBytes(folder: string): number | null {
+  let at = folder;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  try {
+    const { bavail, bsize } = statfsSync(at);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+/** The places huggingface_hub looks at, in its order. */
+function findToken(): Report['token'] {
+  const { HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } = process.env;
+  if (HF_TOKEN) return { present: true, source: 'HF_TOKEN' };
+  if (HUGGING_FACE_HUB_TOKEN) return { present: true, source: 'HUGGING_FACE_HUB_TOKEN' };
+  const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
+  const path = HF_TOKEN_PATH ?? join(home, 'token');
+  try {
+    if (readFileSync(path, 'utf8').trim() !== '') return { present: true, source: path };
+  } catch {
+    // not there, or not ours to read: no token
+  }
+  return { present: false, source: null };
+}

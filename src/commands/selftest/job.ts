@@ -1,0 +1,33 @@
+/** The job behind `medrepro selftest`. */
+import { EXIT } from '../../errors';
+import type { Job } from '../../job';
+import { Device } from '../../native/device';
+import type { SelftestRequest } from '../../run/request';
+import { checkDevice } from '../../run/scale';
+import { reportText } from '../../selftest/report';
+import { runSelftest } from '../../selftest/run';
+
+/** Far more than the largest case needs. */
+const CUDA_CAPACITY = 2 ** 30;
+/** Few, so that cases of a few rows meet what lies between two chunks. */
+export const CUDA_TOKENS = 1024;
+
+export const selftestJob: Job = async (request, { emit, cancelled }) => {
+  const asked = request as SelftestRequest;
+  const refused = checkDevice(asked);
+  if (refused !== null) return refused;
+  const { threads, isa, only } = asked;
+  const began = performance.now();
+  const open =
+    asked.device === 'cuda'
+      ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, separate: true, tokensPerPass: CUDA_TOKENS, cancelled })
+      : Device.cpu;
+  const options = { open, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
+  const report = runSelftest({ ...options, only: only ?? undefined }, emit);
+  emit({ kind: 'done', seconds: (performance.now() - began) / 1000 });
+  return {
+    exitCode: report.failed === 0 ? EXIT.ok : EXIT.differs,
+    text: reportText(report),
+    document: report,
+  };
+};

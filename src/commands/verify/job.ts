@@ -1,0 +1,140 @@
+/**
+ * `medrepro verify`: every claim against the golden files; runs at the mini scale what is missing, and scores published
+ * predictions that were given and not scored before.
+ */
+import { auditPaper } from '../../audit/both-readings';
+import { readRawFile, sha256Of } from '../../data/text-file';
+import { usageError } from '../../errors';
+import { writeWhole } from '../../files';
+import type { JobContext, JobResult } from '../../job';
+import { resolveExperiment } from '../../paper/load';
+import { loadTarget, loadTargets, type Target } from '../../paper/target';
+import type { Experiment } from '../../paper/types';
+import { execute } from '../../run/execute';
+import { applyRequest, obstacle } from '../../run/inputs';
+import type { RunRequest, VerifyRequest } from '../../run/request';
+import { checkDevice } from '../../run/scale';
+import { wantedResult } from '../../run/wanted';
+import { keepScore, publishedMetrics, rescore } from '../../score/rescore';
+import { scoreSignature } from '../../score/score';
+import { type Comparison, compare, worstExit } from '../../verify/compare';
+import { findResults, findScore, type WantedResult } from '../../verify/find';
+import { findGolden, type Golden } from '../../verify/golden';
+import { renderJunit } from '../../verify/junit';
+import type { ScoreRecord } from '../../verify/scored';
+import { renderComparisons } from '../../verify/text';
+
+export async function verifyJob(request: unknown, context: JobContext): Promise<JobResult> {
+  const asked = request as VerifyRequest;
+  const device = checkDevice(asked);
+  if (device !== null) return device;
+  const comparisons: Comparison[] = [];
+  const seconds: number[] = [];
+  const began = new Date();
+  const targets = loadTargets(asked.targets, asked.all, asked.reading);
+  const scored = asked.scored.map((files) => scoredExperiment(files, targets, asked));
+  for (const target of targets) {
+    const started = performance.now();
+    comparisons.push(await verifyTarget(target, scored, asked, context));
+    seconds.push((performance.now() - started) / 1e3);
+  }
+  if (asked.junit !== null) {
+    writeWhole(asked.junit, renderJunit(comparisons, { began, seconds }), { elsewhere: 'check --junit' });
+  }
+  return {
+    exitCode: worstExit(comparisons),
+    text: renderComparisons(comparisons),
+    document: { comparisons },
+  };
+}
+
+/** The files of one experiment's published predictions. */
+interface Scored {
+  readonly paper: string;
+  readonly experiment: string;
+  readonly predictions: string;
+  readonly references: string;
+}
+
+/** @throws MedreproError `usage` when predictions are of something that is not verified */
+function scoredExperiment(files: VerifyRequest['scored'][number], targets: readonly Target[], request: VerifyRequest) {
+  const { paper, experiments } = loadTarget(files.target, request.reading);
+  const [experiment] = experiments as [string];
+  if (!targets.some((target) => target.paper.id === paper.id && target.experiments.includes(experiment))) {
+    throw usageError(`--predictions are of ${files.target}, which is not verified here`, 'name it as a target too');
+  }
+  return { paper: paper.id, experiment, predictions: files.predictions, references: files.references };
+}
+
+async function verifyTarget(
+  target: Target,
+  scored: readonly Scored[],
+  request: VerifyRequest,
+  context: JobContext,
+): Promise<Comparison> {
+  const { paper, experiments, whole } = target;
+  const golden = findGolden(paper, request.golden);
+  // the full scale comes on top of the miniature, not in its place
+  const scales = request.scale === 'full' ? (['mini', 'full'] as const) : (['mini'] as const);
+  const runs: { readonly experiment: Experiment; readonly wanted: WantedResult }[] = [];
+  for (const id of experiments) {
+    for (const scale of scales) {
+      if (!paper.experiments.find((experiment) => experiment.id === id)?.scales[scale]) continue;
+      const experiment = resolveExperiment(paper, id, scale);
+      const requested = applyRequest(experiment, request);
+      if (obstacle(requested.experiment, request) !== null) continue;
+      runs.push({ experiment, wanted: await wantedResult(requested, request) });
+    }
+  }
+  const { found, missing, unreadable } = findResults(
+    request.out,
+    runs.map(({ wanted }) => wanted),
+  );
+  for (const { file, reason } of unreadable) context.emit({ kind: 'warning', message: `${file}: ${reason}` });
+  const results = [...found];
+  const run: RunRequest = { ...request, seeds: 1, resume: true };
+  if (request.run) {
+    for (const { experiment, wanted } of runs) {
+      if (missing.includes(wanted)) results.push((await execute(experiment, run, 0, context)).result);
+    }
+  }
+  return compare(paper, golden, results, {
+    scores: await scoresOf(target, golden, scored, request, context),
+    experiments: whole ? null : experiments,
+    require: request.require,
+    absent: request.run ? [] : missing.map(({ experiment }) => experiment),
+    ...(whole ? { findings: auditPaper(paper) } : {}),
+  });
+}
+
+/** What is known of each experiment's published predictions: kept scores, or new ones of files that were named. */
+async function scoresOf(
+  { paper, experiments }: Target,
+  golden: Golden | null,
+  scored: readonly Scored[],
+  { out }: VerifyRequest,
+  context: JobContext,
+): Promise<ScoreRecord[]> {
+  const records: ScoreRecord[] = [];
+  for (const experiment of experiments) {
+    const files = scored.find((one) => one.paper === paper.id && one.experiment === experiment);
+    const metrics = publishedMetrics(paper, experiment);
+    const hash = (path: string | undefined): string | null => {
+      return path === undefined ? null : sha256Of(readRawFile(path).bytes);
+    };
+    const { record, unreadable } = findScore(out, {
+      paper: paper.id,
+      experiment,
+      signatures: Object.fromEntries(metrics.map((id) => [id, scoreSignature(id)])),
+      predictions: hash(files?.predictions),
+      references: hash(files?.references),
+    });
+    for (const { file, reason } of unreadable) context.emit({ kind: 'warning', message: `${file}: ${reason}` });
+    if (record !== null) records.push(record);
+    if (record !== null || files === undefined) continue;
+    context.emit({ kind: 'stage', name: 'score', detail: `${paper.id}/${experiment}` });
+    const of = { paper, experiment, golden };
+    records.push(keepScore(out, await rescore({ ...files, train: null, map: {} }, metrics, of), of));
+  }
+  return records;
+}

@@ -1,0 +1,146 @@
+/**
+ * The result of one finished run, as `metrics.json` holds it. Written by `run/`, read by `verify/` and `report/`.
+ *
+ * Doubles are unrounded: JSON carries the shortest decimal that reads back as the same bits.
+ */
+
+import { inputError } from '../errors';
+import { type } from '../paper/type';
+import { type Items, isClassStatistic } from '../verify/bootstrap';
+
+/** The kernel path a run took: a CPU path or CUDA. */
+export const KERNEL_PATHS = ['portable', 'avx2', 'avx512', 'avx512bf16', 'cuda'] as const;
+export type KernelPath = (typeof KERNEL_PATHS)[number];
+
+const Sha256 = /^[0-9a-f]{64}$/;
+
+const Metric = type({
+  /** Unrounded. */
+  value: 'number',
+  /** Rounded for people. */
+  printed: 'string',
+  /** Names each argument that can change the number. */
+  signature: 'string',
+});
+
+/** Classes of the test rows; null where the task has none. */
+export const TestClasses = type({
+  gold: 'number.integer[]',
+  predicted: 'number.integer[]',
+  /** The name of class i. */
+  labels: 'string[]',
+}).or('null');
+
+/** Per test row, for metrics that are a ratio of sums over rows (or exp of one), by metric id. */
+export const ItemsByMetric = type({
+  '[string]': { kind: "'ratio' | 'exp-ratio'", numerators: 'number[]', denominators: 'number[]' },
+});
+
+export const ResultFile = type({
+  format: "'medrepro-result-1'",
+  paper: 'string',
+  experiment: 'string',
+  scale: "'mini' | 'full'",
+  seed: 'number.integer >= 0',
+  /** `specSha256` of the experiment as it was run, overrides included. */
+  specSha256: Sha256,
+  /** Hash of the rows, in order, that the run trained and was evaluated on. */
+  dataSha256: Sha256,
+  precision: "'fp32' | 'bf16' | 'fp16'",
+  kernelPath: "'portable' | 'avx2' | 'avx512' | 'avx512bf16' | 'cuda'",
+  /** What made it, such as version and kernel hash: a result of another build is not reused. */
+  'build?': 'string',
+  /** Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict. */
+  overrides: 'string[]',
+  /** On the test split, by metric id. */
+  metrics: { '[string]': Metric },
+  test: TestClasses,
+  'items?': ItemsByMetric,
+  /** Evaluations on the validation split, in order. */
+  validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
+  /** What can make the result mean something else than it seems: names that stay the same, and sentences. */
+  'warnings?': type({ id: 'string', message: 'string' }).array(),
+  /** The step whose weights were evaluated on the test split. */
+  selectedStep: 'number.integer',
+});
+
+type ResultData = typeof ResultFile.infer;
+
+/** A result and where it was read. */
+export interface ExperimentResult extends ResultData {
+  /** The `metrics.json`. */
+  readonly file: string;
+}
+
+/** What a claim is judged by: a finished run, or published predictions that were scored again. */
+export interface Evidence {
+  readonly experiment: string;
+  /** Null of published predictions. */
+  readonly seed: number | null;
+  readonly metrics: Readonly<Record<string, { readonly value: number }>>;
+  readonly test: ResultData['test'];
+  readonly items?: NonNullable<ResultData['items']>;
+  readonly validation: ResultData['validation'];
+  readonly selectedStep: number;
+  /** Names the test rows, where that is known: only the same rows can be paired. */
+  readonly rows?: string;
+  readonly file: string;
+}
+
+/** Whether the evidence is a run rather than published predictions. */
+export const isRun = (evidence: Evidence): evidence is ExperimentResult => 'specSha256' in evidence;
+
+/**
+ * Reads a `metrics.json`.
+ *
+ * @throws MedreproError `input` when it is not one.
+ */
+export function parseResult(text: string, file: string): ExperimentResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw inputError('is not JSON', { where: { file }, cause, remedy: 'the run did not finish: run it again' });
+  }
+  const result = ResultFile(value);
+  if (result instanceof type.errors) {
+    throw inputError(`is not a result: ${result.summary}`, {
+      where: { file },
+      remedy: 'the file comes from another version of medrepro: run it again',
+    });
+  }
+  checkItems(result, file);
+  return { ...result, file };
+}
+
+/** @throws MedreproError `input` when the lists of test rows have different lengths. */
+export function checkItems({ test, items }: Pick<ResultData, 'test' | 'items'>, file: string): void {
+  if (test !== null && test.gold.length !== test.predicted.length) {
+    throw inputError('has a different number of gold and predicted labels', { where: { file } });
+  }
+  for (const [metric, { numerators, denominators }] of Object.entries(items ?? {})) {
+    if (numerators.length !== denominators.length) {
+      throw inputError(`has a different number of numerators and denominators for ${metric}`, { where: { file } });
+    }
+  }
+}
+
+/** What the paired bootstrap needs of a result to compute `metric` on any choice of test rows; null when it has it not. */
+export function itemsOf({ test, items }: Evidence, metric: string): Items | null {
+  const own = items?.[metric];
+  if (own !== undefined) return own;
+  if (test === null || !isClassStatistic(metric)) return null;
+  return { kind: 'classes', metric, gold: test.gold, predicted: test.predicted };
+}
+
+/**
+ * Which runs must agree bit for bit: fp32 on every CPU path is one; bf16 and CUDA each stand alone.
+ */
+export function numericPath({ precision, kernelPath }: Pick<ExperimentResult, 'precision' | 'kernelPath'>): string {
+  return precision === 'fp32' && kernelPath !== 'cuda' ? 'cpu-fp32' : `${kernelPath}-${precision}`;
+}
+
+/** The validation value of a metric at the step whose weights were kept; null when there is none. */
+export function validationMetric(result: Evidence, metric: string): number | null {
+  return result.validation.find(({ step }) => step === result.selectedStep)?.metrics[metric] ?? null;
+}
