@@ -79,6 +79,38 @@ function readParameter(text: string): Parameter {
   return { type: match[1]!.replace(/\s*\*/, '*').trim(), name: match[2]! };
 }
 
+/** What an op's TypeScript method takes for one or three parameters of the C function. */
+interface Argument {
+  readonly name: string;
+  readonly type: 'Address' | 'number' | 'Matrix';
+  /** One expression and its FFI type per parameter. */
+  readonly values: readonly { readonly ffi: string; readonly value: string }[];
+}
+
+/** The parameters as a method has them: `<x>_dtype, <x>, ld<x>` become one matrix, everything else stays as it is. */
+function argumentsOf(parameters: readonly Parameter[]): Argument[] {
+  const found: Argument[] = [];
+  for (let i = 0; i < parameters.length; i++) {
+    const { type, name } = parameters[i]!;
+    const ffi = ffiType(type);
+    const [pointer, stride] = [parameters[i + 1], parameters[i + 2]];
+    if (pointer !== undefined && name === `${pointer.name}_dtype` && stride?.name === `ld${pointer.name}`) {
+      const matrix = camel(pointer.name);
+      const values = [
+        { ffi, value: `${matrix}.code` },
+        { ffi: 'ptr', value: `${matrix}.address` },
+        { ffi: ffiType(stride.type), value: `${matrix}.stride` },
+      ];
+      found.push({ name: matrix, type: 'Matrix', values });
+      i += 2;
+    } else {
+      const plain = camel(name);
+      found.push({ name: plain, type: ffi === 'ptr' ? 'Address' : 'number', values: [{ ffi, value: plain }] });
+    }
+  }
+  return found;
+}
+
 const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /** Ops are the functions that queue work on a stream and have one implementation per CPU path. */
@@ -118,13 +150,13 @@ function docstring(comment: string, indent: string): string {
 }
 
 function tsMethod(d: Declaration, ops: boolean): string {
-  const parameters = d.parameters.map((p) => ({ ...p, name: camel(p.name), ffi: ffiType(p.type) }));
-  const visible = ops ? parameters.slice(1) : parameters;
-  const signature = visible.map((p) => `${p.name}: ${p.ffi === 'ptr' ? 'Address' : 'number'}`).join(', ');
-  const checks = visible
-    .filter((p) => p.ffi === 'i32' || p.ffi === 'u32' || p.ffi === 'i64')
-    .map((p) => `${p.ffi}(${p.name}, '${d.name}', '${p.name}');`);
-  const args = [...(ops ? ['this.stream'] : []), ...visible.map((p) => p.name)].join(', ');
+  const taken = argumentsOf(ops ? d.parameters.slice(1) : d.parameters);
+  const signature = taken.map(({ name, type }) => `${name}: ${type}`).join(', ');
+  const passed = taken.flatMap(({ values }) => values);
+  const checks = passed
+    .filter(({ ffi }) => ffi === 'i32' || ffi === 'u32' || ffi === 'i64')
+    .map(({ ffi, value }) => `${ffi}(${value}, '${d.name}', '${value}');`);
+  const args = [...(ops ? ['this.stream'] : []), ...passed.map(({ value }) => value)].join(', ');
   const call = `this.symbols.${d.name}(${args})`;
   const name = camel(d.name.slice(3));
   if (ops) {
@@ -157,6 +189,15 @@ import { CString, dlopen, type Pointer } from 'bun:ffi';
 
 /** A native address as a plain number; 0 is NULL. */
 export type Address = number;
+
+/** A stored matrix as ops take it. A tensor is one, of rows of its last dimension without gaps. */
+export interface Matrix {
+  /** Its dtype, MR_F32 and so on. */
+  readonly code: number;
+  readonly address: Address;
+  /** Elements from the start of one row to the start of the next: the leading dimension. */
+  readonly stride: number;
+}
 
 ${constants}
 const DEVICE_SYMBOLS = {

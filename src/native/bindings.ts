@@ -4,6 +4,15 @@ import { CString, dlopen, type Pointer } from 'bun:ffi';
 /** A native address as a plain number; 0 is NULL. */
 export type Address = number;
 
+/** A stored matrix as ops take it. A tensor is one, of rows of its last dimension without gaps. */
+export interface Matrix {
+  /** Its dtype, MR_F32 and so on. */
+  readonly code: number;
+  readonly address: Address;
+  /** Elements from the start of one row to the start of the next: the leading dimension. */
+  readonly stride: number;
+}
+
 export const MR_F32 = 0;
 export const MR_BF16 = 1;
 export const MR_F16 = 2;
@@ -492,21 +501,21 @@ export class Ops {
    * rounded to that type while packing, products summed in fp32. a, b, c may each be MR_F32, MR_BF16 or MR_F16.
    * Rank-r (skinny) shapes take kernels of their own with the same bits in fp32.
    */
-  gemm(compute: number, transA: number, transB: number, m: number, n: number, k: number, alpha: number, aDtype: number, a: Address, lda: number, bDtype: number, b: Address, ldb: number, cDtype: number, c: Address, ldc: number, accumulate: number): void {
+  gemm(compute: number, transA: number, transB: number, m: number, n: number, k: number, alpha: number, a: Matrix, b: Matrix, c: Matrix, accumulate: number): void {
     i32(compute, 'mr_gemm', 'compute');
     i32(transA, 'mr_gemm', 'transA');
     i32(transB, 'mr_gemm', 'transB');
     i64(m, 'mr_gemm', 'm');
     i64(n, 'mr_gemm', 'n');
     i64(k, 'mr_gemm', 'k');
-    i32(aDtype, 'mr_gemm', 'aDtype');
-    i64(lda, 'mr_gemm', 'lda');
-    i32(bDtype, 'mr_gemm', 'bDtype');
-    i64(ldb, 'mr_gemm', 'ldb');
-    i32(cDtype, 'mr_gemm', 'cDtype');
-    i64(ldc, 'mr_gemm', 'ldc');
+    i32(a.code, 'mr_gemm', 'a.code');
+    i64(a.stride, 'mr_gemm', 'a.stride');
+    i32(b.code, 'mr_gemm', 'b.code');
+    i64(b.stride, 'mr_gemm', 'b.stride');
+    i32(c.code, 'mr_gemm', 'c.code');
+    i64(c.stride, 'mr_gemm', 'c.stride');
     i32(accumulate, 'mr_gemm', 'accumulate');
-    const code = this.symbols.mr_gemm(this.stream, compute, transA, transB, m, n, k, alpha, aDtype, a, lda, bDtype, b, ldb, cDtype, c, ldc, accumulate);
+    const code = this.symbols.mr_gemm(this.stream, compute, transA, transB, m, n, k, alpha, a.code, a.address, a.stride, b.code, b.address, b.stride, c.code, c.address, c.stride, accumulate);
     if (code !== 0) this.fail(code, 'mr_gemm');
   }
 
@@ -516,25 +525,25 @@ export class Ops {
    * CPU in every type, the bits are those of mr_gemm for A and B and then, accumulating, for U and V; a GPU passes
    * over C once, and rounds it once.
    */
-  gemmLowRank(compute: number, transB: number, m: number, n: number, k: number, aDtype: number, a: Address, lda: number, bDtype: number, b: Address, ldb: number, rank: number, alpha: number, uDtype: number, u: Address, ldu: number, vDtype: number, v: Address, ldv: number, cDtype: number, c: Address, ldc: number, accumulate: number): void {
+  gemmLowRank(compute: number, transB: number, m: number, n: number, k: number, a: Matrix, b: Matrix, rank: number, alpha: number, u: Matrix, v: Matrix, c: Matrix, accumulate: number): void {
     i32(compute, 'mr_gemm_low_rank', 'compute');
     i32(transB, 'mr_gemm_low_rank', 'transB');
     i64(m, 'mr_gemm_low_rank', 'm');
     i64(n, 'mr_gemm_low_rank', 'n');
     i64(k, 'mr_gemm_low_rank', 'k');
-    i32(aDtype, 'mr_gemm_low_rank', 'aDtype');
-    i64(lda, 'mr_gemm_low_rank', 'lda');
-    i32(bDtype, 'mr_gemm_low_rank', 'bDtype');
-    i64(ldb, 'mr_gemm_low_rank', 'ldb');
+    i32(a.code, 'mr_gemm_low_rank', 'a.code');
+    i64(a.stride, 'mr_gemm_low_rank', 'a.stride');
+    i32(b.code, 'mr_gemm_low_rank', 'b.code');
+    i64(b.stride, 'mr_gemm_low_rank', 'b.stride');
     i64(rank, 'mr_gemm_low_rank', 'rank');
-    i32(uDtype, 'mr_gemm_low_rank', 'uDtype');
-    i64(ldu, 'mr_gemm_low_rank', 'ldu');
-    i32(vDtype, 'mr_gemm_low_rank', 'vDtype');
-    i64(ldv, 'mr_gemm_low_rank', 'ldv');
-    i32(cDtype, 'mr_gemm_low_rank', 'cDtype');
-    i64(ldc, 'mr_gemm_low_rank', 'ldc');
+    i32(u.code, 'mr_gemm_low_rank', 'u.code');
+    i64(u.stride, 'mr_gemm_low_rank', 'u.stride');
+    i32(v.code, 'mr_gemm_low_rank', 'v.code');
+    i64(v.stride, 'mr_gemm_low_rank', 'v.stride');
+    i32(c.code, 'mr_gemm_low_rank', 'c.code');
+    i64(c.stride, 'mr_gemm_low_rank', 'c.stride');
     i32(accumulate, 'mr_gemm_low_rank', 'accumulate');
-    const code = this.symbols.mr_gemm_low_rank(this.stream, compute, transB, m, n, k, aDtype, a, lda, bDtype, b, ldb, rank, alpha, uDtype, u, ldu, vDtype, v, ldv, cDtype, c, ldc, accumulate);
+    const code = this.symbols.mr_gemm_low_rank(this.stream, compute, transB, m, n, k, a.code, a.address, a.stride, b.code, b.address, b.stride, rank, alpha, u.code, u.address, u.stride, v.code, v.address, v.stride, c.code, c.address, c.stride, accumulate);
     if (code !== 0) this.fail(code, 'mr_gemm_low_rank');
   }
 
@@ -619,20 +628,20 @@ export class Ops {
    * its rows whole blocks and blocksize a multiple of 32. The bits are those of mr_dequantize_4bit into the type of
    * `compute` and mr_gemm, but no dense matrix is made. A [m,k] is not transposed.
    */
-  gemm4bit(compute: number, transB: number, m: number, n: number, k: number, alpha: number, aDtype: number, a: Address, lda: number, kind: number, blocksize: number, packed: Address, absmax: Address, cDtype: number, c: Address, ldc: number, accumulate: number): void {
+  gemm4bit(compute: number, transB: number, m: number, n: number, k: number, alpha: number, a: Matrix, kind: number, blocksize: number, packed: Address, absmax: Address, c: Matrix, accumulate: number): void {
     i32(compute, 'mr_gemm_4bit', 'compute');
     i32(transB, 'mr_gemm_4bit', 'transB');
     i64(m, 'mr_gemm_4bit', 'm');
     i64(n, 'mr_gemm_4bit', 'n');
     i64(k, 'mr_gemm_4bit', 'k');
-    i32(aDtype, 'mr_gemm_4bit', 'aDtype');
-    i64(lda, 'mr_gemm_4bit', 'lda');
+    i32(a.code, 'mr_gemm_4bit', 'a.code');
+    i64(a.stride, 'mr_gemm_4bit', 'a.stride');
     i32(kind, 'mr_gemm_4bit', 'kind');
     i64(blocksize, 'mr_gemm_4bit', 'blocksize');
-    i32(cDtype, 'mr_gemm_4bit', 'cDtype');
-    i64(ldc, 'mr_gemm_4bit', 'ldc');
+    i32(c.code, 'mr_gemm_4bit', 'c.code');
+    i64(c.stride, 'mr_gemm_4bit', 'c.stride');
     i32(accumulate, 'mr_gemm_4bit', 'accumulate');
-    const code = this.symbols.mr_gemm_4bit(this.stream, compute, transB, m, n, k, alpha, aDtype, a, lda, kind, blocksize, packed, absmax, cDtype, c, ldc, accumulate);
+    const code = this.symbols.mr_gemm_4bit(this.stream, compute, transB, m, n, k, alpha, a.code, a.address, a.stride, kind, blocksize, packed, absmax, c.code, c.address, c.stride, accumulate);
     if (code !== 0) this.fail(code, 'mr_gemm_4bit');
   }
 

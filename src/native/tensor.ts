@@ -1,5 +1,5 @@
 /** A block of device memory with a shape. Reference counted: scopes and the tape hold references, nobody frees by hand. */
-import { type Address, MR_BF16, MR_F16, MR_F32, MR_F64, MR_I32, MR_U8 } from './bindings';
+import { type Address, type Matrix, MR_BF16, MR_F16, MR_F32, MR_F64, MR_I32, MR_U8 } from './bindings';
 import type { Memory } from './memory';
 
 export type Dtype = 'f32' | 'bf16' | 'f16' | 'u8' | 'i32' | 'f64';
@@ -18,7 +18,7 @@ export const DTYPE_CODE: Readonly<Record<Dtype, number>> = {
 
 export const elements = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
-export class Tensor {
+export class Tensor implements Matrix {
   /**
    * Gradient of the loss with respect to this tensor, made when the first contribution arrives. It belongs to the tape, and
    * may outlive the values: most results are not needed again once the next op has read them.
@@ -53,6 +53,10 @@ export class Tensor {
   /** Length of the last dimension. */
   get cols(): number {
     return this.shape.at(-1) ?? 1;
+  }
+  /** Elements from the start of one row to the start of the next: rows have no gaps. */
+  get stride(): number {
+    return this.cols;
   }
   /** The dtype as the C ABI writes it. */
   get code(): number {

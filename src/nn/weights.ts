@@ -157,16 +157,12 @@ export class FourBitWeight implements Weight {
       y.cols,
       x.cols,
       1,
-      x.code,
-      x.address,
-      x.cols,
+      x,
       this.options.kind === 'nf4' ? MR_NF4 : MR_FP4,
       this.options.blockSize,
       packed.address,
       absmax.address,
-      y.code,
-      y.address,
-      y.cols,
+      y,
       accumulate,
     );
   }

@@ -4,9 +4,9 @@
  * Every buffer of a kernel lies between guard bytes. Outputs and guards hold a poison pattern before the call: what is
  * not written keeps it, what is written outside destroys it, and what is read outside spoils the result.
  */
-import type { Address, Ops } from '../native/bindings';
+import type { Address, Matrix, Ops } from '../native/bindings';
 import type { Device } from '../native/device';
-import { DTYPE_BYTES, type Dtype } from '../native/tensor';
+import { DTYPE_BYTES, DTYPE_CODE, type Dtype } from '../native/tensor';
 import { type FloatDtype, type Numbers, unitRoundoff } from './reference/formats';
 
 /** What one output should be. */
@@ -79,6 +79,13 @@ export const update = (dtype: Dtype, values: Numbers): BufferSpec => ({
   size: values.length,
   values,
   written: true,
+});
+
+/** A matrix in a buffer, `stride` elements from row to row. */
+export const matrix = (dtype: Dtype, address: Address, stride: number): Matrix => ({
+  code: DTYPE_CODE[dtype],
+  address,
+  stride,
 });
 
 /** Every element equal. */

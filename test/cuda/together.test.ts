@@ -44,9 +44,8 @@ for (const [name, make] of Object.entries(open)) {
           const [a, b, c] = w.map(({ rows, address }) => [rows, address] as const);
           const outputs = y.map(({ address }) => address) as [number, number, number];
           ops!.gemmSeveral(x.code, m, k, x.code, x.address, x.code, ...a!, ...b!, ...c!, x.code, ...outputs);
-          w.forEach(({ rows, address }, i) => {
-            const [from, to] = [[x.code, x.address, k] as const, [x.code, apart[i]!.address, rows] as const];
-            ops!.gemm(x.code, 0, 1, m, rows, k, 1, ...from, x.code, address, k, ...to, 0);
+          w.forEach((matrix, i) => {
+            ops!.gemm(x.code, 0, 1, m, matrix.rows, k, 1, x, matrix, apart[i]!, 0);
             same(y[i]!, apart[i]!);
           });
           const [r, sum, rejoined] = [
@@ -63,8 +62,7 @@ for (const [name, make] of Object.entries(open)) {
             const [gate, up, gated, upApart, gatedApart] = [0, 1, 2, 3, 4].map(() => device!.empty([m, 37], dtype));
             const to = [gate!.address, up!.address, gated!.address] as const;
             ops!.gemmGated(x.code, kind, m, 37, k, ...from, other.address, x.code, ...to);
-            const [a, b] = [[x.code, x.address, k] as const, [x.code, other.address, k] as const];
-            ops!.gemm(x.code, 0, 1, m, 37, k, 1, ...a, ...b, x.code, upApart!.address, 37, 0);
+            ops!.gemm(x.code, 0, 1, m, 37, k, 1, x, other, upApart!, 0);
             const parts = [x.code, m * 37, apart[0]!.address, upApart!.address, gatedApart!.address] as const;
             if (kind === MR_GATE_SILU) ops!.swigluForward(...parts);
             else ops!.gegluForward(...parts);

@@ -78,25 +78,7 @@ export function matmul(
   const inner = transB ? b.cols : b.rows;
   refuseShapes(m, k, inner, n, c);
   const { alpha = 1, accumulate = 0 } = options;
-  tape.ops.gemm(
-    computeCode(compute),
-    transA ? 1 : 0,
-    transB ? 1 : 0,
-    m,
-    n,
-    k,
-    alpha,
-    a.code,
-    a.address,
-    a.cols,
-    b.code,
-    b.address,
-    b.cols,
-    c.code,
-    c.address,
-    c.cols,
-    accumulate,
-  );
+  tape.ops.gemm(computeCode(compute), transA ? 1 : 0, transB ? 1 : 0, m, n, k, alpha, a, b, c, accumulate);
 }
 
 /** @throws RangeError unless [m, k] by [inner, n] gives c. */
@@ -297,31 +279,8 @@ function product(
   const seen = (x: Tensor): readonly [number, number] => (transposed === 1 ? [x.cols, x.rows] : [x.rows, x.cols]);
   refuseShapes(a.rows, a.cols, ...seen(b), c);
   refuseShapes(u.rows, u.cols, ...seen(v), c);
-  tape.ops.gemmLowRank(
-    computeCode(compute),
-    transposed,
-    a.rows,
-    c.cols,
-    a.cols,
-    a.code,
-    a.address,
-    a.cols,
-    b.code,
-    b.address,
-    b.cols,
-    u.cols,
-    scale,
-    u.code,
-    u.address,
-    u.cols,
-    v.code,
-    v.address,
-    v.cols,
-    c.code,
-    c.address,
-    c.cols,
-    accumulate,
-  );
+  const code = computeCode(compute);
+  tape.ops.gemmLowRank(code, transposed, a.rows, c.cols, a.cols, a, b, u.cols, scale, u, v, c, accumulate);
 }
 
 /** dB += s dy^T h;  dh = s dy B;  dA += dh^T dropout(x);  gives dh. */

@@ -1,7 +1,7 @@
 /** Matrix products: every transpose and dtype, tails of every block, several K blocks, skinny shapes of rank r. */
-import { MR_F32, MR_GATE_GELU, MR_GATE_SILU } from '../../native/bindings';
+import { MR_GATE_GELU, MR_GATE_SILU } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
-import { type Case, input, kernelCase, output, update, within } from '../case';
+import { type Case, input, kernelCase, matrix, output, update, within } from '../case';
 import { Draws } from '../draws';
 import { geglu, swiglu } from '../reference/elementwise';
 import { type FloatDtype, type Numbers, unitRoundoff } from '../reference/formats';
@@ -59,15 +59,9 @@ function gemmCase(shape: GemmShape): Case {
         n,
         k,
         alpha,
-        DTYPE_CODE[a],
-        at.a,
-        lda,
-        DTYPE_CODE[b],
-        at.b,
-        ldb,
-        DTYPE_CODE[c],
-        at.c,
-        ldc,
+        matrix(a, at.a, lda),
+        matrix(b, at.b, ldb),
+        matrix(c, at.c, ldc),
         accumulate,
       ),
     expected: () => {
@@ -119,12 +113,10 @@ function lowRankCase({ m, n, k, rank, transB, compute, accumulate, alpha = 0.75 
       c: accumulate ? update(compute, before) : output(compute, before.length),
     },
     call: (ops, at) => {
-      const code = DTYPE_CODE[compute];
-      const [product, joined] = [
-        [code, at.a, k, code, at.b, ldb] as const,
-        [code, at.u, rank, MR_F32, at.v, ldv] as const,
-      ];
-      ops.gemmLowRank(code, transB, m, n, k, ...product, rank, alpha, ...joined, code, at.c, n, accumulate);
+      const factors = [matrix(compute, at.a, k), matrix(compute, at.b, ldb)] as const;
+      const lowRank = [matrix(compute, at.u, rank), matrix('f32', at.v, ldv)] as const;
+      const c = matrix(compute, at.c, n);
+      ops.gemmLowRank(DTYPE_CODE[compute], transB, m, n, k, ...factors, rank, alpha, ...lowRank, c, accumulate);
     },
     expected: () => {
       const stored = (values: Numbers, ld: number, transposed = false) => ({ values, ld, transposed });

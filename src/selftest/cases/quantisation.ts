@@ -2,7 +2,7 @@
 import { MR_FP4, MR_NF4 } from '../../native/bindings';
 import { DTYPE_CODE } from '../../native/tensor';
 import { dynamicMap } from '../../nn/quantisation';
-import { type Case, exactly, input, kernelCase, output, update, within } from '../case';
+import { type Case, exactly, input, kernelCase, matrix, output, update, within } from '../case';
 import { Draws } from '../draws';
 import { type FloatDtype, type Numbers, rounded } from '../reference/formats';
 import { dense, gemm } from '../reference/gemm';
@@ -125,16 +125,12 @@ function gemm4Case(
         n,
         k,
         1,
-        DTYPE_CODE[compute],
-        at.a,
-        k,
+        matrix(compute, at.a, k),
         codeOf(kind),
         blocksize,
         at.packed,
         at.absmax,
-        DTYPE_CODE.f32,
-        at.c,
-        n,
+        matrix('f32', at.c, n),
         accumulate,
       ),
     expected: () => {
