@@ -5,7 +5,8 @@
 import { activationDtype, type Compute } from '../autograd/ops/linear';
 import { KvCache } from '../generate/cache';
 import { Passes } from '../generate/passes';
-import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary, type Isa } from '../native/device';
+import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary } from '../native/device';
+import type { Isa } from '../native/isa';
 import type { Backend } from '../native/library';
 import { DTYPE_BYTES } from '../native/tensor';
 import type { DecoderConfig } from '../nn/config';

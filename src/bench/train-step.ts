@@ -1,6 +1,7 @@
 /** Training steps at shapes whose figures are known for other engines: tokens per second and peak memory. */
 import type { Compute } from '../autograd/ops/linear';
-import { CUDA_WORKSPACE_BYTES, Device, hostLibrary, type Isa } from '../native/device';
+import { CUDA_WORKSPACE_BYTES, Device, hostLibrary } from '../native/device';
+import type { Isa } from '../native/isa';
 import type { Backend } from '../native/library';
 import type { AdapterOptions } from '../nn/adapter';
 import type { DecoderConfig } from '../nn/config';

@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import type { FlagDefs, Words } from '../cli/command';
 import type { Flags } from '../cli/flags';
 import { usageError } from '../errors';
+import { ISAS } from '../native/isa';
 import { READINGS } from '../paper/types';
-import { type DataOverride, ISAS, type TargetRequest } from '../run/request';
+import type { DataOverride, TargetRequest } from '../run/request';
 
 export const SCALES = ['auto', 'mini', 'full'] as const;
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;

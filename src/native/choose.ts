@@ -1,7 +1,8 @@
 /** Which device a request means on this machine, and why not the other. */
 import { MedreproError } from '../errors';
 import { DeviceLibrary } from './bindings';
-import { CUDA_WORKSPACE_BYTES, Device, type Isa } from './device';
+import { CUDA_WORKSPACE_BYTES, Device } from './device';
+import type { Isa } from './isa';
 import { type Backend, locateLibrary } from './library';
 
 export interface DeviceRequest {

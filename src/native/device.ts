@@ -15,26 +15,13 @@ import {
   MR_ERR_ARGUMENT,
   MR_ERR_MEMORY,
   MR_F32,
-  MR_ISA_AVX2,
-  MR_ISA_AVX512,
-  MR_ISA_AVX512BF16,
-  MR_ISA_PORTABLE,
   OP_NAMES,
   Ops,
 } from './bindings';
+import { ISAS, type Isa } from './isa';
 import { type Backend, cpuLibrary, locateLibrary } from './library';
 import { Allocations, type Memory, Region } from './memory';
 import { DTYPE_BYTES, type Dtype, elements, type FloatDtype, Tensor } from './tensor';
-
-export type Isa = 'portable' | 'avx2' | 'avx512' | 'avx512bf16';
-
-export const ISA_CODE: Readonly<Record<Isa, number>> = {
-  portable: MR_ISA_PORTABLE,
-  avx2: MR_ISA_AVX2,
-  avx512: MR_ISA_AVX512,
-  avx512bf16: MR_ISA_AVX512BF16,
-};
-export const ISA_NAMES: readonly Isa[] = ['portable', 'avx2', 'avx512', 'avx512bf16'];
 
 /** Ops that were queued once and run whenever they are wanted. */
 export interface Recording {
@@ -116,7 +103,7 @@ export class Device {
   static cpu(options: CpuOptions = {}): Device {
     const library = DeviceLibrary.open(cpuLibrary().path);
     const host = hostLibrary();
-    const isa = options.isa === undefined ? -1 : ISA_CODE[options.isa];
+    const isa = options.isa === undefined ? -1 : ISAS.indexOf(options.isa);
     const stream = library.streamCreate(0, options.threads ?? 0, isa);
     if (stream === 0) {
       throw unmeasuredError(`cannot start the CPU back end: ${library.lastError()}`, "see 'medrepro doctor'");
@@ -128,7 +115,7 @@ export class Device {
       library.streamDestroy(stream);
       throw outOfMemory(capacity, reason);
     }
-    const name = ISA_NAMES[host.streamIsa(stream)]!;
+    const name = ISAS[host.streamIsa(stream)]!;
     const ops = new Ops(library.table, stream, failing(library));
     const stop = options.cancelled ?? null;
     const threads = host.streamThreads(stream);

@@ -5,7 +5,7 @@
  * the stage that needs the value chooses it and records the reason.
  */
 
-import type { Isa } from '../native/device';
+import type { Isa } from '../native/isa';
 import type { Reading } from '../paper/types';
 
 /** Flags common to `data`, `plan`, `run`, `verify`: what to run, on what, with which inputs. */
@@ -33,9 +33,6 @@ export interface TargetRequest {
   /** A folder of golden files that replaces the embedded ones. */
   golden: string | null;
 }
-
-/** The CPU paths by name, slowest first (the order of `mr_isa`). */
-export const ISAS = ['portable', 'avx2', 'avx512', 'avx512bf16'] as const satisfies readonly Isa[];
 
 /** `--data`: one file to split as the spec says, or given splits whose order is kept, or the spec's parts by name. */
 export type DataOverride =

@@ -5,12 +5,12 @@
  */
 
 import { inputError } from '../errors';
+import { ISAS, type Isa } from '../native/isa';
 import { type } from '../paper/type';
 import { type Items, isClassStatistic } from '../verify/bootstrap';
 
 /** The kernel path a run took: a CPU path or CUDA. */
-export const KERNEL_PATHS = ['portable', 'avx2', 'avx512', 'avx512bf16', 'cuda'] as const;
-export type KernelPath = (typeof KERNEL_PATHS)[number];
+export type KernelPath = Isa | 'cuda';
 
 const Sha256 = /^[0-9a-f]{64}$/;
 
@@ -47,7 +47,7 @@ export const ResultFile = type({
   /** Hash of the rows, in order, that the run trained and was evaluated on. */
   dataSha256: Sha256,
   precision: "'fp32' | 'bf16' | 'fp16'",
-  kernelPath: "'portable' | 'avx2' | 'avx512' | 'avx512bf16' | 'cuda'",
+  kernelPath: type.enumerated(...ISAS, 'cuda'),
   /** What made it, such as version and kernel hash: a result of another build is not reused. */
   'build?': 'string',
   /** Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict. */

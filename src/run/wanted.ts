@@ -1,6 +1,7 @@
 /** What a finished run must be to stand for one that would be made now. */
 import { backendOf } from '../native/choose';
-import { hostLibrary, ISA_NAMES } from '../native/device';
+import { hostLibrary } from '../native/device';
+import { ISAS } from '../native/isa';
 import { specSha256 } from '../paper/canonical';
 import type { WantedResult } from '../verify/find';
 import { buildId } from './execute';
@@ -14,7 +15,7 @@ export async function wantedResult(requested: Requested, request: TargetRequest)
   const { seed, precision } = experiment.training;
   const { data } = await readData(requested, request);
   const backend = backendOf(request, experiment.scale);
-  const kernelPath = backend === 'cuda' ? 'cuda' : (request.isa ?? ISA_NAMES[hostLibrary().cpuBestIsa()]!);
+  const kernelPath = backend === 'cuda' ? 'cuda' : (request.isa ?? ISAS[hostLibrary().cpuBestIsa()]!);
   return {
     paper: experiment.paper,
     experiment: experiment.id,

@@ -1,5 +1,6 @@
 /** One case on one machine: equal to itself, then equal to the reference. */
-import type { Device, Isa } from '../native/device';
+import type { Device } from '../native/device';
+import type { Isa } from '../native/isa';
 import { DTYPE_BYTES } from '../native/tensor';
 import { type Case, decode, type Execution, type Expected, type Output, type Placement } from './case';
 

@@ -6,7 +6,8 @@
  */
 import { interruptedError, MedreproError, usageError } from '../errors';
 import type { OnEvent } from '../events';
-import { type CpuOptions, type Device, hostLibrary, ISA_NAMES, type Isa } from '../native/device';
+import { type CpuOptions, type Device, hostLibrary } from '../native/device';
+import { ISAS, type Isa } from '../native/isa';
 import type { Case } from './case';
 import { allCases, OPS } from './cases';
 import { type CaseResult, runCase, type Streams } from './compare';
@@ -53,7 +54,7 @@ export interface SelftestReport {
 
 /** The CPU paths that run on this machine, slowest first. */
 export function availablePaths(): Isa[] {
-  return ISA_NAMES.slice(0, hostLibrary().cpuBestIsa() + 1);
+  return ISAS.slice(0, hostLibrary().cpuBestIsa() + 1);
 }
 
 /**

@@ -5,7 +5,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import fc from 'fast-check';
 import { Tape } from '../../src/autograd/tape';
-import { hostLibrary, ISA_NAMES, type Isa } from '../../src/native/device';
+import { hostLibrary } from '../../src/native/device';
+import { ISAS, type Isa } from '../../src/native/isa';
 import type { LoraOptions } from '../../src/nn/lora';
 import type { QuantisationOptions } from '../../src/nn/weights';
 import { causalLogits, classifierLogits, type Row } from '../../src/train/pass';
@@ -20,7 +21,7 @@ const NF4: QuantisationOptions = { kind: 'nf4', doubleQuant: true, blockSize: 64
 const FULL = { adapter: null, fullParameter: true } as const;
 
 /** The paths of this machine, slowest first. */
-const PATHS: readonly Isa[] = ISA_NAMES.slice(0, hostLibrary().cpuBestIsa() + 1);
+const PATHS: readonly Isa[] = ISAS.slice(0, hostLibrary().cpuBestIsa() + 1);
 
 const SETUPS: readonly (Setup & { readonly name: string })[] = [
   { name: 'classifier, LoRA', task: 'sequence-classification', model: { adapter: DROPOUT } },

@@ -7,7 +7,7 @@ import { Tape } from '../../src/autograd/tape';
 import { KvCache } from '../../src/generate/cache';
 import { type GenerationOptions, generate } from '../../src/generate/generate';
 import { Passes } from '../../src/generate/passes';
-import type { Isa } from '../../src/native/device';
+import type { Isa } from '../../src/native/isa';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { packRows } from '../../src/train/pass';
 import { FIXTURES, forwardOptions, onCpu, PLAIN, readJson } from '../engine/support';

@@ -1,7 +1,18 @@
 /** Arguments that would read or write outside a buffer are refused with one line, before anything is touched. */
 import { afterAll, expect, test } from 'bun:test';
-import { MR_BF16, MR_F32, MR_NF4, MR_U8 } from '../../src/native/bindings';
+import {
+  MR_BF16,
+  MR_F32,
+  MR_ISA_AVX2,
+  MR_ISA_AVX512,
+  MR_ISA_AVX512BF16,
+  MR_ISA_PORTABLE,
+  MR_NF4,
+  MR_U8,
+} from '../../src/native/bindings';
 import { Device } from '../../src/native/device';
+import { ISAS } from '../../src/native/isa';
+import { availablePaths } from '../../src/selftest/run';
 
 const device = Device.cpu({ threads: 1, capacity: 2 ** 24 });
 afterAll(() => device.destroy());
@@ -11,6 +22,7 @@ const other = device.zeros([64], 'f32');
 const index = (...values: number[]): number =>
   device.fromArray(Int32Array.from(values), [values.length], 'i32').address;
 const [x, y] = [floats.address, other.address];
+const matrix = { code: MR_F32, address: x, stride: 2 };
 
 test.each<[string, () => void, RegExp]>([
   ['fill: a dtype without numbers', () => ops.fill(MR_U8, 4, 0, y), /dtype 3/],
@@ -20,7 +32,7 @@ test.each<[string, () => void, RegExp]>([
   ['dropout: an offset inside a counter', () => ops.dropout(MR_F32, 4, 0.5, 0, 0, 2, x, y, 0), /offset 2/],
   [
     'gemm: rows that overlap',
-    () => ops.gemm(MR_F32, 0, 0, 2, 2, 2, 1, MR_F32, x, 1, MR_F32, x, 2, MR_F32, y, 2, 0),
+    () => ops.gemm(MR_F32, 0, 0, 2, 2, 2, 1, { ...matrix, stride: 1 }, matrix, matrix, 0),
     /gemm/,
   ],
   ['embedding: an id of -1', () => ops.embeddingForward(2, 4, 2, MR_F32, x, index(0, -1), MR_F32, y), /-1/],
@@ -64,8 +76,19 @@ test('an index that is not an exact integer never reaches the library', () => {
 test('no elements at all is no error', () => {
   ops.fill(MR_F32, 0, 1, 0);
   ops.copy(0, 0, 0);
-  ops.gemm(MR_F32, 0, 0, 0, 0, 0, 1, MR_F32, 0, 1, MR_F32, 0, 1, MR_F32, 0, 1, 0);
+  const empty = { code: MR_F32, address: 0, stride: 1 };
+  ops.gemm(MR_F32, 0, 0, 0, 0, 0, 1, empty, empty, empty, 0);
   ops.crossEntropy(0, 4, 0, 4, 0, -100, 1, 0, MR_F32, 0, 0);
   ops.sum(0, 0, y);
   expect(device.readF32(floats).every((value) => value === 0)).toBe(true);
+});
+
+test('the table of CPU paths has the order of mr_isa, and a path is opened by its name', () => {
+  const codes = [MR_ISA_PORTABLE, MR_ISA_AVX2, MR_ISA_AVX512, MR_ISA_AVX512BF16];
+  expect(codes).toEqual(ISAS.map((_, code) => code));
+  for (const isa of availablePaths()) {
+    const opened = Device.cpu({ threads: 1, capacity: 2 ** 20, isa });
+    expect(opened.isa).toBe(isa);
+    opened.destroy();
+  }
 });

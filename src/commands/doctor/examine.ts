@@ -13,8 +13,8 @@ import { asMedreproError } from '../../errors';
 import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA } from '../../native/bindings';
 import { cudaState } from '../../native/choose';
 import { hostLibrary } from '../../native/device';
+import { ISAS, type Isa } from '../../native/isa';
 import { cacheFolders, type Library, locateLibrary } from '../../native/library';
-import { ISAS } from '../../run/request';
 import { bytes } from '../../units';
 
 /** One CPU path: whether it can run here and why (not), and whether it is the one that will. */
@@ -127,8 +127,13 @@ const FEATURES: readonly (readonly [number, string])[] = [
   [MR_CPU_AVX512BF16, 'AVX512-BF16'],
 ];
 
-/** What each path of `ISAS` needs on top of the one before it. */
-const NEEDS: readonly number[] = [0, MR_CPU_AVX2 | MR_CPU_FMA | MR_CPU_F16C, MR_CPU_AVX512, MR_CPU_AVX512BF16];
+/** What each path needs on top of the one before it. */
+const NEEDS: Readonly<Record<Isa, number>> = {
+  portable: 0,
+  avx2: MR_CPU_AVX2 | MR_CPU_FMA | MR_CPU_F16C,
+  avx512: MR_CPU_AVX512,
+  avx512bf16: MR_CPU_AVX512BF16,
+};
 
 function examineCpu(): Pick<Report, 'cpu' | 'cpuError'> {
   try {
@@ -157,7 +162,7 @@ function featureNames(mask: number): string[] {
 function explainPaths(features: number, best: number): PathReport[] {
   let needed = 0;
   return ISAS.map((name, index) => {
-    needed |= NEEDS[index] ?? 0;
+    needed |= NEEDS[name];
     const available = index <= best;
     const chosen = index === best;
     const missing = featureNames(needed & ~features);
