@@ -3,6 +3,7 @@
  * a suggestion where one is near.
  */
 
+import { editDistance } from '../edit-distance';
 import { usageError } from '../errors';
 import { type Command, type FlagDef, type FlagDefs, flagOf, type Globals } from './command';
 
@@ -137,19 +138,4 @@ function checkCount(command: Command, words: readonly string[]): void {
 
 function seeHelp(command: Command): string {
   return `see 'medrepro ${command.name} --help'`;
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  const table = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => i + j));
-  const at = (i: number, j: number) => table[i]?.[j] ?? Number.POSITIVE_INFINITY;
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const replace = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const swap = swapped ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY;
-      (table[i] as number[])[j] = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, replace, swap);
-    }
-  }
-  return at(a.length, b.length);
 }

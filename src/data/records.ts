@@ -4,13 +4,14 @@
  */
 
 import { existsSync, statSync } from 'node:fs';
+import { sha256 } from '../sha256';
 import { arrow } from './formats/arrow';
 import { csv } from './formats/csv';
 import type { Format, Parsed, ParseOptions } from './formats/format';
 import { json, jsonLines } from './formats/json';
 import { medquad, readMedquadFolder } from './formats/medquad';
 import { parquet } from './formats/parquet';
-import { type RawFile, readRawFile, sha256Of, unpacked } from './text-file';
+import { type RawFile, readRawFile, unpacked } from './text-file';
 
 /** Every format, those with first bytes of their own before those that are told by their name. */
 export const FORMATS: readonly Format[] = [parquet, arrow, medquad, jsonLines, json, csv];
@@ -46,7 +47,7 @@ export async function parseRecords(raw: RawFile, options: ParseOptions = {}): Pr
   return {
     name: raw.name,
     format: format.name,
-    sha256: sha256Of(raw.bytes),
+    sha256: sha256(raw.bytes),
     parsed: await format.parse(file, options),
   };
 }

@@ -80,11 +80,6 @@ export async function unpacked(file: RawFile): Promise<RawFile> {
   return { name, bytes, unpacked: packed };
 }
 
-/** sha256 in lower-case hex. */
-export function sha256Of(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher('sha256').update(bytes).digest('hex');
-}
-
 // --- internal ---
 
 async function unpack({ name, bytes }: RawFile): Promise<Uint8Array> {

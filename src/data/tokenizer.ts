@@ -4,6 +4,7 @@
  */
 
 import { inputError, MedreproError } from '../errors';
+import { sha256 } from '../sha256';
 import { configuredTokens, namedToken, switchedTokens, type TransformersRelease } from './tokenizer-config';
 import { parseTokenizerFiles, type TokenizerConfig, type TokenizerFiles } from './tokenizer-files';
 import { Pipeline } from './tokenizers/pipeline';
@@ -50,7 +51,7 @@ export class Tokenizer {
   ) {
     const { cache = true, release = 4 } = options;
     const { file, config } = parseTokenizerFiles(files);
-    this.sha256 = new Bun.CryptoHasher('sha256').update(files.tokenizer).digest('hex');
+    this.sha256 = sha256(files.tokenizer);
     try {
       this.pipeline = new Pipeline(file, {
         cache,

@@ -30,6 +30,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkoutRoot, embeddedPath } from '../assets';
 import { nativeError } from '../errors';
+import { sha256 } from '../sha256';
 
 export type Backend = 'cpu' | 'cuda';
 
@@ -99,12 +100,12 @@ export function loadThroughMemory(base: string, data: Uint8Array): string {
  * @throws MedreproError `native` naming every folder and why it failed.
  */
 export function loadThroughCache(base: string, data: Uint8Array, folders: readonly string[] = cacheFolders()): string {
-  const sha256 = hash(data);
+  const digest = sha256(data);
   const reasons: string[] = [];
   for (const folder of folders) {
     try {
       makePrivate(folder);
-      return storeAndProbe(folder, `${sha256}-${base}`, sha256, data);
+      return storeAndProbe(folder, `${digest}-${base}`, digest, data);
     } catch (error) {
       reasons.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -143,10 +144,10 @@ function locate(backend: Backend, want: string | undefined): Library | null {
     const path = join(checkoutRoot(), 'build', 'native', base);
     if (!existsSync(path)) return null;
     const data = readFileSync(path);
-    return { backend, path, how: 'file', sha256: hash(data), bytes: data.length };
+    return { backend, path, how: 'file', sha256: sha256(data), bytes: data.length };
   }
   const data = readFileSync(inside);
-  const common = { backend, sha256: hash(data), bytes: data.length };
+  const common = { backend, sha256: sha256(data), bytes: data.length };
   if (want !== 'cache') {
     try {
       return { ...common, path: loadThroughMemory(base, data), how: 'memfd' };
@@ -155,10 +156,6 @@ function locate(backend: Backend, want: string | undefined): Library | null {
     }
   }
   return { ...common, path: loadThroughCache(base, data), how: 'cache' };
-}
-
-function hash(data: Uint8Array): string {
-  return new Bun.CryptoHasher('sha256').update(data).digest('hex');
 }
 
 function openLibc() {
@@ -196,8 +193,8 @@ function makePrivate(folder: string): void {
   if (status.mode & 0o077) chmodSync(folder, 0o700);
 }
 
-function holds(path: string, sha256: string): boolean {
-  return existsSync(path) && hash(readFileSync(path)) === sha256;
+function holds(path: string, digest: string): boolean {
+  return existsSync(path) && sha256(readFileSync(path)) === digest;
 }
 
 function writeAtomically(path: string, data: Uint8Array): void {
@@ -218,10 +215,10 @@ function writeAtomically(path: string, data: Uint8Array): void {
 }
 
 /** The path of the verified file; what cannot be loaded (a noexec mount) is removed, with the folder if that is empty. */
-function storeAndProbe(folder: string, name: string, sha256: string, data: Uint8Array): string {
+function storeAndProbe(folder: string, name: string, digest: string, data: Uint8Array): string {
   const path = join(folder, name);
   try {
-    if (!holds(path, sha256)) writeAtomically(path, data);
+    if (!holds(path, digest)) writeAtomically(path, data);
     probe(path);
     return path;
   } catch (error) {

@@ -11,6 +11,7 @@ import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
 import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../paper/module-names';
+import { sha256 } from '../sha256';
 import { quantisationOf, storesQuantised } from './bitsandbytes';
 import type { DecoderConfig } from './config';
 import { parseConfig, unknownConfigFields } from './config-file';
@@ -77,8 +78,8 @@ export function openEmbeddedModel(id: string): ModelFiles {
   const folder = `papers/${id}`;
   const config = parseConfig(readAssetText(`${folder}/config.json`), `${folder}/config.json`);
   const bytes = readAsset(`${folder}/model.safetensors`);
-  const sha256 = once(() => new Bun.CryptoHasher('sha256').update(bytes).digest('hex'));
-  return modelFiles(id, config, null, parseSafetensors(bytes, `${folder}/model.safetensors`), sha256, []);
+  const hash = once(() => sha256(bytes));
+  return modelFiles(id, config, null, parseSafetensors(bytes, `${folder}/model.safetensors`), hash, []);
 }
 
 // --- internal ---
@@ -334,5 +335,5 @@ function noWeights(folder: string, path: string): never {
 function sha256Shards(folder: string, shards: WeightMap): string {
   const names = [...new Set(shards.values())].sort();
   const lines = names.map((name) => `${sha256File(join(folder, name))}  ${name}\n`);
-  return new Bun.CryptoHasher('sha256').update(lines.join('')).digest('hex');
+  return sha256(lines.join(''));
 }

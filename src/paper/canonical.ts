@@ -4,19 +4,14 @@
  * Titles, marks and reasons are left out, so that better words do not turn into different results.
  */
 
-import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
+import { sha256 } from '../sha256';
 import { withoutDefaults } from './defaults';
 import type { Experiment } from './types';
 
 /** JSON with keys sorted by code unit at every depth, no white space; numbers as JavaScript prints them. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted(value));
-}
-
-/** SHA-256 of UTF-8 text or bytes, in lower-case hex. */
-export function sha256(input: string | Uint8Array): string {
-  return createHash('sha256').update(input).digest('hex');
 }
 
 /** What of an experiment can change a result; settings that came later are left out while they have their default. */

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { inputError } from '../errors';
 import { notWritable, readFolder, readText, writeWhole } from '../files';
 import { jsonText } from '../json';
+import { sha256 } from '../sha256';
 
 export interface LineLog {
   /** @throws MedreproError `input` on a full disk */
@@ -143,8 +144,6 @@ const MANIFEST = 'manifest.json';
 
 /** How the names of directories begin that have none of their own yet. */
 const UNNAMED = '.new-';
-
-const sha256 = (text: string): string => new Bun.CryptoHasher('sha256').update(text).digest('hex');
 
 /** The manifest in a folder; null where there is none that can be read. */
 function manifestOf(folder: string): { readonly identity?: unknown; readonly files?: unknown } | null {

@@ -14,6 +14,7 @@ import { loadModel, type Model, type ModelOptions } from '../nn/model';
 import { canonicalYaml, specSha256 } from '../paper/canonical';
 import type { Experiment } from '../paper/types';
 import type { MemoryPlan } from '../plan/memory';
+import { sha256 } from '../sha256';
 import {
   type Best,
   type Evaluation,
@@ -479,7 +480,7 @@ class Run {
 
 /** The checkpoint's own settings are part of how test rows are answered. */
 const answersId = (experiment: Experiment, inputs: Inputs): string =>
-  `answers ${new Bun.CryptoHasher('sha256').update(JSON.stringify(answerOptions(experiment, inputs))).digest('hex')}`;
+  `answers ${sha256(JSON.stringify(answerOptions(experiment, inputs)))}`;
 
 /** Rate and remaining time over the last steps. */
 class StepClock {

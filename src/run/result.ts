@@ -7,7 +7,6 @@
 import { inputError } from '../errors';
 import { ISAS, type Isa } from '../native/isa';
 import { type } from '../paper/type';
-import { type Items, isClassStatistic } from '../verify/bootstrap';
 
 /** The kernel path a run took: a CPU path or CUDA. */
 export type KernelPath = Isa | 'cuda';
@@ -72,24 +71,6 @@ export interface ExperimentResult extends ResultData {
   readonly file: string;
 }
 
-/** What a claim is judged by: a finished run, or published predictions that were scored again. */
-export interface Evidence {
-  readonly experiment: string;
-  /** Null of published predictions. */
-  readonly seed: number | null;
-  readonly metrics: Readonly<Record<string, { readonly value: number }>>;
-  readonly test: ResultData['test'];
-  readonly items?: NonNullable<ResultData['items']>;
-  readonly validation: ResultData['validation'];
-  readonly selectedStep: number;
-  /** Names the test rows, where that is known: only the same rows can be paired. */
-  readonly rows?: string;
-  readonly file: string;
-}
-
-/** Whether the evidence is a run rather than published predictions. */
-export const isRun = (evidence: Evidence): evidence is ExperimentResult => 'specSha256' in evidence;
-
 /**
  * Reads a `metrics.json`.
  *
@@ -125,22 +106,9 @@ export function checkItems({ test, items }: Pick<ResultData, 'test' | 'items'>, 
   }
 }
 
-/** What the paired bootstrap needs of a result to compute `metric` on any choice of test rows; null when it has it not. */
-export function itemsOf({ test, items }: Evidence, metric: string): Items | null {
-  const own = items?.[metric];
-  if (own !== undefined) return own;
-  if (test === null || !isClassStatistic(metric)) return null;
-  return { kind: 'classes', metric, gold: test.gold, predicted: test.predicted };
-}
-
 /**
  * Which runs must agree bit for bit: fp32 on every CPU path is one; bf16 and CUDA each stand alone.
  */
 export function numericPath({ precision, kernelPath }: Pick<ExperimentResult, 'precision' | 'kernelPath'>): string {
   return precision === 'fp32' && kernelPath !== 'cuda' ? 'cpu-fp32' : `${kernelPath}-${precision}`;
-}
-
-/** The validation value of a metric at the step whose weights were kept; null when there is none. */
-export function validationMetric(result: Evidence, metric: string): number | null {
-  return result.validation.find(({ step }) => step === result.selectedStep)?.metrics[metric] ?? null;
 }

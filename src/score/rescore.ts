@@ -1,8 +1,8 @@
 /** Published predictions of one experiment scored again: what `score` does, and `verify` where it finds no kept result. */
-import { createHash } from 'node:crypto';
 import { version } from '../../package.json';
 import { type Paper, resolveExperiment } from '../paper/load';
 import { documentText, RunDirectory } from '../run/directory';
+import { sha256 } from '../sha256';
 import type { Golden } from '../verify/golden';
 import type { ScoreData, ScoreRecord } from '../verify/scored';
 import type { PaddedPerplexity } from './findings';
@@ -65,9 +65,7 @@ export function keepScore(out: string, { result, files }: Rescored, of: Publishe
     metrics: Object.fromEntries(values),
     ...result.perRow,
   };
-  const identity = createHash('sha256')
-    .update(files.map(({ sha256 }) => sha256).join())
-    .digest('hex');
+  const identity = sha256(files.map((file) => file.sha256).join());
   const manifest = { format: 'medrepro-manifest-1', medrepro: version, target: `${paper.id}/${experiment}` };
   const directory = RunDirectory.create(out, paper.id, experiment, identity, {
     'manifest.json': documentText(manifest),

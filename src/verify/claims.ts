@@ -8,8 +8,8 @@
 import { isPerRow, isShare, lowerIsBetter } from '../metrics/direction';
 import { type Paper, resolveExperiment } from '../paper/load';
 import { fullScaleNeeds } from '../plan/plan';
-import { type Evidence, itemsOf, validationMetric } from '../run/result';
 import { type Bootstrap, type BootstrapOptions, type Items, pairedBootstrap } from './bootstrap';
+import { type Evidence, itemsOf, validationMetric } from './evidence';
 import { type Claim, experimentsOf, type GoldenData } from './golden';
 import { judgeScored } from './printed';
 import type { ScoredEvidence } from './scored';

@@ -9,7 +9,7 @@ import { EXIT, type ExitCode } from '../errors';
 import { specSha256 } from '../paper/canonical';
 import type { Paper } from '../paper/load';
 import { withOverrides } from '../paper/override';
-import { type Evidence, type ExperimentResult, isRun, numericPath } from '../run/result';
+import { type ExperimentResult, numericPath } from '../run/result';
 import { type AuditedItem, type AuditRow, auditRows } from './audited';
 import type { BootstrapOptions } from './bootstrap';
 import {
@@ -25,6 +25,7 @@ import {
   testClaim,
   whyUnmeasured,
 } from './claims';
+import { type Evidence, isRun } from './evidence';
 import { type Accepted, acceptedAt, type Claim, experimentsOf, type Golden, type Measured } from './golden';
 import { judgeMeasured } from './measured';
 import { describeScore, evidenceOf, type ScoredEvidence, type ScoreRecord, type ScoreRow, scoreRows } from './scored';

@@ -10,11 +10,12 @@ import { dirname, join } from 'node:path';
 import { hasAsset, readAssetText } from '../assets';
 import { inputError } from '../errors';
 import { readText } from '../files';
-import { canonicalJson, sha256 } from '../paper/canonical';
+import { canonicalJson } from '../paper/canonical';
 import { type FileOrigin, fileOf, type Paper } from '../paper/load';
 import { type Problem, suggest, throwProblems } from '../paper/problems';
 import { parseYaml, problemAt, problemsOf, type YamlSource } from '../paper/source';
 import { part, type } from '../paper/type';
+import { sha256 } from '../sha256';
 import { bitsOf, parsePrinted } from './tolerance';
 import type { Level } from './verdict';
 

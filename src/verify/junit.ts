@@ -7,6 +7,7 @@
  */
 
 import { version } from '../../package.json';
+import { escapeMarkup } from '../escape';
 import type { Comparison } from './compare';
 import type { Outcome } from './verdict';
 
@@ -49,11 +50,6 @@ export function renderJunit(comparisons: readonly Comparison[], { began, seconds
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', {}, suites.flat()).join('\n')}\n`;
 }
 
-/** Text for XML: escaped, and without the control characters XML 1.0 has no way to write. */
-export function escapeXml(text: string): string {
-  return text.replace(CONTROL, '\ufffd').replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
-}
-
 // --- internal ---
 
 interface Case {
@@ -63,16 +59,6 @@ interface Case {
   readonly message: string;
   readonly output: readonly string[];
 }
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&apos;',
-};
-
-const CONTROL = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
 
 function casesOf(comparison: Comparison): Case[] {
   const { paper, tampered } = comparison;
@@ -154,10 +140,10 @@ function element(
   attributes: Readonly<Record<string, string | number>>,
   inside: string | readonly string[] = [],
 ): string[] {
-  const open = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escapeXml(`${value}`)}"`)].join(
+  const open = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escapeMarkup(`${value}`)}"`)].join(
     ' ',
   );
   if (inside.length === 0) return [`<${open}/>`];
-  if (typeof inside === 'string') return [`<${open}>${escapeXml(inside)}</${name}>`];
+  if (typeof inside === 'string') return [`<${open}>${escapeMarkup(inside)}</${name}>`];
   return [`<${open}>`, ...inside.map((line) => `  ${line}`), `</${name}>`];
 }

@@ -4,7 +4,6 @@
  */
 
 import { lowerIsBetter } from '../metrics/direction';
-import type { Evidence } from '../run/result';
 import {
   type ClaimLevel,
   type ComparedExperiments,
@@ -16,6 +15,7 @@ import {
   sourceOf,
   yes,
 } from './claims';
+import type { Evidence } from './evidence';
 import type { Claim } from './golden';
 
 /**

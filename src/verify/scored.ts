@@ -5,7 +5,8 @@
 
 import { inputError } from '../errors';
 import { type } from '../paper/type';
-import { checkItems, type Evidence, ItemsByMetric, TestClasses } from '../run/result';
+import { checkItems, ItemsByMetric, TestClasses } from '../run/result';
+import type { Evidence } from './evidence';
 import type { GoldenData } from './golden';
 import { judgeScored, type ScoredVerdict } from './printed';
 

@@ -4,13 +4,14 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { readAssetText } from '../../src/assets';
-import { canonicalJson, canonicalYaml, settingsOf, sha256, specSha256 } from '../../src/paper/canonical';
+import { canonicalJson, canonicalYaml, settingsOf, specSha256 } from '../../src/paper/canonical';
 import { withDefaults, withoutDefaults } from '../../src/paper/defaults';
 import { loadPaper, resolveExperiment } from '../../src/paper/load';
 import { withOverrides } from '../../src/paper/override';
 import { loadEmbedded } from '../../src/paper/target';
 import { applyRequest } from '../../src/run/inputs';
 import type { TargetRequest } from '../../src/run/request';
+import { sha256 } from '../../src/sha256';
 
 const experiment = resolveExperiment(loadEmbedded('abjadmed'), 'all-linear', 'full');
 

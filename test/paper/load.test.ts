@@ -3,11 +3,12 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { readAssetText } from '../../src/assets';
+import { editDistance } from '../../src/edit-distance';
 import { MedreproError } from '../../src/errors';
 import { withoutDefaults } from '../../src/paper/defaults';
 import { leafPaths } from '../../src/paper/layers';
 import { loadPaper, type Paper, resolveExperiment } from '../../src/paper/load';
-import { editDistance, suggest } from '../../src/paper/problems';
+import { suggest } from '../../src/paper/problems';
 import { Settings } from '../../src/paper/schema';
 import { embeddedPapers, loadEmbedded, loadTarget, loadTargets } from '../../src/paper/target';
 import { listPaper } from '../../src/plan/list';

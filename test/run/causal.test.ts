@@ -11,9 +11,9 @@ import { resolveExperiment } from '../../src/paper/load';
 import { loadTarget } from '../../src/paper/target';
 import type { AdamWSettings, Experiment } from '../../src/paper/types';
 import { annotationSheet, lengthHistogram } from '../../src/run/answers';
-import { itemsOf } from '../../src/run/result';
 import { causalLoss } from '../../src/train/evaluate';
 import { pairedBootstrap } from '../../src/verify/bootstrap';
+import { itemsOf } from '../../src/verify/evidence';
 import { type Ran, read, request, run, type Sandbox, sandbox } from './support';
 
 setDefaultTimeout(60_000);

@@ -3,7 +3,7 @@
  * predictions that were given and not scored before.
  */
 import { auditPaper } from '../../audit/both-readings';
-import { readRawFile, sha256Of } from '../../data/text-file';
+import { readRawFile } from '../../data/text-file';
 import { usageError } from '../../errors';
 import { writeWhole } from '../../files';
 import type { JobContext, JobResult } from '../../job';
@@ -17,6 +17,7 @@ import { checkDevice } from '../../run/scale';
 import { wantedResult } from '../../run/wanted';
 import { keepScore, publishedMetrics, rescore } from '../../score/rescore';
 import { scoreSignature } from '../../score/score';
+import { sha256 } from '../../sha256';
 import { type Comparison, compare, worstExit } from '../../verify/compare';
 import { findResults, findScore, type WantedResult } from '../../verify/find';
 import { findGolden, type Golden } from '../../verify/golden';
@@ -120,7 +121,7 @@ async function scoresOf(
     const files = scored.find((one) => one.paper === paper.id && one.experiment === experiment);
     const metrics = publishedMetrics(paper, experiment);
     const hash = (path: string | undefined): string | null => {
-      return path === undefined ? null : sha256Of(readRawFile(path).bytes);
+      return path === undefined ? null : sha256(readRawFile(path).bytes);
     };
     const { record, unreadable } = findScore(out, {
       paper: paper.id,

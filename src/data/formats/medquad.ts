@@ -10,6 +10,7 @@
 import { join } from 'node:path';
 import { inputError } from '../../errors';
 import { readFolder } from '../../files';
+import { sha256 } from '../../sha256';
 import { compareCodePoints } from '../labels';
 import { asTextFile, type RawFile, readRawFile } from '../text-file';
 import { type DataRecord, damaged, type Format, noRows, type Parsed } from './format';
@@ -35,7 +36,7 @@ export function readMedquadFolder(folder: string): { readonly sha256: string; re
   const hash = new Bun.CryptoHasher('sha256');
   const files = names.map((name) => {
     const file = readRawFile(join(folder, name));
-    const own = new Bun.CryptoHasher('sha256').update(file.bytes).digest('hex');
+    const own = sha256(file.bytes);
     hash.update(`${JSON.stringify(name)} ${own}\n`);
     return file;
   });
