@@ -5,16 +5,16 @@
  * loading, so a spec that loads has no surprise left for `run`.
  */
 
-import { type } from 'arktype';
 import { usageError } from '../errors';
 import { contradictions } from './check';
 import { withDefaults } from './defaults';
 import { checkNotes, type Layer, layOver } from './layers';
 import { type Problem, suggest, throwProblems } from './problems';
-import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, paperJsonSchema, Settings } from './schema';
-import { type Path, parseYaml, problemAt, problemsOf, type YamlSource } from './source';
+import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, Settings } from './schema';
+import { checked, type Path, parseYaml, problemAt, problemsOf, type YamlSource } from './source';
 import type { StatedItem } from './statements';
 import type { Experiment, Reading, Scale } from './types';
+import { accepts, type Fault } from './validate';
 
 export type { Architecture, DatasetFacts, ModelFacts };
 
@@ -62,12 +62,7 @@ export interface Paper {
  */
 export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | null = null): Paper {
   const source = parseYaml(text, fileOf(origin));
-  throwProblems(source.syntax, REMEDY);
-  const file = PaperFile(source.value);
-  if (file instanceof type.errors) {
-    throwProblems(problemsOf(file, source, paperJsonSchema()), REMEDY);
-    throw new Error('unreachable: arktype reported no problem');
-  }
+  const file = checked(PaperFile, source, REMEDY);
   const problems: Problem[] = [];
   const described = describedExperiments(file);
   const layers = [...layersIn(file.defaults, ['defaults']), ...described.flatMap((one) => layersIn(one, one.path))];
@@ -224,7 +219,7 @@ function resolve(
   const layers = layersOf(file, described, scale, reading);
   if (layers === null) return null;
   const { settings: merged, origin, marks } = layOver(layers);
-  const settings = Settings({ unmeasured: null, generation: null, choices: null, ...withDefaults(merged) });
+  const settings: unknown = { unmeasured: null, generation: null, choices: null, ...withDefaults(merged) };
   /** Where a value of the settings stands in the file; a list is one value. */
   const place = (path: Path): Path => {
     for (let length = path.length; length > 0 && (length > 1 || path.length === 1); length--) {
@@ -234,7 +229,8 @@ function resolve(
     }
     return [...described.path, scale, ...path];
   };
-  if (settings instanceof type.errors) return problemsOf(settings, source, Settings.toJsonSchema(), place);
+  const faults: Fault[] = [];
+  if (!accepts(Settings, settings, faults)) return problemsOf(faults, source, place);
   const wrong = contradictions({ task: file.task, ...settings });
   if (wrong.length > 0) {
     return wrong.map(({ path, expected, actual }) =>

@@ -41,23 +41,25 @@ function oneLine(text: string): string {
   return line.length > 300 || text.length > 1000 ? `${line.slice(0, 300)}…` : line;
 }
 
-/**
- * One error for all problems of a file; its message has one line per problem, each after the first with its place.
- *
- * @throws MedreproError `spec`, placed at the first problem.
- */
-export function throwProblems(problems: readonly Problem[], remedy: string): void {
+/** One error for all problems of a file, placed at the first; its message has one line per problem, each after the first with its place. */
+export function problemError(problems: readonly Problem[], remedy: string): MedreproError {
   const sorted = [...problems].sort((a, b) => a.line - b.line);
-  const first = sorted[0];
-  if (first === undefined) return;
+  const [first, ...others] = sorted;
+  if (first === undefined) return new MedreproError('spec', 'it holds what it must not', { remedy });
   // `where` places the first problem, so only the others carry their own place
   const own = renderProblem(first).slice(`${first.file}:${first.line}: `.length);
-  const lines = [own, ...sorted.slice(1, MAX_SHOWN).map(renderProblem)];
+  const lines = [own, ...others.slice(0, MAX_SHOWN - 1).map(renderProblem)];
   if (sorted.length > MAX_SHOWN) lines.push(`and ${sorted.length - MAX_SHOWN} more problems of ${first.file}`);
-  throw new MedreproError('spec', lines.join('\n'), {
-    remedy,
-    where: { file: first.file, line: first.line },
-  });
+  return new MedreproError('spec', lines.join('\n'), { remedy, where: { file: first.file, line: first.line } });
+}
+
+/**
+ * Nothing where there is no problem.
+ *
+ * @throws MedreproError `spec`: {@link problemError}.
+ */
+export function throwProblems(problems: readonly Problem[], remedy: string): void {
+  if (problems.length > 0) throw problemError(problems, remedy);
 }
 
 /** The known name nearest to `name`, when it is near enough to be a typing error, else null. */

@@ -4,13 +4,13 @@
  * YAML 1.2 core schema, so `2e-4` is a number, `no` is a string and a duplicate key is an error.
  */
 
-import type { type } from 'arktype';
 import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import { flawsOf, MAX_YAML_LENGTH } from './plain-yaml';
-import { type Problem, suggest } from './problems';
+import { type Problem, problemError, suggest, throwProblems } from './problems';
+import type { Part } from './schema-part';
+import { accepts, type Fault, type Path } from './validate';
 
-/** Keys of maps and indices of lists, from the file's root. */
-export type Path = readonly (string | number)[];
+export type { Path };
 
 export interface YamlSource {
   /** As messages name it. */
@@ -83,58 +83,43 @@ export function problemAt(
 }
 
 /**
- * arktype's errors as problems of a file.
+ * The value of a file, which is what its schema says.
  *
- * @param jsonSchema the same schema as JSON Schema: it knows the field names a misspelt one is compared with.
+ * @throws MedreproError `spec` with one line per problem.
+ */
+export function checked<T>(part: Part<T>, source: YamlSource, remedy: string): T {
+  throwProblems(source.syntax, remedy);
+  const { value } = source;
+  const faults: Fault[] = [];
+  if (accepts(part, value, faults)) return value;
+  throw problemError(problemsOf(faults, source), remedy);
+}
+
+/**
+ * What is wrong with a value, as problems of its file.
+ *
  * @param place where the checked value stands in the file, by its own path.
  */
 export function problemsOf(
-  errors: type.errors,
+  faults: readonly Fault[],
   source: YamlSource,
-  jsonSchema: object,
   place: (path: Path) => Path = (path) => path,
 ): Problem[] {
-  return errors.slice(0, MAX_PROBLEMS).map((error) => {
-    // not path.map: arktype's path is an array class whose map makes [0] of an empty one
-    const own = Array.from(error.path, (key) => (typeof key === 'number' ? key : String(key)));
+  return faults.slice(0, MAX_PROBLEMS).map(({ path: own, is, expected, actual, known }) => {
     const path = place(own);
-    if (error.code === 'predicate' && error.expected === 'removed') {
-      const known = fieldsAt(jsonSchema, own.slice(0, -1));
+    if (is === 'unknown') {
       return problemAt(source, path, 'is not a known field', { suggestion: suggest(String(own.at(-1)), known) });
     }
-    if (error.code === 'required') return problemAt(source, path, `is missing: it must be ${error.expected}`);
-    return problemAt(source, path, `must be ${error.expected}`, { actual: error.actual });
+    if (is === 'missing') return problemAt(source, path, `is missing: it must be ${expected}`);
+    const suggestion = actual === null ? null : suggest(actual.replaceAll('"', ''), known);
+    return problemAt(source, path, `must be ${expected}`, actual === null ? {} : { actual, suggestion });
   });
-}
-
-/** The field names a JSON Schema knows at `path`; every branch of a union counts. */
-export function fieldsAt(schema: object, path: Path): string[] {
-  let here: SchemaNode[] = branches(schema);
-  for (const key of path) {
-    here = here.flatMap((node) => {
-      const next = typeof key === 'number' ? node.items : (node.properties?.[key] ?? node.additionalProperties);
-      return next === undefined || typeof next === 'boolean' ? [] : branches(next);
-    });
-  }
-  return [...new Set(here.flatMap((node) => Object.keys(node.properties ?? {})))];
 }
 
 // --- internal ---
 
 /** Nobody reads more, and each looks for its line and for a name that was meant. */
 const MAX_PROBLEMS = 1000;
-
-interface SchemaNode {
-  readonly properties?: Readonly<Record<string, object>>;
-  readonly additionalProperties?: object | boolean;
-  readonly items?: object;
-  readonly anyOf?: readonly object[];
-}
-
-function branches(schema: object): SchemaNode[] {
-  const node: SchemaNode = schema;
-  return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches);
-}
 
 /** Names in a file are anybody's: `models.constructor` must be missing where the file does not have it. */
 function withoutPrototypes(value: unknown): unknown {

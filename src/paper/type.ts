@@ -4,6 +4,3 @@ import { scope } from 'arktype';
 // A scope takes the option, though its type keeps it for the configuration of all. Said of a finished schema it makes every node of
 // it again, which was half of the time to start.
 export const { type } = scope({}, { onUndeclaredKey: 'reject' } as object);
-
-/** The same for what is only a part of another type: it is compiled with the whole, once. */
-export const { type: part } = scope({}, { onUndeclaredKey: 'reject', jitless: true } as object);

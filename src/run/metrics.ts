@@ -3,7 +3,7 @@
 import { specError } from '../errors';
 import { CHOICE_METRICS, type ChoiceMetric, choiceMetricOf } from '../metrics/choices';
 import { CURVE_METRICS } from '../metrics/curve';
-import { classMetricById, isTextMetric, textMetricById } from '../metrics/index';
+import { CLASS_METRICS, classMetricById, isTextMetric, TEXT_METRICS, textMetricById } from '../metrics/index';
 import type { Experiment } from '../paper/types';
 
 /** Metrics of the rows' own losses, and of training; the others read generated texts. */
@@ -18,6 +18,15 @@ export const LOSS_METRICS = [
   'trainer-perplexity',
 ] as const;
 export const TRAINING_METRICS = ['train-loss', ...CURVE_METRICS] as const;
+
+/** Every metric that a spec can name, but for those of single files of test rows (`choice-accuracy-<file>`). */
+export const METRIC_IDS: readonly string[] = [
+  ...CLASS_METRICS.map(({ id }) => id),
+  ...TEXT_METRICS.map(({ id }) => id),
+  ...LOSS_METRICS,
+  ...TRAINING_METRICS,
+  ...CHOICE_METRICS,
+];
 
 /**
  * Before anything runs, because the metrics come last.

@@ -8,10 +8,12 @@ import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { inputError, usageError } from '../errors';
 import { specSha256 } from '../paper/canonical';
 import type { Paper } from '../paper/load';
+import { accepts, type Fault } from '../paper/validate';
 import { type ExperimentResult, numericPath } from '../run/result';
 import type { AuditedItem } from './audited';
 import { type CompareOptions, compare } from './compare';
-import { type Golden, type GoldenData, GoldenFile, goldenSha256, loadGolden, type Measured } from './golden';
+import { type Golden, goldenSha256, loadGolden, type Measured } from './golden';
+import { GoldenFile } from './golden-schema';
 import { bitsOf } from './tolerance';
 
 export interface Acceptance {
@@ -113,11 +115,13 @@ function mergeEntries(
 ): Measured[] {
   const fresh = results.map((result): Measured => {
     const path = numericPath(result);
-    const metrics: Measured['metrics'] = {};
-    for (const [id, { value }] of Object.entries(result.metrics).sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const tolerance = tolerances?.[path]?.[id];
-      metrics[id] = { value, bits: bitsOf(value), ...(tolerance === undefined ? {} : { tolerance }) };
-    }
+    const sorted = Object.entries(result.metrics).sort(([a], [b]) => (a < b ? -1 : 1));
+    const metrics = Object.fromEntries(
+      sorted.map(([id, { value }]) => {
+        const tolerance = tolerances?.[path]?.[id];
+        return [id, { value, bits: bitsOf(value), ...(tolerance === undefined ? {} : { tolerance }) }];
+      }),
+    );
     const { experiment, seed, specSha256: spec, dataSha256: data } = result;
     return { experiment, seed, path, specSha256: spec, dataSha256: data, metrics };
   });
@@ -143,6 +147,8 @@ function appendLog(document: Document, reason: string, date: string): void {
   const log = document.get('log');
   if (isSeq(log)) log.flow = false;
   document.addIn(['log'], document.createNode({ date, reason, sha256: placeholder }));
-  const data: GoldenData = GoldenFile.assert(document.toJS());
+  const data: unknown = document.toJS();
+  const faults: Fault[] = [];
+  if (!accepts(GoldenFile, data, faults)) throw new Error(`an accepted golden file is none: ${JSON.stringify(faults)}`);
   document.setIn(['log', data.log.length - 1, 'sha256'], goldenSha256(data));
 }

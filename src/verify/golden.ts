@@ -13,124 +13,18 @@ import { readText } from '../files';
 import { canonicalJson } from '../paper/canonical';
 import { type FileOrigin, fileOf, type Paper } from '../paper/load';
 import { type Problem, suggest, throwProblems } from '../paper/problems';
-import { parseYaml, problemAt, problemsOf, type YamlSource } from '../paper/source';
-import { part, type } from '../paper/type';
+import { checked, parseYaml, problemAt, type YamlSource } from '../paper/source';
 import { sha256 } from '../sha256';
+import { type Accepted, type Claim, type GoldenData, GoldenFile, type Measured } from './golden-schema';
 import { bitsOf, parsePrinted } from './tolerance';
 import type { Level } from './verdict';
 
-const Accepted = part({
-  verdict: "'REPRODUCED' | 'WITHIN' | 'DIRECTION-ONLY' | 'DEVIATES' | 'INCONSISTENT' | 'NEEDS-HUMAN' | 'UNMEASURED'",
-  reason: 'string >= 1',
-});
-export type Accepted = typeof Accepted.infer;
-
-const common = {
-  /** The claim in the paper's words, shortened. */
-  says: 'string >= 1',
-  /** Section or table. */
-  where: 'string >= 1',
-  /** Per level; a level that is not listed has nothing accepted yet. */
-  accepted: { 'mini?': Accepted, 'score?': Accepted, 'full?': Accepted },
-} as const;
-
-const Claim = part.or(
-  { ...common, kind: "'value'", experiment: 'string', metric: 'string' },
-  {
-    ...common,
-    kind: "'beats'",
-    metric: 'string',
-    /** The better one: the lower value of a loss or a perplexity, the higher one of everything else. */
-    winner: 'string',
-    loser: 'string',
-    /** The printed gain and its unit (`percent`: of the loser's value); both absent where the paper prints none. */
-    'by?': 'string',
-    'unit?': "'points' | 'absolute' | 'percent'",
-  },
-  { ...common, kind: "'marginal'", metric: 'string', winner: 'string', loser: 'string' },
-  { ...common, kind: "'hurts-despite-validation'", metric: 'string', changed: 'string', reference: 'string' },
-  /** The metric of `experiment` is less than `below` times that of `reference` ("more than halves": 0.5). */
-  {
-    ...common,
-    kind: "'ratio-below'",
-    metric: 'string',
-    experiment: 'string',
-    reference: 'string',
-    below: 'number > 0',
-  },
-  /** The metric changes more from the first to the second of `larger` than from the first to the second of `smaller`. */
-  {
-    ...common,
-    kind: "'changes-more'",
-    metric: 'string',
-    larger: part(['string', 'string']),
-    smaller: part(['string', 'string']),
-    /** `size`: whichever way; `improvement`: for the better. */
-    of: "'size' | 'improvement'",
-  },
-  /** A number of one run on the right side of a bound: a detector such as `early-spike` or `diverged`. */
-  {
-    ...common,
-    kind: "'bound'",
-    metric: 'string',
-    experiment: 'string',
-    relation: "'at-most' | 'at-least'",
-    bound: 'number',
-    /** Why this bound, when the paper gives none. */
-    because: 'string >= 1',
-  },
-  /** Only a person can judge it; `medrepro run` exports what they need. */
-  { ...common, kind: "'human'", experiment: 'string', reason: 'string >= 1' },
-  { ...common, kind: "'fact'", unmeasured: 'string >= 1' },
-);
-export type Claim = typeof Claim.infer;
-
-const PublishedValue = part({ value: 'string >= 1', where: 'string >= 1' });
-
-const Measured = part({
-  experiment: 'string',
-  seed: 'number.integer >= 0',
-  /** `cpu-fp32` (every CPU path, exact), or one path and precision: `avx512bf16-bf16`, `cuda-fp32`. */
-  path: 'string >= 1',
-  specSha256: /^[0-9a-f]{64}$/,
-  dataSha256: /^[0-9a-f]{64}$/,
-  metrics: {
-    '[string]': {
-      value: 'number',
-      /** The 64 bits of the double in hex: what "equal" means. */
-      bits: /^[0-9a-f]{16}$/,
-      /** Absolute; absent means bit-equal. */
-      'tolerance?': 'number > 0',
-    },
-  },
-});
-export type Measured = typeof Measured.infer;
-
-export const GoldenFile = type({
-  paper: 'string >= 1',
-  /** Experiment -> metric -> every place where the paper prints the value, the most precise one not preferred. */
-  published: { '[string]': { '[string]': PublishedValue.array() } },
-  /** Other numbers the paper prints. */
-  'context?': part({ what: 'string >= 1', value: 'string >= 1', where: 'string >= 1' }).array(),
-  claims: { '[string]': Claim },
-  /** Items that the audit finds inconsistent, by name, with what it says of them: accepted as the paper's own. */
-  'audit?': { '[string]': 'string >= 1' },
-  /** Exact values of the mini scale; engine evidence, never evidence for the paper's numbers. */
-  mini: Measured.array(),
-  /** Every acceptance, oldest first. */
-  log: part({ date: /^\d{4}-\d{2}-\d{2}$/, reason: 'string >= 1', sha256: /^[0-9a-f]{64}$/ }).array(),
-});
-export type GoldenData = typeof GoldenFile.infer;
+export type { Accepted, Claim, GoldenData, Measured };
 
 export interface Golden extends GoldenData {
   readonly file: string;
   /** Null when the log vouches for the content; else what is wrong, in one line. */
   readonly tampered: string | null;
-}
-
-/** The schema of golden files as JSON Schema (draft 2020-12). */
-export function goldenJsonSchema(): object {
-  return { title: 'medrepro golden file', ...GoldenFile.toJsonSchema() };
 }
 
 /**
@@ -140,12 +34,7 @@ export function goldenJsonSchema(): object {
  */
 export function loadGolden(text: string, file: string, paper: Paper): Golden {
   const source = parseYaml(text, file);
-  throwProblems(source.syntax, REMEDY);
-  const golden = GoldenFile(source.value);
-  if (golden instanceof type.errors) {
-    throwProblems(problemsOf(golden, source, goldenJsonSchema()), REMEDY);
-    throw new Error('unreachable: arktype reported no problem');
-  }
+  const golden = checked(GoldenFile, source, REMEDY);
   throwProblems(crossCheck(golden, source, paper), REMEDY);
   return { ...golden, file, tampered: tampered(golden) };
 }

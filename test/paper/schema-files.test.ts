@@ -2,8 +2,6 @@
 
 import { expect, test } from 'bun:test';
 import { readAssetText } from '../../src/assets';
-import { paperJsonSchema } from '../../src/paper/schema';
-import { fieldsAt } from '../../src/paper/source';
 import { schemaFiles } from '../../src/verify/schema-files';
 
 test.each(schemaFiles().map(({ name, text }) => [name, text] as const))('%s is current', (name, text) => {
@@ -14,10 +12,4 @@ test.each(['papers/abjadmed.yaml', 'golden/abjadmed.yaml'])('%s names its schema
   const [, schema] = /^# yaml-language-server: \$schema=(\S+)/.exec(readAssetText(name)) ?? [];
   const resolved = new URL(schema ?? '', `file:///${name}`).pathname.slice(1);
   expect(schemaFiles().map((file) => file.name)).toContain(resolved);
-});
-
-test('the schema knows the fields at a path', () => {
-  expect(fieldsAt(paperJsonSchema(), ['defaults', 'both', 'adapter'])).toContain('rank');
-  expect(fieldsAt(paperJsonSchema(), ['experiments', 'anything', 'mini', 'loss'])).toContain('gamma');
-  expect(fieldsAt(paperJsonSchema(), ['nothing', 'here'])).toEqual([]);
 });

@@ -102,11 +102,11 @@ describe('verdict on a printed value', () => {
   });
 
   it('the worst of several printed values counts', () => {
-    const golden = goldenOf({});
-    golden.published.baseline!['exact-match'] = [
+    const twice = [
       { value: '~50', where: 'table 1' },
       { value: '50.3', where: 'log' },
     ];
+    const golden = { ...goldenOf({}), published: { baseline: { 'exact-match': twice } } };
     const options = { metrics: ['exact-match'], golden, experiment: 'baseline', training: null };
     const [metric] = scorePairs(pairsOf(HALF), options).metrics;
     expect(metric!.published.map(({ verdict }) => verdict)).toEqual(['REPRODUCED', 'DEVIATES']);

@@ -159,8 +159,9 @@ describe('mini', () => {
   });
 
   test('a claim that holds now and did not: 0, with a line that asks to accept it', () => {
-    const claims = structuredClone(golden.claims);
-    claims['dice-ce-beats-focal']!.accepted.mini = { verdict: 'DEVIATES', reason: 'test' };
+    const claim = golden.claims['dice-ce-beats-focal']!;
+    const accepted = { ...claim.accepted, mini: { verdict: 'DEVIATES', reason: 'test' } } as const;
+    const claims = { ...golden.claims, 'dice-ce-beats-focal': { ...claim, accepted } };
     const comparison = run(holding(), { ...golden, claims });
     expect(comparison.exitCode).toBe(0);
     expect(comparison.notes.join()).toContain('dice-ce-beats-focal at mini: DEVIATES was accepted');
