@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
+import { once } from '../once';
 import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../paper/module-names';
 import { sha256 } from '../sha256';
 import { quantisationOf, storesQuantised } from './bitsandbytes';
@@ -78,8 +79,20 @@ export function openEmbeddedModel(id: string): ModelFiles {
   const folder = `papers/${id}`;
   const config = parseConfig(readAssetText(`${folder}/config.json`), `${folder}/config.json`);
   const bytes = readAsset(`${folder}/model.safetensors`);
-  const hash = once(() => sha256(bytes));
-  return modelFiles(id, config, null, parseSafetensors(bytes, `${folder}/model.safetensors`), hash, []);
+  const raw = parseSafetensors(bytes, `${folder}/model.safetensors`);
+  try {
+    return modelFiles(
+      id,
+      config,
+      null,
+      raw,
+      once(() => sha256(bytes)),
+      [],
+    );
+  } catch (error) {
+    raw.close();
+    throw error;
+  }
 }
 
 // --- internal ---
@@ -136,14 +149,6 @@ function listed(names: readonly string[]): string {
 }
 
 const oneLine = (text: string, length: number): string => text.slice(0, length).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?');
-
-function once<Value>(make: () => Value): () => Value {
-  let made: { value: Value } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
 
 // ---- tensors ------------------------------------------------------------------------------------------------------
 

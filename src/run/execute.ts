@@ -6,12 +6,11 @@ import { version } from '../../package.json';
 import { inputError, interruptedError, MedreproError } from '../errors';
 import type { RunWarning, StepEvent } from '../events';
 import type { JobContext } from '../job';
-import { backendOf, openDevice } from '../native/choose';
+import { openDevice } from '../native/choose';
 import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary } from '../native/device';
-import { type Backend, libraryOf } from '../native/library';
 import type { AdapterOptions } from '../nn/adapter';
 import { loadModel, type Model, type ModelOptions } from '../nn/model';
-import { canonicalYaml, specSha256 } from '../paper/canonical';
+import { canonicalYaml } from '../paper/canonical';
 import type { Experiment } from '../paper/types';
 import type { MemoryPlan } from '../plan/memory';
 import { sha256 } from '../sha256';
@@ -29,11 +28,12 @@ import { bytes } from '../units';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { documentText, type LineLog, RunDirectory } from './directory';
-import { answerOptions, applyRequest, type Inputs, processor, type Requested, readInputs } from './inputs';
+import { type Identity, resumeKey } from './identity';
+import { answerOptions, type Inputs, processor, readInputs } from './inputs';
 import { type Kept, writeAdapter, writeModel } from './kept';
-import { memoryBudget, prepareRun } from './prepare';
-import type { RunRequest } from './request';
-import { type ExperimentResult, numericPath } from './result';
+import type { Opened } from './open';
+import { type Prepared, prepareRun } from './prepare';
+import type { ExperimentResult } from './result';
 import type { ClassTables, Task, TestOutcome } from './task';
 
 /** Seconds between checkpoints. */
@@ -53,48 +53,71 @@ export interface Executed {
   readonly tables: ClassTables | null;
 }
 
+export interface ExecuteOptions {
+  /** The parent of the run directories. */
+  readonly out: string;
+  /** Continue the newest unfinished run of the same identity under `out`. */
+  readonly resume: boolean;
+}
+
 /**
- * Runs one experiment and writes its run directory.
- * @throws MedreproError `interrupted` after saving a checkpoint when the user asked to stop.
+ * Runs one experiment and writes its run directory. Nothing that it opened is open afterwards, however it ends.
+ * @throws MedreproError `interrupted` after saving a checkpoint when the user asked to stop; `input` when memory is short.
  */
-export async function execute(
-  experiment: Experiment,
-  request: RunRequest,
-  seedOffset: number,
-  context: JobContext,
-): Promise<Executed> {
+export async function execute(opened: Opened, options: ExecuteOptions, context: JobContext): Promise<Executed> {
   const started = performance.now();
-  const requested = applyRequest(experiment, request, seedOffset);
+  const { experiment } = opened;
   const target = `${experiment.paper}/${experiment.id}`;
   context.emit({ kind: 'stage', name: 'data', detail: `${target} (${experiment.scale})` });
-  const inputs = await readInputs(requested, request, context.emit);
-  const run = new Run(requested, inputs, request, context);
+  const inputs = await readInputs(opened, context.emit);
   try {
-    const { result, log, tables } = run.execute();
-    const seconds = (performance.now() - started) / 1e3;
-    context.emit({ kind: 'done', seconds, path: run.directory.path });
-    return { result, directory: run.directory, seconds, log, tables };
+    const identity = await opened.identity();
+    const prepared = prepareRun(opened, inputs);
+    const device = deviceFor(opened, prepared, context);
+    try {
+      const run = new Run(opened, identity, inputs, prepared, device, options, context);
+      const { result, log, tables } = run.execute();
+      const seconds = (performance.now() - started) / 1e3;
+      context.emit({ kind: 'done', seconds, path: run.directory.path });
+      return { result, directory: run.directory, seconds, log, tables };
+    } finally {
+      device.destroy();
+    }
   } finally {
-    run.close();
     inputs.files.tensors.close();
   }
 }
 
-/** What made a result: a later build does not take an earlier one's results for its own. */
-export const buildId = (backend: Backend): string => `medrepro ${version}, kernels ${libraryOf(backend).sha256}`;
+/** A device with the memory that was planned. @throws MedreproError `input` when there is less. */
+function deviceFor({ request, backend, budget }: Opened, { memory, remedy }: Prepared, context: JobContext): Device {
+  const { peakBytes, tokensPerPass } = memory;
+  const { total } = budget();
+  if (remedy !== null) {
+    throw inputError(`training needs ${bytes(peakBytes)} and ${bytes(total)} are free`, { remedy });
+  }
+  // the workspace is the stream's own
+  const tensors = peakBytes - CUDA_WORKSPACE_BYTES;
+  return openDevice(request, backend(), {
+    capacity:
+      backend() === 'cpu'
+        ? Math.ceil(peakBytes * RESERVED) + 2 ** 28
+        : Math.max(tensors, Math.floor(Math.min(tensors * SLACK, total - CUDA_WORKSPACE_BYTES))),
+    tokensPerPass,
+    cancelled: context.cancelled,
+  });
+}
 
 class Run {
   readonly directory: RunDirectory;
   private readonly experiment: Experiment;
-  private readonly device: Device;
   private readonly model: Model;
   private readonly adapter: AdapterOptions | null;
   private readonly trainer: Trainer;
   private readonly task: Task;
   private readonly tested: ModelOptions | null;
-  private readonly identity: string;
+  /** Of this run while it is unfinished. */
+  private readonly key: string;
   private readonly resumed: boolean;
-  private readonly plannedPeak: number;
   private readonly manifest: Record<string, unknown>;
   private readonly log: StepResult[] = [];
   private readonly warnings: RunWarning[];
@@ -102,73 +125,47 @@ class Run {
   private best: Best | null = null;
 
   constructor(
-    requested: Requested,
+    private readonly opened: Opened,
+    private readonly identity: Identity,
     private readonly inputs: Inputs,
-    private readonly request: RunRequest,
+    { rows, model, tested, trainer, memory }: Prepared,
+    private readonly device: Device,
+    { out, resume }: ExecuteOptions,
     private readonly context: JobContext,
   ) {
-    const { experiment } = requested;
+    const { experiment } = opened;
+    const { backend } = device;
     this.experiment = experiment;
     this.warnings = [...inputs.warnings];
-    const { data, files } = inputs;
-    const backend = backendOf(request, experiment.scale);
-    const { rows, model, tested, trainer, memory: plan, remedy } = prepareRun(experiment, inputs, backend);
-    if (remedy !== null) {
-      const free = bytes(memoryBudget(backend).total);
-      throw inputError(`training needs ${bytes(plan.peakBytes)} and ${free} are free`, { remedy });
-    }
-    this.plannedPeak = plan.peakBytes;
-    // the workspace is the stream's own
-    const most = memoryBudget(backend).total - CUDA_WORKSPACE_BYTES;
-    const tensors = plan.peakBytes - CUDA_WORKSPACE_BYTES;
-    this.device = openDevice(request, backend, {
-      capacity:
-        backend === 'cpu'
-          ? Math.ceil(plan.peakBytes * RESERVED) + 2 ** 28
-          : Math.max(tensors, Math.floor(Math.min(tensors * SLACK, most))),
-      tokensPerPass: plan.tokensPerPass,
-      cancelled: context.cancelled,
-    });
-    this.model = loadModel(this.device, files, model);
+    this.model = loadModel(device, inputs.files, model);
     this.adapter = model.adapter;
-    if (plan.offloaded && backend === 'cpu') mkdirSync(request.out, { recursive: true });
-    this.trainer = new Trainer(this.device, this.model, rows, {
-      ...trainer,
-      offload: plan.offloaded ? request.out : null,
-    });
-    if (plan.offloaded) {
-      const where = backend === 'cpu' ? `files of ${request.out}` : "the host's memory";
+    if (memory.offloaded && backend === 'cpu') mkdirSync(out, { recursive: true });
+    this.trainer = new Trainer(device, this.model, rows, { ...trainer, offload: memory.offloaded ? out : null });
+    if (memory.offloaded) {
+      const where = backend === 'cpu' ? `files of ${out}` : "the host's memory";
       const message = `memory is short: the optimiser's state lies in ${where}; the result is the same`;
       context.emit({ kind: 'info', message });
     }
     this.task = this.taskOf(this.model);
     this.tested = tested;
-    const kernel = libraryOf(backend);
-    const path = numericPath({ precision: experiment.training.precision, kernelPath: this.device.path });
-    const settings = specSha256(experiment);
     // on a GPU the tokens of a pass decide the order of sums
-    const passes = backend === 'cuda' ? [`passes of ${plan.tokensPerPass}`] : [];
+    const passes = backend === 'cuda' ? [`passes of ${memory.tokensPerPass}`] : [];
     const answers = experiment.generation === null ? [] : [answersId(experiment, inputs)];
-    this.identity = [settings, data.sha256, files.sha256, path, kernel.sha256, ...passes, ...answers].join(' ');
-    const unfinished = request.resume
-      ? RunDirectory.findUnfinished(request.out, experiment.paper, experiment.id, this.identity)
-      : null;
+    this.key = resumeKey(identity, inputs.files.sha256, [...passes, ...answers]);
+    const { paper, id } = experiment;
+    const unfinished = resume ? RunDirectory.findUnfinished(out, paper, id, this.key) : null;
     this.resumed = unfinished !== null;
-    this.manifest = this.describe(requested, settings, kernel.sha256, path, plan);
+    this.manifest = this.describe(memory);
     const begun = {
       'spec.yaml': canonicalYaml(experiment),
       'manifest.json': documentText({ ...this.manifest, status: 'unfinished' }),
     };
-    this.directory = unfinished ?? RunDirectory.create(request.out, experiment.paper, experiment.id, settings, begun);
+    this.directory = unfinished ?? RunDirectory.create(out, paper, id, identity.specSha256, begun);
     if (unfinished !== null) for (const [name, text] of Object.entries(begun)) unfinished.write(name, text);
-    this.announce(rows.length);
-    if (request.resume && !this.resumed) {
+    this.announce(rows.length, memory.peakBytes);
+    if (resume && !this.resumed) {
       context.emit({ kind: 'info', message: 'there is no unfinished run of these settings: starting a new one' });
     }
-  }
-
-  close(): void {
-    this.device.destroy();
   }
 
   execute(): Pick<Executed, 'result' | 'log' | 'tables'> {
@@ -195,7 +192,7 @@ class Run {
   private train(): void {
     const { trainer, device, directory, context, log, evaluations } = this;
     if (this.resumed) {
-      const state = loadCheckpoint(directory.file(CHECKPOINT), device, trainer, this.identity);
+      const state = loadCheckpoint(directory.file(CHECKPOINT), device, trainer, this.key);
       log.push(...(state?.log ?? []));
       evaluations.push(...(state?.evaluations ?? []));
       this.best = state?.best ?? null;
@@ -261,10 +258,10 @@ class Run {
 
   /** Writes the state after the last whole step, for `--resume`. */
   private save(): void {
-    const { directory, device, trainer, identity, log, evaluations, best } = this;
+    const { directory, device, trainer, key, log, evaluations, best } = this;
     const path = directory.file(CHECKPOINT);
     directory.write(join('checkpoint', 'README'), 'State of an unfinished run: go on with medrepro run --resume.\n');
-    saveCheckpoint(path, device, trainer, { identity, log, evaluations, best });
+    saveCheckpoint(path, device, trainer, { identity: key, log, evaluations, best });
     this.context.emit({ kind: 'checkpoint', step: trainer.step, path });
   }
 
@@ -338,7 +335,7 @@ class Run {
 
   // ---- recording ------------------------------------------------------------------------------------------------------
 
-  private announce(rows: number): void {
+  private announce(rows: number, plannedPeak: number): void {
     const { experiment, trainer, model, device } = this;
     const trainable = [...model.trainable.values()].reduce((sum, tensor) => sum + tensor.size, 0);
     this.context.emit({
@@ -349,7 +346,7 @@ class Run {
       steps: trainer.counts.steps,
       trainable,
       parameters: model.baseParameters,
-      memory: this.plannedPeak,
+      memory: plannedPeak,
       reasons: [
         device.backend === 'cpu' ? `kernels: ${device.isa}, ${device.threads} threads` : `kernels: ${device.hardware}`,
       ],
@@ -357,38 +354,32 @@ class Run {
     this.context.emit({ kind: 'info', message: this.task.trainsOn(rows) });
   }
 
-  private describe(
-    { overrides }: Requested,
-    settings: string,
-    kernelSha256: string,
-    path: string,
-    plan: MemoryPlan,
-  ): Record<string, unknown> {
-    const { experiment, inputs, device } = this;
+  private describe(plan: MemoryPlan): Record<string, unknown> {
+    const { experiment, inputs, device, identity, opened } = this;
     const { data, files, tokenizer } = inputs;
     return {
       format: 'medrepro-manifest-1',
-      identity: this.identity,
+      identity: this.key,
       medrepro: version,
       bun: Bun.version,
       target: `${experiment.paper}/${experiment.id}`,
       scale: experiment.scale,
       seed: experiment.training.seed,
-      overrides,
-      settingsSha256: settings,
+      overrides: opened.overrides,
+      settingsSha256: identity.specSha256,
       kernels: {
-        sha256: kernelSha256,
+        sha256: identity.kernelSha256,
         isa: device.path,
-        path,
+        path: identity.path,
         threads: device.threads,
         processor: device.backend === 'cpu' ? processor() : device.hardware,
       },
       model: { id: experiment.model.id, sha256: files.sha256 },
       ...(experiment.generation === null ? {} : { generation: answerOptions(experiment, inputs) }),
       tokenizer: { sha256: tokenizer.sha256 },
-      data: { sha256: data.sha256, files: data.files, hashes: data.hashes },
+      data: { sha256: identity.dataSha256, files: data.files, hashes: data.hashes },
       memory: {
-        plannedPeakBytes: this.plannedPeak,
+        plannedPeakBytes: plan.peakBytes,
         denseCopiesResident: plan.resident,
         gradientCheckpointing: plan.checkpointing,
         tokensPerPass: plan.tokensPerPass,
@@ -402,19 +393,19 @@ class Run {
     evaluations: readonly Evaluation[],
     selectedStep: number,
   ): ExperimentResult {
-    const { experiment, trainer, inputs, device } = this;
+    const { experiment, trainer, device, identity, opened } = this;
     return {
       format: 'medrepro-result-1',
-      paper: experiment.paper,
-      experiment: experiment.id,
+      paper: identity.paper,
+      experiment: identity.experiment,
       scale: experiment.scale,
-      seed: experiment.training.seed,
-      specSha256: String(this.manifest.settingsSha256),
-      dataSha256: inputs.data.sha256,
-      build: buildId(device.backend),
+      seed: identity.seed,
+      specSha256: identity.specSha256,
+      dataSha256: identity.dataSha256,
+      build: identity.build,
       precision: experiment.training.precision,
       kernelPath: device.path,
-      overrides: this.manifest.overrides as string[],
+      overrides: [...opened.overrides],
       metrics,
       test: classes,
       ...(items === null ? {} : { items }),
@@ -460,7 +451,7 @@ class Run {
 
   /** The weights that were tested, in the run directory; null where nothing was trained, or what was has no finite end. */
   private keep(): Kept | null {
-    const { directory, experiment, device, model, inputs, adapter, best, context, request } = this;
+    const { directory, experiment, device, model, inputs, adapter, best, context, opened } = this;
     // the tested model may be another one, on another base
     if (best !== null) writeWeights(device, model.trainable, best.weights);
     if (adapter !== null) return writeAdapter(directory, experiment, adapter, inputs, device, model);
@@ -469,7 +460,7 @@ class Run {
       context.emit({ kind: 'info', message: 'the weights of a run that diverged are not kept' });
       return null;
     }
-    const kept = writeModel(directory, experiment, request.tokenizer, inputs, device, model);
+    const kept = writeModel(directory, experiment, opened.request.tokenizer, inputs, device, model);
     context.emit({
       kind: 'info',
       message: `the trained model is in ${directory.file(kept)}, for transformers or --model`,

@@ -1,18 +1,9 @@
-/** What a run reads: the experiment with the command line's changes, its rows, its base model. */
+/** What a run reads besides its rows: the base model, and what it and the rows are to each other. */
 import { cpus } from 'node:os';
 import { hasAsset } from '../assets';
 import { judgeLabels, summariseLabels } from '../data/label-summary';
-import {
-  labelsOf,
-  type PreparedData,
-  prepareCausal,
-  prepareClassification,
-  rowsOf,
-  SPLITS,
-  type SplitName,
-} from '../data/prepare';
-import { Tokenizer } from '../data/tokenizer';
-import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
+import { labelsOf, type PreparedData, rowsOf, SPLITS, type SplitName } from '../data/prepare';
+import type { Tokenizer } from '../data/tokenizer';
 import { inputError, specError } from '../errors';
 import type { OnEvent, RunWarning } from '../events';
 import {
@@ -26,63 +17,13 @@ import type { GenerationOptions } from '../generate/generate';
 import { classMetricById } from '../metrics/index';
 import { beyondPositions } from '../nn/config';
 import { type ModelFiles, openEmbeddedModel, openModelFolder } from '../nn/model';
-import { withOverrides } from '../paper/override';
 import type { AdafactorSettings, DataSpec, Experiment, Generation, Training } from '../paper/types';
 import type { Row } from '../train/pass';
 import { selectionMetric } from '../train/selection';
 import { type ChoiceRow, choiceRows, scoredRows } from './choices';
 import { checkMetrics } from './metrics';
-import type { DataOverride, TargetRequest } from './request';
-
-/** The experiment as it will really run, and what of the command line changed its inputs. */
-export interface Requested {
-  readonly experiment: Experiment;
-  /** The spec's own data source, where `--data` replaced it. */
-  readonly source: string;
-  /** Flags that changed an input: such a run has no golden verdict. */
-  readonly overrides: readonly string[];
-}
-
-/** Applies `--seed`, `--data`, `--map` and `--model`. @throws MedreproError `usage` for a column the spec does not have. */
-export function applyRequest(experiment: Experiment, request: TargetRequest, seedOffset = 0): Requested {
-  const overrides: string[] = [];
-  if (request.data !== null) overrides.push(`--data ${describeData(request.data)}`);
-  const columns = Object.entries(request.map);
-  for (const [name] of columns) {
-    if (!Object.hasOwn(experiment.data.columns, name)) {
-      const own = Object.keys(experiment.data.columns);
-      const remedy = `it has ${own.slice(0, -1).join(', ')}${own.length > 1 ? ' and ' : ''}${own.at(-1)}`;
-      throw inputError(`--map: this data has no column '${name}'`, { remedy });
-    }
-  }
-  if (columns.length > 0) overrides.push(`--map ${columns.map(([name, value]) => `${name}=${value}`).join(',')}`);
-  if (request.model !== null) overrides.push(`--model ${request.model}`);
-  if (request.tokenizer !== null) overrides.push(`--tokenizer ${request.tokenizer}`);
-  const changed = withOverrides(experiment, {
-    seed: (request.seed ?? experiment.training.seed) + seedOffset,
-    data: request.data === null ? null : describeData(request.data),
-    columns: request.map,
-    model: request.model,
-  });
-  return { experiment: changed, source: experiment.data.source, overrides };
-}
-
-/** Why this experiment cannot run here; null when it can. */
-export function obstacle(experiment: Experiment, request: TargetRequest): string | null {
-  if (experiment.unmeasured !== null) return experiment.unmeasured;
-  if (request.model === null && !isEmbedded(experiment)) {
-    return `the weights of ${experiment.model.id} are not here: name their folder with --model`;
-  }
-  return rowsObstacle(experiment, request);
-}
-
-/** Why the rows of this experiment cannot be shown here; null when they can. Its weights are not needed. */
-export function dataObstacle(experiment: Experiment, request: TargetRequest): string | null {
-  if (request.model === null && request.tokenizer === null && !isEmbedded(experiment)) {
-    return `the tokeniser of ${experiment.model.id} is not here: name its folder with --tokenizer`;
-  }
-  return rowsObstacle(experiment, request);
-}
+import type { Opened, Rows } from './open';
+import { isEmbedded } from './requested';
 
 export interface Inputs {
   readonly tokenizer: Tokenizer;
@@ -94,21 +35,6 @@ export interface Inputs {
   readonly choices: readonly ChoiceRow[] | null;
   /** What the run's record must name. */
   readonly warnings: readonly RunWarning[];
-}
-
-/** Reads, splits and tokenises the rows. */
-export async function readData(
-  { experiment, source }: Requested,
-  request: TargetRequest,
-): Promise<{ readonly tokenizer: Tokenizer; readonly data: PreparedData }> {
-  const folder = request.tokenizer ?? (isEmbedded(experiment) ? null : experiment.model.id);
-  const tokenizer = new Tokenizer(
-    folder === null ? readTokenizerAsset('papers/mini/tokenizer') : readTokenizerFolder(folder),
-    { release: experiment.data.transformers },
-  );
-  const prepare = experiment.task === 'causal-lm' ? prepareCausal : prepareClassification;
-  const options = { files: request.data, source, threads: request.threads };
-  return { tokenizer, data: await prepare(experiment, options, tokenizer) };
 }
 
 /**
@@ -131,16 +57,31 @@ export function dataWarnings(
   return warnings;
 }
 
-/** {@link readData}, announced, and the base model opened. */
-export async function readInputs(requested: Requested, request: TargetRequest, onEvent: OnEvent): Promise<Inputs> {
-  const { experiment } = requested;
+/**
+ * Opens the base model of an experiment and reads its rows; what the events say of them is what the model will see.
+ *
+ * @returns with `files` open: whoever asked closes their tensors
+ * @throws MedreproError with nothing left open: settings that would be ignored, files that are unsound, a tokeniser and a model that
+ *   do not belong together, labels that teach nothing
+ */
+export async function readInputs(opened: Opened, onEvent: OnEvent): Promise<Inputs> {
+  const { experiment } = opened;
   refuseIgnored(experiment);
   checkMetrics(experiment);
-  const { tokenizer, data } = await readData(requested, request);
+  const rows = await opened.rows();
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
     throw inputError(`this build has no miniature ${experiment.model.id}`);
   }
   const files = isEmbedded(experiment) ? openEmbeddedModel(experiment.model.id) : openModelFolder(experiment.model.id);
+  try {
+    return joinInputs(experiment, rows, files, onEvent);
+  } catch (error) {
+    files.tensors.close();
+    throw error;
+  }
+}
+
+function joinInputs(experiment: Experiment, { tokenizer, data }: Rows, files: ModelFiles, onEvent: OnEvent): Inputs {
   const tokens = usedTokens(tokenizer, data, experiment);
   if (tokens > files.config.vocabSize) {
     throw inputError(
@@ -168,16 +109,6 @@ export async function readInputs(requested: Requested, request: TargetRequest, o
   if (beyond !== null) warnings.push({ id: 'beyond-positions', message: beyond });
   for (const warning of warnings) onEvent({ kind: 'warning', ...warning });
   return { tokenizer, data, files, generation, choices, warnings };
-}
-
-function rowsObstacle(experiment: Experiment, request: TargetRequest): string | null {
-  if (request.data !== null) return null;
-  const { source, parts, testData } = experiment.data;
-  const sources = testData?.source === undefined ? [source] : [source, testData.source];
-  const away = sources.find((one) => !one.startsWith('mini/'));
-  if (away === undefined) return null;
-  const names = [...parts, ...(testData?.parts ?? [])].map(({ name }) => `${name}=FILE`);
-  return `the rows of ${away} are not here: name them with --data${names.length === 0 ? '' : ` ${names.join(',')}`}`;
 }
 
 /** Tokens of the longest row, with the answer that a test row is given; nothing reads the last token of a choice. */
@@ -232,8 +163,6 @@ const askedGeneration = (
       : { temperature: sampling.temperature, topK: sampling.topK ?? 0, topP: sampling.topP ?? 1, seed },
 });
 
-export const isEmbedded = (experiment: Experiment): boolean => experiment.model.id.startsWith('mini/');
-
 /** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
 function refuseIgnored({ adapter, quantisation, training, task, metrics }: Experiment): void {
   if (adapter === null && quantisation !== null && training.epochs > 0) {
@@ -277,15 +206,6 @@ export function trainingRows(data: PreparedData, split: SplitName, spec: DataSpe
 
 /** What a machine is, for manifests. */
 export const processor = (): string => cpus()[0]?.model.trim() ?? 'unknown';
-
-function describeData(data: DataOverride): string {
-  if (data.kind === 'file') return data.path;
-  const parts = (['train', 'validation', 'test'] as const).flatMap((split) =>
-    data[split] === null ? [] : [`${split}=${data[split]}`],
-  );
-  for (const [name, path] of Object.entries(data.parts ?? {})) parts.push(`${name}=${path}`);
-  return parts.join(',');
-}
 
 // --- internal ---
 

@@ -12,7 +12,8 @@ import { writeSafetensors } from '../nn/safetensors';
 import { trainedTensors } from '../nn/trained';
 import type { Experiment } from '../paper/types';
 import type { RunDirectory } from './directory';
-import { type Inputs, isEmbedded } from './inputs';
+import type { Inputs } from './inputs';
+import { isEmbedded } from './requested';
 
 /** Folders of a run directory. */
 export type Kept = 'adapter' | 'model';

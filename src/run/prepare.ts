@@ -1,12 +1,8 @@
 /** What a run trains, with what, and how much memory that takes: all that is known before a device is opened. */
-import { freemem } from 'node:os';
 import { epochOrder } from '../data/batches';
 import { inputError } from '../errors';
-import { cudaState, usableBytes } from '../native/choose';
-import type { Backend } from '../native/library';
 import { adapterOptions } from '../nn/adapter';
 import type { ModelOptions } from '../nn/model';
-import type { Experiment } from '../paper/types';
 import { type Budget, fittingBatch, type MemoryPlan, type Planned, planMemory } from '../plan/memory';
 import type { Row } from '../train/pass';
 import { countSteps } from '../train/schedule';
@@ -14,17 +10,7 @@ import type { TrainerOptions } from '../train/trainer';
 import { bytes } from '../units';
 import { scoredRows } from './choices';
 import { type Inputs, trainingRows } from './inputs';
-
-/** Share of the machine's free memory that dense copies of quantised weights may take. */
-const RESIDENT_SHARE = 0.5;
-
-/** What a run may use. A back end that is not here is planned as if it had room. */
-export function memoryBudget(backend: Backend): Budget {
-  if (backend === 'cpu') return { resident: freemem() * RESIDENT_SHARE, total: freemem() };
-  const { usable, freeBytes } = cudaState();
-  const total = usable ? usableBytes(freeBytes) : Number.POSITIVE_INFINITY;
-  return { resident: total, total };
-}
+import type { Opened } from './open';
 
 export interface Prepared {
   readonly rows: readonly Row[];
@@ -41,11 +27,8 @@ export interface Prepared {
  * Plans an experiment by running it dry.
  * @throws MedreproError `input` when there are no training rows.
  */
-export function prepareRun(
-  experiment: Experiment,
-  { data, files, choices }: Omit<Inputs, 'tokenizer'>,
-  backend: Backend,
-): Prepared {
+export function prepareRun(opened: Opened, { data, files, choices }: Omit<Inputs, 'tokenizer'>): Prepared {
+  const { experiment } = opened;
   if (data.splits.train.length === 0 && experiment.training.epochs > 0) {
     throw inputError('--data names no training rows', { remedy: 'add train=FILE to it' });
   }
@@ -74,8 +57,9 @@ export function prepareRun(
   const unquantised = experiment.quantisation?.tested === 'unquantised';
   const tested = unquantised ? { ...model, quantisation: null, fullParameter: false, resident: false } : null;
   const generated = answered;
+  const backend = opened.backend();
   const planned = { backend, files, model, rows, evaluationRows: evaluated, options: trainer, generated, tested };
-  const budget = memoryBudget(backend);
+  const budget = opened.budget();
   const memory = planMemory(planned, budget);
   const used = { ...experiment.training, gradientCheckpointing: memory.checkpointing };
   return {

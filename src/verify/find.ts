@@ -7,26 +7,13 @@ import { join } from 'node:path';
 import { readFolder } from '../files';
 import { withoutReferences } from '../metrics/text-metric';
 import { readVouched } from '../run/directory';
-import { type ExperimentResult, numericPath, parseResult } from '../run/result';
+import { type Identity, isResultOf } from '../run/identity';
+import { type ExperimentResult, parseResult } from '../run/result';
 import { parseScore, type ScoreRecord } from './scored';
-
-/** What a run must be to count. */
-export interface WantedResult {
-  readonly paper: string;
-  readonly experiment: string;
-  readonly specSha256: string;
-  readonly seed: number;
-  /** Null when the data's hash is not known before running. */
-  readonly dataSha256: string | null;
-  /** `numericPath` of the run: any fp32 CPU path serves for another. */
-  readonly path: string;
-  /** The build that must have made it; absent = any. */
-  readonly build?: string;
-}
 
 export interface FoundResults {
   readonly found: readonly ExperimentResult[];
-  readonly missing: readonly WantedResult[];
+  readonly missing: readonly Identity[];
   /** Files that are no results, with the reason: another version's, or cut off. */
   readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
 }
@@ -34,14 +21,14 @@ export interface FoundResults {
 /**
  * Looks for results in `outDir/<paper>/<experiment>/<id>/metrics.json`, newest first.
  */
-export function findResults(outDir: string, wanted: readonly WantedResult[]): FoundResults {
+export function findResults(outDir: string, wanted: readonly Identity[]): FoundResults {
   const found: ExperimentResult[] = [];
-  const missing: WantedResult[] = [];
+  const missing: Identity[] = [];
   const unreadable: { file: string; reason: string }[] = [];
   for (const want of wanted) {
     const match = candidates(join(outDir, want.paper, want.experiment), 'metrics.json').find(({ file }) => {
       const result = readOrNote(file, unreadable, parseResult);
-      if (result === null || !matches(result, want)) return false;
+      if (result === null || !isResultOf(result, want)) return false;
       found.push(result);
       return true;
     });
@@ -82,19 +69,6 @@ export function readRunResult(runDir: string): ExperimentResult {
 }
 
 // --- internal ---
-
-function matches(result: ExperimentResult, want: WantedResult): boolean {
-  return (
-    result.paper === want.paper &&
-    result.experiment === want.experiment &&
-    result.overrides.length === 0 &&
-    result.specSha256 === want.specSha256 &&
-    result.seed === want.seed &&
-    (want.dataSha256 === null || result.dataSha256 === want.dataSha256) &&
-    numericPath(result) === want.path &&
-    (want.build === undefined || result.build === want.build)
-  );
-}
 
 function isWanted(record: ScoreRecord, { paper, experiment, signatures, ...files }: WantedScore): boolean {
   const sameFile = (role: 'predictions' | 'references'): boolean =>

@@ -9,8 +9,8 @@ import { withDefaults, withoutDefaults } from '../../src/paper/defaults';
 import { loadPaper, resolveExperiment } from '../../src/paper/load';
 import { withOverrides } from '../../src/paper/override';
 import { loadEmbedded } from '../../src/paper/target';
-import { applyRequest } from '../../src/run/inputs';
 import type { TargetRequest } from '../../src/run/request';
+import { applyRequest } from '../../src/run/requested';
 import { sha256 } from '../../src/sha256';
 
 const experiment = resolveExperiment(loadEmbedded('abjadmed'), 'all-linear', 'full');

@@ -129,8 +129,9 @@ describe('the base as it is', () => {
       fullParameter: false,
       seed: 1,
     });
-    const { readInputs, trainingRows, applyRequest } = await import('../../src/run/inputs');
-    const inputs = await readInputs(applyRequest(experiment('base'), asked()), asked(), () => {});
+    const { readInputs, trainingRows } = await import('../../src/run/inputs');
+    const { open } = await import('../../src/run/open');
+    const inputs = await readInputs(open(experiment('base'), asked()), () => {});
     const options = { compute: 'fp32', checkpoint: false, dropoutSeed: null } as const;
     const loss = causalLoss(device, model, trainingRows(inputs.data, 'test', experiment('base').data), options);
     device.destroy();
@@ -183,8 +184,9 @@ describe('trained on a quantised base', () => {
       seed: 7,
     });
     loadAdapter(device, model, adapter, files);
-    const { readInputs, trainingRows, applyRequest } = await import('../../src/run/inputs');
-    const inputs = await readInputs(applyRequest(own, asked()), asked(), () => {});
+    const { readInputs, trainingRows } = await import('../../src/run/inputs');
+    const { open } = await import('../../src/run/open');
+    const inputs = await readInputs(open(own, asked()), () => {});
     const options = { compute: 'fp32', checkpoint: false, dropoutSeed: null } as const;
     const loss = causalLoss(device, model, trainingRows(inputs.data, 'test', own.data), options);
     device.destroy();

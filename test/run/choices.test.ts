@@ -22,8 +22,9 @@ import { loadTarget } from '../../src/paper/target';
 import type { Choices, DataSpec, Training } from '../../src/paper/types';
 import { answerFinder, choiceRows, scoredRows } from '../../src/run/choices';
 import { execute } from '../../src/run/execute';
-import { obstacle } from '../../src/run/inputs';
+import { open } from '../../src/run/open';
 import type { DataRequest, RunRequest } from '../../src/run/request';
+import { obstacle } from '../../src/run/requested';
 import { causalRowLosses } from '../../src/train/evaluate';
 import { countSteps, epochOf, microBatchesOf } from '../../src/train/schedule';
 import { findGolden } from '../../src/verify/golden';
@@ -245,7 +246,7 @@ describe('a sixth paper', () => {
     const context = { emit: () => {}, cancelled: () => false };
     const request: RunRequest = { ...asked('lora-7b-likelihood'), seeds: 1, out: join(folder, 'runs'), resume: false };
     const experiment = resolveExperiment(loadTarget(spec).paper, 'lora-7b-likelihood', 'mini');
-    const { result, directory } = await execute(experiment, request, 0, context);
+    const { result, directory } = await execute(open(experiment, request), request, context);
     expect(readFileSync(directory.file('log.jsonl'), 'utf8').trim().split('\n')).toHaveLength(9);
     const value = (id: string): number => result.metrics[id]!.value;
     for (const id of ['choice-accuracy', 'choice-accuracy-norm', 'choice-accuracy-bytes']) {
@@ -265,7 +266,7 @@ describe('a sixth paper', () => {
     const request: RunRequest = { ...asked('lora-7b'), seeds: 1, out: join(folder, 'runs'), resume: false };
     const resolved = resolveExperiment(loadTarget(spec).paper, 'lora-7b', 'mini');
     const experiment = { ...resolved, training: { ...resolved.training, epochs: 0 } };
-    const { result, directory } = await execute(experiment, request, 0, context);
+    const { result, directory } = await execute(open(experiment, request), request, context);
     const lines = readFileSync(directory.file('predictions.jsonl'), 'utf8').trim().split('\n');
     const rows = lines.map((line) => JSON.parse(line) as { prediction: string; choice: { chosen: string | null } });
     const unparsed = rows.filter(({ choice }) => choice.chosen === null);

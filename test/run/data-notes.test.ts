@@ -6,7 +6,8 @@ import { dataJob } from '../../src/commands/data/job';
 import type { JobEvent } from '../../src/events';
 import { resolveExperiment } from '../../src/paper/load';
 import { loadTarget } from '../../src/paper/target';
-import { applyRequest, readInputs } from '../../src/run/inputs';
+import { readInputs } from '../../src/run/inputs';
+import { open } from '../../src/run/open';
 import type { DataRequest } from '../../src/run/request';
 import { box } from '../cli/box';
 
@@ -45,7 +46,8 @@ async function ofRun(asked: DataRequest): Promise<string[]> {
   const events: JobEvent[] = [];
   const { paper, experiments } = loadTarget(asked.targets[0]!, asked.reading);
   const experiment = resolveExperiment(paper, experiments[0]!, 'mini');
-  await readInputs(applyRequest(experiment, asked), asked, (event) => events.push(event));
+  const { files } = await readInputs(open(experiment, asked), (event) => events.push(event));
+  files.tensors.close();
   return warningsOf(events);
 }
 

@@ -14,6 +14,7 @@ import { resolveExperiment } from '../../src/paper/load';
 import { loadEmbedded } from '../../src/paper/target';
 import type { Experiment, Training } from '../../src/paper/types';
 import { type Executed, execute } from '../../src/run/execute';
+import { open } from '../../src/run/open';
 import type { RunRequest } from '../../src/run/request';
 
 export const SIZES = {
@@ -140,7 +141,7 @@ export async function run(
   };
   const context = { emit: (event: JobEvent) => void events.push(event), cancelled };
   try {
-    const executed = await execute(what, asked, 0, context);
+    const executed = await execute(open(what, asked), asked, context);
     return { executed, error: null, events, polls };
   } catch (error) {
     return { executed: null, error: error as MedreproError, events, polls };

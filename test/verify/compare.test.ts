@@ -328,6 +328,9 @@ describe('golden files', () => {
   });
 });
 
+/** The build that made the results. */
+const BUILD = { build: 'medrepro 0.0.0, kernels none', kernelSha256: 'none' };
+
 describe('results', () => {
   const json = ({ file: _, ...result }: ExperimentResult): string => JSON.stringify(result);
 
@@ -345,13 +348,18 @@ describe('results', () => {
   test('are believed only while their manifest vouches for them', () => {
     const folder = mkdtempSync(join(tmpdir(), 'runs-'));
     try {
-      const { file: _file, ...stored } = fake({ experiment: 'all-linear', wrongEvery: 9 });
+      const { file: _file, ...stored } = fake({
+        experiment: 'all-linear',
+        wrongEvery: 9,
+        change: { build: BUILD.build },
+      });
       const directory = RunDirectory.create(folder, 'abjadmed', 'all-linear', 'x', {});
       directory.complete({}, 'metrics.json', stored);
       const want = {
         ...stored,
         paper: 'abjadmed',
         path: 'cpu-fp32',
+        ...BUILD,
       };
       expect(findResults(folder, [want]).found).toHaveLength(1);
       const better = readFileSync(directory.file('metrics.json'), 'utf8').replace('"value": 0.', '"value": 1.');
@@ -376,8 +384,8 @@ describe('results', () => {
     const folder = mkdtempSync(join(tmpdir(), 'runs-'));
     try {
       const results = [
-        fake({ experiment: 'all-linear', wrongEvery: 9 }),
-        fake({ experiment: 'focal-4b', wrongEvery: 9 }),
+        fake({ experiment: 'all-linear', wrongEvery: 9, change: { build: BUILD.build } }),
+        fake({ experiment: 'focal-4b', wrongEvery: 9, change: { build: BUILD.build } }),
       ];
       for (const [i, result] of results.entries()) {
         const directory = RunDirectory.create(folder, 'abjadmed', result.experiment, String(i), {});
@@ -395,6 +403,7 @@ describe('results', () => {
         dataSha256,
         seed,
         path: 'cpu-fp32',
+        ...BUILD,
       }));
       expect(findResults(folder, wanted)).toMatchObject({ missing: [], found: [{ experiment: 'all-linear' }, {}] });
       for (const change of [

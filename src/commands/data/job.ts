@@ -6,8 +6,10 @@ import { canonicalJson } from '../../paper/canonical';
 import { resolveExperiment } from '../../paper/load';
 import { loadTargets, type Target } from '../../paper/target';
 import type { Scale } from '../../paper/types';
-import { applyRequest, dataObstacle, dataWarnings, type Requested, readData } from '../../run/inputs';
+import { dataWarnings } from '../../run/inputs';
+import { type Opened, open } from '../../run/open';
 import type { DataRequest } from '../../run/request';
+import { dataObstacle } from '../../run/requested';
 import { chooseScale } from '../../run/scale';
 import { table } from '../../text-table';
 import { count } from '../../units';
@@ -21,12 +23,12 @@ export async function dataJob(request: unknown, { emit }: JobContext): Promise<J
   const [target] = targets;
   if (target === undefined || targets.length > 1) throw oneOnly(target);
   const choices = target.experiments.map((id) => choose(target, id, asked));
-  const [{ id, scale, requested }, ...others] = choices as [Choice, ...Choice[]];
+  const [{ id, scale, opened }, ...others] = choices as [Choice, ...Choice[]];
   if (others.some((other) => other.identity !== choices[0]!.identity)) throw oneOnly(target);
-  const { experiment } = requested;
+  const { experiment } = opened;
   const why = dataObstacle(experiment, asked);
   if (why !== null) return { exitCode: EXIT.unmeasured, text: `${target.paper.id}/${id}: ${why}`, document: [] };
-  const { data, tokenizer } = await readData(requested, asked);
+  const { data, tokenizer } = await opened.rows();
   try {
     for (const warning of dataWarnings(experiment, data, tokenizer)) emit({ kind: 'warning', ...warning });
   } catch (error) {
@@ -57,7 +59,7 @@ export async function dataJob(request: unknown, { emit }: JobContext): Promise<J
 interface Choice {
   readonly id: string;
   readonly scale: Scale;
-  readonly requested: Requested;
+  readonly opened: Opened;
   /** Equal for experiments that see the same rows as the same tokens. */
   readonly identity: string;
 }
@@ -67,9 +69,9 @@ function choose({ paper }: Target, id: string, asked: DataRequest): Choice {
   const full = paper.experiments.find((experiment) => experiment.id === id)?.scales.full;
   const here = asked.scale === 'auto' && asked.data !== null && full && dataObstacle(full, asked) === null;
   const scale = here ? 'full' : chooseScale(paper, id, asked).scale;
-  const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
-  const { data, model, task } = requested.experiment;
-  return { id, scale, requested, identity: canonicalJson({ data, task, tokenizer: asked.tokenizer ?? model }) };
+  const opened = open(resolveExperiment(paper, id, scale), asked);
+  const { data, model, task } = opened.experiment;
+  return { id, scale, opened, identity: canonicalJson({ data, task, tokenizer: asked.tokenizer ?? model }) };
 }
 
 function oneOnly(target: Target | undefined) {

@@ -1,30 +1,32 @@
 /** `medrepro plan`: what a target would take, before anything runs. */
 import { EXIT } from '../../errors';
 import type { JobResult } from '../../job';
-import { backendOf } from '../../native/choose';
 import { resolveExperiment } from '../../paper/load';
 import { loadTargets } from '../../paper/target';
 import { embeddedFacts } from '../../plan/embedded';
 import { type ExperimentPlan, type MeasuredRows, planCard, planExperiment } from '../../plan/plan';
 import { renderPlans } from '../../plan/text';
-import { applyRequest, obstacle, type Requested, readInputs } from '../../run/inputs';
+import { readInputs } from '../../run/inputs';
 import { checkMetrics } from '../../run/metrics';
+import { type Opened, opener } from '../../run/open';
 import { prepareRun } from '../../run/prepare';
 import type { RunRequest } from '../../run/request';
+import { obstacle } from '../../run/requested';
 import { chooseScale } from '../../run/scale';
 
 export async function planJob(request: unknown): Promise<JobResult> {
   const asked = request as RunRequest;
   const plans: ExperimentPlan[] = [];
   for (const { paper, experiments } of loadTargets(asked.targets, asked.all, asked.reading)) {
+    const open = opener(asked);
     for (const id of experiments) {
       const { scale } = chooseScale(paper, id, asked);
-      const requested = applyRequest(resolveExperiment(paper, id, scale), asked);
-      const { experiment } = requested;
+      const opened = open(resolveExperiment(paper, id, scale));
+      const { experiment } = opened;
       checkMetrics(experiment);
       const facts = embeddedFacts([experiment]);
       if (obstacle(experiment, asked) === null) {
-        const { measured, peakBytes } = await readAndRunDry(requested, asked);
+        const { measured, peakBytes } = await readAndRunDry(opened);
         plans.push({ ...planExperiment(paper, experiment, { ...facts, measured }), peakBytes });
       } else {
         const gpu = scale === 'full' ? planCard(paper, experiment) : null;
@@ -36,15 +38,12 @@ export async function planJob(request: unknown): Promise<JobResult> {
 }
 
 /** The rows of the run itself, and its peak: its rows are read and its code is run dry. */
-async function readAndRunDry(
-  requested: Requested,
-  request: RunRequest,
-): Promise<{ readonly measured: MeasuredRows; readonly peakBytes: number }> {
-  const inputs = await readInputs(requested, request, () => {});
+async function readAndRunDry(opened: Opened): Promise<{ readonly measured: MeasuredRows; readonly peakBytes: number }> {
+  const inputs = await readInputs(opened, () => {});
   try {
     const { splits, classes } = inputs.data;
     const rows = { train: splits.train.length, validation: splits.validation.length, test: splits.test.length };
-    const { memory } = prepareRun(requested.experiment, inputs, backendOf(request, requested.experiment.scale));
+    const { memory } = prepareRun(opened, inputs);
     return { measured: { ...rows, classes: classes.length }, peakBytes: memory.peakBytes };
   } finally {
     inputs.files.tensors.close();

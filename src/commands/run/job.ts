@@ -5,11 +5,11 @@ import { resolveExperiment } from '../../paper/load';
 import { loadTargets, type Target } from '../../paper/target';
 import { writeReport } from '../../report/write';
 import { type Executed, execute } from '../../run/execute';
-import { applyRequest, obstacle, type Requested } from '../../run/inputs';
+import { opener } from '../../run/open';
 import type { RunRequest } from '../../run/request';
+import { obstacle } from '../../run/requested';
 import type { ExperimentResult } from '../../run/result';
 import { checkDevice, chooseScale } from '../../run/scale';
-import { wantedResult } from '../../run/wanted';
 import { type Comparison, compare, worstExit } from '../../verify/compare';
 import { findResults } from '../../verify/find';
 import { findGolden } from '../../verify/golden';
@@ -66,6 +66,7 @@ async function runTarget(
   context: JobContext,
 ): Promise<Outcome> {
   const golden = findGolden(paper, request.golden);
+  const open = opener(request);
   const executed: Executed[] = [];
   const earlier: ExperimentResult[] = [];
   const skipped: Skipped[] = [];
@@ -76,15 +77,16 @@ async function runTarget(
     const { scale, reason } = chooseScale(paper, id, request);
     if (reason !== null) note = reason;
     const experiment = resolveExperiment(paper, id, scale);
-    const why = obstacle(applyRequest(experiment, request).experiment, request);
+    const seeds = Array.from({ length: request.seeds }, (_, offset) => open(experiment, offset));
+    const why = obstacle(experiment, request);
     if (why !== null) {
       skipped.push({ target: `${paper.id}/${id}`, reason: why });
       context.emit({ kind: 'info', message: `${paper.id}/${id}: UNMEASURED (${why})` });
       continue;
     }
-    for (let seed = 0; seed < request.seeds; seed++) {
-      const finished = takeFinished ? await findFinished(applyRequest(experiment, request, seed), request) : null;
-      if (finished === null) executed.push(await execute(experiment, request, seed, context));
+    for (const opened of seeds) {
+      const finished = takeFinished ? findResults(request.out, [await opened.identity()]).found[0] : undefined;
+      if (finished === undefined) executed.push(await execute(opened, request, context));
       else {
         earlier.push(finished);
         context.emit({
@@ -98,10 +100,6 @@ async function runTarget(
   const comparison = compare(paper, golden, results, { experiments: whole ? null : experiments });
   for (const run of executed) writeReport(paper, run, comparison, golden);
   return { executed, skipped, comparison, note };
-}
-
-async function findFinished(requested: Requested, request: RunRequest): Promise<ExperimentResult | null> {
-  return findResults(request.out, [await wantedResult(requested, request)]).found[0] ?? null;
 }
 
 function describe({ result, directory, seconds }: Executed): string {

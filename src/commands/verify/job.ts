@@ -9,17 +9,17 @@ import { writeWhole } from '../../files';
 import type { JobContext, JobResult } from '../../job';
 import { resolveExperiment } from '../../paper/load';
 import { loadTarget, loadTargets, type Target } from '../../paper/target';
-import type { Experiment } from '../../paper/types';
 import { execute } from '../../run/execute';
-import { applyRequest, obstacle } from '../../run/inputs';
-import type { RunRequest, VerifyRequest } from '../../run/request';
+import type { Identity } from '../../run/identity';
+import { type Opened, opener } from '../../run/open';
+import type { VerifyRequest } from '../../run/request';
+import { obstacle } from '../../run/requested';
 import { checkDevice } from '../../run/scale';
-import { wantedResult } from '../../run/wanted';
 import { keepScore, publishedMetrics, rescore } from '../../score/rescore';
 import { scoreSignature } from '../../score/score';
 import { sha256 } from '../../sha256';
 import { type Comparison, compare, worstExit } from '../../verify/compare';
-import { findResults, findScore, type WantedResult } from '../../verify/find';
+import { findResults, findScore } from '../../verify/find';
 import { findGolden, type Golden } from '../../verify/golden';
 import { renderJunit } from '../../verify/junit';
 import type { ScoreRecord } from '../../verify/scored';
@@ -77,26 +77,26 @@ async function verifyTarget(
   const golden = findGolden(paper, request.golden);
   // the full scale comes on top of the miniature, not in its place
   const scales = request.scale === 'full' ? (['mini', 'full'] as const) : (['mini'] as const);
-  const runs: { readonly experiment: Experiment; readonly wanted: WantedResult }[] = [];
+  const open = opener(request);
+  const runs: { readonly opened: Opened; readonly identity: Identity }[] = [];
   for (const id of experiments) {
     for (const scale of scales) {
       if (!paper.experiments.find((experiment) => experiment.id === id)?.scales[scale]) continue;
-      const experiment = resolveExperiment(paper, id, scale);
-      const requested = applyRequest(experiment, request);
-      if (obstacle(requested.experiment, request) !== null) continue;
-      runs.push({ experiment, wanted: await wantedResult(requested, request) });
+      const opened = open(resolveExperiment(paper, id, scale));
+      if (obstacle(opened.experiment, request) !== null) continue;
+      runs.push({ opened, identity: await opened.identity() });
     }
   }
   const { found, missing, unreadable } = findResults(
     request.out,
-    runs.map(({ wanted }) => wanted),
+    runs.map(({ identity }) => identity),
   );
   for (const { file, reason } of unreadable) context.emit({ kind: 'warning', message: `${file}: ${reason}` });
   const results = [...found];
-  const run: RunRequest = { ...request, seeds: 1, resume: true };
   if (request.run) {
-    for (const { experiment, wanted } of runs) {
-      if (missing.includes(wanted)) results.push((await execute(experiment, run, 0, context)).result);
+    const options = { out: request.out, resume: true };
+    for (const { opened, identity } of runs) {
+      if (missing.includes(identity)) results.push((await execute(opened, options, context)).result);
     }
   }
   return compare(paper, golden, results, {
