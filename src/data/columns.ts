@@ -8,24 +8,16 @@ import { type ColumnKind, ColumnKinds } from './column-kinds';
 import { type Choose, type DataRecord, type Parsed, type Place, textOf } from './formats/format';
 import { columnOfPath, follow, type Inner, indexOfName, levels, NoElement, opened, placeOf } from './paths';
 import type { RecordFile } from './records';
+import { RowStore } from './row-store';
 
 /** What a spec calls a column -> what the file calls it, or a path into it (`paths.ts`): `choices[0]`, `data[].question`. */
 export type Columns = Readonly<Record<string, string>>;
-
-export interface TableRow {
-  /** Text by the spec's name of the column; numbers, booleans and times as Python prints them. */
-  readonly cells: Readonly<Record<string, string>>;
-  /** Line of the file on which the row starts, from 1; null in formats without lines. */
-  readonly line: number | null;
-  /** Columns without a value, where there are any: their text is empty. Absent: every column has one. */
-  readonly missing?: readonly string[];
-}
 
 export interface Table {
   readonly file: string;
   /** sha256 (hex) of the file as it lies. */
   readonly sha256: string;
-  readonly rows: readonly TableRow[];
+  readonly rows: RowStore;
   /** By the spec's name of the column: what its cells are in the file. */
   readonly kinds: Readonly<Record<string, ColumnKind>>;
   /** What was left out or read in one of several ways, one line each. */
@@ -70,32 +62,30 @@ export function tableOf(file: RecordFile, columns: Columns, options: TableOption
   });
   const nesting = nestingOf(name, places, columns);
   const kinds = new ColumnKinds(Object.keys(columns), parsed.untyped ?? null);
-  const rows: TableRow[] = [];
+  const rows = new RowStore(Object.keys(columns), name);
+  const idAt = places.findIndex(({ role }) => role === ID);
   const ids = new Map<string, number>();
   const childless = new Counted();
   const row = new Row(name);
   const add = (record: DataRecord, values: readonly unknown[]): void => {
     row.next(record);
-    const cells: Record<string, string> = {};
-    const without: string[] = [];
+    const cells: (string | null)[] = [];
     for (let i = 0; i < places.length; i++) {
       const { role } = places[i]!;
       const value = values[i] instanceof NoElement && optional.has(role) ? undefined : values[i];
       const text = row.textOf(value, columns[role]!);
       const missing = kinds.see(role, value, text);
-      if (!missing && text.trim() !== '') cells[role] = text;
-      else if (optional.has(role)) {
-        cells[role] = missing ? '' : text;
-        if (missing) without.push(role);
-      } else throw row.nothing(columns[role]!, text, missing);
+      const isWhole = !missing && text.trim() !== '';
+      if (!isWhole && !optional.has(role)) throw row.nothing(columns[role]!, text, missing);
+      cells.push(missing ? null : text);
     }
-    const id = cells[ID];
-    if (id !== undefined) {
+    if (idAt >= 0) {
+      const id = cells[idAt] ?? '';
       const first = ids.get(id);
       if (first !== undefined) throw row.again(columns[ID]!, id, first);
       ids.set(id, row.number);
     }
-    rows.push({ cells, line: record.line, ...(without.length === 0 ? {} : { missing: without }) });
+    rows.add(cells, record.line);
   };
   const values: unknown[] = [];
   for (const record of parsed.records) {

@@ -9,8 +9,9 @@ import { type CausalText, causalRow, causalTexts, padTokenOf } from './causal';
 import { encodeAll } from './encode';
 import { combinedHash, type RungHashes, rungHashes } from './hashes';
 import { type Labelling, labelling, lookAlikes } from './labels';
+import type { TableRow } from './row-store';
 import { chooseRows } from './rows';
-import { type DataFiles, readSources, type SourceFile, type SourceRow } from './sources';
+import { type DataFiles, readSources, type SourceFile, type SourceRow, SourceRows } from './sources';
 import { checkSplitSpec, quote, SPLITS, type SplitName, type Splitting, splitRows } from './splitting';
 import { type DataSummary, overlap, type SplitSummary, summariseSplit } from './summary';
 import { compileTemplate } from './template';
@@ -110,7 +111,7 @@ export async function prepareClassification(
   const named = labelling(kinds, spec.splitMethod === 'datasets-stratified');
   const names = labelNames(files, used, named, notes);
   const classes = options.classes ?? classesOf(files, names, named, notes);
-  const all = files.flatMap((file) => file.rows);
+  const all = new SourceRows(files);
   const labels = labelIds(files, names, classes);
   const splitting = splitRows(files, chosen, spec, notes);
   const { train } = splitting.splits;
@@ -118,12 +119,12 @@ export async function prepareClassification(
   const { wanted, splits } = arrange(splitting.splits, spec.testData !== null);
   const rows = await inForms(wanted, async (indices, form): Promise<PreparedRow[]> => {
     const { maxLength, truncationSide, addSpecialTokens: special } = form === 'test' ? test : spec;
-    const prompts = indices.map((i) => fills[form](all[i]!.cells));
+    const prompts = indices.map((i) => fills[form](all.at(i).cells));
     const encoded = await encodeAll(tokenizer, prompts, special, options);
     return indices.map((i, at): PreparedRow => {
-      const { file, line, cells } = all[i]!;
+      const { file, line, cells } = all.at(i);
       const { ids, fullLength } = tokenizer.truncate(encoded[at]!, maxLength, truncationSide, special);
-      if (ids.length === 0) throw noToken(files, all[i]!);
+      if (ids.length === 0) throw noToken(files, all.at(i));
       const [text, label] = [cells.text!, labels[i]!];
       const example = [text, classes[label]!];
       const tokens = { ids, attended: ids.length, fullLength };
@@ -153,16 +154,16 @@ export async function prepareCausal(
   const fills = { own: causalTexts(spec, tokenizer), test: causalTexts(specs.test, tokenizer) };
   const { files, notes, extraLeftOut } = await readFiles(spec, options);
   const splitting = splitRows(files, chooseRows(files, spec, notes), spec, notes);
-  const all = files.flatMap((file) => file.rows);
+  const all = new SourceRows(files);
   const { wanted, splits } = arrange(splitting.splits, spec.testLabels !== null || spec.testData !== null);
   let unfound = 0;
   const rows = await inForms(wanted, async (indices, form): Promise<PreparedRow[]> => {
     const own = specs[form];
-    const texts = indices.map((i): CausalText => fills[form](all[i]!.cells));
+    const texts = indices.map((i): CausalText => fills[form](all.at(i).cells));
     const both = texts.flatMap(({ prompt, whole }) => [prompt, whole]);
     const encoded = await encodeAll(tokenizer, both, own.addSpecialTokens, options);
     return indices.map((i, at): PreparedRow => {
-      const row = all[i]!;
+      const row = all.at(i);
       const [prompt, whole] = [encoded[2 * at]!, encoded[2 * at + 1]!];
       const { found, ...tokens } = causalRow(prompt, whole, own, masks[form], tokenizer, padTokens[form]);
       if (tokens.attended === 0) throw noToken(files, row);
@@ -334,16 +335,20 @@ function labelNames(
   const written = new Map<string, Set<string>>();
   const names = files.map((file) => {
     const kind = file.kinds.label!;
-    return file.rows.map((row) => {
+    const known = new Map<string, string>();
+    return Array.from({ length: file.rows.length }, (_, row) => {
       if (!used.has(index++)) return null;
-      const cell = row.cells.label!;
+      const cell = file.rows.text(row, 'label');
+      const before = known.get(cell);
+      if (before !== undefined) return before;
       const name = className(cell, kind);
       if (name === null) {
         throw inputError(`label ${quote(cell)} is no class: the file lists ${kind.classNames!.length}, from 0`, {
-          where: placeOf(file, row),
+          where: placeOf(file, file.rows.at(row)),
           remedy: 'drop the row, or give it a label',
         });
       }
+      known.set(cell, name);
       const texts = written.get(name);
       if (texts === undefined) written.set(name, new Set([cell]));
       else texts.add(cell);
@@ -391,13 +396,13 @@ function classesOf(
 function labelIds(files: readonly SourceFile[], names: LabelNames, classes: readonly string[]): Int32Array {
   const ids = new Map(classes.map((name, id) => [name, id]));
   const labels = files.flatMap((file, i) =>
-    file.rows.map((row, j) => {
-      const label = names[i]![j]!;
+    names[i]!.map((label, row) => {
       if (label === null) return 0;
-      const id = ids.get(label) ?? (file.kinds.label!.classNames === null ? ids.get(row.cells.label!) : undefined);
+      const own = file.kinds.label!.classNames === null;
+      const id = ids.get(label) ?? (own ? ids.get(file.rows.text(row, 'label')) : undefined);
       if (id === undefined) {
         throw inputError(`label ${quote(label)} is none of the ${classes.length} classes`, {
-          where: placeOf(file, row),
+          where: placeOf(file, file.rows.at(row)),
           remedy: 'check the label column; --map text=COLUMN,label=COLUMN names it',
         });
       }
@@ -407,16 +412,11 @@ function labelIds(files: readonly SourceFile[], names: LabelNames, classes: read
   return Int32Array.from(labels);
 }
 
-function checkTrainable(
-  files: readonly SourceFile[],
-  rows: readonly SourceRow[],
-  labels: Int32Array,
-  train: Uint32Array,
-): void {
+function checkTrainable(files: readonly SourceFile[], rows: SourceRows, labels: Int32Array, train: Uint32Array): void {
   if (train.some((row) => labels[row] !== labels[train[0]!])) return;
   const file = files.find((candidate) => isTrain(candidate.role))!;
   throw inputError(
-    `every training row has the label ${quote(rows[train[0]!]!.cells.label!)}: there is nothing to classify`,
+    `every training row has the label ${quote(rows.text(train[0]!, 'label'))}: there is nothing to classify`,
     {
       where: { file: file.name },
       remedy: 'check the label column; --map text=COLUMN,label=COLUMN names it',
@@ -425,6 +425,6 @@ function checkTrainable(
 }
 
 /** Where a row stands, for messages. */
-function placeOf({ name }: SourceFile, { line }: SourceRow): { file: string; line?: number } {
+function placeOf({ name }: SourceFile, { line }: TableRow): { file: string; line?: number } {
   return line === null ? { file: name } : { file: name, line };
 }

@@ -7,7 +7,7 @@ import { inputError } from '../errors';
 import { roundHalfEven } from '../paper/sizes';
 import type { DataSpec, RowStep } from '../paper/types';
 import { defaultRng } from './random/pcg64';
-import type { Role, SourceFile, SourceRow } from './sources';
+import { type Role, type SourceFile, SourceRows } from './sources';
 import { pandasSample } from './splits';
 import { quote } from './splitting';
 import { testSpec } from './test-form';
@@ -22,7 +22,7 @@ export type RowsByRole = Readonly<Record<Role, Uint32Array>>;
  * @throws MedreproError `input`: a row that is left has nothing in a column that is not optional; no row is left of a role.
  */
 export function chooseRows(files: readonly SourceFile[], spec: DataSpec, notes: string[]): RowsByRole {
-  const all = files.flatMap((file) => file.rows);
+  const all = new SourceRows(files);
   const byRole: Record<Role, number[]> = { all: [], train: [], extra: [], validation: [], test: [] };
   const filters: Filtered = { own: { kept: 0, left: 0 }, test: { kept: 0, left: 0 } };
   let first = 0;
@@ -30,8 +30,8 @@ export function chooseRows(files: readonly SourceFile[], spec: DataSpec, notes: 
     const { filter } = file.form === 'test' ? testSpec(spec) : spec;
     const wanted = Object.entries(filter);
     const passing: number[] = [];
-    for (const [i, { cells }] of file.rows.entries()) {
-      if (wanted.every(([column, value]) => cells[column] === value)) passing.push(first + i);
+    for (let i = 0; i < file.rows.length; i++) {
+      if (wanted.every(([column, value]) => file.rows.text(i, column) === value)) passing.push(first + i);
     }
     filters[file.form].kept += passing.length;
     filters[file.form].left += file.rows.length - passing.length;
@@ -95,7 +95,7 @@ const JUDGING: readonly RowStep['kind'][] = ['drop-missing', 'drop-blank'];
 function applySteps(
   rows: readonly number[],
   steps: readonly RowStep[],
-  all: readonly SourceRow[],
+  all: SourceRows,
   prefix: string,
   notes: string[],
 ): number[] {
@@ -114,16 +114,16 @@ function applySteps(
 }
 
 /** @param step with every field of its kind, as the spec's check leaves it */
-function apply(rows: number[], step: RowStep, all: readonly SourceRow[]): number[] {
+function apply(rows: number[], step: RowStep, all: SourceRows): number[] {
   const { columns = [], keep = 'first', seed = 0, size = 0, begin = 0, end = null } = step;
   const pick = (order: Uint32Array): number[] => Array.from(order, (i) => rows[i]!);
   switch (step.kind) {
     case 'drop-missing':
-      return rows.filter((row) => !columns.some((column) => isMissing(all[row]!, column)));
+      return rows.filter((row) => !columns.some((column) => all.isMissing(row, column)));
     case 'drop-blank':
-      return rows.filter((row) => !columns.some((column) => isBlank(all[row]!.cells[column]!)));
+      return rows.filter((row) => !columns.some((column) => isBlank(all.text(row, column))));
     case 'drop-duplicates':
-      return withoutDuplicates(rows, keep, (row) => keyOf(all[row]!, columns));
+      return withoutDuplicates(rows, keep, (row) => keyOf(all, row, columns));
     case 'shuffle':
       if (step.by === 'datasets') return pick(defaultRng(seed).permutation(rows.length));
       return pick(pandasSample(rows.length, rows.length, seed));
@@ -134,13 +134,11 @@ function apply(rows: number[], step: RowStep, all: readonly SourceRow[]): number
   }
 }
 
-const isMissing = ({ missing }: SourceRow, column: string): boolean => missing?.includes(column) ?? false;
-
 const isBlank = (text: string): boolean => text.trim() === '';
 
 /** What two rows share when one is the other's duplicate: no value differs from every text. */
-function keyOf(row: SourceRow, columns: readonly string[]): string {
-  return JSON.stringify(columns.map((column) => (isMissing(row, column) ? null : row.cells[column]!)));
+function keyOf(all: SourceRows, row: number, columns: readonly string[]): string {
+  return JSON.stringify(columns.map((column) => (all.isMissing(row, column) ? null : all.text(row, column))));
 }
 
 function withoutDuplicates(
@@ -161,18 +159,13 @@ function withoutDuplicates(
 }
 
 /** A step may judge a column that is empty here and there; what it leaves must be whole. */
-function checkFilled(
-  rows: readonly number[],
-  all: readonly SourceRow[],
-  files: readonly SourceFile[],
-  spec: DataSpec,
-): void {
+function checkFilled(rows: readonly number[], all: SourceRows, files: readonly SourceFile[], spec: DataSpec): void {
   for (const row of rows) {
-    const { cells, file, line } = all[row]!;
-    const { name, form } = files[file]!;
+    const { name, form } = files[all.fileOf(row)]!;
     const { columns, optional } = form === 'test' ? testSpec(spec) : spec;
-    const empty = Object.keys(columns).find((column) => !optional.includes(column) && isBlank(cells[column]!));
+    const empty = Object.keys(columns).find((column) => !optional.includes(column) && isBlank(all.text(row, column)));
     if (empty === undefined) continue;
+    const { line } = all.at(row);
     throw inputError(`a row that data.rows leave has nothing in column ${JSON.stringify(columns[empty])}`, {
       where: line === null ? { file: name } : { file: name, line },
       remedy: `drop it (data.rows: drop-blank), or name ${empty} in data.optional`,

@@ -10,6 +10,7 @@ import type { DataPart, DataSpec, RowStep } from '../paper/types';
 import type { ColumnKind } from './column-kinds';
 import { type Columns, chooser, tableOf } from './columns';
 import { parseRecords, readRecords } from './records';
+import type { RowStore, TableRow } from './row-store';
 import { mayBeEmpty } from './rows';
 import { testSpec } from './test-form';
 
@@ -41,22 +42,59 @@ export interface SourceFile {
   readonly name: string;
   /** sha256 (hex) of the file as it lies. */
   readonly sha256: string;
-  readonly rows: readonly SourceRow[];
+  readonly rows: RowStore;
   /** By the spec's name of the column: what its cells are in the file. */
   readonly kinds: Readonly<Record<string, ColumnKind>>;
   /** What was left out while reading, one line each. */
   readonly notes: readonly string[];
 }
 
-export interface SourceRow {
-  /** Text by the spec's name of the column, as the file writes it. */
-  readonly cells: Readonly<Record<string, string>>;
-  /** Columns without a value, where there are any: their text is empty. */
-  readonly missing?: readonly string[];
+export interface SourceRow extends TableRow {
   /** Index of the file in the list of sources. */
   readonly file: number;
-  /** Line of the file on which the row starts, from 1; null in formats without lines. */
-  readonly line: number | null;
+}
+
+/** The rows of all files, one file after the other, by their index among all. */
+export class SourceRows {
+  readonly length: number;
+  /** Index of the first row of each file. */
+  private readonly starts: readonly number[];
+
+  constructor(private readonly files: readonly Pick<SourceFile, 'rows'>[]) {
+    let length = 0;
+    this.starts = files.map(({ rows }) => {
+      length += rows.length;
+      return length - rows.length;
+    });
+    this.length = length;
+  }
+
+  /** One row, its texts decoded anew. */
+  at(row: number): SourceRow {
+    const { rows, file, index } = this.find(row);
+    return { ...rows.at(index), file };
+  }
+
+  /** One cell; empty where it has no value. */
+  text(row: number, column: string): string {
+    const { rows, index } = this.find(row);
+    return rows.text(index, column);
+  }
+
+  isMissing(row: number, column: string): boolean {
+    const { rows, index } = this.find(row);
+    return rows.isMissing(index, column);
+  }
+
+  /** Index of the file that has a row. */
+  fileOf(row: number): number {
+    return this.find(row).file;
+  }
+
+  private find(row: number): { readonly rows: RowStore; readonly file: number; readonly index: number } {
+    const file = this.starts.findLastIndex((start) => start <= row);
+    return { rows: this.files[file]!.rows, file, index: row - this.starts[file]! };
+  }
 }
 
 /** The data names itself in the spec as `mini/<name>`; anything else is not part of a build. */
@@ -91,8 +129,7 @@ export async function readSources(
     const judging = role === 'test' ? (spec.testData?.rows ?? []) : role === 'all' || role === 'train' ? spec.rows : [];
     const optional = mayBeEmpty(own.optional, steps, judging);
     const { sha256, rows, kinds, notes } = tableOf(records, columns, { optional });
-    const file = found.length;
-    found.push({ role, form, part, steps, name, sha256, rows: rows.map((row) => ({ ...row, file })), kinds, notes });
+    found.push({ role, form, part, steps, name, sha256, rows, kinds, notes });
   }
   return found;
 }

@@ -9,7 +9,7 @@ import type { DataSpec } from '../paper/types';
 import { type Labelling, labelling } from './labels';
 import { defaultRng } from './random/pcg64';
 import type { RowsByRole } from './rows';
-import type { SourceFile } from './sources';
+import { type SourceFile, SourceRows } from './sources';
 import {
   datasetsSplit,
   datasetsStratifiedSplit,
@@ -222,19 +222,19 @@ interface RowLabels extends Pick<Labelling, 'sorted'> {
 }
 
 function rowLabels(files: readonly SourceFile[], { stratifyBy, splitMethod }: DataSpec): RowLabels {
-  const rows = files.flatMap((file) => file.rows);
+  const rows = new SourceRows(files);
   const kinds = files.flatMap((file) => file.kinds[stratifyBy] ?? []);
   const { className, sorted } = labelling(kinds, splitMethod === 'datasets-stratified');
   const of = (row: number): string => {
-    const { cells, file } = rows[row]!;
-    const label = cells[stratifyBy];
-    if (label === undefined) {
+    const kind = files[rows.fileOf(row)]!.kinds[stratifyBy];
+    if (kind === undefined) {
       throw specError(`data.stratifyBy names ${quote(stratifyBy)}, which is none of data.columns`, {
         remedy: 'add it to data.columns, or choose another data.splitMethod',
       });
     }
+    const label = rows.text(row, stratifyBy);
     // an id without a name is a class to a split all the same
-    return className(label, files[file]!.kinds[stratifyBy]!) ?? label;
+    return className(label, kind) ?? label;
   };
   return { of, sorted };
 }

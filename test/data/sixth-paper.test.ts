@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readAssetText } from '../../src/assets';
 import { causalRow } from '../../src/data/causal';
 import { type PreparedData, prepareCausal, prepareClassification, rowsOf } from '../../src/data/prepare';
+import { RowStore } from '../../src/data/row-store';
 import type { DataFiles, SourceFile } from '../../src/data/sources';
 import { splitRows } from '../../src/data/splitting';
 import { Tokenizer } from '../../src/data/tokenizer';
@@ -58,7 +59,8 @@ describe('splits', () => {
 
   test('equal torch, pandas, scikit-learn and datasets', () => {
     for (const { n, spec, parts: expected, hash } of splits) {
-      const rows = Array.from({ length: n }, (_, i) => ({ cells: { label: labelOf(i, n) }, file: 0, line: null }));
+      const rows = new RowStore(['label'], 'f');
+      for (let i = 0; i < n; i++) rows.add([labelOf(i, n)], null);
       const all = {
         role: 'all',
         form: 'own',
@@ -67,10 +69,10 @@ describe('splits', () => {
         name: 'f',
         sha256: '',
         rows,
-        kinds: {},
+        kinds: { label: { type: 'text', classNames: null } },
         notes: [],
       };
-      const chosen = Uint32Array.from(rows.keys());
+      const chosen = Uint32Array.from({ length: n }, (_, i) => i);
       const none = new Uint32Array(0);
       const byRole = { all: chosen, train: none, extra: none, validation: none, test: none };
       const own = { ...SPEC, columns: { label: 'label' }, ...(spec as Partial<DataSpec>) };

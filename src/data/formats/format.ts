@@ -114,18 +114,6 @@ export function textOf(value: unknown): string | null {
   }
 }
 
-/** Rows from columns of equal length; a column that was not decoded is undefined. */
-export function rowsOfColumns(
-  columns: readonly (ArrayLike<unknown> | undefined)[],
-  count: number,
-): Iterable<DataRecord> {
-  return {
-    *[Symbol.iterator]() {
-      for (let row = 0; row < count; row++) yield { values: columns.map((column) => column?.[row]), line: null };
-    },
-  };
-}
-
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,6 +8,7 @@
 
 import { inputError, type MedreproError } from '../../errors';
 import { lineAt } from '../../files';
+import { Garbage } from '../garbage';
 import { asTextFile, type RawFile, type TextFile } from '../text-file';
 import {
   type Choose,
@@ -19,7 +20,6 @@ import {
   noRows,
   type Parsed,
   type ParseOptions,
-  rowsOfColumns,
 } from './format';
 import { JsonFault, JsonReader } from './json-reader';
 
@@ -61,6 +61,7 @@ function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choos
   const places = new Map<string, number>();
   let count = 0;
   const reader = new JsonReader(file.bytes);
+  const garbage = new Garbage();
   const see = (key: string): void => {
     if (!places.has(key)) places.set(key, places.size);
     reader.skip(1);
@@ -72,6 +73,7 @@ function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choos
       reader.members(see);
       if (line !== null) reader.finish();
     });
+    garbage.made(end - offset);
     count++;
   }
   if (count === 0) throw noRows(file.name);
@@ -150,6 +152,7 @@ interface RootKey {
 /** What the root object holds, nothing of it decoded; null when more objects follow on lines of their own. */
 function rootOf(reader: JsonReader): RootKey[] | null {
   const keys = new Map<string, RootKey>();
+  const garbage = new Garbage();
   reader.members((key) => {
     const first = reader.peek();
     const offset = reader.offset;
@@ -158,7 +161,9 @@ function rootOf(reader: JsonReader): RootKey[] | null {
       reader.elements(() => {
         if (reader.peek() === 0x7b) objects++;
         length++;
+        const start = reader.offset;
         reader.skip(2);
+        garbage.made(reader.offset - start);
       }, 1);
     } else reader.skip(1);
     keys.set(key, { key, offset, first, length, objects });
@@ -226,8 +231,23 @@ function columnsOf(file: TextFile, root: readonly RootKey[], choose?: Choose): P
   }
   const columns = root.map(({ key }) => key);
   const wanted = chosen(columns, choose);
-  const values = root.map(({ offset }, i) => (wanted.has(i) ? (valueAt(file, offset) as unknown[]) : undefined));
-  return { columns, headerLine: null, records: rowsOfColumns(values, first.length), notes: [] };
+  const records = {
+    *[Symbol.iterator](): Generator<DataRecord> {
+      const cursors = root.map(({ offset }, i) => (wanted.has(i) ? elementsAt(file, offset) : null));
+      for (let row = 0; row < first.length; row++) {
+        yield { values: cursors.map((cursor) => cursor?.next().value), line: null };
+      }
+    },
+  };
+  return { columns, headerLine: null, records, notes: [] };
+}
+
+/** The elements of a list, each decoded when it is asked for. */
+function* elementsAt(file: TextFile, offset: number): Generator<unknown, undefined> {
+  const reader = new JsonReader(file.bytes, offset);
+  reader.takes(0x5b);
+  do yield reading(file, 'this is not JSON', () => reader.value(1));
+  while (reader.takes(0x2c));
 }
 
 function valueAt(file: TextFile, offset: number): unknown {
