@@ -138,6 +138,15 @@ export function readVouched(file: string): string {
   });
 }
 
+/** Makes a folder and those above it. @throws MedreproError `input` on a full disk or a folder that is not writable. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw notWritable(path, error, ADVICE);
+  }
+}
+
 // --- internal ---
 
 const MANIFEST = 'manifest.json';
@@ -152,14 +161,6 @@ function manifestOf(folder: string): { readonly identity?: unknown; readonly fil
     return typeof manifest === 'object' ? manifest : null;
   } catch {
     return null; // none, or not one of ours: not a run to go on with or to believe
-  }
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw notWritable(path, error, ADVICE);
   }
 }
 

@@ -1,6 +1,5 @@
 /** One experiment with one seed: data, plan, train, evaluate, record. */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../../package.json';
 import { inputError, interruptedError, MedreproError } from '../errors';
@@ -27,7 +26,7 @@ import { DivergedError, type StepResult, Trainer } from '../train/trainer';
 import { bytes } from '../units';
 import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
-import { documentText, type LineLog, RunDirectory } from './directory';
+import { documentText, type LineLog, makeFolder, RunDirectory } from './directory';
 import { type Identity, resumeKey } from './identity';
 import { answerOptions, type Inputs, processor, readInputs } from './inputs';
 import { type Kept, writeAdapter, writeModel } from './kept';
@@ -139,7 +138,7 @@ class Run {
     this.warnings = [...inputs.warnings];
     this.model = loadModel(device, inputs.files, model);
     this.adapter = model.adapter;
-    if (memory.offloaded && backend === 'cpu') mkdirSync(out, { recursive: true });
+    if (memory.offloaded && backend === 'cpu') makeFolder(out);
     this.trainer = new Trainer(device, this.model, rows, { ...trainer, offload: memory.offloaded ? out : null });
     if (memory.offloaded) {
       const where = backend === 'cpu' ? `files of ${out}` : "the host's memory";

@@ -149,7 +149,7 @@ export async function run(
 }
 
 /** The run directories under `out`, oldest first. */
-export function directories(asked: RunRequest, id = 'all-linear'): string[] {
+export function directories(asked: Pick<RunRequest, 'out'>, id = 'all-linear'): string[] {
   const parent = join(asked.out, 'abjadmed', id);
   return readdirSync(parent)
     .map((name) => join(parent, name))
