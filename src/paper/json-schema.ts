@@ -31,7 +31,7 @@ export function jsonSchemaOf(part: Part, { title, offers = {} }: JsonSchemaOptio
 
 /** JSON with what fits into a line on one line. */
 export function jsonLines(value: unknown, indent = ''): string {
-  const short = JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ');
+  const short = oneLine(value);
   if (typeof value !== 'object' || value === null || indent.length + short.length <= LINE) return short;
   const inner = `${indent}  `;
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
@@ -42,6 +42,13 @@ export function jsonLines(value: unknown, indent = ''): string {
 }
 
 // --- internal ---
+
+function oneLine(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(oneLine).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${oneLine(item)}`);
+  return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`;
+}
 
 const LINE = 116;
 
@@ -72,7 +79,7 @@ class Writer {
   private ofNode(node: Node): Json {
     switch (node.is) {
       case 'value':
-        return merged(branchesOf(leafJsonSchema(node.notation)));
+        return node.words === undefined ? merged(branchesOf(leafJsonSchema(node.notation))) : { enum: node.words };
       case 'object':
         return this.ofObject(node.fields);
       case 'map':

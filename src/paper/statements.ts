@@ -26,7 +26,7 @@ const kind = <const K extends string, const F extends Fields>(
   fields: F,
   example: Readonly<Record<string, unknown>>,
 ) =>
-  object({ kind: words(name), ...common, ...fields })
+  object({ kind: words(name).describe(description), ...common, ...fields })
     .named(`statement-${name}`, description)
     .examples({ kind: name, where: 'table 1', ...example });
 

@@ -4,7 +4,7 @@
  */
 
 import type * as Arktype from 'arktype';
-import { type Fields, membersOf, type Notation, type Part, plainName, wordsOf } from './schema-part';
+import { type Fields, membersOf, type Node, type Notation, type Part, plainName, wordsOf } from './schema-part';
 
 /** Keys of maps and indices of lists, from the root of a value. */
 export type Path = readonly (string | number)[];
@@ -81,8 +81,14 @@ function walkUnion(whole: Part, members: readonly Part[], value: unknown, path: 
   else if (isRecord(value) && map !== undefined) walk(map, value, path, faults);
   else if (isRecord(value) && objects.length === 1) walk(objects[0]!.part, value, path, faults);
   else if (isRecord(value) && objects.length > 1) walkKinds(objects, value, path, faults);
-  else judge(plainType(whole), value, path, faults);
+  else if (Array.isArray(value) && objects.length > 0 && !members.some((part) => takesList(part, value))) {
+    faults.push(wrong(path, expectedOf(whole), 'an array'));
+  } else judge(plainType(whole), value, path, faults);
 }
+
+/** Whether a part without fields, such as a pair, is this list; to arktype a list is an object too. */
+const takesList = ({ node }: Part, value: readonly unknown[]): boolean =>
+  node.is === 'value' && typeOf(node.notation).allows(value);
 
 /** One of several objects: by the words of `kind`, else by the names of the fields. */
 function walkKinds(
@@ -119,6 +125,7 @@ function walkKinds(
 
 /** What arktype says of a value that has no fields or should have some. */
 function judge(type: ArkType, value: unknown, path: Path, faults: Fault[]): void {
+  if (type.allows(value)) return;
   const result: unknown = type(value);
   if (!(result instanceof arktype().type.errors)) return;
   for (const error of result) {
@@ -142,7 +149,7 @@ function expectedOf(part: Part): string {
   return faults[0]?.expected ?? 'there';
 }
 
-/** A part without its fields: what is left to check where a value has none. */
+/** A part without its fields: what is left to check where a value has none. Each is built once. */
 function plainType({ node }: Part): ArkType {
   switch (node.is) {
     case 'value':
@@ -152,13 +159,19 @@ function plainType({ node }: Part): ArkType {
       return typeOf('object');
     case 'list':
       return typeOf('Array');
-    case 'union':
-      return membersOf(node.members)
+    case 'union': {
+      const known = unions.get(node);
+      if (known !== undefined) return known;
+      const made = membersOf(node.members)
         .map(plainType)
         .reduce((all, one) => all.or(one));
+      unions.set(node, made);
+      return made;
+    }
   }
 }
 
+const unions = new WeakMap<Node, ArkType>();
 const types = new Map<Notation, ArkType>();
 
 function typeOf(notation: Notation): ArkType {
