@@ -135,7 +135,7 @@ export class ScoreProcessor {
     if (rules.forcedBos !== undefined && length === 1) force(scores, [rules.forcedBos]);
     if (rules.forcedEos !== undefined && length === promptLength + this.maxNewTokens - 1)
       force(scores, rules.forcedEos);
-    if (rules.removeInvalidValues) for (let i = 0; i < scores.length; i++) scores[i] = valid(scores[i]!);
+    if (rules.removeInvalidValues) removeInvalid(scores);
     const decay = rules.lengthPenalty;
     const steps = decay === undefined ? 0 : length - promptLength - decay.start;
     if (decay === undefined || !(steps > 0)) return;
@@ -194,7 +194,14 @@ function force(scores: Float32Array, tokens: readonly number[]): void {
 /** Largest finite fp32. */
 const LARGEST = 3.4028234663852886e38;
 
-function valid(score: number): number {
-  if (Number.isNaN(score)) return 0;
-  return Math.max(-LARGEST, Math.min(LARGEST, score));
+function removeInvalid(scores: Float32Array): void {
+  const bits = new Int32Array(scores.buffer, scores.byteOffset, scores.length);
+  for (let i = 0; i < bits.length; i++) {
+    if ((bits[i]! & EXPONENT) !== EXPONENT) continue;
+    const score = scores[i]!;
+    scores[i] = Number.isNaN(score) ? 0 : Math.sign(score) * LARGEST;
+  }
 }
+
+/** All ones in infinities and NaN alone. */
+const EXPONENT = 0x7f80_0000;

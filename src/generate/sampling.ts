@@ -32,8 +32,8 @@ export function argmax(scores: ArrayLike<number>): number {
 }
 
 /**
- * One token by chance. A vocabulary has 150,000 tokens, and a draw looks at few of them closely: sums over all of them are first
- * taken to ten digits, and exactly only where the draw falls so near a token's border that ten digits do not tell.
+ * Draws one token. Of a vocabulary's 150,000 tokens a draw needs few exactly: sums over all of them are first computed to nine
+ * digits, and exactly only where the draw falls so close to the border between two tokens that nine digits cannot separate them.
  * @param scores [vocab], after penalties
  * @param row number of the prompt among the prompts
  * @param index number of the token among the row's new ones
@@ -47,12 +47,12 @@ export function sample(
   index: number,
   exp: (x: number) => number,
 ): number {
-  const scaled = scaledBy(scores, options.temperature);
-  if (scaled.best === Number.NEGATIVE_INFINITY) return -1;
+  const range = rangeOf(scores, options.temperature);
+  if (range.best === Number.NEGATIVE_INFINITY) return -1;
   const u = uniform(options.seed, row, index);
-  const quick = options.topK === null ? drawQuickly(scaled, options, u) : null;
+  const quick = options.topK === null ? drawQuickly(scores, range, options, u) : null;
   if (quick !== null) return quick;
-  const { total, ranked } = candidates(scaled, options, exp);
+  const { total, ranked } = candidates(scaledBy(scores, options.temperature), range.best, options, exp);
   const bound = u * total;
   let sum = 0;
   let last = -1;
@@ -70,7 +70,8 @@ export function distribution(
   options: Sampling,
   exp: (x: number) => number,
 ): { ids: number[]; probabilities: number[] } {
-  const { total, ranked } = candidates(scaledBy(scores, options.temperature), options, exp);
+  const { best } = rangeOf(scores, options.temperature);
+  const { total, ranked } = candidates(scaledBy(scores, options.temperature), best, options, exp);
   const all = [...ranked];
   return { ids: all.map(({ id }) => id), probabilities: all.map(({ weight }) => weight / total) };
 }
@@ -90,33 +91,39 @@ interface Candidate {
   readonly weight: number;
 }
 
-/** Scores over temperature, and the largest and least of them that are not forbidden. */
-interface Scaled {
-  readonly scores: Float32Array;
+/** The largest and the least score over temperature that are not forbidden. */
+interface Range {
   readonly best: number;
   readonly least: number;
 }
 
-/** Holds the scaled scores of the draw that is being made. */
-let scratch = new Float32Array(0);
-
-/** In fp32, as torch divides. */
-function scaledBy(scores: Float32Array, temperature: number): Scaled {
-  if (scratch.length < scores.length) scratch = new Float32Array(scores.length);
-  const scaled = scratch.subarray(0, scores.length);
-  let [best, least] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+/** Rounding is monotonic, so only the extremes need dividing. */
+function rangeOf(scores: Float32Array, temperature: number): Range {
+  let best = Number.NEGATIVE_INFINITY;
+  let least = Number.POSITIVE_INFINITY;
   for (let id = 0; id < scores.length; id++) {
-    const score = Math.fround(scores[id]! / temperature);
-    scaled[id] = score;
+    const score = scores[id]!;
     if (score > best) best = score;
     if (score < least && score !== Number.NEGATIVE_INFINITY) least = score;
   }
-  return { scores: scaled, best, least };
+  return { best: Math.fround(best / temperature), least: Math.fround(least / temperature) };
+}
+
+/** Holds the scaled scores of the current draw. */
+let scratch = new Float32Array(0);
+
+/** Scores over temperature, in fp32, as torch divides; valid until the next call. */
+function scaledBy(scores: Float32Array, temperature: number): Float32Array {
+  if (scratch.length < scores.length) scratch = new Float32Array(scores.length);
+  const scaled = scratch.subarray(0, scores.length);
+  for (let id = 0; id < scores.length; id++) scaled[id] = scores[id]! / temperature;
+  return scaled;
 }
 
 /** What may be drawn, the most probable first, and the sum of the weights. */
 function candidates(
-  { scores: scaled, best }: Scaled,
+  scaled: Float32Array,
+  best: number,
   { topK, topP, minP = 0 }: Sampling,
   exp: (x: number) => number,
 ): { total: number; ranked: Iterable<Candidate> } {
@@ -192,108 +199,142 @@ const sumOf = (kept: readonly Candidate[]): number => kept.reduce((sum, { weight
 /** Width of a band of scores. */
 const BAND = 4;
 
-// ---- sums to ten digits -------------------------------------------------------------------------------------------------
+// ---- sums to nine digits ------------------------------------------------------------------------------------------------
 
-/** Scores are told apart by their distance from the best one in this many buckets. */
-const BUCKETS = 4096;
-/** Largest relative error of a sum of quick exponentials: theirs is below 1e-12, that of adding 2^20 numbers below 2e-10. */
-const ERROR = 1e-9;
-/** Steps of the table of exponentials, per unit. */
-const STEPS = 256;
+/** Tokens are sorted by their distance d from the best score into buckets of width 1 / scale, this many where that suffices. */
+const BUCKETS = 8192;
+/** Buckets per unit at least; with them the quadratic below holds, and NEGLIGIBLE needs 20,480. */
+const LEAST_SCALE = 256;
+/**
+ * Bound on the relative error of a difference of two sums: the quadratic is off by at most 3.2e-10, and adding 2^20 numbers by
+ * 1.2e-10, here and in the exact sum.
+ */
+const ERROR = 2e-9;
+/** Bucket of a token that is negligible. */
+const NONE = 0xffff;
 
-/** e^-(i / STEPS), rounded. */
-let table: Float64Array | null = null;
-
-/** e^-d for 0 <= d <= NEGLIGIBLE. */
-function quickExp(d: number, values: Float64Array): number {
-  const step = (d * STEPS + 0.5) | 0;
-  const r = step / STEPS - d; // at most 1/512: the first dropped term is below 7e-13
-  return values[step]! * (1 + r * (1 + r * (1 / 2 + r * (1 / 6))));
-}
-
-const sums = new Float64Array(BUCKETS);
-/** The bucket of each token; BUCKETS for one that is negligible. */
+/** Sums of e^-d by bucket. */
+const sums = new Float64Array(NEGLIGIBLE * LEAST_SCALE);
+/** The bucket of each token. */
 let bucketOf = new Uint16Array(0);
 
+/** What is needed to look into a bucket. */
+interface Buckets {
+  readonly scores: Float32Array;
+  readonly temperature: number;
+  readonly best: number;
+  readonly scale: number;
+  readonly count: number;
+  /** Sum of all weights. */
+  readonly total: number;
+}
+
 /**
- * The token that `candidates` and the walk over them would draw, where ten digits tell it; null where they do not. No token is
- * kept out by its rank here.
+ * The token that `candidates` and the walk over them would draw, where nine digits decide it; null where they do not. Without
+ * top-k.
  */
-function drawQuickly({ scores: scaled, best, least }: Scaled, { topP, minP = 0 }: Sampling, u: number): number | null {
-  table ??= Float64Array.from({ length: NEGLIGIBLE * STEPS + 2 }, (_, i) => Math.exp(-i / STEPS));
-  const values = table;
-  if (!Number.isFinite(best)) return null;
-  const floor = best - NEGLIGIBLE;
-  const width = Math.min(best - least, NEGLIGIBLE);
-  const scale = width > 0 ? (BUCKETS - 1) / width : 0;
-  if (bucketOf.length < scaled.length) bucketOf = new Uint16Array(scaled.length);
-  const buckets = bucketOf;
-  sums.fill(0);
-  for (let id = 0; id < scaled.length; id++) {
-    const score = scaled[id]!;
-    if (!(score >= floor)) {
-      buckets[id] = BUCKETS;
-      continue;
-    }
-    const d = best - score;
-    const bucket = (d * scale) | 0;
-    buckets[id] = bucket;
-    sums[bucket]! += quickExp(d, values);
-  }
-  let total = 0;
-  for (let bucket = 0; bucket < BUCKETS; bucket++) total += sums[bucket]!;
-  // what is kept is a beginning of the order: it ends where the tokens before reach topP, or where one is too improbable
+function drawQuickly(scores: Float32Array, range: Range, options: Sampling, u: number): number | null {
+  if (!Number.isFinite(range.best)) return null;
+  const buckets = fill(scores, range, options.temperature);
+  const { best, count, total } = buckets;
+  const { topP, minP = 0 } = options;
+  // what is kept is a prefix of the order: it ends where the tokens before reach topP, or where one is too improbable
   const reach = topP === null || topP >= 1 ? Number.POSITIVE_INFINITY : topP * total;
-  const cut =
-    reach === Number.POSITIVE_INFINITY && minP === 0 ? total : cutAt(scaled, best, scale, total, reach, minP, values);
+  const cut = reach === Number.POSITIVE_INFINITY && minP === 0 ? total : cutAt(buckets, reach, minP);
   if (cut === null) return null;
   const bound = u * cut;
   let [before, bucket] = [0, 0];
-  while (bucket < BUCKETS && before + sums[bucket]! <= bound) before += sums[bucket++]!;
-  if (bucket === BUCKETS) return null;
+  while (bucket < count && before + sums[bucket]! <= bound) before += sums[bucket++]!;
+  if (bucket === count) return null;
   let sum = before;
-  for (const id of inBucket(scaled, bucket)) {
+  for (const { id, score } of inBucket(buckets, bucket)) {
     if (Math.abs(sum - bound) < ERROR * total && sum > 0) return null;
-    sum += quickExp(best - scaled[id]!, values);
+    sum += Math.exp(score - best);
     if (sum - bound > ERROR * total) return sum > cut + ERROR * total ? null : id;
   }
   return null;
 }
 
-/** The sum of what is kept; null where ten digits do not tell which token is the last. */
-function cutAt(
-  scaled: Float32Array,
+/** Assigns every token to its bucket and sums the weights. */
+function fill(scores: Float32Array, { best, least }: Range, temperature: number): Buckets {
+  const width = Math.min(best - least, NEGLIGIBLE);
+  // a power of two, so that scaling is exact; not beyond what fp32 scores can differ in
+  const finest = Math.min(BUCKETS / Math.max(width, 2 ** -30), 2 ** 30);
+  const scale = Math.max(LEAST_SCALE, 2 ** Math.floor(Math.log2(finest)));
+  if (bucketOf.length !== scores.length) bucketOf = new Uint16Array(scores.length);
+  sums.fill(0);
+  addAll(scores, temperature, best, scale, bucketOf, sums);
+  const count = Math.min(sums.length, Math.floor(width * scale) + 1);
+  const ratio = Math.exp(-1 / scale);
+  let total = 0;
+  let middle = Math.exp(-1 / (2 * scale));
+  for (let bucket = 0; bucket < count; bucket++) {
+    sums[bucket]! *= middle;
+    total += sums[bucket]!;
+    middle *= ratio;
+  }
+  return { scores, temperature, best, scale, count, total };
+}
+
+/**
+ * The loop over the vocabulary, alone so that it compiles well. Within bucket b, e^-d is e^-(b + 1/2)/scale, which is left out here,
+ * times a quadratic in the position f in [0, 1) within the bucket: the Taylor series of e^z at z = (1/2 - f) / scale, with z^3
+ * replaced by its best linear approximation (Chebyshev), so that the error is below (1 / 2 scale)^3 / 24.
+ */
+function addAll(
+  scores: Float32Array,
+  temperature: number,
   best: number,
   scale: number,
-  total: number,
-  reach: number,
-  minP: number,
-  values: Float64Array,
-): number | null {
+  buckets: Uint16Array,
+  into: Float64Array,
+): void {
+  const h = 1 / scale;
+  const slope = 1 + h ** 2 / 32;
+  const c0 = 1 + (slope * h) / 2 + h ** 2 / 8;
+  const c1 = -slope * h - h ** 2 / 2;
+  const c2 = h ** 2 / 2;
+  const limit = NEGLIGIBLE * scale;
+  for (let id = 0; id < scores.length; id++) {
+    const position = (best - Math.fround(scores[id]! / temperature)) * scale;
+    if (!(position < limit)) {
+      buckets[id] = NONE;
+      continue;
+    }
+    const bucket = position | 0;
+    const f = position - bucket;
+    buckets[id] = bucket;
+    into[bucket]! += c0 + f * (c1 + f * c2);
+  }
+}
+
+/** The sum of what is kept; null where nine digits do not decide which token is the last. */
+function cutAt(buckets: Buckets, reach: number, minP: number): number | null {
+  const { best, scale, count, total } = buckets;
   const farthest = minP === 0 ? Number.POSITIVE_INFINITY : -Math.log(minP);
   let [before, bucket] = [0, 0];
   // whole buckets that end before both limits
-  while (bucket < BUCKETS && before + sums[bucket]! < reach && (bucket + 1) / scale < farthest)
-    before += sums[bucket++]!;
+  while (bucket < count && before + sums[bucket]! < reach && (bucket + 1) / scale < farthest) before += sums[bucket++]!;
   let sum = before;
-  for (; bucket < BUCKETS; bucket++) {
-    for (const id of inBucket(scaled, bucket)) {
-      const d = best - scaled[id]!;
+  for (; bucket < count; bucket++) {
+    for (const { score } of inBucket(buckets, bucket)) {
+      const d = best - score;
       if (Math.abs(sum - reach) < ERROR * total || Math.abs(d - farthest) < ERROR) return null;
       if (sum > 0 && (sum >= reach || d > farthest)) return sum;
-      sum += quickExp(d, values);
+      sum += Math.exp(-d);
     }
   }
   return sum;
 }
 
-/** The tokens of a bucket, in order. */
-function inBucket(scaled: Float32Array, bucket: number): number[] {
-  const ids: number[] = [];
-  if (sums[bucket] === 0) return ids; // no weight is 0
-  const buckets = bucketOf;
-  for (let id = 0; id < scaled.length; id++) if (buckets[id] === bucket) ids.push(id);
-  return inOrder(ids, scaled);
+/** The tokens of a bucket with their scaled scores, the best first. */
+function inBucket({ scores, temperature }: Buckets, bucket: number): { id: number; score: number }[] {
+  const found: { id: number; score: number }[] = [];
+  if (sums[bucket] === 0) return found; // no weight is 0
+  for (let id = bucketOf.indexOf(bucket); id >= 0; id = bucketOf.indexOf(bucket, id + 1)) {
+    found.push({ id, score: Math.fround(scores[id]! / temperature) });
+  }
+  return found.sort((a, b) => b.score - a.score || a.id - b.id);
 }
 
 /** Keeps these draws apart from the bootstrap's. */

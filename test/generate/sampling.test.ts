@@ -103,7 +103,7 @@ describe('penalties', () => {
   });
 });
 
-describe('a draw from sums to ten digits', () => {
+describe('a draw from sums to nine digits', () => {
   /** The draw by its definition: the first token at which the sum of exact probabilities exceeds u. */
   const defined = (values: Float32Array, options: Sampling, index: number): number => {
     const { ids, probabilities } = distribution(values, options, Math.exp);
@@ -138,6 +138,17 @@ describe('a draw from sums to ten digits', () => {
       ),
       { numRuns: 1500 },
     );
+  });
+  test('is the draw by its definition however far scores are apart', () => {
+    for (const spread of [1e-7, 1e-3, 1, 25, 400]) {
+      const values = Float32Array.from({ length: 3000 }, (_, id) => spread * uniform(3, id, 0));
+      for (const kept of [{}, { topP: 0.9 }, { topP: 0.5, minP: 0.01 }, { minP: 0.2 }]) {
+        const options = { ...ALL, ...kept };
+        for (let index = 0; index < 5; index++) {
+          expect(sample(values, options, 0, index, Math.exp)).toBe(defined(values, options, index));
+        }
+      }
+    }
   });
   test('where every token has the same score, and where none may be drawn', () => {
     const equal = new Float32Array(5000).fill(2);
