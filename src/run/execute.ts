@@ -1,17 +1,14 @@
 /** One experiment with one seed: data, plan, train, evaluate, record. */
 
 import { join } from 'node:path';
-import { version } from '../../package.json';
 import { inputError, interruptedError, MedreproError } from '../errors';
 import type { RunWarning, StepEvent } from '../events';
 import type { JobContext } from '../job';
 import { openDevice } from '../native/choose';
-import { CUDA_WORKSPACE_BYTES, type Device, hostLibrary } from '../native/device';
-import type { AdapterOptions } from '../nn/adapter';
-import { loadModel, type Model, type ModelOptions } from '../nn/model';
+import { CUDA_WORKSPACE_BYTES, type Device } from '../native/device';
+import { loadModel, type Model } from '../nn/model';
 import { canonicalYaml } from '../paper/canonical';
 import type { Experiment } from '../paper/types';
-import type { MemoryPlan } from '../plan/memory';
 import { sha256 } from '../sha256';
 import {
   type Best,
@@ -28,10 +25,10 @@ import { CausalTask } from './causal';
 import { ClassifierTask } from './classifier';
 import { documentText, type LineLog, makeFolder, RunDirectory } from './directory';
 import { type Identity, resumeKey } from './identity';
-import { answerOptions, type Inputs, processor, readInputs } from './inputs';
-import { type Kept, writeAdapter, writeModel } from './kept';
+import { answerOptions, type Inputs, readInputs } from './inputs';
 import type { Opened } from './open';
 import { type Prepared, prepareRun } from './prepare';
+import { type Begun, type Manifest, manifestOf, record, selectedStep } from './record';
 import type { ExperimentResult } from './result';
 import type { ClassTables, Task, TestOutcome } from './task';
 
@@ -108,90 +105,91 @@ function deviceFor({ request, backend, budget }: Opened, { memory, remedy }: Pre
 
 class Run {
   readonly directory: RunDirectory;
-  private readonly experiment: Experiment;
-  private readonly model: Model;
-  private readonly adapter: AdapterOptions | null;
-  private readonly trainer: Trainer;
+  private readonly begun: Begun;
+  private readonly manifest: Manifest;
   private readonly task: Task;
-  private readonly tested: ModelOptions | null;
-  /** Of this run while it is unfinished. */
-  private readonly key: string;
   private readonly resumed: boolean;
-  private readonly manifest: Record<string, unknown>;
   private readonly log: StepResult[] = [];
   private readonly warnings: RunWarning[];
   private readonly evaluations: Evaluation[] = [];
   private best: Best | null = null;
 
   constructor(
-    private readonly opened: Opened,
-    private readonly identity: Identity,
-    private readonly inputs: Inputs,
-    { rows, model, tested, trainer, memory }: Prepared,
-    private readonly device: Device,
+    opened: Opened,
+    identity: Identity,
+    inputs: Inputs,
+    private readonly prepared: Prepared,
+    device: Device,
     { out, resume }: ExecuteOptions,
     private readonly context: JobContext,
   ) {
     const { experiment } = opened;
     const { backend } = device;
-    this.experiment = experiment;
+    const { rows, model: options, memory } = prepared;
     this.warnings = [...inputs.warnings];
-    this.model = loadModel(device, inputs.files, model);
-    this.adapter = model.adapter;
+    const model = loadModel(device, inputs.files, options);
     if (memory.offloaded && backend === 'cpu') makeFolder(out);
-    this.trainer = new Trainer(device, this.model, rows, { ...trainer, offload: memory.offloaded ? out : null });
+    const trainer = new Trainer(device, model, rows, { ...prepared.trainer, offload: memory.offloaded ? out : null });
     if (memory.offloaded) {
       const where = backend === 'cpu' ? `files of ${out}` : "the host's memory";
       const message = `memory is short: the optimiser's state lies in ${where}; the result is the same`;
       context.emit({ kind: 'info', message });
     }
-    this.task = this.taskOf(this.model);
-    this.tested = tested;
     // on a GPU the tokens of a pass decide the order of sums
     const passes = backend === 'cuda' ? [`passes of ${memory.tokensPerPass}`] : [];
     const answers = experiment.generation === null ? [] : [answersId(experiment, inputs)];
-    this.key = resumeKey(identity, inputs.files.sha256, [...passes, ...answers]);
+    const key = resumeKey(identity, inputs.files.sha256, [...passes, ...answers]);
+    const { adapter } = options;
+    this.begun = { opened, identity, resumeKey: key, inputs, memory, device, model, adapter, trainer };
+    this.task = this.taskOf(model);
     const { paper, id } = experiment;
-    const unfinished = resume ? RunDirectory.findUnfinished(out, paper, id, this.key) : null;
+    const unfinished = resume ? RunDirectory.findUnfinished(out, paper, id, key) : null;
     this.resumed = unfinished !== null;
-    this.manifest = this.describe(memory);
-    const begun = {
+    this.manifest = manifestOf(this.begun);
+    const files = {
       'spec.yaml': canonicalYaml(experiment),
       'manifest.json': documentText({ ...this.manifest, status: 'unfinished' }),
     };
-    this.directory = unfinished ?? RunDirectory.create(out, paper, id, identity.specSha256, begun);
-    if (unfinished !== null) for (const [name, text] of Object.entries(begun)) unfinished.write(name, text);
-    this.announce(rows.length, memory.peakBytes);
+    this.directory = unfinished ?? RunDirectory.create(out, paper, id, identity.specSha256, files);
+    if (unfinished !== null) for (const [name, text] of Object.entries(files)) unfinished.write(name, text);
+    this.announce();
     if (resume && !this.resumed) {
       context.emit({ kind: 'info', message: 'there is no unfinished run of these settings: starting a new one' });
     }
+  }
+
+  private get experiment(): Experiment {
+    return this.begun.opened.experiment;
   }
 
   execute(): Pick<Executed, 'result' | 'log' | 'tables'> {
     try {
       this.train();
       this.sayWhatWasSkipped();
-      const { log, evaluations, best } = this;
-      const selectedStep = best?.step ?? this.trainer.step;
-      const detail = `${this.inputs.data.splits.test.length} test rows, weights of step ${selectedStep}`;
-      this.context.emit({ kind: 'stage', name: 'evaluate', detail });
+      const { begun, context, directory, log, evaluations, best, warnings } = this;
+      const detail = `${begun.inputs.data.splits.test.length} test rows, weights of step ${selectedStep(begun.trainer, best)}`;
+      context.emit({ kind: 'stage', name: 'evaluate', detail });
       const tested = this.test();
-      const result = this.result(tested, evaluations, selectedStep);
-      this.record(result, tested);
+      const outcome = { tested, log, evaluations, best, warnings };
+      const result = record(begun, outcome, this.manifest, directory, context.emit);
       return { result, log, tables: tested.tables };
     } catch (error) {
       if (!(error instanceof MedreproError) || error.code !== 'interrupted') throw error;
       this.save();
-      throw interruptedError(`stopped after step ${this.trainer.step}`, 'go on with the same command and --resume');
+      throw interruptedError(
+        `stopped after step ${this.begun.trainer.step}`,
+        'go on with the same command and --resume',
+      );
     }
   }
 
   // ---- training --------------------------------------------------------------------------------------------------
 
   private train(): void {
-    const { trainer, device, directory, context, log, evaluations } = this;
+    const { directory, context, log, evaluations } = this;
+    const { trainer, device, resumeKey } = this.begun;
     if (this.resumed) {
-      const state = loadCheckpoint(directory.file(CHECKPOINT), device, trainer, this.key);
+      const state = loadCheckpoint(directory.file(CHECKPOINT), device, trainer, resumeKey);
       log.push(...(state?.log ?? []));
       evaluations.push(...(state?.evaluations ?? []));
       this.best = state?.best ?? null;
@@ -207,7 +205,8 @@ class Run {
   }
 
   private trainSteps(lines: LineLog): void {
-    const { trainer, device, context, log, evaluations } = this;
+    const { context, log, evaluations } = this;
+    const { trainer, device } = this.begun;
     const clock = new StepClock(trainer.counts.steps);
     let saved = performance.now();
     while (!trainer.finished) {
@@ -234,7 +233,7 @@ class Run {
   /** The next step; one that diverged is a result where the spec says so. */
   private step(): StepResult {
     try {
-      return this.trainer.run();
+      return this.begun.trainer.run();
     } catch (error) {
       if (this.experiment.training.onDivergence === 'record' && error instanceof DivergedError) return error.result;
       throw error;
@@ -248,7 +247,7 @@ class Run {
   }
 
   private sayWhatWasSkipped(): void {
-    const { trainer } = this;
+    const { trainer } = this.begun;
     if (trainer.skipped === 0) return;
     const message = `${trainer.skipped} of ${trainer.step} steps overflowed in fp16 and changed nothing`;
     this.warnings.push({ id: 'loss-scale-skips', message });
@@ -257,10 +256,11 @@ class Run {
 
   /** Writes the state after the last whole step, for `--resume`. */
   private save(): void {
-    const { directory, device, trainer, key, log, evaluations, best } = this;
+    const { directory, log, evaluations, best } = this;
+    const { device, trainer, resumeKey: identity } = this.begun;
     const path = directory.file(CHECKPOINT);
     directory.write(join('checkpoint', 'README'), 'State of an unfinished run: go on with medrepro run --resume.\n');
-    saveCheckpoint(path, device, trainer, { identity: key, log, evaluations, best });
+    saveCheckpoint(path, device, trainer, { identity, log, evaluations, best });
     this.context.emit({ kind: 'checkpoint', step: trainer.step, path });
   }
 
@@ -269,9 +269,11 @@ class Run {
    * come back when this is interrupted: they belong to the moments in the checkpoint.
    */
   private test(): TestOutcome {
-    const { device, model, best, task, tested } = this;
+    const { best, task } = this;
+    const { device, model, inputs } = this.begun;
+    const { tested } = this.prepared;
     if (tested !== null) {
-      const whole = loadModel(device, this.inputs.files, tested);
+      const whole = loadModel(device, inputs.files, tested);
       writeWeights(device, whole.trainable, best?.weights ?? readWeights(device, model.trainable));
       return this.taskOf(whole).test(this.log);
     }
@@ -287,26 +289,29 @@ class Run {
   }
 
   private taskOf(model: Model): Task {
+    const { inputs, device } = this.begun;
     const OwnTask = this.experiment.task === 'causal-lm' ? CausalTask : ClassifierTask;
-    return new OwnTask(this.experiment, this.inputs, this.device, model, this.context.emit);
+    return new OwnTask(this.experiment, inputs, device, model, this.context.emit);
   }
 
   /** Whether nothing is to be evaluated after `step` steps, or it has been done already (before an interruption). */
   private evaluatedAt(evaluations: readonly Evaluation[], step: number): boolean {
     const { evaluateEvery } = this.experiment.training;
+    const { inputs, trainer } = this.begun;
     const due =
-      this.inputs.data.splits.validation.length > 0 &&
-      (evaluateEvery === 'epoch' ? this.trainer.atEpochEnd : step > 0 && step % evaluateEvery.steps === 0);
+      inputs.data.splits.validation.length > 0 &&
+      (evaluateEvery === 'epoch' ? trainer.atEpochEnd : step > 0 && step % evaluateEvery.steps === 0);
     return !due || evaluations.some((one) => one.step === step);
   }
 
   /** Whether the evaluations so far end the training; says so. */
   private stopsEarly(): boolean {
     const { earlyStopping } = this.experiment.training;
+    const { trainer } = this.begun;
     if (earlyStopping === null || !this.verdict(this.evaluations).stop) return false;
     const times =
       earlyStopping.patience === 1 ? 'the last evaluation' : `${earlyStopping.patience} evaluations in a row`;
-    const message = `stopped after step ${this.trainer.step} of ${this.trainer.counts.steps}: no improvement in ${times}`;
+    const message = `stopped after step ${trainer.step} of ${trainer.counts.steps}: no improvement in ${times}`;
     this.context.emit({ kind: 'info', message });
     return true;
   }
@@ -322,20 +327,20 @@ class Run {
 
   /** Evaluates the validation rows; returns the best weights so far. */
   private validate(evaluations: Evaluation[], best: Best | null): Best | null {
-    const { trainer, experiment, context } = this;
+    const { experiment, context } = this;
+    const { trainer, device, model } = this.begun;
     const selected = selectionMetric(experiment.training);
     const metrics = this.task.validate(selected);
     evaluations.push({ step: trainer.step, metrics });
     context.emit({ kind: 'evaluation', split: 'validation', step: trainer.step, metrics });
     if (selected === null) return null;
     if (this.verdict(evaluations).best !== evaluations.length - 1) return best;
-    return { step: trainer.step, value: metrics[selected]!, weights: readWeights(this.device, this.model.trainable) };
+    return { step: trainer.step, value: metrics[selected]!, weights: readWeights(device, model.trainable) };
   }
 
-  // ---- recording ------------------------------------------------------------------------------------------------------
-
-  private announce(rows: number, plannedPeak: number): void {
-    const { experiment, trainer, model, device } = this;
+  private announce(): void {
+    const { experiment } = this;
+    const { trainer, model, device, memory } = this.begun;
     const trainable = [...model.trainable.values()].reduce((sum, tensor) => sum + tensor.size, 0);
     this.context.emit({
       kind: 'plan',
@@ -345,126 +350,12 @@ class Run {
       steps: trainer.counts.steps,
       trainable,
       parameters: model.baseParameters,
-      memory: plannedPeak,
+      memory: memory.peakBytes,
       reasons: [
         device.backend === 'cpu' ? `kernels: ${device.isa}, ${device.threads} threads` : `kernels: ${device.hardware}`,
       ],
     });
-    this.context.emit({ kind: 'info', message: this.task.trainsOn(rows) });
-  }
-
-  private describe(plan: MemoryPlan): Record<string, unknown> {
-    const { experiment, inputs, device, identity, opened } = this;
-    const { data, files, tokenizer } = inputs;
-    return {
-      format: 'medrepro-manifest-1',
-      identity: this.key,
-      medrepro: version,
-      bun: Bun.version,
-      target: `${experiment.paper}/${experiment.id}`,
-      scale: experiment.scale,
-      seed: experiment.training.seed,
-      overrides: opened.overrides,
-      settingsSha256: identity.specSha256,
-      kernels: {
-        sha256: identity.kernelSha256,
-        isa: device.path,
-        path: identity.path,
-        threads: device.threads,
-        processor: device.backend === 'cpu' ? processor() : device.hardware,
-      },
-      model: { id: experiment.model.id, sha256: files.sha256 },
-      ...(experiment.generation === null ? {} : { generation: answerOptions(experiment, inputs) }),
-      tokenizer: { sha256: tokenizer.sha256 },
-      data: { sha256: identity.dataSha256, files: data.files, hashes: data.hashes },
-      memory: {
-        plannedPeakBytes: plan.peakBytes,
-        denseCopiesResident: plan.resident,
-        gradientCheckpointing: plan.checkpointing,
-        tokensPerPass: plan.tokensPerPass,
-        optimiserState: !plan.offloaded ? 'memory' : plan.backend === 'cpu' ? 'files' : 'host memory',
-      },
-    };
-  }
-
-  private result(
-    { metrics, classes, items }: TestOutcome,
-    evaluations: readonly Evaluation[],
-    selectedStep: number,
-  ): ExperimentResult {
-    const { experiment, trainer, device, identity, opened } = this;
-    return {
-      format: 'medrepro-result-1',
-      paper: identity.paper,
-      experiment: identity.experiment,
-      scale: experiment.scale,
-      seed: identity.seed,
-      specSha256: identity.specSha256,
-      dataSha256: identity.dataSha256,
-      build: identity.build,
-      precision: experiment.training.precision,
-      kernelPath: device.path,
-      overrides: [...opened.overrides],
-      metrics,
-      test: classes,
-      ...(items === null ? {} : { items }),
-      validation: evaluations.map(({ step, metrics: values }) => ({
-        step,
-        epoch: trainer.epochAt(step),
-        metrics: { ...values },
-      })),
-      warnings: this.warnings,
-      selectedStep,
-      file: this.directory.file('metrics.json'),
-    };
-  }
-
-  /** Everything but `metrics.json` first: that file says the run is complete. */
-  private record(result: ExperimentResult, { predictions, files }: TestOutcome): void {
-    const { directory, device, model, log } = this;
-    directory.writeLines('predictions.jsonl', predictions);
-    for (const [name, content] of Object.entries(files)) {
-      if (typeof content === 'string') directory.write(name, content);
-      else directory.writeJson(name, content);
-    }
-    const weights = this.keep();
-    const manifest = {
-      ...this.manifest,
-      status: 'finished',
-      steps: log.length,
-      weights,
-      ...(model.adalora === null ? {} : { ranks: model.adalora.ranks() }),
-      skippedSteps: this.trainer.skipped,
-      warnings: this.warnings,
-      signatures: Object.fromEntries(Object.entries(result.metrics).map(([id, { signature }]) => [id, signature])),
-      memory: {
-        ...(this.manifest.memory as object),
-        measuredPeakBytes: device.peakBytes + (device.backend === 'cuda' ? CUDA_WORKSPACE_BYTES : 0),
-        processPeakBytes: hostLibrary().peakMemory(),
-      },
-    };
-    const { file: _file, ...stored } = result;
-    directory.complete(manifest, 'metrics.json', stored);
-    directory.remove('checkpoint');
-  }
-
-  /** The weights that were tested, in the run directory; null where nothing was trained, or what was has no finite end. */
-  private keep(): Kept | null {
-    const { directory, experiment, device, model, inputs, adapter, best, context, opened } = this;
-    // the tested model may be another one, on another base
-    if (best !== null) writeWeights(device, model.trainable, best.weights);
-    if (adapter !== null) return writeAdapter(directory, experiment, adapter, inputs, device, model);
-    if (model.trainable.size === 0) return null;
-    if (this.log.at(-1)?.diverged) {
-      context.emit({ kind: 'info', message: 'the weights of a run that diverged are not kept' });
-      return null;
-    }
-    const kept = writeModel(directory, experiment, opened.request.tokenizer, inputs, device, model);
-    context.emit({
-      kind: 'info',
-      message: `the trained model is in ${directory.file(kept)}, for transformers or --model`,
-    });
-    return kept;
+    this.context.emit({ kind: 'info', message: this.task.trainsOn(this.prepared.rows.length) });
   }
 }
 
