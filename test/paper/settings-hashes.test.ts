@@ -1,0 +1,9 @@
+/** The embedded papers resolve to the settings that their goldens and published results are of. */
+
+import { expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { HASHES_FILE, settingsHashes } from '../fixtures/make_settings_hashes';
+
+test('every experiment of every paper keeps its settings, at each scale and in each reading', () => {
+  expect(settingsHashes()).toEqual(JSON.parse(readFileSync(HASHES_FILE, 'utf8')));
+});
