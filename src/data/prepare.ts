@@ -60,6 +60,8 @@ export interface PreparedData {
   readonly rows: readonly PreparedRow[];
   /** Indices into `rows`, in the order in which the split is used. */
   readonly splits: Readonly<Record<SplitName, Uint32Array>>;
+  /** Rows of each split, tokenised or not. */
+  readonly sizes: Readonly<Record<SplitName, number>>;
   readonly files: readonly PreparedFile[];
   readonly hashes: Readonly<Record<SplitName, RungHashes>>;
   /** One hash (hex) over all of `hashes`: two runs with the same one saw the same rows, tokens and labels in order. */
@@ -76,8 +78,16 @@ export interface PrepareOptions {
   readonly classes?: readonly string[];
   /** Threads that may tokenise; null or absent = all cores. The ids are the same on any number. */
   readonly threads?: number | null;
+  /** The only rows that are tokenised: the first of a split. The other splits are empty then. Absent = all rows. */
+  readonly first?: FirstRows | undefined;
   /** Called now and then while rows are tokenised. */
   readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** The first rows of a split. */
+export interface FirstRows {
+  readonly split: SplitName;
+  readonly rows: number;
 }
 
 /**
@@ -116,7 +126,7 @@ export async function prepareClassification(
   const splitting = splitRows(files, chosen, spec, notes);
   const { train } = splitting.splits;
   if (train.length > 0) checkTrainable(files, all, labels, train);
-  const { wanted, splits } = arrange(splitting.splits, spec.testData !== null);
+  const { wanted, splits } = arrange(firstRows(splitting.splits, options.first), spec.testData !== null);
   const rows = await inForms(wanted, async (indices, form): Promise<PreparedRow[]> => {
     const { maxLength, truncationSide, addSpecialTokens: special } = form === 'test' ? test : spec;
     const prompts = indices.map((i) => fills[form](all.at(i).cells));
@@ -131,7 +141,7 @@ export async function prepareClassification(
       return { example, text, prompt: prompts[at]!, ...tokens, label, labels: null, file, line };
     });
   });
-  return assemble({ files, rows, classes, splitting: { ...splitting, splits }, notes, extraLeftOut }, tokenizer);
+  return assemble({ files, rows, classes, splitting, splits, notes, extraLeftOut }, tokenizer);
 }
 
 /**
@@ -155,7 +165,8 @@ export async function prepareCausal(
   const { files, notes, extraLeftOut } = await readFiles(spec, options);
   const splitting = splitRows(files, chooseRows(files, spec, notes), spec, notes);
   const all = new SourceRows(files);
-  const { wanted, splits } = arrange(splitting.splits, spec.testLabels !== null || spec.testData !== null);
+  const apart = spec.testLabels !== null || spec.testData !== null;
+  const { wanted, splits } = arrange(firstRows(splitting.splits, options.first), apart);
   let unfound = 0;
   const rows = await inForms(wanted, async (indices, form): Promise<PreparedRow[]> => {
     const own = specs[form];
@@ -176,7 +187,7 @@ export async function prepareCausal(
   if (unfound > 0) {
     notes.push(`the response template does not occur in ${unfound} of ${rows.length} rows: they have no label`);
   }
-  return assemble({ files, notes, extraLeftOut, rows, classes: [], splitting: { ...splitting, splits } }, tokenizer);
+  return assemble({ files, notes, extraLeftOut, rows, classes: [], splitting, splits }, tokenizer);
 }
 
 /** The label mask of a split's rows. */
@@ -199,12 +210,9 @@ export interface DataRow {
   readonly attention_mask: number[];
 }
 
-/** The rows of a split as the `data` command shows them; `limit` null = all. */
-export function* dataRows(data: PreparedData, split: SplitName, limit: number | null = null): Generator<DataRow> {
-  const order = data.splits[split];
-  const count = limit === null ? order.length : Math.min(limit, order.length);
-  for (let index = 0; index < count; index++) {
-    const { ids, label, labels, attended } = data.rows[order[index]!]!;
+/** The tokenised rows of a split as the `data` command shows them. */
+export function* dataRows(data: PreparedData, split: SplitName): Generator<DataRow> {
+  for (const [index, { ids, label, labels, attended }] of rowsOf(data, split).entries()) {
     yield {
       index,
       input_ids: [...ids],
@@ -222,6 +230,12 @@ type RowFormName = SourceFile['form'];
 interface Arranged {
   readonly wanted: Readonly<Record<RowFormName, readonly number[]>>;
   readonly splits: Splitting['splits'];
+}
+
+function firstRows(splits: Splitting['splits'], first: FirstRows | undefined): Splitting['splits'] {
+  if (first === undefined) return splits;
+  const none = new Uint32Array(0);
+  return { train: none, validation: none, test: none, [first.split]: splits[first.split].slice(0, first.rows) };
 }
 
 /** @param apart whether test rows have tokens or labels of their own, whatever else the same rows are used for */
@@ -272,12 +286,16 @@ async function readFiles(spec: DataSpec, options: PrepareOptions): Promise<Read>
 interface Parts extends Read {
   readonly rows: readonly PreparedRow[];
   readonly classes: readonly string[];
+  /** Over all rows of the files. */
   readonly splitting: Splitting;
+  /** Over those that were tokenised. */
+  readonly splits: Splitting['splits'];
 }
 
 /** Hashes and counts what was prepared. */
-function assemble({ files, rows, classes, splitting, notes, extraLeftOut }: Parts, tokenizer: Tokenizer): PreparedData {
-  const { splits, notSplit } = splitting;
+function assemble(parts: Parts, tokenizer: Tokenizer): PreparedData {
+  const { files, rows, classes, splitting, splits, notes, extraLeftOut } = parts;
+  const { train, validation, test } = splitting.splits;
   const perSplit = <T>(of: (rows: PreparedRow[]) => T): Record<SplitName, T> => {
     const part = (split: SplitName): T => of(Array.from(splits[split], (index) => rows[index]!));
     return { train: part('train'), validation: part('validation'), test: part('test') };
@@ -293,6 +311,7 @@ function assemble({ files, rows, classes, splitting, notes, extraLeftOut }: Part
     classes,
     rows,
     splits,
+    sizes: { train: train.length, validation: validation.length, test: test.length },
     files: files.map(({ role, name, sha256, rows: own, part }) => ({
       role,
       name,
@@ -302,7 +321,7 @@ function assemble({ files, rows, classes, splitting, notes, extraLeftOut }: Part
     })),
     hashes,
     sha256: combinedHash(SPLITS.map((split) => hashes[split])),
-    summary: { splits: summaries, notSplit, testTextsInTrain, extraLeftOut, notes },
+    summary: { splits: summaries, notSplit: splitting.notSplit, testTextsInTrain, extraLeftOut, notes },
   };
 }
 

@@ -3,7 +3,7 @@
  * anew for its rows, the back end or the memory there is.
  */
 import { freemem } from 'node:os';
-import { type PreparedData, prepareCausal, prepareClassification } from '../data/prepare';
+import { type FirstRows, type PreparedData, prepareCausal, prepareClassification } from '../data/prepare';
 import { Tokenizer } from '../data/tokenizer';
 import { readTokenizerAsset, readTokenizerFolder } from '../data/tokenizer-files';
 import { backendOf, cudaState, usableBytes } from '../native/choose';
@@ -42,7 +42,7 @@ export type Open = (experiment: Experiment, seedOffset?: number) => Opened;
  *
  * @param read reads and tokenises rows
  */
-export function opener(request: TargetRequest, read: typeof readRows = readRows): Open {
+export function opener(request: TargetRequest, read: ReadRows = readRows): Open {
   const known = new Map<string, Promise<Rows>>();
   return (resolved, seedOffset = 0) => {
     const requested = applyRequest(resolved, request, seedOffset);
@@ -60,18 +60,25 @@ export function opener(request: TargetRequest, read: typeof readRows = readRows)
   };
 }
 
+/** Reads and tokenises the rows of an experiment. */
+export type ReadRows = (requested: Requested, request: TargetRequest) => Promise<Rows>;
+
 /** {@link opener} for a single experiment. */
 export const open = (experiment: Experiment, request: TargetRequest): Opened => opener(request)(experiment);
 
-/** Reads, splits and tokenises the rows. */
-export async function readRows({ experiment, source }: Requested, request: TargetRequest): Promise<Rows> {
+/** Reads, splits and tokenises the rows. @param first the only ones that are tokenised; absent = all */
+export async function readRows(
+  { experiment, source }: Requested,
+  request: TargetRequest,
+  first?: FirstRows,
+): Promise<Rows> {
   const folder = tokenizerFolder(experiment, request);
   const tokenizer = new Tokenizer(
     folder === null ? readTokenizerAsset('papers/mini/tokenizer') : readTokenizerFolder(folder),
     { release: experiment.data.transformers },
   );
   const prepare = experiment.task === 'causal-lm' ? prepareCausal : prepareClassification;
-  const options = { files: request.data, source, threads: request.threads };
+  const options = { files: request.data, source, threads: request.threads, first };
   return { tokenizer, data: await prepare(experiment, options, tokenizer) };
 }
 

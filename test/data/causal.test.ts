@@ -79,7 +79,7 @@ describe('labels', () => {
       expect([...ids.subarray(attended)]).toEqual(new Array(60 - attended).fill(mini.eosId));
       expect([...labels!.subarray(attended)]).toEqual(new Array(60 - attended).fill(mini.eosId));
     }
-    const [shown] = [...dataRows(data, 'train', 1)] as [DataRow];
+    const [shown] = [...dataRows(data, 'train')] as [DataRow];
     expect(shown.attention_mask.reduce((sum, one) => sum + one, 0)).toBe(rowsOf(data, 'train')[0]!.attended);
     // DataCollatorForLanguageModeling: what equals the padding is no label, the end of text included
     const collated = await prepare({
@@ -225,13 +225,14 @@ describe.skipIf(DATA === undefined || !existsSync(join(DATA, 'data/qwen3-medquad
       const qwen = new Tokenizer(readTokenizerFolder(at('tokenizers/qwen3')));
       const test = at('data/qwen3-medquad/test.jsonl.gz');
       const files = { kind: 'splits', train: null, validation: null, test } as const;
-      const data = await prepareCausal({ data: PAPER }, { files }, qwen);
-      expect(data.splits.test.length).toBe(1641);
+      const first = { split: 'test', rows: 400 } as const;
+      const data = await prepareCausal({ data: PAPER }, { files, first }, qwen);
+      expect(data.sizes.test).toBe(1641);
       const packed = readFileSync(at('data/qwen3-medquad/tokenized_test_0-399.jsonl.gz'));
       const lines = gunzipSync(packed).toString('utf8').trimEnd().split('\n');
       const theirs: unknown[] = lines.map((line) => JSON.parse(line));
       expect(theirs.length).toBe(400);
-      expect([...dataRows(data, 'test', 400)] as unknown[]).toEqual(theirs);
+      expect([...dataRows(data, 'test')] as unknown[]).toEqual(theirs);
     }, 60_000);
   },
 );

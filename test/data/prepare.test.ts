@@ -1,9 +1,16 @@
-import { afterAll, describe, expect, it } from 'bun:test';
+import { afterAll, describe, expect, it, spyOn } from 'bun:test';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classNames } from '../../src/data/labels';
-import { dataRows, type PrepareOptions, prepareClassification, rowsOf, SPLITS } from '../../src/data/prepare';
+import {
+  dataRows,
+  type PrepareOptions,
+  prepareCausal,
+  prepareClassification,
+  rowsOf,
+  SPLITS,
+} from '../../src/data/prepare';
 import { sklearnStratifiedSplit, stratifiedSplit } from '../../src/data/splits';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
@@ -129,9 +136,32 @@ describe('prepareClassification', () => {
       ['ab', 'y'],
     ]);
     const data = await prepare({}, { files: { kind: 'file', path } });
-    expect([...dataRows(data, 'train', 1)]).toEqual([{ index: 0, input_ids: [259], labels: 0, attention_mask: [1] }]);
-    expect([...dataRows(data, 'train')].length).toBe(2);
+    const [first, ...others] = dataRows(data, 'train');
+    expect(first).toEqual({ index: 0, input_ids: [259], labels: 0, attention_mask: [1] });
+    expect(others.length).toBe(1);
     expect([...dataRows(data, 'test')]).toEqual([]);
+  });
+
+  it('tokenises only the first rows of a split where no others are asked for', async () => {
+    const files = { kind: 'file', path: file('first.csv', SIXTY) } as const;
+    const counting = new Tokenizer(tinyTokenizer());
+    const encode = spyOn(counting, 'encode');
+    const spec: Partial<DataSpec> = { test: 0.25, validation: 0.2, columns: { text: 'text', label: 'category' } };
+    const causal = { ...SPEC, ...spec, splitMethod: 'sklearn', response: '{label}' } as const;
+    for (const split of SPLITS) {
+      for (const make of [
+        (options: PrepareOptions) => prepare(spec, options, counting),
+        (options: PrepareOptions) => prepareCausal({ data: causal }, options, counting),
+      ]) {
+        const whole = await make({ files });
+        encode.mockClear();
+        const data = await make({ files, first: { split, rows: 3 } });
+        expect([...dataRows(data, split)]).toEqual([...dataRows(whole, split)].slice(0, 3));
+        expect(encode.mock.calls.length).toBeLessThanOrEqual(6);
+        expect(data.sizes).toEqual({ train: 36, validation: 9, test: 15 });
+        expect(data.summary.splits[split].rows).toBe(3);
+      }
+    }
   });
 
   it('hashes every rung: the first that differs says where', async () => {

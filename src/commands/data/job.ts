@@ -1,13 +1,15 @@
 /** `medrepro data`: exactly what a target trains and evaluates on. */
-import { dataRows } from '../../data/prepare';
+import { dataRows, type PreparedData } from '../../data/prepare';
+import type { Tokenizer } from '../../data/tokenizer';
 import { EXIT, MedreproError, usageError } from '../../errors';
+import type { RunWarning } from '../../events';
 import type { JobContext, JobResult } from '../../job';
 import { canonicalJson } from '../../paper/canonical';
 import { resolveExperiment } from '../../paper/load';
 import { loadTargets, type Target } from '../../paper/target';
-import type { Scale } from '../../paper/types';
+import type { Experiment, Scale } from '../../paper/types';
 import { dataWarnings } from '../../run/inputs';
-import { type Opened, open } from '../../run/open';
+import { type Opened, opener, readRows } from '../../run/open';
 import type { DataRequest } from '../../run/request';
 import { dataObstacle } from '../../run/requested';
 import { chooseScale } from '../../run/scale';
@@ -29,15 +31,10 @@ export async function dataJob(request: unknown, { emit }: JobContext): Promise<J
   const why = dataObstacle(experiment, asked);
   if (why !== null) return { exitCode: EXIT.unmeasured, text: `${target.paper.id}/${id}: ${why}`, document: [] };
   const { data, tokenizer } = await opened.rows();
-  try {
-    for (const warning of dataWarnings(experiment, data, tokenizer)) emit({ kind: 'warning', ...warning });
-  } catch (error) {
-    // what stops a run is what the rows are shown for
-    if (!(error instanceof MedreproError)) throw error;
-    emit({ kind: 'warning', id: 'data', message: `${error.message}: a run stops here` });
-  }
-  const rows = [...dataRows(data, asked.split, asked.limit)];
-  const { tokens, truncated, rows: all } = data.summary.splits[asked.split];
+  for (const warning of warnings(asked, experiment, data, tokenizer)) emit({ kind: 'warning', ...warning });
+  const rows = [...dataRows(data, asked.split)];
+  const { tokens, truncated } = data.summary.splits[asked.split];
+  const all = data.sizes[asked.split];
   const causal = experiment.task === 'causal-lm';
   const shown = rows.map(({ index, labels, input_ids: ids }) => {
     const { text } = data.rows[data.splits[asked.split][index]!]!;
@@ -45,7 +42,8 @@ export async function dataJob(request: unknown, { emit }: JobContext): Promise<J
     return [String(index), String(ids.length), learnt, text.replace(/\s+/g, ' ').slice(0, SHOWN)];
   });
   const name = others.length === 0 ? `${target.paper.id}/${id}` : target.paper.id;
-  const counts = `${count(all)} rows, ${count(tokens)} tokens, ${count(truncated)} truncated`;
+  const shownOf = rows.length === all ? count(all) : `${count(rows.length)} of ${count(all)}`;
+  const counts = `${shownOf} rows, ${count(tokens)} tokens, ${count(truncated)} truncated`;
   const head = `${name} (${scale}), ${asked.split}: ${counts}, sha256 ${data.hashes[asked.split].tokenIds}`;
   return {
     exitCode: EXIT.ok,
@@ -69,9 +67,36 @@ function choose({ paper }: Target, id: string, asked: DataRequest): Choice {
   const full = paper.experiments.find((experiment) => experiment.id === id)?.scales.full;
   const here = asked.scale === 'auto' && asked.data !== null && full && dataObstacle(full, asked) === null;
   const scale = here ? 'full' : chooseScale(paper, id, asked).scale;
-  const opened = open(resolveExperiment(paper, id, scale), asked);
+  const { split, limit } = asked;
+  const first = limit === null ? undefined : { split, rows: limit };
+  const opened = opener(asked, (requested, request) => readRows(requested, request, first))(
+    resolveExperiment(paper, id, scale),
+  );
   const { data, model, task } = opened.experiment;
   return { id, scale, opened, identity: canonicalJson({ data, task, tokenizer: asked.tokenizer ?? model }) };
+}
+
+/** What a run says of its rows. What depends on the tokens of all of them is not known where only some are tokenised. */
+function warnings(
+  { limit }: DataRequest,
+  experiment: Experiment,
+  data: PreparedData,
+  tokenizer: Tokenizer,
+): readonly RunWarning[] {
+  if (limit !== null) {
+    const notes = [
+      ...data.summary.notes,
+      'with --limit only the rows shown are tokenised: a run may say more of all rows',
+    ];
+    return notes.map((message) => ({ id: 'data', message }));
+  }
+  try {
+    return dataWarnings(experiment, data, tokenizer);
+  } catch (error) {
+    // what stops a run is what the rows are shown for
+    if (!(error instanceof MedreproError)) throw error;
+    return [{ id: 'data', message: `${error.message}: a run stops here` }];
+  }
 }
 
 function oneOnly(target: Target | undefined) {
