@@ -35,12 +35,14 @@ export class ColumnKinds {
     const seen = this.seen.get(role)!;
     if (value === undefined || value === null || Number.isNaN(value)) {
       seen.missing++;
+      seen.beyond.missing();
       return true;
     }
     if (this.untyped !== null && MISSING_TEXTS.has(text)) {
       if (text !== '') seen.missingTexts.set(text, (seen.missingTexts.get(text) ?? 0) + 1);
       if (text === '' || this.untyped.missingTexts === 'missing') {
         seen.missing++;
+        seen.beyond.missing();
         return true;
       }
     }
@@ -73,7 +75,51 @@ const BOOLEAN = /^(?:true|false|TRUE|FALSE|True|False)$/;
 /** Texts that are shown in a note. */
 const SHOWN = 6;
 
+/** The integers that pandas has types for. */
+const [MIN_INT64, MAX_INT64, MAX_UINT64] = [-(2n ** 63n), 2n ** 63n - 1n, 2n ** 64n - 1n];
+
+/**
+ * What pandas makes of a column without types that holds an integer beyond int64. It tries int64, then uint64, and the first text
+ * that does not fit decides what it tries next: equal to pandas 3 in test/fixtures/labels.
+ */
+class BeyondInt64 {
+  /** What the first text beyond both types, or no integer at all, left to try: Python's integers, or floats. */
+  private next: 'integers' | 'floats' | null = null;
+  private overflows = false;
+  /** Among the texts before that: an integer above int64, a minus, a missing value. */
+  private unsigned = false;
+  private minus = false;
+  private gap = false;
+
+  /** @param value null for a text that is no integer */
+  see(text: string, value: bigint | null): void {
+    if (this.next !== null) return;
+    const isNegative = /^\s*-/.test(text);
+    if (isNegative) this.minus = true;
+    if (value === null) {
+      // once it tries uint64, pandas looks no further than a minus
+      if (!this.overflows || !isNegative) this.next = 'floats';
+      return;
+    }
+    if (value < MIN_INT64 || value > MAX_INT64) this.overflows = true;
+    if (value > MAX_UINT64) this.next = 'integers';
+    else if (value > MAX_INT64) this.unsigned = true;
+  }
+
+  missing(): void {
+    this.gap = true;
+  }
+
+  /** `integers`: Python's, or uint64; `text` where neither fits; null where there is none, or floats are tried. */
+  get type(): 'integers' | 'text' | null {
+    if (!this.overflows || this.next === 'floats') return null;
+    if (this.next === 'integers' || !this.unsigned) return 'integers';
+    return this.minus || this.gap ? 'text' : 'integers';
+  }
+}
+
 class Seen {
+  readonly beyond = new BeyondInt64();
   cells = 0;
   missing = 0;
   integers = 0;
@@ -89,20 +135,32 @@ class Seen {
     let printed = text;
     if (INTEGER.test(text)) {
       this.integers++;
-      printed = String(BigInt(text.trim().replace(/^\+/, '')));
-    } else if (FLOAT.test(text)) {
-      this.floats++;
-      printed = floatText(Number(text.trim().replace(/^([+-]?)inf.*$/i, '$1Infinity')));
-    } else if (BOOLEAN.test(text)) {
-      this.booleans++;
-      printed = text[0]!.toUpperCase() + text.slice(1).toLowerCase();
+      const value = BigInt(text.trim().replace(/^\+/, ''));
+      this.beyond.see(text, value);
+      printed = String(value);
+    } else {
+      this.beyond.see(text, null);
+      printed = this.lookElse(text);
     }
     if (printed !== text && this.changed++ === 0) this.example = `${printed} where it writes ${text}`;
   }
 
+  private lookElse(text: string): string {
+    if (FLOAT.test(text)) {
+      this.floats++;
+      return floatText(Number(text.trim().replace(/^([+-]?)inf.*$/i, '$1Infinity')));
+    }
+    if (!BOOLEAN.test(text)) return text;
+    this.booleans++;
+    return text[0]!.toUpperCase() + text.slice(1).toLowerCase();
+  }
+
   type(): ColumnKind['type'] {
     if (this.cells === 0) return 'text';
+    const { type: beyond } = this.beyond;
+    if (beyond === 'text') return 'text';
     if (this.integers === this.cells) return 'integer';
+    if (beyond === 'integers') return 'text';
     if (this.integers + this.floats === this.cells) return 'float';
     return this.booleans === this.cells ? 'boolean' : 'text';
   }
@@ -118,6 +176,11 @@ class Seen {
       notes.push(`column ${column}: ${texts.join(', ')} ${how}`);
     }
     const type = this.type();
+    if (type === 'text' && this.cells > 0 && this.integers + this.floats === this.cells) {
+      const what =
+        this.floats > 0 ? 'floats and integers beyond uint64' : 'integers beyond int64 and negative or missing ones';
+      notes.push(`column ${column} holds ${what}: it is text, as pandas reads it`);
+    }
     const mixed = type === 'float' && this.integers > 0;
     if (untyped !== null && type !== 'text' && this.changed > 0 && !mixed) {
       notes.push(`column ${column} is kept as the file writes it; pandas would print ${this.example}`);

@@ -86,6 +86,30 @@ describe('classes and stratified splits as the libraries make them', () => {
     expect(sorted(own)).toEqual(classes);
   });
 
+  it('CSV: integers beyond int64, as pandas reads them', async () => {
+    const columns = { label: 'label' };
+    const found = fixture.beyond_int64.map(async ({ texts }) => {
+      const bytes = new TextEncoder().encode(`label,other\n${texts.map((text) => `${text},1\n`).join('')}`);
+      const file = await parseRecords({ name: 'x.csv', bytes });
+      const { rows, kinds, notes } = tableOf(file, columns, { optional: new Set(['label']) });
+      const kind = kinds.label!;
+      const { className, sorted } = labelling([kind]);
+      const cells = rows.map(({ cells }) => cells.label!).filter((cell) => cell !== '');
+      const own = cells.map((cell) => className(cell, kind)!);
+      const isText = kind.type === 'text';
+      expect(notes.some((note) => note.endsWith('it is text, as pandas reads it'))).toBe(isText);
+      return { texts, is_text: isText, names: own, classes: sorted(own) };
+    });
+    expect(await Promise.all(found)).toEqual(fixture.beyond_int64);
+    expect(fixture.beyond_int64.filter(({ is_text }) => is_text).length).toBeGreaterThan(40);
+  });
+
+  it.each(fixture.json)('JSON: $values, in the order of their values', async ({ values, sorted: expected }) => {
+    const bytes = new TextEncoder().encode(`[${values.map((value) => `{"label":${value}}`).join(',')}]`);
+    const { kinds } = tableOf(await parseRecords({ name: 'x.json', bytes }), { label: 'label' });
+    expect(labelling([kinds.label!]).sorted(values)).toEqual(expected);
+  });
+
   it('says which texts are one number', async () => {
     const data = await prepare(write('z.csv', 'text,label\na,01\nb,1\nc,10\nd,2\ne,2\nf,10\n'));
     expect(data.classes).toEqual(['1', '2', '10']);
