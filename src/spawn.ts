@@ -1,43 +1,47 @@
 /**
- * The main thread's side of a job: starts the Worker, forwards events, and turns Ctrl-C into a request to stop.
+ * The main thread's side of a task: starts the Worker, forwards events, and turns Ctrl-C into a request to stop.
  *
- * Kept beside `main.ts` and `worker.ts`: in the compiled binary `import.meta.url` is that of the entry.
+ * In the folder of `main.ts` and `worker.ts`: in the compiled binary `import.meta.url` is that of the entry point.
  */
 
 import { EXIT, MedreproError } from './errors';
 import type { JobEvent, OnEvent } from './events';
-import { type JobResult, newSigns, SIGN, type Signs, type StartMessage, type WorkerMessage } from './job';
+import { CELL, type Cells, newCells, type StartMessage, type Task, type WorkerMessage } from './job';
 import { checkRoomForThreads } from './limits';
 import { duration } from './units';
 
 export interface SpawnOptions {
   onEvent: OnEvent;
-  /** Whether a signal asks the job to stop first; otherwise it ends the process, as it does by default. */
+  /** Whether a signal asks the task to stop first; otherwise it ends the process, as it does by default. */
   saves?: boolean;
   /** The Worker's file; only tests have another one. */
   worker?: URL;
-  /** Milliseconds without a sign of the job after which that is said; only tests have others. */
+  /** Milliseconds without a sign of life after which a warning is emitted; only tests have others. */
   silence?: number;
 }
 
 /**
- * Runs a job in a Worker.
+ * Runs a task in a Worker.
  *
- * If it saves (the default), the first Ctrl-C, SIGTERM or SIGHUP asks the job to stop: it saves what it has and the promise rejects with
+ * If it saves (the default), the first Ctrl-C, SIGTERM or SIGHUP asks the task to stop: it saves what it has and the promise rejects with
  * `interrupted`. A second one ends the process at once with exit code 130.
  *
- * @throws MedreproError what the job threw; `internal` when the Worker itself died.
+ * @throws MedreproError what the task threw; `internal` when the Worker itself died.
  */
-export async function spawnJob(kind: string, request: unknown, options: SpawnOptions): Promise<JobResult> {
-  const signs = newSigns();
+export async function spawnTask<Request, Answer>(
+  task: Task<Request, Answer>,
+  request: Request,
+  options: SpawnOptions,
+): Promise<Answer> {
+  const cells = newCells();
   const stopping = (): void => {
-    Atomics.store(signs, SIGN.cancel, 1);
+    Atomics.store(cells, CELL.cancel, 1);
     options.onEvent({ kind: 'warning', message: 'stopping after this step', remedy: 'Ctrl-C again stops at once' });
   };
   const restoreSignals = (options.saves ?? true) ? onStopSignal(stopping, killNow) : () => {};
-  const watch = new Watch(signs, options.onEvent, options.silence ?? SILENCE);
+  const watch = new Watch(cells, options.onEvent, options.silence ?? SILENCE);
   try {
-    return await runInWorker({ kind, request, signs }, watch.onEvent, options.worker);
+    return await runInWorker(task, request, cells, watch.onEvent, options.worker);
   } finally {
     watch.close();
     restoreSignals();
@@ -45,25 +49,32 @@ export async function spawnJob(kind: string, request: unknown, options: SpawnOpt
 }
 
 /**
- * A part of another job, in a Worker of its own: it has no events and ends with the process.
+ * A part of another task, in a Worker of its own: its events are dropped and it ends with the process.
  *
  * @throws MedreproError what the part threw; `internal` when the Worker itself died
  */
-export function jobInWorker(kind: string, request: unknown): Promise<JobResult> {
-  return runInWorker({ kind, request, signs: newSigns() }, () => {});
+export function spawnPart<Request, Answer>(task: Task<Request, Answer>, request: Request): Promise<Answer> {
+  return runInWorker(task, request, newCells(), () => {});
 }
 
 // --- internal ---
 
-async function runInWorker(start: StartMessage, onEvent: OnEvent, file?: URL): Promise<JobResult> {
+async function runInWorker<Request, Answer>(
+  task: Task<Request, Answer>,
+  request: Request,
+  cells: Cells,
+  onEvent: OnEvent,
+  file?: URL,
+): Promise<Answer> {
   checkRoomForThreads();
+  const start: StartMessage<Request> = { task: task.name, request, cells };
   const worker = new Worker((file ?? new URL('./worker.ts', import.meta.url)).href);
   try {
-    return await new Promise<JobResult>((resolve, reject) => {
-      worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
+    return await new Promise<Answer>((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<WorkerMessage<Answer>>) => {
         if ('ready' in data) worker.postMessage(start);
         else if ('event' in data) onEvent(data.event);
-        else if ('result' in data) resolve(data.result);
+        else if ('answer' in data) resolve(data.answer);
         else reject(MedreproError.fromPlain(data.error));
       };
       worker.onerror = (event) => reject(new MedreproError('internal', `the worker stopped: ${event.message}`));
@@ -73,10 +84,10 @@ async function runInWorker(start: StartMessage, onEvent: OnEvent, file?: URL): P
   }
 }
 
-/** Milliseconds without a sign of a job after which that is said. */
+/** Milliseconds without a sign of life after which a warning is emitted. */
 const SILENCE = 60_000;
 
-/** Says when a job has given no sign for a time, what it said last, and whether it uses the processor. */
+/** Warns when a task has given no sign of life for a time, with its last event and the processor time it took meanwhile. */
 class Watch {
   private readonly timer: Timer;
   private last = 'it has said nothing yet';
@@ -85,7 +96,7 @@ class Watch {
   private used = process.cpuUsage();
 
   constructor(
-    private readonly signs: Signs,
+    private readonly cells: Cells,
     private readonly report: OnEvent,
     private readonly silence: number,
   ) {
@@ -93,7 +104,7 @@ class Watch {
     this.timer.unref();
   }
 
-  /** Passes an event on and remembers where the job stands. */
+  /** Passes an event on and remembers it. */
   readonly onEvent: OnEvent = (event) => {
     this.last = placeOf(event) ?? this.last;
     this.heard();
@@ -105,7 +116,7 @@ class Watch {
   }
 
   private look(): void {
-    const beat = Atomics.load(this.signs, SIGN.beat);
+    const beat = Atomics.load(this.cells, CELL.heartbeat);
     const silent = performance.now() - this.since;
     if (beat !== this.beat) this.heard();
     else if (silent >= this.silence) {
@@ -127,7 +138,7 @@ class Watch {
   }
 }
 
-/** Where a job stands by an event; null where the event does not say. */
+/** The place in the work that an event names; null where it names none. */
 function placeOf(event: JobEvent): string | null {
   switch (event.kind) {
     case 'stage':

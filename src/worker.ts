@@ -1,5 +1,9 @@
-/** The Worker's entry. In the compiled binary it must lie beside `main.ts`: both are entry points. */
+/** The Worker's entry point. In the compiled binary it must be in the folder of `main.ts`: both are entry points. */
 
-import { jobs, serveJobs, type WorkerPort } from './job';
+import { commands } from './commands';
+import { encodeTask } from './data/encode';
+import { serveTasks, type WorkerPort } from './serve';
 
-serveJobs(jobs, globalThis as unknown as WorkerPort);
+declare const self: WorkerPort;
+
+serveTasks([...commands.map(({ task }) => task), encodeTask], self);

@@ -3,10 +3,12 @@
 import { existsSync } from 'node:fs';
 import type { FlagDefs, Words } from '../cli/command';
 import type { Flags } from '../cli/flags';
+import type { DataFiles } from '../data/sources';
 import { usageError } from '../errors';
+import type { DeviceRequest } from '../native/choose';
 import { ISAS } from '../native/isa';
 import { READINGS } from '../paper/types';
-import type { DataOverride, TargetRequest } from '../run/request';
+import type { TargetRequest } from '../run/request';
 
 export const SCALES = ['auto', 'mini', 'full'] as const;
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
@@ -98,7 +100,7 @@ export function readTargets(flags: Flags): TargetRequest {
 }
 
 /** @throws MedreproError `usage` */
-export function readDevice(flags: Flags): Pick<TargetRequest, 'device' | 'threads' | 'isa'> {
+export function readDevice(flags: Flags): DeviceRequest {
   const device = flags.choice('device', DEVICES) ?? 'auto';
   const isa = flags.choice('isa', ISAS);
   if (device === 'cuda' && isa !== null) throw usageError('--isa is a CPU path and --device says cuda');
@@ -109,11 +111,11 @@ export function readDevice(flags: Flags): Pick<TargetRequest, 'device' | 'thread
  * `FILE`, or `train=F,validation=F,test=F` and the spec's parts `NAME=F`, in any order and number. One pair of another name is a file
  * until the spec is known.
  */
-export function parseData(text: string): DataOverride {
+export function parseData(text: string): DataFiles {
   const split = /^(train|val|validation|test)=/.test(text);
   const several = /^[A-Za-z_][\w-]*=.+,[A-Za-z_][\w-]*=./s.test(text) && !existsSync(text);
   if (!split && !several) return { kind: 'file', path: text };
-  const splits: DataOverride = { kind: 'splits', train: null, validation: null, test: null };
+  const splits: Record<'train' | 'validation' | 'test', string | null> = { train: null, validation: null, test: null };
   const parts: Record<string, string> = {};
   for (const [given, path] of parsePairs('data', text)) {
     const name = given === 'val' ? 'validation' : given;
@@ -125,7 +127,7 @@ export function parseData(text: string): DataOverride {
       parts[name] = path;
     }
   }
-  return Object.keys(parts).length === 0 ? splits : { ...splits, parts };
+  return { kind: 'splits', ...splits, ...(Object.keys(parts).length === 0 ? {} : { parts }) };
 }
 
 /** `a=x,b=y`; a comma inside a value is part of it unless `name=` follows. @throws MedreproError `usage` */

@@ -1,6 +1,7 @@
 /** The commands, in the order the help lists them. What they need is imported when they run. */
 
 import type { Command } from '../cli/command';
+import type { AnyTask } from '../serve';
 import { audit } from './audit/command';
 import { bench } from './bench/command';
 import { data } from './data/command';
@@ -15,7 +16,7 @@ import { score } from './score/command';
 import { selftest } from './selftest/command';
 import { verify } from './verify/command';
 
-export const commands: readonly Command[] = [
+export const commands: readonly (Command & { readonly task: AnyTask })[] = [
   list,
   plan,
   data,

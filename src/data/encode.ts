@@ -6,10 +6,10 @@
  */
 
 import { availableParallelism } from 'node:os';
-import type { JobResult } from '../job';
-import { jobInWorker } from '../spawn';
-import { Tokenizer, type TokenizerOptions } from './tokenizer';
-import type { TokenizerFiles } from './tokenizer-files';
+import type { Task } from '../job';
+import { spawnPart } from '../spawn';
+import type { Encoded, EncodeRequest } from './encode-part';
+import type { Tokenizer } from './tokenizer';
 
 export interface EncodeOptions {
   /** Threads to use; null or absent = the cores, as far as the texts are worth it. */
@@ -39,7 +39,7 @@ export async function encodeAll(
   const working = others.map((part) =>
     encodeInWorker({ files: tokenizer.files, options: tokenizer.options, texts: part, special }),
   );
-  // before this thread is busy, the Workers must have their messages
+  // the Workers must have their messages before this thread is busy
   if (working.length > 0) await new Promise((resolve) => setTimeout(resolve, 0));
   const done: Uint32Array[] = [];
   for (const text of own ?? []) {
@@ -54,38 +54,16 @@ export async function encodeAll(
   return done;
 }
 
-/** What a Worker is asked. */
-interface EncodeRequest {
-  readonly files: TokenizerFiles;
-  readonly options: TokenizerOptions;
-  readonly texts: readonly string[];
-  readonly special: boolean;
-}
-
-/** The Worker's answer: all ids back to back, and where each text's begin; the last offset is their number. */
-interface Encoded {
-  readonly ids: Uint32Array;
-  readonly offsets: Uint32Array;
-}
-
-/** The job `encode`, which only {@link encodeAll} asks for. */
-export async function encodeJob(request: unknown): Promise<JobResult> {
-  const { files, options, texts, special } = request as EncodeRequest;
-  const tokenizer = new Tokenizer(files, options);
-  const rows = texts.map((text) => tokenizer.encode(text, special));
-  const offsets = new Uint32Array(rows.length + 1);
-  for (const [i, row] of rows.entries()) offsets[i + 1] = offsets[i]! + row.length;
-  const ids = new Uint32Array(offsets[rows.length]!);
-  for (const [i, row] of rows.entries()) ids.set(row, offsets[i]!);
-  const document: Encoded = { ids, offsets };
-  return { exitCode: 0, text: '', document };
-}
+/** Some of the texts, in a Worker. */
+export const encodeTask: Task<EncodeRequest, Encoded> = {
+  name: 'encode',
+  load: async () => (await import('./encode-part')).encodePart,
+};
 
 // --- internal ---
 
 async function encodeInWorker(request: EncodeRequest): Promise<Uint32Array[]> {
-  const { document } = await jobInWorker('encode', request);
-  const { ids, offsets } = document as Encoded;
+  const { ids, offsets } = await spawnPart(encodeTask, request);
   return request.texts.map((_, i) => ids.subarray(offsets[i]!, offsets[i + 1]!));
 }
 

@@ -1,7 +1,4 @@
-/** Which scale and device a request means on this machine, with the reason. */
-import { EXIT } from '../errors';
-import type { JobResult } from '../job';
-import { cudaState } from '../native/choose';
+/** Which scale a request means on this machine, with the reason. */
 import type { Paper } from '../paper/load';
 import type { Scale } from '../paper/types';
 import { fullScaleNeeds } from '../plan/plan';
@@ -17,13 +14,4 @@ export function chooseScale(paper: Paper, id: string, request: TargetRequest): {
   if (ready || !mini) return { scale: 'full', reason: null };
   const needs = fullScaleNeeds(paper, ...paper.experiments.flatMap(({ scales }) => scales.full ?? []));
   return { scale: 'mini', reason: `mini scale: the full scale ${needs}; see medrepro plan ${paper.id} --scale full` };
-}
-
-/** Non-null when the device asked for cannot be used: exit 4, and what is missing. */
-export function checkDevice({ device }: { device: 'auto' | 'cpu' | 'cuda' }): JobResult | null {
-  if (device !== 'cuda') return null;
-  const { usable, reason } = cudaState();
-  if (usable) return null;
-  const text = `UNMEASURED: --device cuda: ${reason}`;
-  return { exitCode: EXIT.unmeasured, text, document: { unmeasured: [{ target: '--device cuda', reason }] } };
 }

@@ -315,8 +315,7 @@ describe('the job', () => {
       const own = join(folder, 'own.yaml');
       writeFileSync(own, SPEC.replace('id: qwen3-medquad', 'id: own'));
       const mine = await auditJob({ ...ask, targets: [own] });
-      const { findings: list } = mine.document as { findings: Finding[] };
-      expect(list.every(({ paper, file }) => paper === 'own' && file === own)).toBe(true);
+      expect(mine.document.findings.every(({ paper, file }) => paper === 'own' && file === own)).toBe(true);
       expect(auditJob({ ...ask, sarif: join(folder, 'no', 'where') })).rejects.toThrow('cannot write');
     } finally {
       rmSync(folder, { recursive: true });

@@ -2,20 +2,20 @@
 
 import { describe, expect, test } from 'bun:test';
 import type { JobEvent } from '../../src/events';
-import { runJob } from '../../src/job';
-import { spawnJob } from '../../src/spawn';
-import { WORKER } from './count-job';
+import type { Task } from '../../src/job';
+import { spawnTask } from '../../src/spawn';
+import { asking, bug, count, hash, silent, WORKER } from './count-job';
 
-describe('spawnJob', () => {
+describe('spawnTask', () => {
   test('forwards events in order, then the result', async () => {
     const events: JobEvent[] = [];
-    const result = await spawnJob('count', 3, { worker: WORKER, onEvent: (event) => events.push(event) });
+    const result = await spawnTask(count, 3, { worker: WORKER, onEvent: (event) => events.push(event) });
     expect(events.map((event) => event.kind === 'progress' && event.done)).toEqual([1, 2, 3]);
     expect(result).toEqual({ exitCode: 1, text: 'counted to 3', document: { count: 3, exact: 0.1 + 0.2 } });
   });
 
   test('an error keeps its code, exit code and remedy', async () => {
-    const failed = spawnJob('hash', null, { worker: WORKER, onEvent: () => {} });
+    const failed = spawnTask(hash, null, { worker: WORKER, onEvent: () => {} });
     expect(failed).rejects.toMatchObject({
       code: 'hash',
       exitCode: 3,
@@ -25,7 +25,7 @@ describe('spawnJob', () => {
   });
 
   test('a bug is an internal error that keeps its stack', async () => {
-    const failed = spawnJob('bug', null, { worker: WORKER, onEvent: () => {} });
+    const failed = spawnTask(bug, null, { worker: WORKER, onEvent: () => {} });
     expect(failed).rejects.toMatchObject({
       code: 'internal',
       exitCode: 2,
@@ -34,24 +34,25 @@ describe('spawnJob', () => {
     });
   });
 
-  test('an unknown job is an internal error', async () => {
-    const context = { emit: () => {}, cancelled: () => false };
-    expect(runJob('toString', null, context)).rejects.toMatchObject({ code: 'internal' });
+  test('an unknown task is an internal error', async () => {
+    const unknown = { ...count, name: 'toString' };
+    const failed = spawnTask(unknown, 1, { worker: WORKER, onEvent: () => {} });
+    expect(failed).rejects.toMatchObject({ code: 'internal', message: "this build has no task 'toString'" });
   });
 });
 
 describe('a job that gives no sign', () => {
-  async function warnings(kind: string, milliseconds: number): Promise<string[]> {
+  async function warnings(task: Task<number, void>, milliseconds: number): Promise<string[]> {
     const said: string[] = [];
     const onEvent = (event: JobEvent) => {
       if (event.kind === 'warning') said.push(event.message);
     };
-    await spawnJob(kind, milliseconds, { worker: WORKER, onEvent, silence: 300 });
+    await spawnTask(task, milliseconds, { worker: WORKER, onEvent, silence: 300 });
     return said;
   }
 
   test('is said to give none, with the place where it stands and the processor time it took', async () => {
-    const said = await warnings('silent', 1500);
+    const said = await warnings(silent, 1500);
     expect(said.length).toBeGreaterThan(0);
     expect(said[0]).toMatch(
       /^no sign of the job for \d+\.\d s; it used \d+\.\d s of processor time meanwhile; last: step 3 of 9$/,
@@ -59,21 +60,22 @@ describe('a job that gives no sign', () => {
   });
 
   test('is left alone while it asks whether it is to stop', async () => {
-    expect(await warnings('asking', 1500)).toEqual([]);
+    expect(await warnings(asking, 1500)).toEqual([]);
   });
 });
 
 test('a Worker that listens late still gets its request', async () => {
   // what is posted to a Worker before it listens is lost once its event loop has turned: the request waits until it is ready
   const onEvent = () => {};
-  const result = await spawnJob('count', 2, { worker: new URL('late-worker.ts', import.meta.url), onEvent });
-  expect(result.text).toBe('counted to 2');
+  const late: Task<number, string> = { name: 'count', load: () => Promise.reject(new Error('not on this thread')) };
+  const answer = await spawnTask(late, 2, { worker: new URL('late-worker.ts', import.meta.url), onEvent });
+  expect(answer).toBe('counted to 2');
 });
 
 describe('signals', () => {
   /** Starts the `block` job in a process of its own and waits until it blocks in native code. */
   async function blocked(saving: number) {
-    const child = Bun.spawn([process.execPath, WORKER.pathname, 'block', String(saving)], {
+    const child = Bun.spawn([process.execPath, WORKER.pathname, String(saving)], {
       stdout: 'pipe',
       stderr: 'pipe',
     });

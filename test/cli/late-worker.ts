@@ -1,11 +1,9 @@
 /** A Worker whose event loop turns before it listens. */
 
-import { serveJobs, type WorkerPort } from '../../src/job';
+import { serveTasks, type WorkerPort } from '../../src/serve';
+
+declare const self: WorkerPort;
 
 await new Promise((resolve) => setTimeout(resolve, 100));
-const count = async () => async (request: unknown) => ({
-  exitCode: 0 as const,
-  text: `counted to ${request}`,
-  document: null,
-});
-serveJobs({ count }, globalThis as unknown as WorkerPort);
+const count = async (request: number): Promise<string> => `counted to ${request}`;
+serveTasks([{ name: 'count', load: async () => count }], self);

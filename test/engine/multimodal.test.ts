@@ -46,10 +46,10 @@ function logitsOf(base: string, adapter: string | null): { values: Float32Array;
 
 async function merge(adapter: string, base = BASE): Promise<{ out: string; linears: number }> {
   const out = join(folder.path, `merged-${adapter.replaceAll('/', '-')}`);
-  const asked = { model: base, adapter, out, ids: null, precision: 'fp32', quantise: null, device: 'cpu' };
+  const asked = { model: base, adapter, out, ids: null, precision: 'fp32', quantise: null, device: 'cpu' } as const;
   const context = { emit: () => {}, cancelled: () => false };
   const { document } = await mergeJob({ ...asked, threads: 1, isa: null }, context);
-  return { out, linears: (document as { linears: number }).linears };
+  return { out, linears: document.linears };
 }
 
 const CASES = [

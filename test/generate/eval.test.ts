@@ -2,11 +2,10 @@
 import { afterAll, describe, expect, spyOn, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EvalRow, EvalStep } from '../../src/commands/eval/job';
 import { evalJob } from '../../src/commands/eval/job';
-import type { JobContext, JobResult } from '../../src/job';
+import type { EvalDocument, EvalRequest, EvalStep } from '../../src/commands/eval/request';
+import type { JobContext } from '../../src/job';
 import { decoderConfig } from '../../src/nn/config';
-import type { EvalRequest } from '../../src/run/request';
 import { box } from '../cli/box';
 import { FIXTURES, readJson, relativeError } from '../engine/support';
 import { SIZES, writeModel } from '../run/support';
@@ -35,7 +34,7 @@ const folder = box();
 afterAll(() => folder.remove());
 const context: JobContext = { emit: () => {}, cancelled: () => false };
 
-const run = (fixture: { checkpoint: string; ids: unknown }, more: Partial<EvalRequest>): Promise<JobResult> => {
+const run = (fixture: { checkpoint: string; ids: unknown }, more: Partial<EvalRequest>): ReturnType<typeof evalJob> => {
   const request: EvalRequest = {
     model: join(FIXTURES, fixture.checkpoint),
     adapter: null,
@@ -56,9 +55,11 @@ const run = (fixture: { checkpoint: string; ids: unknown }, more: Partial<EvalRe
   return evalJob(request, context);
 };
 
-interface Document {
-  readonly rows: readonly EvalRow[];
-  readonly train: readonly EvalStep[] | null;
+/** Of a causal model. */
+async function causal(...asked: Parameters<typeof run>): Promise<EvalDocument> {
+  const { document } = await run(...asked);
+  if (!('train' in document)) throw new Error('a classifier');
+  return document;
 }
 
 describe.each([
@@ -76,13 +77,12 @@ describe.each([
     'NLL, logits, continuations and AdamW steps equal torch: %s decay',
     async (decay) => {
       const expected = decay === 'all' || adapted ? fixture.all : fixture.matrices!;
-      const { document } = await run(fixture, {
+      const { rows, train: made } = await causal(fixture, {
         adapter,
         repetitionPenalty,
         noRepeatNgramSize,
         train: { ...train, decay },
       });
-      const { rows, train: made } = document as Document;
       rows.forEach(({ meanNll, lastLogits, continuation }, i) => {
         const row = fixture.rows[i]!;
         if (row.meanNll === null) expect(meanNll).toBeNull();
@@ -105,8 +105,8 @@ test('a classifier gives the logits of its classes', async () => {
     'classifier-lora.json',
   );
   const { document } = await run(fixture, { adapter: join(FIXTURES, fixture.checkpoint, 'adapter') });
-  const { rows } = document as { rows: { logits: number[] }[] };
-  for (const [i, { logits }] of rows.entries()) {
+  if ('train' in document) throw new Error('a causal model');
+  for (const [i, { logits }] of document.rows.entries()) {
     expect(relativeError(logits, fixture.rows[i]!.logits)).toBeLessThan(1e-5);
   }
 });
@@ -154,8 +154,7 @@ test('a fresh adapter leaves the first loss as it is, and trains', async () => {
   const lora = { rank: 4, alpha: 8, targets: ['q_proj', 'v_proj'] };
   const train = { steps: 3, learningRate: 1e-2, weightDecay: 0, decay: 'all', clip: null, lora, seed: 3 } as const;
   for (const quantise of [null, 'nf4'] as const) {
-    const { document } = await run(fixture, { quantise, train });
-    const { train: steps, rows } = document as Document;
+    const { train: steps, rows } = await causal(fixture, { quantise, train });
     const labels = fixture.ids.map((ids) => ids.length - 1);
     const sum = rows.reduce((total, { meanNll }, i) => total + (meanNll ?? 0) * labels[i]!, 0);
     expect(Math.abs(steps![0]!.loss / (sum / labels.reduce((a, b) => a + b)) - 1)).toBeLessThan(1e-6);
@@ -172,8 +171,7 @@ describe('more logits than are printed', () => {
   test('are null in the document, and rows of a NumPy file on request', async () => {
     writeModel(model, decoderConfig('qwen3', { ...sizes, intermediateSize: 16 }));
     const file = folder.at('logits.npy');
-    const { document } = await run({ checkpoint: '', ids }, { ...asked, logits: file });
-    const { rows } = document as Document;
+    const { rows } = await causal({ checkpoint: '', ids }, { ...asked, logits: file });
     expect(rows.every(({ lastLogits }) => lastLogits === null)).toBeTrue();
     const bytes = readFileSync(file);
     const start = 10 + bytes.readUInt16LE(8);
@@ -185,9 +183,8 @@ describe('more logits than are printed', () => {
     expect(logits.length).toBe(17 * 65_536);
     for (const [i, row] of rows.entries()) {
       if (i % 8 !== 0) continue;
-      const { document: alone } = await run({ checkpoint: '', ids: [ids[i]] }, asked);
-      const [one] = (alone as Document).rows;
-      expect([...logits.subarray(i * 65_536, (i + 1) * 65_536)]).toEqual(one!.lastLogits!);
+      const [one] = (await causal({ checkpoint: '', ids: [ids[i]] }, asked)).rows;
+      expect(one!.lastLogits).toEqual([...logits.subarray(i * 65_536, (i + 1) * 65_536)]);
       expect([row.best, row.bestLogit, row.meanNll]).toEqual([one!.best, one!.bestLogit, one!.meanNll]);
       expect(one!.bestLogit).toBe(one!.lastLogits![one!.best]!);
     }

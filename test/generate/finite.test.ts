@@ -3,12 +3,12 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { evalJob } from '../../src/commands/eval/job';
-import { asMedreproError, EXIT } from '../../src/errors';
+import type { EvalRequest } from '../../src/commands/eval/request';
+import { jobCommand } from '../../src/commands/job-command';
+import { asMedreproError, EXIT, type ExitCode } from '../../src/errors';
 import { type GenerationOptions, generate } from '../../src/generate/generate';
-import { type JobResult, runJob } from '../../src/job';
 import { firstNoNumber, jsonText, parseJsonText } from '../../src/json';
 import { loadModel, openModelFolder } from '../../src/nn/model';
-import type { EvalRequest } from '../../src/run/request';
 import { causalRowLosses, classifierEvaluationLoss, predictClasses } from '../../src/train/evaluate';
 import { box } from '../cli/box';
 import { FIXTURES, forwardOptions, onCpu, PLAIN } from '../engine/support';
@@ -36,7 +36,7 @@ function changed(checkpoint: string, tensor: string, change: (values: Float32Arr
 const NAN = (values: Float32Array): void => void values.fill(Number.NaN, 5, 6);
 const HUGE = (values: Float32Array): void => values.set(values.map((value) => value * 1e5));
 
-const evaluated = (model: string, more: Partial<EvalRequest> = {}): Promise<JobResult> =>
+const evaluated = (model: string, more: Partial<EvalRequest> = {}) =>
   evalJob(
     {
       model,
@@ -123,11 +123,13 @@ describe('JSON', () => {
   });
   test('a job that found nothing amiss has numbers alone in its document', async () => {
     const context = { emit: () => {}, cancelled: () => false };
-    const job = (exitCode: JobResult['exitCode']) => ({
-      odd: async () => async () => ({ exitCode, text: '', document: value }),
-    });
-    expect(runJob('odd', null, context, job(EXIT.ok))).rejects.toThrow('odd: in the result, a[1] is NaN');
-    expect((await runJob('odd', null, context, job(EXIT.differs))).document).toEqual(value);
+    const ends = async (exitCode: ExitCode) => {
+      const job = async () => async () => ({ exitCode, text: '', document: value });
+      const { task } = jobCommand({ name: 'odd', description: '', flags: {}, words: null, request: () => null, job });
+      return (await task.load())(null, context);
+    };
+    expect(ends(EXIT.ok)).rejects.toThrow('odd: in the result, a[1] is NaN');
+    expect((await ends(EXIT.differs)).document).toEqual(value);
   });
 });
 

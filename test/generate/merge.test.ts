@@ -3,12 +3,11 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
-import type { MergeDifference } from '../../src/commands/merge/job';
 import { mergeJob } from '../../src/commands/merge/job';
+import type { MergeRequest } from '../../src/commands/merge/request';
 import { checkpointConfig } from '../../src/nn/merge';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import { openSafetensors, storedF32, writeSafetensors } from '../../src/nn/safetensors';
-import type { MergeRequest } from '../../src/run/request';
 import { causalLogits, classifierLogits } from '../../src/train/pass';
 import { box } from '../cli/box';
 import { FIXTURES, forwardOptions, onCpu, PLAIN, readJson, readTensors, relativeError } from '../engine/support';
@@ -16,11 +15,6 @@ import { FIXTURES, forwardOptions, onCpu, PLAIN, readJson, readTensors, relative
 const folder = box();
 afterAll(() => folder.remove());
 const context = { emit: () => {}, cancelled: () => false };
-
-interface Document {
-  readonly linears: number;
-  readonly difference: MergeDifference;
-}
 
 const merge = async (adapter: string, base: string, more: Partial<MergeRequest> = {}) => {
   const out = join(folder.path, `${adapter}-${more.quantise ?? 'dense'}`);
@@ -36,8 +30,7 @@ const merge = async (adapter: string, base: string, more: Partial<MergeRequest> 
     isa: null,
     ...more,
   };
-  const { document, exitCode, text } = await mergeJob(request, context);
-  return { out, exitCode, text, document: document as Document };
+  return { out, ...(await mergeJob(request, context)) };
 };
 
 /** Logits of a merged folder on the fixture's rows. */

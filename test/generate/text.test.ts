@@ -3,12 +3,12 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateJob } from '../../src/commands/generate/job';
+import type { GenerateRequest } from '../../src/commands/generate/request';
 import { Tokenizer } from '../../src/data/tokenizer';
 import { readTokenizerFolder } from '../../src/data/tokenizer-files';
 import type { JobEvent } from '../../src/events';
 import { readPrompts } from '../../src/generate/inputs';
 import { TextStream } from '../../src/generate/text-stream';
-import type { GenerateRequest } from '../../src/run/request';
 import { box } from '../cli/box';
 import { FIXTURES } from '../engine/support';
 
@@ -77,16 +77,12 @@ const REQUEST: GenerateRequest = {
   stream: true,
 };
 
-interface Document {
-  readonly rows: readonly { prompt: string; promptIds: number[]; ids: number[]; text: string | null; finish: string }[];
-}
-
 async function generated(more: Partial<GenerateRequest>) {
   const events: JobEvent[] = [];
   const context = { emit: (event: JobEvent) => events.push(event), cancelled: () => false };
   const { document } = await generateJob({ ...REQUEST, ...more }, context);
   const shown = events.flatMap((event) => (event.kind === 'text' ? [event.text] : [])).join('');
-  return { rows: (document as Document).rows, shown, events };
+  return { rows: document.rows, shown, events };
 }
 
 describe('generate', () => {

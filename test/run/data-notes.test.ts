@@ -3,12 +3,12 @@
 import { afterAll, expect, test } from 'bun:test';
 import { readAssetText } from '../../src/assets';
 import { dataJob } from '../../src/commands/data/job';
+import type { DataRequest } from '../../src/commands/data/request';
 import type { JobEvent } from '../../src/events';
 import { resolveExperiment } from '../../src/paper/load';
 import { loadTarget } from '../../src/paper/target';
 import { readInputs } from '../../src/run/inputs';
 import { open } from '../../src/run/open';
-import type { DataRequest } from '../../src/run/request';
 import { box } from '../cli/box';
 
 const folder = box();

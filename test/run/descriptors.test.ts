@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runJob } from '../../src/commands/run/job';
+import type { RunRequest } from '../../src/commands/run/request';
 import { openModelFolder } from '../../src/nn/model';
 import { storedBytes, type TensorToWrite, writeSafetensors } from '../../src/nn/safetensors';
 import type { Experiment } from '../../src/paper/types';
@@ -10,7 +11,6 @@ import { execute } from '../../src/run/execute';
 import { readInputs } from '../../src/run/inputs';
 import { open } from '../../src/run/open';
 import { prepareRun } from '../../src/run/prepare';
-import type { RunRequest } from '../../src/run/request';
 import { CONFIG, directories, experiment, request as requestOf, rows, run, sandbox, writeModel } from './support';
 
 setDefaultTimeout(60_000);

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runJob } from '../../src/commands/run/job';
+import type { RunRequest } from '../../src/commands/run/request';
 import { MedreproError } from '../../src/errors';
-import { runJob } from '../../src/job';
 import type { AdafactorSettings, Experiment } from '../../src/paper/types';
-import type { RunRequest } from '../../src/run/request';
 import {
   CONFIG,
   directories,
@@ -225,9 +225,9 @@ describe('the job', () => {
 
   test('runs the experiment, and other weights and rows have no golden verdict', async () => {
     const asked = request(box, { out: join(box.path, 'job') });
-    const { exitCode, text, document } = await runJob('run', asked, context);
+    const { exitCode, text, document } = await runJob(asked, context);
     expect(exitCode).toBe(0);
-    const { runs } = document as { runs: { directory: string; overrides: string[] }[] };
+    const { runs } = document;
     expect(text).toContain(runs[0]!.directory);
     expect(runs[0]!.overrides.map((flag) => flag.split(' ')[0])).toEqual(['--data', '--map', '--model', '--tokenizer']);
     expect(filesOf(runs[0]!.directory)).toContain('metrics.json');
@@ -237,9 +237,9 @@ describe('the job', () => {
   test('stopped: the error is the interruption, and the same request resumes', async () => {
     const asked = request(box, { out: join(box.path, 'stopped-job') });
     let polls = 0;
-    const stopped = runJob('run', asked, { ...context, cancelled: () => ++polls > 40 });
+    const stopped = runJob(asked, { ...context, cancelled: () => ++polls > 40 });
     await expect(stopped).rejects.toMatchObject({ code: 'interrupted', exitCode: 130 });
-    const { exitCode } = await runJob('run', { ...asked, resume: true }, context);
+    const { exitCode } = await runJob({ ...asked, resume: true }, context);
     expect(exitCode).toBe(0);
     expect(directories(asked)).toHaveLength(1);
   });
@@ -247,7 +247,7 @@ describe('the job', () => {
   test('fails with what failed', async () => {
     mkdirSync(join(box.path, 'empty'), { recursive: true });
     const asked = request(box, { model: join(box.path, 'empty') });
-    await expect(runJob('run', asked, context)).rejects.toMatchObject({ code: 'input' });
+    await expect(runJob(asked, context)).rejects.toMatchObject({ code: 'input' });
   });
 });
 

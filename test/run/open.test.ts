@@ -3,13 +3,13 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { execSync } from 'node:child_process';
 import { join } from 'node:path';
 import { verifyJob } from '../../src/commands/verify/job';
+import type { VerifyRequest } from '../../src/commands/verify/request';
 import { resolveExperiment } from '../../src/paper/load';
 import { loadTargets } from '../../src/paper/target';
 import { execute } from '../../src/run/execute';
 import { readInputs } from '../../src/run/inputs';
 import { open, opener, readRows } from '../../src/run/open';
 import { prepareRun } from '../../src/run/prepare';
-import type { VerifyRequest } from '../../src/run/request';
 import { bytes } from '../../src/units';
 import { directories, experiment, read, request, sandbox } from './support';
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readAssetText } from '../../src/assets';
+import type { RunRequest } from '../../src/commands/run/request';
 import type { MedreproError } from '../../src/errors';
 import type { JobEvent } from '../../src/events';
 import { Device } from '../../src/native/device';
@@ -15,7 +16,6 @@ import { loadEmbedded } from '../../src/paper/target';
 import type { Experiment, Training } from '../../src/paper/types';
 import { type Executed, execute } from '../../src/run/execute';
 import { open } from '../../src/run/open';
-import type { RunRequest } from '../../src/run/request';
 
 export const SIZES = {
   vocabSize: 3072,

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyJob } from '../../src/commands/verify/job';
+import type { VerifyRequest } from '../../src/commands/verify/request';
 import type { JobContext } from '../../src/job';
 import { loadEmbedded, loadTarget } from '../../src/paper/target';
-import type { VerifyRequest } from '../../src/run/request';
 import { keepScore, rescore } from '../../src/score/rescore';
 import { acceptGolden } from '../../src/verify/accept';
 import { type Comparison, compare } from '../../src/verify/compare';
@@ -119,7 +119,7 @@ async function verify(change: Partial<VerifyRequest>): Promise<Comparison & { te
     if (event.kind === 'warning') messages.push(event.message);
   };
   const { text, document } = await verifyJob(request, { emit, cancelled: () => false });
-  return { ...(document as { comparisons: Comparison[] }).comparisons[0]!, text, messages };
+  return { ...document.comparisons[0]!, text, messages };
 }
 const row = (comparison: Comparison, id: string) =>
   comparison.claims.find((one) => one.claim === id && one.level === 'score');

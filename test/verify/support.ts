@@ -1,12 +1,12 @@
 /** Synthetic results for the tests of verdicts. */
 
 import { readAssetText } from '../../src/assets';
+import type { VerifyRequest } from '../../src/commands/verify/request';
 import { specSha256 } from '../../src/paper/canonical';
 import { resolveExperiment } from '../../src/paper/load';
 import { withOverrides } from '../../src/paper/override';
 import { loadEmbedded } from '../../src/paper/target';
 import type { Scale } from '../../src/paper/types';
-import type { VerifyRequest } from '../../src/run/request';
 import type { ExperimentResult } from '../../src/run/result';
 import { acceptGolden } from '../../src/verify/accept';
 import { type Golden, loadGolden } from '../../src/verify/golden';

@@ -1,12 +1,11 @@
 /** `medrepro audit` */
 
-import type { Command } from '../../cli/command';
 import { usageError } from '../../errors';
-import type { AuditRequest } from '../../run/request';
 import { JSON_FLAG, TARGETS } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
+import type { AuditRequest } from './request';
 
-export const audit: Command = {
+export const audit = jobCommand({
   name: 'audit',
   description: "whether a paper's own numbers agree with each other: arithmetic alone, no compute",
   flags: {
@@ -18,7 +17,7 @@ export const audit: Command = {
   },
   words: TARGETS,
   examples: ['medrepro audit qwen3-medquad', 'medrepro audit my-paper.yaml --sarif findings.sarif'],
-  run: async (flags, globals) => {
+  request: (flags): AuditRequest => {
     const all = flags.is('all');
     const targets = [...flags.words];
     if (all && targets.length > 0) throw usageError(`--all already means '${targets[0]}'`, 'name targets or say --all');
@@ -28,13 +27,14 @@ export const audit: Command = {
         "name a paper, such as qwen3-medquad, or say --all; 'medrepro list' shows them",
       );
     }
-    const request: AuditRequest = {
+    return {
       targets,
       all,
       sarif: flags.text('sarif'),
       github: flags.is('github'),
       exitZero: flags.is('exit-zero'),
     };
-    return runAndShow('audit', request, { ...globals, json: flags.is('json') }, false);
   },
-};
+  job: async () => (await import('./job')).auditJob,
+  saves: false,
+});

@@ -7,10 +7,9 @@ import { EXIT } from '../../errors';
 import { writeWhole } from '../../files';
 import type { JobResult } from '../../job';
 import { loadTargets } from '../../paper/target';
-import type { AuditRequest } from '../../run/request';
+import type { AuditDocument, AuditRequest } from './request';
 
-export async function auditJob(request: unknown): Promise<JobResult> {
-  const asked = request as AuditRequest;
+export async function auditJob(asked: AuditRequest): Promise<JobResult<AuditDocument>> {
   const papers = loadTargets(asked.targets, asked.all, 'as-written').map(({ paper }) => paper);
   const findings = papers.flatMap(auditPaper);
   if (asked.sarif !== null) {

@@ -1,11 +1,9 @@
 /** `medrepro bench` */
 
-import type { Command } from '../../cli/command';
-import type { BenchRequest } from '../../run/request';
 import { DEVICE_FLAGS, JSON_FLAG, readDevice } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
 
-export const bench: Command = {
+export const bench = jobCommand({
   name: 'bench',
   description: "kernels and train steps: tokens/s, TFLOP/s, share of this machine's measured peak",
   flags: {
@@ -15,8 +13,7 @@ export const bench: Command = {
   },
   words: null,
   examples: ['medrepro bench', 'medrepro bench --only gemm --threads 1'],
-  run: async (flags, globals) => {
-    const request: BenchRequest = { ...readDevice(flags), only: flags.text('only') };
-    return runAndShow('bench', request, { ...globals, json: flags.is('json') });
-  },
-};
+  request: (flags) => ({ ...readDevice(flags), only: flags.text('only') }),
+  job: async () => (await import('./job')).benchJob,
+  device: ({ device }) => device,
+});

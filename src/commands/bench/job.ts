@@ -11,15 +11,11 @@ import type { JobContext, JobResult } from '../../job';
 import { openDevice } from '../../native/choose';
 import type { Device } from '../../native/device';
 import type { Backend } from '../../native/library';
-import type { BenchRequest } from '../../run/request';
-import { checkDevice } from '../../run/scale';
 import { table } from '../../text-table';
 import { duration } from '../../units';
+import type { BenchDocument, BenchRequest } from './request';
 
-export async function benchJob(request: unknown, context: JobContext): Promise<JobResult> {
-  const asked = request as BenchRequest;
-  const unusable = checkDevice(asked);
-  if (unusable !== null) return unusable;
+export async function benchJob(asked: BenchRequest, context: JobContext): Promise<JobResult<BenchDocument>> {
   // what is measured is named: --device auto is the CPU
   const backend: Backend = asked.device === 'cuda' ? 'cuda' : 'cpu';
   // specs and their schema take memory, which is what a CPU's measurements report

@@ -1,13 +1,11 @@
 /** `medrepro data` */
 
-import type { Command } from '../../cli/command';
-import type { DataRequest } from '../../run/request';
 import { JSON_FLAG, readTargets, TARGET_FLAGS, TARGETS } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
 
 const SPLITS = { train: 'train', val: 'validation', test: 'test' } as const;
 
-export const data: Command = {
+export const data = jobCommand({
   name: 'data',
   description: 'exactly what a target trains and evaluates on: rows, prompts, token ids, labels',
   flags: {
@@ -21,12 +19,12 @@ export const data: Command = {
   },
   words: TARGETS,
   examples: ['medrepro data abjadmed/all-linear --limit 3', 'medrepro data abjadmed/all-linear --split test --json'],
-  run: async (flags, globals) => {
-    const request: DataRequest = {
-      ...readTargets(flags),
-      split: SPLITS[flags.choice('split', ['train', 'val', 'test']) ?? 'train'],
-      limit: flags.integer('limit', { min: 1 }),
-    };
-    return runAndShow('data', request, { ...globals, json: flags.is('json') ? 'lines' : false }, false);
-  },
-};
+  request: (flags) => ({
+    ...readTargets(flags),
+    split: SPLITS[flags.choice('split', ['train', 'val', 'test']) ?? 'train'],
+    limit: flags.integer('limit', { min: 1 }),
+  }),
+  job: async () => (await import('./job')).dataJob,
+  saves: false,
+  jsonLines: true,
+});

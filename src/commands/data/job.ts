@@ -10,17 +10,16 @@ import { loadTargets, type Target } from '../../paper/target';
 import type { Experiment, Scale } from '../../paper/types';
 import { dataWarnings } from '../../run/inputs';
 import { type Opened, opener, readRows } from '../../run/open';
-import type { DataRequest } from '../../run/request';
 import { dataObstacle } from '../../run/requested';
 import { chooseScale } from '../../run/scale';
 import { table } from '../../text-table';
 import { count } from '../../units';
+import type { DataDocument, DataRequest } from './request';
 
 /** Characters of a text that the table shows. */
 const SHOWN = 60;
 
-export async function dataJob(request: unknown, { emit }: JobContext): Promise<JobResult> {
-  const asked = request as DataRequest;
+export async function dataJob(asked: DataRequest, { emit }: JobContext): Promise<JobResult<DataDocument>> {
   const targets = loadTargets(asked.targets, asked.all, asked.reading);
   const [target] = targets;
   if (target === undefined || targets.length > 1) throw oneOnly(target);

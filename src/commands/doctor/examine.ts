@@ -14,57 +14,11 @@ import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA 
 import { cudaState } from '../../native/choose';
 import { hostLibrary } from '../../native/device';
 import { ISAS, type Isa } from '../../native/isa';
-import { cacheFolders, type Library, locateLibrary } from '../../native/library';
+import { cacheFolders, locateLibrary } from '../../native/library';
 import { bytes } from '../../units';
+import type { DoctorDocument, DoctorRequest, PathReport } from './request';
 
-/** One CPU path: whether it can run here and why (not), and whether it is the one that will. */
-export interface PathReport {
-  name: string;
-  available: boolean;
-  chosen: boolean;
-  reason: string;
-}
-
-export interface CpuReport {
-  library: Library;
-  /** CPU features the paths depend on, as the library's CPUID check reports them. */
-  features: string[];
-  paths: PathReport[];
-  /** Cores this process may run on. */
-  threads: number;
-}
-
-export interface Report {
-  version: string;
-  bun: string;
-  /** Whether a run on the CPU would start. */
-  ready: boolean;
-  machine: {
-    cpu: string;
-    cores: number;
-    architecture: string;
-    kernel: string;
-    glibc: string | null;
-    /** Bytes. */
-    memory: number;
-    memoryAvailable: number;
-  };
-  cpu: CpuReport | null;
-  /** Why there is no CPU back end; null when there is one. */
-  cpuError: string | null;
-  cuda: { available: boolean; reason: string };
-  cache: { folder: string; exists: boolean };
-  out: { folder: string; freeBytes: number | null };
-  /** Where a hub token was found; its value is never read into the report. */
-  token: { present: boolean; source: string | null };
-}
-
-export interface ExamineOptions {
-  /** The parent of the run directories. */
-  out: string;
-}
-
-export function examine(options: ExamineOptions): Report {
+export function examine(options: DoctorRequest): DoctorDocument {
   const { cpu, cpuError } = examineCpu();
   const folder = cacheFolders()[0] ?? '';
   return {
@@ -90,7 +44,7 @@ export function examine(options: ExamineOptions): Report {
 }
 
 /** The report for people. */
-export function renderReport(report: Report): string {
+export function renderReport(report: DoctorDocument): string {
   const { machine, cpu, cuda, cache, out, token } = report;
   const rows: [string, string][] = [
     ['medrepro', `${report.version} (Bun ${report.bun})`],
@@ -135,7 +89,7 @@ const NEEDS: Readonly<Record<Isa, number>> = {
   avx512bf16: MR_CPU_AVX512BF16,
 };
 
-function examineCpu(): Pick<Report, 'cpu' | 'cpuError'> {
+function examineCpu(): Pick<DoctorDocument, 'cpu' | 'cpuError'> {
   try {
     const library = locateLibrary('cpu');
     if (!library) return { cpu: null, cpuError: 'libmedrepro_cpu.so is not in this build' };
@@ -173,7 +127,7 @@ function explainPaths(features: number, best: number): PathReport[] {
   });
 }
 
-function examineCuda(): Report['cuda'] {
+function examineCuda(): DoctorDocument['cuda'] {
   const { usable, reason } = cudaState();
   return { available: usable, reason };
 }
@@ -200,7 +154,7 @@ function freeBytes(folder: string): number | null {
 }
 
 /** The places huggingface_hub looks at, in its order. */
-function findToken(): Report['token'] {
+function findToken(): DoctorDocument['token'] {
   const { HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } = process.env;
   if (HF_TOKEN) return { present: true, source: 'HF_TOKEN' };
   if (HUGGING_FACE_HUB_TOKEN) return { present: true, source: 'HUGGING_FACE_HUB_TOKEN' };

@@ -1,9 +1,10 @@
-/** `medrepro doctor` as a job. */
+/** `medrepro doctor`: what this machine is, and what would be used of it. */
 import { EXIT } from '../../errors';
 import type { JobResult } from '../../job';
-import { type ExamineOptions, examine, renderReport } from './examine';
+import { examine, renderReport } from './examine';
+import type { DoctorDocument, DoctorRequest } from './request';
 
-export async function doctorJob(request: unknown): Promise<JobResult> {
-  const report = examine(request as ExamineOptions);
+export async function doctorJob(asked: DoctorRequest): Promise<JobResult<DoctorDocument>> {
+  const report = examine(asked);
   return { exitCode: report.ready ? EXIT.ok : EXIT.error, text: renderReport(report), document: report };
 }

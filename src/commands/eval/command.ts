@@ -1,12 +1,12 @@
 /** `medrepro eval` */
 
-import type { Command, FlagDefs } from '../../cli/command';
+import type { FlagDefs } from '../../cli/command';
 import type { Flags } from '../../cli/flags';
 import { usageError } from '../../errors';
-import type { EvalRequest, EvalTraining } from '../../run/request';
 import { JSON_FLAG } from '../flags';
+import { jobCommand } from '../job-command';
 import { continuationFlags, MODEL_FLAGS, readLocalModel } from '../local-model/flags';
-import { runAndShow } from '../show';
+import type { EvalRequest, EvalTraining } from './request';
 
 /** What transformers' `generate` makes when it is not told. */
 const NEW_TOKENS = 20;
@@ -39,7 +39,7 @@ const TRAIN_FLAGS = {
   seed: { type: 'string', valueHint: 'n', default: '0', description: 'of the fresh adapter' },
 } satisfies FlagDefs;
 
-export const evaluate: Command = {
+export const evaluate = jobCommand({
   name: 'eval',
   description: 'a local model on token ids: NLL, logits, greedy continuation, train steps; no tokeniser needed',
   flags: {
@@ -66,7 +66,7 @@ export const evaluate: Command = {
     'medrepro eval --model ./Qwen3-0.6B --ids ids.json --json',
     'medrepro eval --model ./tiny --ids ids.json --train-steps 10 --lr 1e-3 --weight-decay 0.01 --clip 1 --json',
   ],
-  run: async (flags, globals) => {
+  request: (flags) => {
     const ids = flags.text('ids');
     if (ids === null) throw usageError('--ids is needed', 'name a JSON file such as {"ids": [[1, 2, 3], [4, 5]]}');
     const request: EvalRequest = {
@@ -80,9 +80,11 @@ export const evaluate: Command = {
     if (request.adapter !== null && request.train?.lora) {
       throw usageError('--adapter and --lora-rank are two adapters', 'drop one of them');
     }
-    return runAndShow('eval', request, { ...globals, json: flags.is('json') });
+    return request;
   },
-};
+  job: async () => (await import('./job')).evalJob,
+  device: ({ device }) => device,
+});
 
 // --- internal ---
 

@@ -13,44 +13,20 @@ import type { JobContext, JobResult } from '../../job';
 import type { ForwardOptions } from '../../nn/decoder';
 import { isFiniteTensor, notFinite } from '../../nn/finite';
 import { NpyWriter } from '../../npy';
-import type { EvalRequest, EvalTraining } from '../../run/request';
-import { checkDevice } from '../../run/scale';
 import { table } from '../../text-table';
 import { clipFactor, createOptimiser } from '../../train/optimiser';
 import { causalPass, classifierLogits, nextTokenTargets, packRows, type Row, sumOf } from '../../train/pass';
 import { refuseAttentionDropout } from '../../train/trainer';
 import { describeModel, generationOptions, type LocalModel, warnBeyond, withLocalModel } from '../local-model/load';
-
-/** What is printed of a row of a causal language model. */
-export interface EvalRow {
-  readonly row: number;
-  readonly tokens: number;
-  /** -log p of each token but the first, averaged; null for a single token. */
-  readonly meanNll: number | null;
-  /** The most probable token after the last one, and its logit. */
-  readonly best: number;
-  readonly bestLogit: number;
-  /** [vocab]; null where they are too many to print ({@link PRINTED_LOGITS}). */
-  readonly lastLogits: number[] | null;
-  readonly continuation: readonly number[];
-  readonly finish: 'eos' | 'length' | null;
-}
+import type { ClassifierDocument, EvalDocument, EvalRequest, EvalRow, EvalStep, EvalTraining } from './request';
 
 /** Logits that a document has room for, over all rows: some 20 MB of text. */
 const PRINTED_LOGITS = 2 ** 20;
 
-export interface EvalStep {
-  readonly step: number;
-  /** Mean over all labelled tokens of all rows. */
-  readonly loss: number;
-  /** Of all gradients, before clipping. */
-  readonly gradNorm: number;
-}
-
-export async function evalJob(request: unknown, context: JobContext): Promise<JobResult> {
-  const asked = request as EvalRequest;
-  const unusable = checkDevice(asked);
-  if (unusable !== null) return unusable;
+export async function evalJob(
+  asked: EvalRequest,
+  context: JobContext,
+): Promise<JobResult<EvalDocument | ClassifierDocument>> {
   const { train } = asked;
   const lora = train?.lora ?? null;
   const trained = {
@@ -71,7 +47,7 @@ export async function evalJob(request: unknown, context: JobContext): Promise<Jo
     );
   }
   let rows: number[][] = [];
-  return withLocalModel(
+  return withLocalModel<JobResult<EvalDocument | ClassifierDocument>>(
     asked,
     context,
     ({ config }) => {
@@ -111,7 +87,12 @@ const forwardOptions = ({ precision }: EvalRequest): ForwardOptions => ({
   dropoutSeed: null,
 });
 
-function evalCausal(local: LocalModel, ids: readonly number[][], asked: EvalRequest, context: JobContext): JobResult {
+function evalCausal(
+  local: LocalModel,
+  ids: readonly number[][],
+  asked: EvalRequest,
+  context: JobContext,
+): JobResult<EvalDocument> {
   const { device, model, files } = local;
   model.decoder.prepare(longest(ids));
   const prompts = ids.map((row) => row.slice(0, asked.promptTokens ?? row.length));
@@ -169,7 +150,7 @@ function evalClassifier(
   ids: readonly number[][],
   asked: EvalRequest,
   context: JobContext,
-): JobResult {
+): JobResult<ClassifierDocument> {
   const { device, model } = local;
   if (asked.train !== null) {
     throw usageError('--train-steps trains causal language models, and this is a classifier', 'drop --train-steps');

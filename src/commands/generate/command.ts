@@ -1,13 +1,13 @@
 /** `medrepro generate` */
 
-import type { Command, FlagDefs } from '../../cli/command';
+import type { FlagDefs } from '../../cli/command';
 import type { Flags } from '../../cli/flags';
 import { isDate } from '../../data/jinja/strftime';
 import { usageError } from '../../errors';
-import type { GenerateRequest } from '../../run/request';
 import { JSON_FLAG } from '../flags';
+import { jobCommand } from '../job-command';
 import { continuationFlags, MODEL_FLAGS, readLocalModel } from '../local-model/flags';
-import { runAndShow } from '../show';
+import type { GenerateRequest } from './request';
 
 const NEW_TOKENS = 256;
 
@@ -24,7 +24,7 @@ const SAMPLING_FLAGS = {
   seed: { type: 'string', valueHint: 'n', default: '0', description: 'of the draws: the same seed, the same text' },
 } satisfies FlagDefs;
 
-export const generate: Command = {
+export const generate = jobCommand({
   name: 'generate',
   description: 'text from a local model, shown as it comes',
   flags: {
@@ -53,7 +53,7 @@ export const generate: Command = {
     'medrepro generate --model ./Qwen3-0.6B --chat --prompt "What is anaemia?"',
     'medrepro generate --model ./Llama-3.2-1B --prompts questions.txt --max-new-tokens 64 --json',
   ],
-  run: async (flags, globals) => {
+  request: (flags) => {
     const json = flags.is('json');
     const request: GenerateRequest = {
       ...readLocalModel(flags),
@@ -72,9 +72,11 @@ export const generate: Command = {
     if (request.chat && request.prompts.kind === 'ids') {
       throw usageError('--chat makes texts into prompts, and --ids are tokens', 'drop one of them');
     }
-    return runAndShow('generate', request, { ...globals, json });
+    return request;
   },
-};
+  job: async () => (await import('./job')).generateJob,
+  device: ({ device }) => device,
+});
 
 // --- internal ---
 

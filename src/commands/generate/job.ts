@@ -12,15 +12,11 @@ import { readIds, readPrompts } from '../../generate/inputs';
 import { TextStream } from '../../generate/text-stream';
 import type { JobContext, JobResult } from '../../job';
 import type { DecoderConfig } from '../../nn/config';
-import type { GenerateRequest } from '../../run/request';
-import { checkDevice } from '../../run/scale';
 import { count } from '../../units';
 import { describeModel, generationOptions, warnBeyond, withLocalModel } from '../local-model/load';
+import type { GenerateDocument, GenerateRequest } from './request';
 
-export async function generateJob(request: unknown, context: JobContext): Promise<JobResult> {
-  const asked = request as GenerateRequest;
-  const unusable = checkDevice(asked);
-  if (unusable !== null) return unusable;
+export async function generateJob(asked: GenerateRequest, context: JobContext): Promise<JobResult<GenerateDocument>> {
   const tokenizer = openTokenizer(asked);
   let prompts: readonly Prompt[] = [];
   return withLocalModel(

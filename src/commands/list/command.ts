@@ -1,13 +1,14 @@
 /** `medrepro list` */
 
-import type { Command } from '../../cli/command';
 import { JSON_FLAG } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
 
-export const list: Command = {
+export const list = jobCommand({
   name: 'list',
   description: 'papers, experiments, claims, what this machine can run and why not',
   flags: JSON_FLAG,
   words: null,
-  run: (flags, globals) => runAndShow('list', {}, { ...globals, json: flags.is('json') }, false),
-};
+  request: () => null,
+  job: async () => (await import('./job')).listJob,
+  saves: false,
+});

@@ -5,8 +5,9 @@ import { cudaState } from '../../native/choose';
 import { listPapers } from '../../plan/list';
 import { renderList } from '../../plan/text';
 import { findGolden } from '../../verify/golden';
+import type { ListDocument } from './request';
 
-export async function listJob(): Promise<JobResult> {
+export async function listJob(): Promise<JobResult<ListDocument>> {
   const { usable, reason } = cudaState();
   const papers = listPapers({ noCuda: usable ? null : reason }, (paper) =>
     Object.entries(findGolden(paper)?.claims ?? {}).map(([id, { says }]) => ({ id, says })),

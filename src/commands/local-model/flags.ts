@@ -3,8 +3,8 @@
 import type { FlagDefs } from '../../cli/command';
 import type { Flags } from '../../cli/flags';
 import { usageError } from '../../errors';
-import type { LocalModelRequest } from '../../run/request';
 import { DEVICE_FLAGS, readDevice } from '../flags';
+import type { LocalModelRequest } from './request';
 
 export const MODEL_FLAGS = {
   model: { type: 'string', valueHint: 'dir', description: 'a folder with config.json and *.safetensors' },

@@ -1,4 +1,4 @@
-/** A model on disk, as `eval` and `generate` load it. */
+/** A model on disk, as `eval`, `generate` and `merge` load it. */
 import { inputError } from '../../errors';
 import { type AskedSampling, readCheckpointGeneration, resolveGeneration } from '../../generate/checkpoint';
 import type { GenerationOptions } from '../../generate/generate';
@@ -11,7 +11,7 @@ import type { LoraOptions } from '../../nn/lora';
 import { loadModel, type Model, type ModelFiles, openModelFolder } from '../../nn/model';
 import { type AdapterFiles, loadAdapter, openAdapterFolder } from '../../nn/peft';
 import type { QuantisationOptions } from '../../nn/weights';
-import type { LocalModelRequest } from '../../run/request';
+import type { DescribedModel, LocalModelRequest } from './request';
 
 export interface LocalModel {
   readonly device: Device;
@@ -122,8 +122,7 @@ export function warnBeyond(positions: number, { config }: ModelFiles, context: J
   if (message !== null) context.emit({ kind: 'warning', message, remedy: 'use shorter rows or fewer new tokens' });
 }
 
-/** What the documents of both commands say about the model. */
-export function describeModel(request: LocalModelRequest, { device, model, files, task }: LocalModel) {
+export function describeModel(request: LocalModelRequest, { device, model, files, task }: LocalModel): DescribedModel {
   return {
     model: request.model,
     sha256: request.record === false ? null : files.sha256,

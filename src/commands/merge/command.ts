@@ -1,13 +1,12 @@
 /** `medrepro merge` */
 
-import type { Command } from '../../cli/command';
 import { usageError } from '../../errors';
-import type { MergeRequest } from '../../run/request';
 import { DEVICE_FLAGS, JSON_FLAG, readDevice } from '../flags';
+import { jobCommand } from '../job-command';
 import { MODEL_FLAGS } from '../local-model/flags';
-import { runAndShow } from '../show';
+import type { MergeRequest } from './request';
 
-export const merge: Command = {
+export const merge = jobCommand({
   name: 'merge',
   description: 'fold an adapter into its base, and measure how far the merged model is from base + adapter',
   flags: {
@@ -28,22 +27,23 @@ export const merge: Command = {
     'medrepro merge --model Qwen3-8B --adapter runs/adapter --out merged',
     'medrepro merge --model Qwen3-8B --adapter runs/adapter --quantise nf4 --ids rows.json --out merged --json',
   ],
-  run: async (flags, globals) => {
-    const [model, adapter, out] = ['model', 'adapter', 'out'].map((name) => {
+  request: (flags): MergeRequest => {
+    const folder = (name: 'model' | 'adapter' | 'out'): string => {
       const value = flags.text(name);
       if (value === null) throw usageError(`--${name} is needed`, `name a folder with --${name} DIR`);
       return value;
-    }) as [string, string, string];
+    };
     const quantise = flags.choice('quantise', ['none', 'nf4', 'fp4']);
-    const request: MergeRequest = {
-      model,
-      adapter,
-      out,
+    return {
+      model: folder('model'),
+      adapter: folder('adapter'),
+      out: folder('out'),
       ids: flags.text('ids'),
       precision: 'fp32',
       quantise: quantise === 'none' ? null : quantise,
       ...readDevice(flags),
     };
-    return runAndShow('merge', request, { ...globals, json: flags.is('json') });
   },
-};
+  job: async () => (await import('./job')).mergeJob,
+  device: ({ device }) => device,
+});

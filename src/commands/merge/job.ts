@@ -11,30 +11,14 @@ import { copyDescription, writeWeights } from '../../nn/checkpoint';
 import type { DecoderConfig } from '../../nn/config';
 import { checkpointConfig, mergeAdapter } from '../../nn/merge';
 import type { Model } from '../../nn/model';
-import type { LocalModelRequest, MergeRequest } from '../../run/request';
-import { checkDevice } from '../../run/scale';
 import { table } from '../../text-table';
 import { causalLogits, classifierLogits } from '../../train/pass';
 import { count } from '../../units';
 import { type LocalModel, warnBeyond, withLocalModel } from '../local-model/load';
+import type { LocalModelRequest } from '../local-model/request';
+import type { MergeDifference, MergeDocument, MergeRequest } from './request';
 
-/** How far the merged model is from the unmerged one, over all logits of all rows. */
-export interface MergeDifference {
-  readonly rows: number;
-  readonly tokens: number;
-  /** Largest |merged - unmerged|, and the largest |unmerged| beside it. */
-  readonly maxAbs: number;
-  readonly largestLogit: number;
-  /** ||merged - unmerged|| / ||unmerged||. */
-  readonly relative: number;
-  /** Share of positions whose largest logit is of the same token or class. */
-  readonly sameArgmax: number;
-}
-
-export async function mergeJob(request: unknown, context: JobContext): Promise<JobResult> {
-  const asked = request as MergeRequest;
-  const unusable = checkDevice(asked);
-  if (unusable !== null) return unusable;
+export async function mergeJob(asked: MergeRequest, context: JobContext): Promise<JobResult<MergeDocument>> {
   const { out } = asked;
   if (readFolder(out).length > 0) {
     throw inputError(`${out} exists and is not empty`, { remedy: 'choose another folder with --out' });
@@ -114,7 +98,7 @@ function checkFinite(what: string, logits: readonly Logits[]): void {
   });
 }
 
-function report(asked: MergeRequest, { linears, base, sha256, difference }: Written): JobResult {
+function report(asked: MergeRequest, { linears, base, sha256, difference }: Written): JobResult<MergeDocument> {
   return {
     exitCode: EXIT.ok,
     text: render(asked, linears, difference),

@@ -10,12 +10,12 @@ import { readInputs } from '../../run/inputs';
 import { checkMetrics } from '../../run/metrics';
 import { type Opened, opener } from '../../run/open';
 import { prepareRun } from '../../run/prepare';
-import type { RunRequest } from '../../run/request';
+import type { TargetRequest } from '../../run/request';
 import { obstacle } from '../../run/requested';
 import { chooseScale } from '../../run/scale';
+import type { PlanDocument } from './request';
 
-export async function planJob(request: unknown): Promise<JobResult> {
-  const asked = request as RunRequest;
+export async function planJob(asked: TargetRequest): Promise<JobResult<PlanDocument>> {
   const plans: ExperimentPlan[] = [];
   for (const { paper, experiments } of loadTargets(asked.targets, asked.all, asked.reading)) {
     const open = opener(asked);

@@ -1,16 +1,16 @@
 /** `medrepro run` */
 
-import type { Command, FlagDefs } from '../../cli/command';
+import type { FlagDefs } from '../../cli/command';
 import type { Flags } from '../../cli/flags';
-import type { RunRequest } from '../../run/request';
 import { JSON_FLAG, OUT_FLAG, readTargets, TARGET_FLAGS, TARGETS } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
+import type { RunRequest } from './request';
 
 export const SEEDS_FLAG = {
   seeds: { type: 'string', valueHint: 'n', default: '1', description: 'how many seeds, counting up from the first' },
 } satisfies FlagDefs;
 
-export const run: Command = {
+export const run = jobCommand({
   name: 'run',
   description: 'plan, data, train, evaluate, record, compare',
   flags: {
@@ -22,8 +22,10 @@ export const run: Command = {
   },
   words: TARGETS,
   examples: ['medrepro run abjadmed', 'medrepro run abjadmed/all-linear --seed 7 --out /tmp/runs'],
-  run: async (flags, globals) => runAndShow('run', readRun(flags), { ...globals, json: flags.is('json') }),
-};
+  request: readRun,
+  job: async () => (await import('./job')).runJob,
+  device: ({ device }) => device,
+});
 
 /** @throws MedreproError `usage` */
 export function readRun(flags: Flags): RunRequest {

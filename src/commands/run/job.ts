@@ -6,25 +6,16 @@ import { loadTargets, type Target } from '../../paper/target';
 import { writeReport } from '../../report/write';
 import { type Executed, execute } from '../../run/execute';
 import { opener } from '../../run/open';
-import type { RunRequest } from '../../run/request';
 import { obstacle } from '../../run/requested';
 import type { ExperimentResult } from '../../run/result';
-import { checkDevice, chooseScale } from '../../run/scale';
+import { chooseScale } from '../../run/scale';
 import { type Comparison, compare, worstExit } from '../../verify/compare';
 import { findResults } from '../../verify/find';
 import { findGolden } from '../../verify/golden';
 import { renderComparisons } from '../../verify/text';
+import type { RunDocument, RunRequest, SkippedRun } from './request';
 
-/** An experiment that was asked for and not run. */
-interface Skipped {
-  readonly target: string;
-  readonly reason: string;
-}
-
-export async function runJob(request: unknown, context: JobContext): Promise<JobResult> {
-  const asked = request as RunRequest;
-  const device = checkDevice(asked);
-  if (device !== null) return device;
+export async function runJob(asked: RunRequest, context: JobContext): Promise<JobResult<RunDocument>> {
   const outcomes: Outcome[] = [];
   for (const target of loadTargets(asked.targets, asked.all, asked.reading))
     outcomes.push(await runTarget(target, asked, context));
@@ -55,7 +46,7 @@ export async function runJob(request: unknown, context: JobContext): Promise<Job
 
 interface Outcome {
   readonly executed: readonly Executed[];
-  readonly skipped: readonly Skipped[];
+  readonly skipped: readonly SkippedRun[];
   readonly comparison: Comparison;
   readonly note: string | null;
 }
@@ -69,7 +60,7 @@ async function runTarget(
   const open = opener(request);
   const executed: Executed[] = [];
   const earlier: ExperimentResult[] = [];
-  const skipped: Skipped[] = [];
+  const skipped: SkippedRun[] = [];
   // one run asked for again is a new run; of several that were interrupted, the finished ones are not repeated
   const takeFinished = request.resume && experiments.length * request.seeds > 1;
   let note: string | null = null;

@@ -1,15 +1,14 @@
 /** `medrepro score` */
 
-import type { Command } from '../../cli/command';
 import { usageError } from '../../errors';
 import { READINGS } from '../../paper/types';
-import type { ScoreRequest } from '../../run/request';
 import { JSON_FLAG, parsePairs, TARGET_FLAGS } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
+import type { ScoreRequest } from './request';
 
 const ROLES = ['prediction', 'reference', 'question', 'id'] as const;
 
-export const score: Command = {
+export const score = jobCommand({
   name: 'score',
   description: 'metrics of a predictions file against references, compared with one published experiment',
   flags: {
@@ -45,7 +44,7 @@ export const score: Command = {
     'medrepro score --predictions predictions.jsonl --references test.jsonl --metrics f1,rougeL+stemmer',
     'medrepro score path/to/spec.yaml/baseline --predictions predictions.jsonl.gz --references test.csv --train train.csv',
   ],
-  run: async (flags, globals) => {
+  request: (flags) => {
     const [predictions, references] = [flags.text('predictions'), flags.text('references')];
     if (predictions === null) throw usageError('no predictions were named', 'name them with --predictions FILE');
     if (references === null) throw usageError('no references were named', 'name them with --references FILE');
@@ -64,9 +63,11 @@ export const score: Command = {
     if (request.out !== null && request.target === null) {
       throw usageError('--out keeps the scores of an experiment, and none was named', 'name one: PAPER/EXPERIMENT');
     }
-    return runAndShow('score', request, { ...globals, json: flags.is('json') }, false);
+    return request;
   },
-};
+  job: async () => (await import('./job')).scoreJob,
+  saves: false,
+});
 
 // --- internal ---
 

@@ -3,14 +3,13 @@
 import { EXIT, usageError } from '../../errors';
 import type { JobResult } from '../../job';
 import { loadTarget } from '../../paper/target';
-import type { ScoreRequest } from '../../run/request';
 import { keepScore, type PublishedExperiment, publishedMetrics, rescore } from '../../score/rescore';
 import { DEFAULT_METRICS } from '../../score/score';
 import { renderScore } from '../../score/text';
 import { findGolden } from '../../verify/golden';
+import type { ScoreDocument, ScoreRequest } from './request';
 
-export async function scoreJob(request: unknown): Promise<JobResult> {
-  const asked = request as ScoreRequest;
+export async function scoreJob(asked: ScoreRequest): Promise<JobResult<ScoreDocument>> {
   const target = asked.target === null ? null : publishedExperiment(asked.target, asked);
   const named = target === null ? DEFAULT_METRICS : publishedMetrics(target.paper, target.experiment);
   const scored = await rescore(asked, asked.metrics ?? named, target);

@@ -1,11 +1,9 @@
 /** `medrepro selftest` */
 
-import type { Command } from '../../cli/command';
-import type { SelftestRequest } from '../../run/request';
 import { DEVICE_FLAGS, JSON_FLAG, readDevice } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
 
-export const selftest: Command = {
+export const selftest = jobCommand({
   name: 'selftest',
   description: 'every kernel on this machine against a float64 reference',
   flags: {
@@ -15,8 +13,7 @@ export const selftest: Command = {
   },
   words: null,
   examples: ['medrepro selftest', 'medrepro selftest --isa avx2 --only gemm'],
-  run: async (flags, globals) => {
-    const request: SelftestRequest = { ...readDevice(flags), only: flags.text('only') };
-    return runAndShow('selftest', request, { ...globals, json: flags.is('json') });
-  },
-};
+  request: (flags) => ({ ...readDevice(flags), only: flags.text('only') }),
+  job: async () => (await import('./job')).selftestJob,
+  device: ({ device }) => device,
+});

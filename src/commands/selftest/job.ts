@@ -1,25 +1,23 @@
 /** The job behind `medrepro selftest`. */
 import { EXIT } from '../../errors';
-import type { Job } from '../../job';
+import type { JobContext, JobResult } from '../../job';
 import { Device } from '../../native/device';
-import type { SelftestRequest } from '../../run/request';
-import { checkDevice } from '../../run/scale';
 import { reportText } from '../../selftest/report';
-import { runSelftest } from '../../selftest/run';
+import { runSelftest, type SelftestReport } from '../../selftest/run';
+import type { SelftestRequest } from './request';
 
 /** Far more than the largest case needs. */
 const CUDA_CAPACITY = 2 ** 30;
 /** Few, so that cases of a few rows meet what lies between two chunks. */
 export const CUDA_TOKENS = 1024;
 
-export const selftestJob: Job = async (request, { emit, cancelled }) => {
-  const asked = request as SelftestRequest;
-  const refused = checkDevice(asked);
-  if (refused !== null) return refused;
-  const { threads, isa, only } = asked;
+export async function selftestJob(
+  { device, threads, isa, only }: SelftestRequest,
+  { emit, cancelled }: JobContext,
+): Promise<JobResult<SelftestReport>> {
   const began = performance.now();
   const open =
-    asked.device === 'cuda'
+    device === 'cuda'
       ? (): Device => Device.cuda({ capacity: CUDA_CAPACITY, separate: true, tokensPerPass: CUDA_TOKENS, cancelled })
       : Device.cpu;
   const options = { open, cancelled, isa: isa ?? undefined, threads: threads ?? undefined };
@@ -30,4 +28,4 @@ export const selftestJob: Job = async (request, { emit, cancelled }) => {
     text: reportText(report),
     document: report,
   };
-};
+}

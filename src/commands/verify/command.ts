@@ -1,14 +1,13 @@
 /** `medrepro verify` */
 
-import type { Command } from '../../cli/command';
 import { usageError } from '../../errors';
-import type { VerifyRequest } from '../../run/request';
 import { JSON_FLAG, OUT_FLAG, readTargets, TARGET_FLAGS, TARGETS } from '../flags';
-import { runAndShow } from '../show';
+import { jobCommand } from '../job-command';
+import type { VerifyRequest } from './request';
 
 const LEVELS = ['L1', 'L2', 'L3'] as const;
 
-export const verify: Command = {
+export const verify = jobCommand({
   name: 'verify',
   description: 'every claim against the golden files, at every level reached',
   flags: {
@@ -36,7 +35,7 @@ export const verify: Command = {
     'medrepro verify abjadmed --no-run',
     'medrepro verify qwen3-medquad --predictions qwen3-medquad/baseline=predictions.jsonl.gz --references test.jsonl.gz',
   ],
-  run: async (flags, globals) => {
+  request: (flags) => {
     const request: VerifyRequest = {
       ...readTargets(flags),
       out: flags.text('out') ?? 'runs',
@@ -48,9 +47,11 @@ export const verify: Command = {
     if (!request.run && request.scored.length > 0) {
       throw usageError('--no-run scores nothing again', 'leave --no-run out, or --predictions');
     }
-    return runAndShow('verify', request, { ...globals, json: flags.is('json') });
+    return request;
   },
-};
+  job: async () => (await import('./job')).verifyJob,
+  device: ({ device }) => device,
+});
 
 // --- internal ---
 

@@ -12,9 +12,7 @@ import { loadTarget, loadTargets, type Target } from '../../paper/target';
 import { execute } from '../../run/execute';
 import type { Identity } from '../../run/identity';
 import { type Opened, opener } from '../../run/open';
-import type { VerifyRequest } from '../../run/request';
 import { obstacle } from '../../run/requested';
-import { checkDevice } from '../../run/scale';
 import { keepScore, publishedMetrics, rescore } from '../../score/rescore';
 import { scoreSignature } from '../../score/score';
 import { sha256 } from '../../sha256';
@@ -24,11 +22,9 @@ import { findGolden, type Golden } from '../../verify/golden';
 import { renderJunit } from '../../verify/junit';
 import type { ScoreRecord } from '../../verify/scored';
 import { renderComparisons } from '../../verify/text';
+import type { VerifyDocument, VerifyRequest } from './request';
 
-export async function verifyJob(request: unknown, context: JobContext): Promise<JobResult> {
-  const asked = request as VerifyRequest;
-  const device = checkDevice(asked);
-  if (device !== null) return device;
+export async function verifyJob(asked: VerifyRequest, context: JobContext): Promise<JobResult<VerifyDocument>> {
   const comparisons: Comparison[] = [];
   const seconds: number[] = [];
   const began = new Date();
