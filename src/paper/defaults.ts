@@ -1,12 +1,15 @@
 /**
- * Settings that came after the first papers were published as specs: what a spec that does not name one means.
+ * What a spec that does not name a setting means. Every value that is filled in is marked `assumed: default of …`.
  *
- * The canonical form leaves such a setting out while it has this value, so a new setting never changes the hash of an old
- * experiment. A new setting goes here with the value that keeps the engine doing what it did.
+ * The settings of the DEFAULT_… objects came after the first papers were published as specs. The canonical form leaves such a
+ * setting out while it has this value, so a new setting never changes the hash of an old experiment. A new setting goes there,
+ * with the value that keeps the engine doing what it did; a default of a setting that was always there goes to {@link DEFAULTS}.
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Choices, DataSpec, Quantisation, Training } from './types';
+import { isRecord, leafPaths, matches, valueAt, type When } from './paths';
+import { PEER_DEFAULTS, type PeerVersions, peerDefault } from './peers';
+import type { Choices, DataSpec, Experiment, Mark, Quantisation, Training } from './types';
 
 export const DEFAULT_TRAINING = {
   lastAccumulation: 'step',
@@ -65,37 +68,138 @@ export const DEFAULT_CHOICES = {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const DEFAULTS: Json = {
-  training: DEFAULT_TRAINING,
-  data: DEFAULT_DATA,
-  quantisation: DEFAULT_QUANTISATION,
-  generation: null,
-  choices: DEFAULT_CHOICES,
-};
-
-/** Blocks that came later: a spec without one has none. */
-const NEW_BLOCKS: readonly string[] = ['choices'];
-
-/** `settings` with every default filled in where there is nothing. Objects are filled field by field. */
-export function withDefaults(settings: Json, defaults: Json = DEFAULTS): Record<string, unknown> {
-  const filled: Record<string, unknown> = { ...settings };
-  for (const [key, value] of Object.entries(defaults)) {
-    const own = filled[key];
-    if (own === undefined) {
-      // a whole block that is missing is an error of the spec, not a default
-      if (defaults !== DEFAULTS) filled[key] = value;
-    } else if (isRecord(own) && isRecord(value)) filled[key] = withDefaults(own, value);
-  }
-  return filled;
+/** A value of a setting that nothing names, and whose default it is. */
+interface Default {
+  readonly path: string;
+  readonly value: unknown;
+  /** The settings it holds for; absent = all. */
+  readonly when?: When;
+  /** The library that has it, or `medrepro`. */
+  readonly of: string;
 }
 
-/** `settings` without what has its default: the inverse of `withDefaults`. */
-export function withoutDefaults(settings: Json, defaults: Json = DEFAULTS): Record<string, unknown> {
+const ours = (block: string, values: Json): Default[] => of('medrepro', flat(block, values));
+
+/** The kind that an object without one is of: naming it changes nothing of what stands beside it. */
+export const DEFAULT_KINDS: Readonly<Record<string, string>> = {
+  loss: 'cross-entropy',
+  'training.optimiser': 'adamw',
+  'training.schedule': 'linear',
+};
+
+/** In this order, so that a value can depend on those above it. An object is filled field by field. */
+export const DEFAULTS: readonly Default[] = [
+  ...of('transformers', { head: { kind: 'causal' } }, { task: ['causal-lm'] }),
+  ...of(
+    'transformers',
+    { head: { kind: 'classification', pooling: 'last-token' } },
+    { task: ['sequence-classification'] },
+  ),
+  ...of('transformers', { 'loss.kind': DEFAULT_KINDS.loss }),
+  ...of('the HF Trainer', {
+    'training.optimiser.kind': DEFAULT_KINDS['training.optimiser'],
+    'training.schedule.kind': DEFAULT_KINDS['training.schedule'],
+  }),
+
+  ...of('transformers', { quantisation: null }),
+  ...of('medrepro', { generation: null, choices: null }),
+  ...of('transformers', { 'quantisation.doubleQuant': false }, { 'quantisation.kind': ['nf4', 'fp4'] }),
+  ...of('bitsandbytes', { 'quantisation.blockSize': 64 }, { 'quantisation.kind': ['nf4', 'fp4'] }),
+  ...of('transformers', { 'quantisation.threshold': 6 }, { 'quantisation.kind': ['int8'] }),
+  ...ours('quantisation', DEFAULT_QUANTISATION),
+
+  ...of('PEFT', { 'adapter.dropout': 0 }, { 'adapter.kind': ['lora', 'adalora'] }),
+  ...of(
+    'PEFT',
+    {
+      'adapter.warmup': { steps: 0 },
+      'adapter.final': { steps: 0 },
+      'adapter.interval': 1,
+      'adapter.beta1': 0.85,
+      'adapter.beta2': 0.85,
+      'adapter.orthogonalWeight': 0.5,
+    },
+    { 'adapter.kind': ['adalora'] },
+  ),
+
+  ...of('medrepro', { 'data.extraTrain': [], 'data.splitSeed': 42 }),
+  ...of('medrepro', { 'data.template': '{text}' }, { task: ['sequence-classification'] }),
+  ...ours('data', DEFAULT_DATA),
+
+  ...of('the HF Trainer', {
+    'training.accumulation': 1,
+    'training.optimiser.weightDecay': 0,
+    'training.schedule.warmup': { steps: 0 },
+    'training.clip': 1,
+    'training.gradientCheckpointing': false,
+    'training.selection': 'last',
+    'training.evaluationBatchSize': DEFAULT_TRAINING.evaluationBatchSize,
+    'training.seed': 42,
+  }),
+  ...of(
+    'the HF Trainer',
+    { 'training.optimiser.beta1': 0.9, 'training.optimiser.beta2': 0.999, 'training.optimiser.epsilon': 1e-8 },
+    { 'training.optimiser.kind': ['adamw', 'adamw-8bit'] },
+  ),
+  ...of(
+    'the HF Trainer',
+    {
+      'training.optimiser.relativeStep': false,
+      'training.optimiser.scaleParameter': false,
+      'training.optimiser.warmupInit': false,
+      'training.optimiser.beta1': null,
+      'training.optimiser.decayRate': -0.8,
+      'training.optimiser.epsilon': [1e-30, 1e-3],
+      'training.optimiser.clipThreshold': 1,
+    },
+    { 'training.optimiser.kind': ['adafactor'] },
+  ),
+  ...of('torch', flat('training.lossScaling', DEFAULT_TRAINING.lossScaling)),
+  // what depends on the Trainer's release where `peers` names none
+  ...of('medrepro', { 'training.stepsPerEpoch': 'ceil' }),
+  ...of('medrepro', { 'training.lossNormalisation': 'mean-of-means' }, { task: ['sequence-classification'] }),
+  ...of('medrepro', { 'training.lossNormalisation': 'sum-over-tokens-unshifted' }, { task: ['causal-lm'] }),
+  ...ours('training', DEFAULT_TRAINING),
+
+  ...of('transformers', {
+    'generation.sampling': null,
+    'generation.repetitionPenalty': 1,
+    'generation.noRepeatNgramSize': 0,
+  }),
+  ...of('medrepro', { 'generation.batchSize': 1, 'generation.rows': null, 'generation.echo': false }),
+  ...ours('choices', DEFAULT_CHOICES),
+];
+
+export interface Filled {
+  readonly settings: Record<string, unknown>;
+  /** Dotted path of every value that was filled in -> that it is assumed, and whose default it is. */
+  readonly marks: Readonly<Record<string, { readonly mark: Mark; readonly reason: string }>>;
+}
+
+/** `settings` with a default wherever they have nothing: of the named releases of the peers, else of {@link DEFAULTS}. */
+export function withDefaults(settings: Json, task: Experiment['task'], peers: PeerVersions = {}): Filled {
+  const filled: Record<string, unknown> = structuredClone({ ...settings });
+  const marks: Record<string, { mark: Mark; reason: string }> = {};
+  for (const path of PATHS) {
+    if (!isOpen(filled, path)) continue;
+    const known = { task, ...filled };
+    const own = DEFAULTS.find((row) => row.path === path && matches(row.when, known));
+    const assumed = peerDefault(path, peers, known) ?? (own && { value: own.value, reason: `default of ${own.of}` });
+    if (!assumed) continue;
+    put(filled, path, structuredClone(assumed.value));
+    const leaves = leafPaths(assumed.value, path);
+    for (const leaf of leaves.length === 0 ? [path] : leaves) marks[leaf] = { mark: 'assumed', reason: assumed.reason };
+  }
+  return { settings: filled, marks };
+}
+
+/** `settings` without the later ones that have their default: what the hash is of. */
+export function withoutDefaults(settings: Json, defaults: Json = LEFT_OUT): Record<string, unknown> {
   const kept: Record<string, unknown> = { ...settings };
   for (const [key, value] of Object.entries(defaults)) {
     const own = kept[key];
     if (own === undefined) continue;
-    if (own === null && defaults === DEFAULTS && NEW_BLOCKS.includes(key)) delete kept[key];
+    if (own === null && defaults === LEFT_OUT && NEW_BLOCKS.includes(key)) delete kept[key];
     else if (isRecord(own) && isRecord(value)) {
       const rest = withoutDefaults(own, value);
       if (Object.keys(rest).length === 0) delete kept[key];
@@ -107,6 +211,53 @@ export function withoutDefaults(settings: Json, defaults: Json = DEFAULTS): Reco
 
 // --- internal ---
 
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+const LEFT_OUT: Json = {
+  training: DEFAULT_TRAINING,
+  data: DEFAULT_DATA,
+  quantisation: DEFAULT_QUANTISATION,
+  generation: null,
+  choices: DEFAULT_CHOICES,
+};
+
+/** Blocks that came later: a spec without one has none. */
+const NEW_BLOCKS: readonly string[] = ['choices'];
+
+/** Blocks that an experiment may not have: nothing is filled into one that is absent. */
+const OPTIONAL: readonly string[] = ['quantisation', 'adapter', 'generation', 'choices'];
+
+/** Every path with a default; kinds and blocks before what depends on them. */
+const PATHS: readonly string[] = [...new Set([...DEFAULTS, ...PEER_DEFAULTS].map(({ path }) => path))];
+
+function of(owner: string, values: Json, when?: When): Default[] {
+  return Object.entries(values).map(([path, value]) => ({ path, value, of: owner, ...(when && { when }) }));
+}
+
+/** Values by dotted path; an object without fields is one. */
+function flat(prefix: string, values: Json): Json {
+  const entries = Object.entries(values).flatMap(([key, value]) => {
+    const path = `${prefix}.${key}`;
+    return isRecord(value) && Object.keys(value).length > 0 ? Object.entries(flat(path, value)) : [[path, value]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Whether `path` has no value and can have one: what is above it is an object, or nothing yet. */
+function isOpen(settings: Json, path: string): boolean {
+  const [block = '', ...rest] = path.split('.').slice(0, -1);
+  if (OPTIONAL.includes(block) && settings[block] === undefined) return false;
+  const above = ['', ...rest].map((_, index) => valueAt(settings, [block, ...rest.slice(0, index)].join('.')));
+  return valueAt(settings, path) === undefined && above.every((one) => one === undefined || isRecord(one));
+}
+
+function put(settings: Record<string, unknown>, path: string, value: unknown): void {
+  const keys = path.split('.');
+  const last = keys.pop() ?? '';
+  let holder = settings;
+  for (const key of keys) {
+    const inner = holder[key];
+    const next: Record<string, unknown> = isRecord(inner) ? inner : {};
+    holder[key] = next;
+    holder = next;
+  }
+  holder[last] = value;
 }

@@ -1,14 +1,24 @@
 /**
  * Lays the blocks of a paper file over each other and remembers, for every value, which block set it.
  *
+ * Lowest first, field by field:
+ * 1. defaults of medrepro (`defaults.ts`);
+ * 2. what the releases that `peers` names did (`peers.ts`);
+ * 3. the paper's `defaults`: `both`, `as-released`, then the scale's block;
+ * 4. the same three of the experiment that this one extends, and before them of the one that extends in its turn;
+ * 5. the same three of the experiment.
+ * The `as-released` blocks count in that reading only.
+ *
  * Rules a spec's author can rely on:
- * - later blocks win, field by field: defaults.both, defaults.as-released, defaults.<scale>, then the same three of the
- *   experiment; the as-released blocks count in that reading only;
  * - lists are replaced, never joined;
  * - an object whose `kind` changes is replaced as a whole, so a focal loss keeps nothing of the Dice loss below it;
- * - `section`, `released` and `assumed` describe values of their own block only.
+ * - `section`, `released` and `assumed` describe values of their own block only;
+ * - a value of 1 or 2 is marked `assumed: default of …`.
  */
 
+import { DEFAULT_KINDS } from './defaults';
+import { isRecord, leafPaths } from './paths';
+import { knownReleases, PEERS } from './peers';
 import { type Problem, suggest } from './problems';
 import type { Block } from './schema';
 import { type Path, problemAt, type YamlSource } from './source';
@@ -63,10 +73,15 @@ export function checkNotes(source: YamlSource, { path, block }: Layer): Problem[
   return problems;
 }
 
-/** The dotted paths of all values (leaves) of an object; lists are values. */
-export function leafPaths(value: unknown, prefix = ''): string[] {
-  if (!isRecord(value)) return [prefix];
-  return Object.entries(value).flatMap(([key, inner]) => leafPaths(inner, prefix === '' ? key : `${prefix}.${key}`));
+/** The releases that a block names must be known. */
+export function checkPeers(source: YamlSource, { path, block }: Layer): Problem[] {
+  return PEERS.flatMap((peer) => {
+    const version = block.peers?.[peer];
+    const known = version === undefined ? null : knownReleases(peer, version);
+    if (known === null) return [];
+    const expected = `must be a release whose defaults are known: ${known}; of another one, name the settings themselves`;
+    return [problemAt(source, [...path, 'peers', peer], expected, { actual: `'${version}'` })];
+  });
 }
 
 // --- internal ---
@@ -91,7 +106,7 @@ function lay(
   origin: Map<string, Layer>,
 ): void {
   const below = target[key];
-  if (isRecord(value) && isRecord(below) && !replaces(key, value, below)) {
+  if (isRecord(value) && isRecord(below) && !replaces(path, value, below)) {
     for (const [inner, next] of Object.entries(value)) lay(below, inner, next, `${path}.${inner}`, layer, origin);
     return;
   }
@@ -101,8 +116,9 @@ function lay(
 }
 
 /** `warmup` and `final` have no `kind`: steps and ratio exclude each other. */
-function replaces(key: string, value: Record<string, unknown>, below: Record<string, unknown>): boolean {
-  return key === 'warmup' || key === 'final' || (value.kind !== undefined && value.kind !== below.kind);
+function replaces(path: string, value: Record<string, unknown>, below: Record<string, unknown>): boolean {
+  if (/\.(warmup|final)$/.test(path)) return true;
+  return value.kind !== undefined && value.kind !== (below.kind ?? DEFAULT_KINDS[path]);
 }
 
 /** The note of `block` with the longest path that covers `path`. */
@@ -125,8 +141,4 @@ function allPaths(value: unknown, prefix = ''): string[] {
     allPaths(next, prefix === '' ? key : `${prefix}.${key}`),
   );
   return [...own, ...inner];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,9 +8,11 @@
 import { usageError } from '../errors';
 import { contradictions } from './check';
 import { withDefaults } from './defaults';
-import { checkNotes, type Layer, layOver } from './layers';
+import { type Described, describedExperiments, layersIn, layersOf, SCALES } from './experiments';
+import { checkNotes, checkPeers, layOver } from './layers';
+import { isRecord } from './paths';
 import { type Problem, suggest, throwProblems } from './problems';
-import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, Settings } from './schema';
+import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, Settings, SPEC_VERSION } from './schema';
 import { checked, type Path, parseYaml, problemAt, problemsOf, type YamlSource } from './source';
 import type { StatedItem } from './statements';
 import type { Experiment, Reading, Scale } from './types';
@@ -62,20 +64,12 @@ export interface Paper {
  */
 export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | null = null): Paper {
   const source = parseYaml(text, fileOf(origin));
-  const file = checked(PaperFile, source, REMEDY);
-  const problems: Problem[] = [];
-  const described = describedExperiments(file);
+  const file = checked(PaperFile, source, { field: 'spec', version: SPEC_VERSION }, REMEDY);
+  const { all: described, problems } = describedExperiments(file, source);
+  throwProblems(problems, REMEDY);
   const layers = [...layersIn(file.defaults, ['defaults']), ...described.flatMap((one) => layersIn(one, one.path))];
-  for (const layer of layers) problems.push(...checkNotes(source, layer));
+  for (const layer of layers) problems.push(...checkNotes(source, layer), ...checkPeers(source, layer));
   const ids = described.map(({ id }) => id);
-  for (const { id, path } of described.filter((one, i) => ids.indexOf(one.id) < i)) {
-    problems.push(problemAt(source, path, 'must have an id of its own', { actual: `'${id}'` }));
-  }
-  for (const { id, path } of described.filter(({ id }) => !EXPERIMENT_NAME.test(id))) {
-    const expected =
-      'must be a name of letters, digits and signs other than slashes: runs are kept in a folder of that name';
-    problems.push(problemAt(source, path, expected, { actual: `'${id}'` }));
-  }
   for (const id of Object.keys(file.predictions ?? {}).filter((one) => !ids.includes(one))) {
     const suggestion = suggest(id, ids);
     problems.push(problemAt(source, ['predictions', id], 'must be an experiment', { actual: `'${id}'`, suggestion }));
@@ -154,59 +148,12 @@ export function fileOf(origin: FileOrigin): string {
   return origin.kind === 'embedded' ? origin.name : origin.path;
 }
 
-export const SCALES = ['full', 'mini'] as const satisfies readonly Scale[];
+export { SCALES } from './experiments';
 
 // --- internal ---
 
 const REMEDY =
   'compare with papers/abjadmed.yaml, or let your editor check the file against papers/schema/paper.schema.json';
-
-/** What `--out` and a target of the command line can hold: no path, no control character, nothing hidden. */
-const EXPERIMENT_NAME = /^(?!\.)[^/\\\p{Cc}\p{Zl}\p{Zp}]{1,100}$/u;
-
-/** An experiment as the file has it: listed by name, or a level of the matrix. */
-interface Described extends BlocksOf {
-  readonly id: string;
-  readonly title: string;
-  readonly path: Path;
-}
-
-type BlocksOf = PaperFile['defaults'];
-
-function describedExperiments(file: PaperFile): Described[] {
-  const listed = Object.entries(file.experiments).map(
-    ([id, of]): Described => ({ id, path: ['experiments', id], ...of }),
-  );
-  const levels = Object.entries(file.matrix ?? {}).flatMap(([factor, { title, levels: all }]) =>
-    Object.entries(all).map(
-      ([level, of]): Described => ({
-        ...of,
-        id: `${factor}-${level}`,
-        title: of.title ?? `${title}: ${level}`,
-        path: ['matrix', factor, 'levels', level],
-      }),
-    ),
-  );
-  return [...listed, ...levels];
-}
-
-/** The blocks that apply to one experiment at one scale, lowest first; null when nothing describes that scale. */
-function layersOf(file: PaperFile, experiment: Described, scale: Scale, reading: Reading): Layer[] | null {
-  if (file.defaults[scale] === undefined && experiment[scale] === undefined) return null;
-  const keys = reading === 'as-released' ? (['both', 'as-released', scale] as const) : (['both', scale] as const);
-  return [...layersIn(file.defaults, ['defaults'], keys), ...layersIn(experiment, experiment.path, keys)];
-}
-
-function layersIn(
-  blocks: BlocksOf,
-  path: Path,
-  keys: readonly (keyof BlocksOf)[] = ['both', 'as-released', ...SCALES],
-): Layer[] {
-  return keys.flatMap((key) => {
-    const block = blocks[key];
-    return block === undefined ? [] : [{ path: [...path, key], block }];
-  });
-}
 
 /** The experiment, or what is wrong with it, or null when the file does not describe this scale. */
 function resolve(
@@ -219,7 +166,9 @@ function resolve(
   const layers = layersOf(file, described, scale, reading);
   if (layers === null) return null;
   const { settings: merged, origin, marks } = layOver(layers);
-  const settings: unknown = { unmeasured: null, generation: null, choices: null, ...withDefaults(merged) };
+  const { peers, ...named } = merged;
+  const filled = withDefaults(named, file.task, isRecord(peers) ? peers : {});
+  const settings: unknown = { unmeasured: null, ...filled.settings };
   /** Where a value of the settings stands in the file; a list is one value. */
   const place = (path: Path): Path => {
     for (let length = path.length; length > 0 && (length > 1 || path.length === 1); length--) {
@@ -247,7 +196,7 @@ function resolve(
     task: file.task,
     model: { id: model, revision: file.models?.[model]?.revision ?? null },
     ...rest,
-    marks,
+    marks: { ...filled.marks, ...marks },
   };
 }
 

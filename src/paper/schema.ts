@@ -41,6 +41,19 @@ export type Settings = typeof Settings.infer;
 
 const notes = map(text);
 
+/** In quotes, because 0.10 is a number that equals 0.1. */
+const release = pattern(/^\d+\.\d+(\.\d+)?$/);
+
+const peers = partial({
+  transformers: release.examples('4.46', '4.57.6').describe('Hugging Face transformers, with its Trainer.'),
+  peft: release.examples('0.13').describe('PEFT.'),
+  trl: release.examples('0.16.1').describe('TRL: the training is its SFTTrainer.'),
+  bitsandbytes: release.examples('0.45.5').describe('bitsandbytes.'),
+}).named(
+  'peers',
+  'Releases of the libraries, in quotes. What they did is taken where no block says otherwise, and marked as assumed.',
+);
+
 /** A block: settings as far as it changes them, and the provenance of exactly those. */
 const Block = partial({
   ...fields,
@@ -67,6 +80,7 @@ const Block = partial({
   ),
   section: notes.describe('As written: dotted path -> the section of the paper that says so.'),
   released: notes.describe('As released: dotted path -> where the released code, logs or adapter say so.'),
+  peers,
   assumed: notes.describe('Our choice: dotted path -> why we chose this value; the paper does not give it.'),
 }).named('block', 'Settings as far as this block changes them, and where exactly those come from.');
 export type Block = typeof Block.infer;
@@ -109,6 +123,9 @@ export type DatasetFacts = typeof DatasetFacts.infer;
 
 // --- the file ---
 
+/** The version of the format of paper files that this release reads. */
+export const SPEC_VERSION = 1;
+
 const Blocks = {
   'both?': Block.describe('At either scale.'),
   'as-released?': Block.describe(
@@ -118,8 +135,11 @@ const Blocks = {
   'mini?': Block.describe('The embedded miniature.'),
 };
 
+const base = text.describe('An experiment of this file, by id: its blocks apply below those that stand here.');
+
 /** A whole paper file. */
 export const PaperFile = object({
+  spec: value('1').describe('The version of this format.'),
   id: pattern(/^[a-z0-9][a-z0-9-]*$/).describe('What commands call the paper: lower-case letters, digits and hyphens.'),
   title: text.describe('The title of the paper.'),
   citation: text.describe('Authors, title, venue and year, in one line.'),
@@ -139,7 +159,7 @@ export const PaperFile = object({
   ),
   defaults: object(Blocks).named('blocks').describe('What all experiments share.'),
   experiments: map(
-    object({ title: text.describe('The experiment in a few words.'), ...Blocks }).named(
+    object({ title: text.describe('The experiment in a few words.'), 'extends?': base, ...Blocks }).named(
       'experiment',
       'An experiment: what differs from the defaults.',
     ),
@@ -148,7 +168,7 @@ export const PaperFile = object({
     object({
       title: text.describe('The factor in a few words; a level without a title is `title: level`.'),
       levels: map(
-        object({ 'title?': text.describe('The experiment in a few words.'), ...Blocks }).named(
+        object({ 'title?': text.describe('The experiment in a few words.'), 'extends?': base, ...Blocks }).named(
           'level',
           'One level of a factor: what differs from the defaults.',
         ),

@@ -5,6 +5,7 @@
  */
 
 import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { isRecord } from './paths';
 import { flawsOf, MAX_YAML_LENGTH } from './plain-yaml';
 import { type Problem, problemError, suggest, throwProblems } from './problems';
 import type { Part } from './schema-part';
@@ -85,10 +86,17 @@ export function problemAt(
 /**
  * The value of a file, which is what its schema says.
  *
+ * @param format the field that holds the version of the file's format, and the version that is read
  * @throws MedreproError `spec` with one line per problem.
  */
-export function checked<T>(part: Part<T>, source: YamlSource, remedy: string): T {
+export function checked<T>(
+  part: Part<T>,
+  source: YamlSource,
+  format: { readonly field: string; readonly version: number },
+  remedy: string,
+): T {
   throwProblems(source.syntax, remedy);
+  checkVersion(source, format.field, format.version);
   const { value } = source;
   const faults: Fault[] = [];
   if (accepts(part, value, faults)) return value;
@@ -117,6 +125,23 @@ export function problemsOf(
 }
 
 // --- internal ---
+
+/** A file of another format is told so in one line, and not about every field. */
+function checkVersion(source: YamlSource, field: string, version: number): void {
+  const { value } = source;
+  if (!isRecord(value) || value[field] === version) return;
+  const found = value[field];
+  const expected = `must be ${version}, the version of the format that this medrepro reads`;
+  if (found === undefined) {
+    const missing = problemAt(source, [field], `is missing: it ${expected}`);
+    throw problemError([missing], `put '${field}: ${version}' into the first line`);
+  }
+  const newer = typeof found === 'number' && found > version;
+  throw problemError(
+    [problemAt(source, [field], expected, { actual: JSON.stringify(found) })],
+    newer ? 'use a newer medrepro, or write the file in the older format' : `write '${field}: ${version}'`,
+  );
+}
 
 /** Nobody reads more, and each looks for its line and for a name that was meant. */
 const MAX_PROBLEMS = 1000;

@@ -207,7 +207,7 @@ function claimRows(
     );
     const accepted = acceptedAt(claim, level);
     // what a level cannot measure by its nature is shown only where the golden file speaks of it
-    if (reasons.get(id)?.missing === false && accepted === null) return [];
+    if (reasons.get(id)?.missing === false && claim.accepted?.[level] === undefined) return [];
     const [outcome, note] = outcomeOf(judgement, accepted, paper, golden, level, corrected.undecided(id));
     const row = { paper: paper.id, claim: id, says: claim.says, where: claim.where, level, accepted, outcome, note };
     const { used: _, ...judged } = judgement;

@@ -31,18 +31,18 @@ const kind = <const K extends string, const F extends Fields>(
   object({
     says: text.describe("The claim in the paper's words, shortened."),
     where: text.describe('Section or table.'),
-    accepted: object({
+    'accepted?': object({
       'mini?': Accepted.describe('Of runs at the mini scale.'),
       'score?': Accepted.describe('Of published predictions that are scored again.'),
       'full?': Accepted.describe('Of runs at full scale.'),
     })
       .named('accepted-levels')
-      .describe('Per level; a level that is not listed has nothing accepted yet.'),
+      .describe('Per level; of a level that is not listed nothing is accepted yet, and the full one is UNMEASURED.'),
     kind: words(name).describe(description),
     ...fields,
   })
     .named(`claim-${name}`, description)
-    .examples({ says: 'a sentence of the paper', where: 'table 1', kind: name, ...example, accepted: {} });
+    .examples({ says: 'a sentence of the paper', where: 'table 1', kind: name, ...example });
 
 /** A claim; its kinds are listed here and nowhere else. */
 export const Claim = union(
@@ -156,7 +156,11 @@ const Measured = object({
 }).named('measured', 'What one run of a miniature gives.');
 export type Measured = typeof Measured.infer;
 
+/** The version of the format of golden files that this release reads. */
+export const GOLDEN_VERSION = 1;
+
 export const GoldenFile = object({
+  golden: value('1').describe('The version of this format.'),
   paper: text.describe('The paper, by id.'),
   published: map(map(list(PublishedValue))).describe(
     'Experiment -> metric -> every place where the paper prints the value, the most precise one not preferred.',
@@ -183,4 +187,5 @@ export const GoldenFile = object({
     }).named('acceptance', 'An acceptance.'),
   ).describe('Every acceptance, oldest first.'),
 }).named('golden', 'What a paper prints and claims, and which verdicts are accepted.');
-export type GoldenData = typeof GoldenFile.infer;
+/** What a golden file holds, whichever version of the format it is in. */
+export type GoldenData = Omit<typeof GoldenFile.infer, 'golden'>;

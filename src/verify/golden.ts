@@ -15,7 +15,7 @@ import { type FileOrigin, fileOf, type Paper } from '../paper/load';
 import { type Problem, suggest, throwProblems } from '../paper/problems';
 import { checked, parseYaml, problemAt, type YamlSource } from '../paper/source';
 import { sha256 } from '../sha256';
-import { type Accepted, type Claim, type GoldenData, GoldenFile, type Measured } from './golden-schema';
+import { type Accepted, type Claim, GOLDEN_VERSION, type GoldenData, GoldenFile, type Measured } from './golden-schema';
 import { bitsOf, parsePrinted } from './tolerance';
 import type { Level } from './verdict';
 
@@ -34,7 +34,7 @@ export interface Golden extends GoldenData {
  */
 export function loadGolden(text: string, file: string, paper: Paper): Golden {
   const source = parseYaml(text, file);
-  const golden = checked(GoldenFile, source, REMEDY);
+  const golden = checked(GoldenFile, source, { field: 'golden', version: GOLDEN_VERSION }, REMEDY);
   throwProblems(crossCheck(golden, source, paper), REMEDY);
   return { ...golden, file, tampered: tampered(golden) };
 }
@@ -83,9 +83,9 @@ export function goldenSha256(golden: GoldenData): string {
   return sha256(canonicalJson({ paper, published, context, claims, audit, mini, log }));
 }
 
-/** The accepted verdict of a claim at a level; null when nothing was accepted. */
+/** The accepted verdict of a claim at a level; null when nothing was accepted. Until a full-scale run is accepted, there is none. */
 export function acceptedAt(claim: Claim, level: Exclude<Level, 'audit'>): Accepted | null {
-  return claim.accepted[level] ?? null;
+  return claim.accepted?.[level] ?? (level === 'full' ? NOT_RUN : null);
 }
 
 /** The experiments a claim speaks of. */
@@ -110,6 +110,8 @@ export function experimentsOf(claim: Claim): string[] {
 }
 
 // --- internal ---
+
+const NOT_RUN: Accepted = { verdict: 'UNMEASURED', reason: 'default: no full-scale run was accepted' };
 
 const REMEDY = 'golden files are checked against papers/schema/golden.schema.json';
 

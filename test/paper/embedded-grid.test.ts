@@ -1,8 +1,8 @@
 /** The embedded grid of tinyllama-ablations: every level changes its one factor and nothing else, at either scale. */
 import { expect, test } from 'bun:test';
 import { settingsOf } from '../../src/paper/canonical';
-import { leafPaths } from '../../src/paper/layers';
 import { resolveExperiment, SCALES } from '../../src/paper/load';
+import { leafPaths } from '../../src/paper/paths';
 import { loadEmbedded } from '../../src/paper/target';
 import type { Scale } from '../../src/paper/types';
 

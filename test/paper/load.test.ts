@@ -6,8 +6,8 @@ import { readAssetText } from '../../src/assets';
 import { editDistance } from '../../src/edit-distance';
 import { MedreproError } from '../../src/errors';
 import { withoutDefaults } from '../../src/paper/defaults';
-import { leafPaths } from '../../src/paper/layers';
 import { loadPaper, type Paper, resolveExperiment } from '../../src/paper/load';
+import { leafPaths } from '../../src/paper/paths';
 import { suggest } from '../../src/paper/problems';
 import { embeddedPapers, loadEmbedded, loadTarget, loadTargets } from '../../src/paper/target';
 import { listPaper } from '../../src/plan/list';
@@ -74,6 +74,7 @@ describe('abjadmed', () => {
     const rest = { kbitPreparation: 'none', skipModules: null, tested: 'quantised' } as const;
     const plain = resolveExperiment(paper, 'all-linear', 'full').quantisation;
     expect(plain).toEqual({ kind: 'nf4', doubleQuant: true, blockSize: 64, ...rest });
+    expect(of('{ kind: int8 }')).toEqual({ kind: 'int8', threshold: 6, ...rest });
     expect(of('{ kind: int8, threshold: 6 }')).toEqual({ kind: 'int8', threshold: 6, ...rest });
     expect(of('{ kind: fp4, doubleQuant: false, blockSize: 32, kbitPreparation: peft, skipModules: [score] }')).toEqual(
       {
@@ -90,7 +91,6 @@ describe('abjadmed', () => {
       '{ kind: nf4, doubleQuant: true, blockSize: 48 }',
       '{ kind: nf4, doubleQuant: true, blockSize: 64, kbitPreparation: trl }',
       '{ kind: int8, threshold: -1 }',
-      '{ kind: int8 }',
     ]) {
       expect(() => of(wrong), wrong).toThrow('quantisation');
     }

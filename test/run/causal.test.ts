@@ -19,6 +19,7 @@ import { type Ran, read, request, run, type Sandbox, sandbox } from './support';
 setDefaultTimeout(60_000);
 
 const SPEC = `
+spec: 1
 id: causal
 title: A causal LM
 citation: Me, 2026

@@ -40,6 +40,7 @@ const tuned = jsonl('tuned.jsonl', 'prediction', answering(15));
 
 /** A paper of the full scale alone, so that a verification has nothing to run. */
 const SPEC = `
+spec: 1
 id: scored-paper
 title: Published predictions
 citation: Nobody, 2026
@@ -89,6 +90,7 @@ const claim = (id: string, experiment: string, metric: string, accepted = '{}'):
   `  ${id}: { says: a value, where: table 1, kind: value, experiment: ${experiment}, metric: ${metric}, accepted: ${accepted} }\n`;
 
 const GOLDEN = `
+golden: 1
 paper: scored-paper
 published:
   base: { exact-match: [{ value: '25.0', where: table 1 }] }

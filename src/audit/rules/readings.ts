@@ -1,6 +1,6 @@
 import { settingsOf } from '../../paper/canonical';
-import { leafPaths } from '../../paper/layers';
 import type { Paper } from '../../paper/load';
+import { leafPaths, valueAt } from '../../paper/paths';
 import type { Experiment } from '../../paper/types';
 import { countParameters } from '../../plan/size';
 import { type Check, rule } from '../rule';
@@ -100,15 +100,6 @@ function markAt({ marks }: Experiment, path: string): Experiment['marks'][string
     if (marks[at] !== undefined) return marks[at];
   }
   return undefined;
-}
-
-function valueAt(settings: unknown, path: string): unknown {
-  let value = settings;
-  for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = (value as Readonly<Record<string, unknown>>)[key];
-  }
-  return value;
 }
 
 const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
