@@ -199,7 +199,7 @@ describe('peers', () => {
       'transformers must be a release whose defaults are known: 4.40 to 4.46, 4.49 to 5.1, 5.6 to 5.18;',
     ],
     ["{ peft: '0.3.0' }", 'peft must be a release whose defaults are known: 0.4 to 0.21;'],
-    ['{ transformers: 4.46 }', "must be a release in quotes, such as '4.46' (was"],
+    ['{ transformers: 4.46 }', 'transformers must be a string (was a number)'],
     ["{ trasnformers: '4.46' }", "is not a known field; did you mean 'transformers'?"],
   ])('%s', (peers, message) => {
     const error = errorOf(withPeers(peers));
