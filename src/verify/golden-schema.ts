@@ -42,7 +42,7 @@ const kind = <const K extends string, const F extends Fields>(
     ...fields,
   })
     .named(`claim-${name}`, description)
-    .examples({ says: 'a sentence of the paper', where: 'table 1', kind: name, ...example });
+    .examples({ says: 'a sentence of the paper', where: 'table 1', kind: name, ...example, accepted: {} });
 
 /** A claim; its kinds are listed here and nowhere else. */
 export const Claim = union(
