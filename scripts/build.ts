@@ -126,7 +126,7 @@ export async function compileBinary(): Promise<void> {
   const stamp = 'build/binary.stamp';
   if (isFresh(stamp, hash, [BINARY])) return;
   await stage('compiling medrepro', async () => {
-    prepareAssets(libraries);
+    await prepareAssets(libraries);
     // the name is baked in, so it must be the final one; the rename makes the change atomic
     const unfinished = 'build/compile/medrepro';
     mkdirSync(join(ROOT, dirname(BINARY)), { recursive: true });
@@ -156,17 +156,37 @@ export async function compileBinary(): Promise<void> {
 
 // --- internal ---
 
-/** build/assets: libraries as they are (they are loaded in place), everything else packed. */
-function prepareAssets(libraries: readonly string[]): void {
+/**
+ * build/assets: libraries as they are (they are loaded in place), everything else packed; beside a paper and its golden file, what
+ * the loader makes of them.
+ */
+async function prepareAssets(libraries: readonly string[]): Promise<void> {
   const folder = join(ROOT, 'build/assets');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const name of libraries) copyFileSync(join(ROOT, NATIVE, name), join(folder, name));
-  for (const file of filesUnder(ASSET_FOLDERS)) {
-    const target = join(folder, `${file}.zst`);
+  const write = (name: string, bytes: Uint8Array): void => {
+    const target = join(folder, `${name}.zst`);
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, packAsset(file, readFileSync(join(ROOT, file))));
-  }
+    writeFileSync(target, packAsset(name, bytes));
+  };
+  for (const file of filesUnder(ASSET_FOLDERS)) write(file, readFileSync(join(ROOT, file)));
+  for (const { name, text } of await storedForms()) write(name, Buffer.from(text));
+}
+
+/** Papers and golden files as the loader leaves them; they are checked here, so a start need not. */
+async function storedForms(): Promise<{ readonly name: string; readonly text: string }[]> {
+  // they need the packages, which are installed by now
+  const { embeddedPapers, loadEmbedded } = await import('../src/paper/target');
+  const { storePaper } = await import('../src/paper/stored');
+  const { storeGolden } = await import('../src/verify/golden');
+  return embeddedPapers().flatMap((id) => {
+    const golden = join(ROOT, `golden/${id}.yaml`);
+    return [
+      ...storePaper(id, readFileSync(join(ROOT, `papers/${id}.yaml`), 'utf8')),
+      ...(existsSync(golden) ? [storeGolden(readFileSync(golden, 'utf8'), loadEmbedded(id))] : []),
+    ];
+  });
 }
 
 /** CMake refuses a build folder that was made somewhere else: a checkout that was copied or moved starts over. */

@@ -5,7 +5,7 @@
  * loading, so a spec that loads has no surprise left for `run`.
  */
 
-import { usageError } from '../errors';
+import { type MedreproError, usageError } from '../errors';
 import { contradictions } from './check';
 import { withDefaults } from './defaults';
 import { type Described, describedExperiments, layersIn, layersOf, SCALES } from './experiments';
@@ -94,7 +94,7 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
   const reading = wanted ?? readings.at(-1)!;
   const experiments = byReading[readings.indexOf(reading)];
   if (experiments === undefined) {
-    throw usageError(`${file.id} has no ${reading} reading: nothing is known of its code`, 'leave --reading out');
+    throw noSuchReading(file.id, reading);
   }
   return {
     id: file.id,
@@ -117,6 +117,10 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
     reading,
   };
 }
+
+/** Of a reading that a paper does not have. */
+export const noSuchReading = (id: string, reading: Reading): MedreproError =>
+  usageError(`${id} has no ${reading} reading: nothing is known of its code`, 'leave --reading out');
 
 /**
  * One experiment, ready for the engine.

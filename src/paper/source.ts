@@ -124,6 +124,16 @@ export function problemsOf(
   });
 }
 
+/** Names in a file are anybody's: `models.constructor` must be missing where the file does not have it. */
+export function withoutPrototypes<T>(value: T): T;
+export function withoutPrototypes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutPrototypes(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const bare: Record<string, unknown> = Object.create(null);
+  for (const [key, inner] of Object.entries(value)) bare[key] = withoutPrototypes(inner);
+  return bare;
+}
+
 // --- internal ---
 
 /** A file of another format is told so in one line, and not about every field. */
@@ -145,15 +155,6 @@ function checkVersion(source: YamlSource, field: string, version: number): void 
 
 /** Nobody reads more, and each looks for its line and for a name that was meant. */
 const MAX_PROBLEMS = 1000;
-
-/** Names in a file are anybody's: `models.constructor` must be missing where the file does not have it. */
-function withoutPrototypes(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutPrototypes);
-  if (typeof value !== 'object' || value === null) return value;
-  const bare = Object.create(null) as Record<string, unknown>;
-  for (const [key, inner] of Object.entries(value)) bare[key] = withoutPrototypes(inner);
-  return bare;
-}
 
 function offsetOf(document: Document.Parsed, path: Path): number {
   let node: Node | null | undefined = document.contents;

@@ -7,6 +7,7 @@ import { usageError } from '../errors';
 import { readText } from '../files';
 import { loadPaper, type Paper, resolveExperiment, SCALES } from './load';
 import { suggest } from './problems';
+import { storedPaper } from './stored';
 import type { Reading } from './types';
 
 export interface Target {
@@ -25,7 +26,7 @@ export function embeddedPapers(): string[] {
 /** An embedded paper by id; a reading of null is as-released where the paper has one. */
 export function loadEmbedded(id: string, reading: Reading | null = null): Paper {
   const name = `papers/${id}.yaml`;
-  return loadPaper(readAssetText(name), { kind: 'embedded', name }, reading);
+  return storedPaper(id, reading) ?? loadPaper(readAssetText(name), { kind: 'embedded', name }, reading);
 }
 
 /**

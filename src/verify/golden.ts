@@ -13,7 +13,7 @@ import { readText } from '../files';
 import { canonicalJson } from '../paper/canonical';
 import { type FileOrigin, fileOf, type Paper } from '../paper/load';
 import { type Problem, suggest, throwProblems } from '../paper/problems';
-import { checked, parseYaml, problemAt, type YamlSource } from '../paper/source';
+import { checked, parseYaml, problemAt, withoutPrototypes, type YamlSource } from '../paper/source';
 import { sha256 } from '../sha256';
 import { type Accepted, type Claim, GOLDEN_VERSION, type GoldenData, GoldenFile, type Measured } from './golden-schema';
 import { bitsOf, parsePrinted } from './tolerance';
@@ -39,6 +39,19 @@ export function loadGolden(text: string, file: string, paper: Paper): Golden {
   return { ...golden, file, tampered: tampered(golden) };
 }
 
+/** The stored form of an embedded golden file ({@link storePaper}) by asset name. */
+export const storeGolden = (text: string, paper: Paper): { readonly name: string; readonly text: string } => ({
+  name: storedName(paper.id),
+  text: JSON.stringify(loadGolden(text, nameOf(paper.id), paper)),
+});
+
+/** A golden file out of its stored form. */
+export function restoreGolden(text: string): Golden {
+  // what `storeGolden` wrote: checked when it was built
+  const stored: Golden = JSON.parse(text);
+  return { ...withoutPrototypes(stored) };
+}
+
 /**
  * The golden file of a paper: in `directory` when one is given, else embedded or where the spec says.
  *
@@ -47,10 +60,10 @@ export function loadGolden(text: string, file: string, paper: Paper): Golden {
 export function findGolden(paper: Paper, directory: string | null = null): Golden | null {
   const origin = goldenOrigin(paper, directory);
   if (origin === null) return null;
-  const golden = loadGolden(readOrigin(origin), fileOf(origin), paper);
-  const ours = `golden/${paper.id}.yaml`;
-  if (golden.tampered === null || origin.kind === 'embedded' || !hasAsset(ours)) return golden;
-  const change = firstDifference(loadGolden(readAssetText(ours), ours, paper), golden);
+  if (origin.kind === 'embedded') return embeddedGolden(paper);
+  const golden = loadGolden(readText(origin.path), origin.path, paper);
+  if (golden.tampered === null || !hasAsset(nameOf(paper.id))) return golden;
+  const change = firstDifference(embeddedGolden(paper), golden);
   return change === null ? golden : { ...golden, tampered: `${golden.tampered}: ${change}` };
 }
 
@@ -63,7 +76,7 @@ export function goldenOrigin(paper: Paper, directory: string | null = null): Fil
     return { kind: 'file', path };
   }
   if (paper.origin.kind === 'embedded') {
-    const name = `golden/${paper.id}.yaml`;
+    const name = nameOf(paper.id);
     return hasAsset(name) ? { kind: 'embedded', name } : null;
   }
   if (paper.golden === null) return null;
@@ -115,9 +128,15 @@ const NOT_RUN: Accepted = { verdict: 'UNMEASURED', reason: 'default: no full-sca
 
 const REMEDY = 'golden files are checked against papers/schema/golden.schema.json';
 
-function readOrigin(origin: FileOrigin): string {
-  if (origin.kind === 'embedded') return readAssetText(origin.name);
-  return readText(origin.path);
+const nameOf = (id: string): string => `golden/${id}.yaml`;
+
+const storedName = (id: string): string => `golden/${id}.json`;
+
+/** As the build stored it, or out of the YAML where it stored none. */
+function embeddedGolden(paper: Paper): Golden {
+  const name = nameOf(paper.id);
+  const stored = storedName(paper.id);
+  return hasAsset(stored) ? restoreGolden(readAssetText(stored)) : loadGolden(readAssetText(name), name, paper);
 }
 
 function tampered(golden: GoldenData): string | null {
