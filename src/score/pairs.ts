@@ -53,8 +53,11 @@ export interface QuestionAnswers {
  *   different length or order, and whatever makes a file unreadable.
  */
 export async function readPairs(predictions: string, references: string, map: ColumnMap = {}): Promise<Pairs> {
-  const said = await readFile(predictions, ['prediction', 'id'], map);
-  const gold = await readFile(references, ['reference', 'question', 'id'], map);
+  const shared: string[] = [];
+  const saidFile = await openFile(predictions, ['prediction', 'id'], map, shared);
+  const goldFile = await openFile(references, ['reference', 'question', 'id'], map, shared);
+  shared.push(...sharedColumns(saidFile, goldFile, map));
+  const [said, gold] = [readRows(saidFile), readRows(goldFile)];
   const texts = textColumn(said, 'prediction', map);
   const column =
     placeFor(gold, 'reference', map) ?? noColumn(gold.record, 'no column looks like the reference', 'reference');
@@ -74,7 +77,7 @@ export async function readPairs(predictions: string, references: string, map: Co
     notes: [
       ...notesOf(said, texts, 'predictions'),
       ...notesOf(gold, answers.flat(), 'references'),
-      ...(await otherOrder(said, gold, map)),
+      ...otherOrder(said, gold, shared),
     ],
   };
 }
@@ -84,7 +87,7 @@ export async function readTraining(path: string, map: ColumnMap = {}): Promise<Q
   // a training file has names of its own: --map speaks of it only where it has such a column
   const own = (columns: readonly string[]): ColumnMap =>
     Object.fromEntries(Object.entries(map).filter(([, name]) => placeOf(columns, name) !== null));
-  const file = await readFile(path, ['question', 'reference'], own);
+  const file = readRows(await openFile(path, ['question', 'reference'], own));
   return {
     questions: textColumn(file, 'question', own(file.columns)),
     answers: textColumn(file, 'reference', own(file.columns)),
@@ -108,24 +111,33 @@ interface OpenFile {
   readonly rows: readonly DataRecord[];
 }
 
-/** The columns of some roles; no other is decoded. */
-async function readFile(
+/**
+ * Opens a file for the columns of some roles; no other is decoded.
+ *
+ * @param others names of further columns; may be added to until the rows are read
+ */
+function openFile(
   path: string,
   roles: readonly Role[],
   map: ColumnMap | ((columns: readonly string[]) => ColumnMap),
-): Promise<OpenFile> {
+  others: readonly string[] = [],
+): Promise<RecordFile> {
   const choose: Choose = (columns) => {
     const named = typeof map === 'function' ? map(columns) : map;
-    return roles.flatMap((role) => {
+    const ofRoles = roles.flatMap((role) => {
       const name = named[role];
       if (name !== undefined) return placeOf(columns, name) ?? [];
       return usualColumns(columns, role).map((column) => ({ column, steps: [] }));
     });
+    return [...ofRoles, ...others.map((name) => ({ column: columns.indexOf(name), steps: [] }))];
   };
-  const record = await readRecords(path, { choose });
+  return readRecords(path, { choose });
+}
+
+function readRows(record: RecordFile): OpenFile {
   const rows = [...record.parsed.records];
   if (rows.length === 0)
-    throw inputError('the file holds no rows', { where: { file: path }, remedy: 'export it again' });
+    throw inputError('the file holds no rows', { where: { file: record.name }, remedy: 'export it again' });
   return { record, columns: record.parsed.columns, rows };
 }
 
@@ -262,24 +274,27 @@ function notesOf({ record }: OpenFile, texts: readonly string[], what: string): 
   ];
 }
 
-/**
- * Columns that both files have, with the same values in another order: the rows are hardly pairs then. Only a warning, since
- * nobody said that such a column names the rows.
- */
-async function otherOrder(said: OpenFile, gold: OpenFile, map: ColumnMap): Promise<string[]> {
+/** Names of columns that both files have besides those of a role. */
+function sharedColumns(said: RecordFile, gold: RecordFile, map: ColumnMap): string[] {
+  const [own, other] = [said.parsed.columns, gold.parsed.columns];
   const used = new Set(
     (['prediction', 'reference', 'id'] as const).flatMap((role) => {
-      return [said, gold].flatMap(({ columns }) => map[role] ?? usualColumns(columns, role).map((i) => columns[i]!));
+      return [own, other].flatMap((columns) => map[role] ?? usualColumns(columns, role).map((i) => columns[i]!));
     }),
   );
-  const shared = said.columns.filter((name) => gold.columns.includes(name) && !used.has(name));
-  if (shared.length === 0) return [];
-  const [a, b] = await Promise.all([said, gold].map(({ record }) => valuesOf(record.name, shared)));
-  return shared.flatMap((name, i) => {
-    const [own, other] = [a![i]!, b![i]!];
+  return own.filter((name) => other.includes(name) && !used.has(name));
+}
+
+/**
+ * Shared columns with the same values in another order: the rows are hardly pairs then. Only a warning, since nobody said that
+ * such a column names the rows.
+ */
+function otherOrder(said: OpenFile, gold: OpenFile, shared: readonly string[]): string[] {
+  return shared.flatMap((name) => {
+    const [own, other] = [valuesOf(said, name), valuesOf(gold, name)];
     const differs = own.some((value, row) => value !== other[row]);
-    const same = JSON.stringify(own.toSorted()) === JSON.stringify(other.toSorted());
-    if (!differs || !same) return [];
+    const same = differs && JSON.stringify(own.toSorted()) === JSON.stringify(other.toSorted());
+    if (!same) return [];
     return [
       `both files have the same ${JSON.stringify(name)} in another order, and rows are paired by their place: ` +
         `--map id=${name} compares them`,
@@ -287,16 +302,10 @@ async function otherOrder(said: OpenFile, gold: OpenFile, map: ColumnMap): Promi
   });
 }
 
-/** The texts of some columns, row by row; a missing or nested value is an empty text. */
-async function valuesOf(path: string, names: readonly string[]): Promise<string[][]> {
-  const choose: Choose = (columns) => names.map((name) => ({ column: columns.indexOf(name), steps: [] }));
-  const { parsed } = await readRecords(path, { choose });
-  const places = names.map((name) => parsed.columns.indexOf(name));
-  const found: string[][] = names.map(() => []);
-  for (const { values } of parsed.records) {
-    for (const [i, place] of places.entries()) found[i]!.push(textOfCell(values[place]) ?? '');
-  }
-  return found;
+/** (rows,) the texts of a column; a missing or nested value is an empty text. */
+function valuesOf({ columns, rows }: OpenFile, name: string): string[] {
+  const place = columns.indexOf(name);
+  return rows.map(({ values }) => textOfCell(values[place]) ?? '');
 }
 
 /** Ids must be unique, and the same row by row; files without ids are taken as they lie. */

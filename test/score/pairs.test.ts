@@ -57,6 +57,22 @@ describe('files that are read', () => {
     expect([predictions, references, questions]).toEqual([['x', 'y'], ['u', 'v'], null]);
   });
 
+  it('reads each file once: a pipe has nothing to give a second time', async () => {
+    const files = [
+      write('said-piped', 'key,prediction\n2,no\n1,yes\n'),
+      write('gold-piped', 'key,label\n1,yes\n2,no\n'),
+    ];
+    const [said, gold] = files.map((file) => {
+      const pipe = `${file}.csv`;
+      expect(Bun.spawnSync(['mkfifo', pipe]).exitCode).toBe(0);
+      Bun.spawn(['sh', '-c', 'cat "$0" > "$1"', file, pipe]);
+      return pipe;
+    });
+    const { predictions, notes } = await readPairs(said!, gold!);
+    expect(predictions).toEqual(['no', 'yes']);
+    expect(notes).toEqual([expect.stringContaining('the same "key" in another order')]);
+  });
+
   it('a column of both files whose order differs is a warning: nobody said that it names the rows', async () => {
     const said = write('said-key.csv', 'key,prediction\n3,no\n1,yes\n2,no\n');
     const gold = write('gold-key.csv', 'key,label\n1,yes\n2,no\n3,no\n');

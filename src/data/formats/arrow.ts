@@ -59,10 +59,10 @@ function parse({ name, bytes }: RawFile, { choose }: ParseOptions): Parsed {
   }
   const { fields, metadata } = reading(name, 'Arrow', () => schemaIn(bytes));
   const columns = fields.map((field) => field.name);
-  const wanted = chosen(columns, choose);
   if (reading(name, 'Arrow', () => rowsIn(bytes)) === 0) throw noRows(name);
   const records = {
     *[Symbol.iterator](): Generator<DataRecord> {
+      const wanted = chosen(columns, choose);
       const batches = reading(name, 'Arrow', () => batchesOf(bytes, fields, wanted));
       for (;;) {
         const next = reading(name, 'Arrow', () => batches.next());

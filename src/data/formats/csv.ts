@@ -28,12 +28,12 @@ export function parseCsv(raw: RawFile, { choose, csv: options }: ParseOptions = 
   }
   // pandas names a column without a name by its place
   const columns = header.values.map((cell, i) => cell!.trim() || `Unnamed: ${i}`);
-  const wanted = chosen(columns, choose);
   const notes: string[] = [];
   const isSaid = separator === null && delimiter !== COMMA;
   if (isSaid) notes.push(`the columns are separated by ${nameOf(delimiter)}`);
   const records = {
     *[Symbol.iterator](): Generator<DataRecord> {
+      const wanted = chosen(columns, choose);
       const odd = new OddRows();
       const rows = new Rows(file, delimiter);
       rows.next(NONE);

@@ -1,7 +1,7 @@
 /**
  * What every reader of a data file gives: named columns and rows of values, each with the line it starts on.
  *
- * A format parses; what columns are wanted and what a cell may hold is `table.ts`'s.
+ * A format parses; which columns are wanted and what a cell may hold is decided in `columns.ts`.
  */
 
 import { inputError, type MedreproError } from '../../errors';
@@ -54,8 +54,8 @@ export interface Place {
 }
 
 /**
- * Which columns are wanted, asked once their names are known. Columns that are not there are left out: `table.ts` names them.
- * Nothing else is decoded.
+ * Which columns are wanted, asked once their names are known and each time that the rows are iterated. Columns that are not there
+ * are left out: `columns.ts` names them. Nothing else is decoded.
  */
 export type Choose = (columns: readonly string[]) => readonly Place[];
 

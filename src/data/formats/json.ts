@@ -78,9 +78,9 @@ function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choos
   }
   if (count === 0) throw noRows(file.name);
   const columns = [...places.keys()];
-  const wanted = chosen(columns, choose);
   const records: Iterable<DataRecord> = {
     *[Symbol.iterator]() {
+      const wanted = chosen(columns, choose);
       const row = new JsonReader(file.bytes);
       for (const { offset, end, line } of objects()) {
         const values = new Array<unknown>(columns.length).fill(undefined);
@@ -183,7 +183,7 @@ function parseRoot(file: TextFile, root: readonly RootKey[], choose?: Choose): P
   const through = new Set(places.filter(({ steps }) => steps[0] === EACH).map(({ column }) => column));
   if (through.size === 1) {
     const [column] = through as Set<number> & { [Symbol.iterator](): IterableIterator<number> };
-    return { columns, headerLine: null, records: elementRows(file, root, column!, chosen(columns, choose)), notes: [] };
+    return { columns, headerLine: null, records: elementRows(file, root, column!, choose), notes: [] };
   }
   if (holder !== undefined && holders.length === 1) {
     const parsed = rowsOf(file, () => objectsOf(file, holder.offset, holder.key), choose);
@@ -196,12 +196,14 @@ function parseRoot(file: TextFile, root: readonly RootKey[], choose?: Choose): P
 }
 
 /** A row for each element of one list of the root, as a list of its own, so that `key[]` means the element. */
-function elementRows(file: TextFile, root: readonly RootKey[], column: number, wanted: ReadonlySet<number>) {
+function elementRows(file: TextFile, root: readonly RootKey[], column: number, choose?: Choose) {
   const { key, offset, first } = root[column]!;
   if (first !== 0x5b) throw damaged(file.name, `${JSON.stringify(key)} holds ${kindOf(first)}, not a list`);
-  const others = root.map((other, i) => (i !== column && wanted.has(i) ? valueAt(file, other.offset) : undefined));
+  const columns = root.map(({ key: name }) => name);
   return {
     *[Symbol.iterator](): Generator<DataRecord> {
+      const wanted = chosen(columns, choose);
+      const others = root.map((other, i) => (i !== column && wanted.has(i) ? valueAt(file, other.offset) : undefined));
       for (const element of objectsOf(file, offset, key)) {
         const value = valueAt(file, element.offset);
         yield { values: others.map((other, i) => (i === column ? [value] : other)), line: null };
@@ -230,9 +232,9 @@ function columnsOf(file: TextFile, root: readonly RootKey[], choose?: Choose): P
     );
   }
   const columns = root.map(({ key }) => key);
-  const wanted = chosen(columns, choose);
   const records = {
     *[Symbol.iterator](): Generator<DataRecord> {
+      const wanted = chosen(columns, choose);
       const cursors = root.map(({ offset }, i) => (wanted.has(i) ? elementsAt(file, offset) : null));
       for (let row = 0; row < first.length; row++) {
         yield { values: cursors.map((cursor) => cursor?.next().value), line: null };

@@ -36,10 +36,10 @@ function parse({ name, bytes }: RawFile, { choose }: ParseOptions): Parsed {
   const footer = reading(name, 'Parquet', () => readFooter(bytes));
   if (footer.rows === 0) throw noRows(name);
   const columns = footer.columns.map(({ element }) => element.name);
-  const wanted = chosen(columns, choose);
   const hints = arrowHints(footer.metadata.get('ARROW:schema'));
   const records = {
     *[Symbol.iterator](): Generator<DataRecord> {
+      const wanted = chosen(columns, choose);
       const budget = new Budget();
       for (const group of footer.groups) {
         const values = reading(name, 'Parquet', () =>
