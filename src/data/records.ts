@@ -24,6 +24,8 @@ export interface RecordFile {
   readonly format: string;
   /** sha256 (hex) of the file as it lies; of a folder, over the paths and hashes of its files. */
   readonly sha256: string;
+  /** Bytes that are kept while rows are read; 0 for a folder, whose rows are kept instead. */
+  readonly bytes: number;
   readonly parsed: Parsed;
 }
 
@@ -35,7 +37,7 @@ export interface RecordFile {
  */
 export async function readRecords(path: string, options: ParseOptions = {}): Promise<RecordFile> {
   if (existsSync(path) && statSync(path).isDirectory()) {
-    return { name: path, format: medquad.name, ...readMedquadFolder(path) };
+    return { name: path, format: medquad.name, bytes: 0, ...readMedquadFolder(path) };
   }
   return parseRecords(readRawFile(path), options);
 }
@@ -48,6 +50,7 @@ export async function parseRecords(raw: RawFile, options: ParseOptions = {}): Pr
     name: raw.name,
     format: format.name,
     sha256: sha256(raw.bytes),
+    bytes: file.bytes.length,
     parsed: await format.parse(file, options),
   };
 }

@@ -27,6 +27,7 @@ export class RowStore {
   private readonly cellsAt = new Integers();
   private readonly lines = new Integers();
   private readonly garbage = new Garbage();
+  private readonly blanks = new Set<string>();
   private readonly places: ReadonlyMap<string, number>;
 
   /**
@@ -55,7 +56,8 @@ export class RowStore {
    */
   add(cells: readonly (string | null)[], line: number | null): void {
     let units = 0;
-    for (const text of cells) {
+    for (const [i, text] of cells.entries()) {
+      if (text === null || text.trim() === '') this.blanks.add(this.columns[i]!);
       units += text?.length ?? 0;
       const { start, length } = text === null ? NOTHING : this.texts.add(text);
       this.cellsAt.add(start);
@@ -66,17 +68,22 @@ export class RowStore {
     this.garbage.made(2 * units + ROW_BYTES * (1 + cells.length));
   }
 
+  /** Columns in which some cell has no value, or nothing but white space. */
+  get withBlanks(): ReadonlySet<string> {
+    return this.blanks;
+  }
+
   at(row: number): TableRow {
-    const cells = Object.fromEntries(this.columns.map((column) => [column, this.text(row, column)]));
+    const cells = Object.fromEntries(this.columns.map((column) => [column, this.decoded(row, column)]));
     const missing = this.columns.filter((column) => this.isMissing(row, column));
     return { cells, line: this.line(row), ...(missing.length === 0 ? {} : { missing }) };
   }
 
-  /** The text of one cell; empty where it has no value. */
+  /** The text of one cell, for a look at it; empty where it has no value. */
   text(row: number, column: string): string {
-    const at = this.place(row, column);
-    const start = this.cellsAt.at(at);
-    return start === MISSING ? '' : this.texts.at(start, this.cellsAt.at(at + 1));
+    const text = this.decoded(row, column);
+    this.garbage.made(2 * text.length + ROW_BYTES);
+    return text;
   }
 
   isMissing(row: number, column: string): boolean {
@@ -90,6 +97,12 @@ export class RowStore {
 
   map<T>(of: (row: TableRow, index: number) => T): T[] {
     return Array.from({ length: this.rows }, (_, row) => of(this.at(row), row));
+  }
+
+  private decoded(row: number, column: string): string {
+    const at = this.place(row, column);
+    const start = this.cellsAt.at(at);
+    return start === MISSING ? '' : this.texts.at(start, this.cellsAt.at(at + 1));
   }
 
   private place(row: number, column: string): number {

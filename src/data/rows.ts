@@ -161,9 +161,11 @@ function withoutDuplicates(
 /** A step may judge a column that is empty here and there; what it leaves must be whole. */
 function checkFilled(rows: readonly number[], all: SourceRows, files: readonly SourceFile[], spec: DataSpec): void {
   for (const row of rows) {
-    const { name, form } = files[all.fileOf(row)]!;
+    const { name, form, rows: own } = files[all.fileOf(row)]!;
+    if (own.withBlanks.size === 0) continue;
     const { columns, optional } = form === 'test' ? testSpec(spec) : spec;
-    const empty = Object.keys(columns).find((column) => !optional.includes(column) && isBlank(all.text(row, column)));
+    const judged = [...own.withBlanks].filter((column) => !optional.includes(column));
+    const empty = Object.keys(columns).find((column) => judged.includes(column) && isBlank(all.text(row, column)));
     if (empty === undefined) continue;
     const { line } = all.at(row);
     throw inputError(`a row that data.rows leave has nothing in column ${JSON.stringify(columns[empty])}`, {

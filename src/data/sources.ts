@@ -9,6 +9,7 @@ import { inputError, type MedreproError } from '../errors';
 import type { DataPart, DataSpec, RowStep } from '../paper/types';
 import type { ColumnKind } from './column-kinds';
 import { type Columns, chooser, tableOf } from './columns';
+import { Garbage } from './garbage';
 import { parseRecords, readRecords } from './records';
 import type { RowStore, TableRow } from './row-store';
 import { mayBeEmpty } from './rows';
@@ -115,6 +116,7 @@ export async function readSources(
   source: string = spec.source,
 ): Promise<SourceFile[]> {
   const found: SourceFile[] = [];
+  const garbage = new Garbage();
   for (const wanted of files === null ? embedded(spec, source) : named(spec, files, source)) {
     const { role, name, form, part, steps } = wanted;
     const own = form === 'test' ? testSpec(spec) : spec;
@@ -130,6 +132,7 @@ export async function readSources(
     const optional = mayBeEmpty(own.optional, steps, judging);
     const { sha256, rows, kinds, notes } = tableOf(records, columns, { optional });
     found.push({ role, form, part, steps, name, sha256, rows, kinds, notes });
+    garbage.made(records.bytes);
   }
   return found;
 }

@@ -225,8 +225,10 @@ function rowLabels(files: readonly SourceFile[], { stratifyBy, splitMethod }: Da
   const rows = new SourceRows(files);
   const kinds = files.flatMap((file) => file.kinds[stratifyBy] ?? []);
   const { className, sorted } = labelling(kinds, splitMethod === 'datasets-stratified');
+  const known = files.map(() => new Map<string, string>());
   const of = (row: number): string => {
-    const kind = files[rows.fileOf(row)]!.kinds[stratifyBy];
+    const file = rows.fileOf(row);
+    const kind = files[file]!.kinds[stratifyBy];
     if (kind === undefined) {
       throw specError(`data.stratifyBy names ${quote(stratifyBy)}, which is none of data.columns`, {
         remedy: 'add it to data.columns, or choose another data.splitMethod',
@@ -234,7 +236,9 @@ function rowLabels(files: readonly SourceFile[], { stratifyBy, splitMethod }: Da
     }
     const label = rows.text(row, stratifyBy);
     // an id without a name is a class to a split all the same
-    return className(label, kind) ?? label;
+    const name = known[file]!.get(label) ?? className(label, kind) ?? label;
+    known[file]!.set(label, name);
+    return name;
   };
   return { of, sorted };
 }
