@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { quantisationOf } from '../../src/nn/bitsandbytes';
+import { linearShapes } from '../../src/nn/config';
 import { configJson, parseConfig, unknownConfigFields } from '../../src/nn/config-file';
-import { linearShapes } from '../../src/nn/decoder';
 import { rotaryFrequencies } from '../../src/nn/rope';
 import { ROOT } from '../stages';
 import { damageJson } from './damage';

@@ -10,7 +10,7 @@ import { initialise } from '../nn/initialise';
 import { loadModel } from '../nn/model';
 import { resolveExperiment } from '../paper/load';
 import { loadEmbedded } from '../paper/target';
-import { countSteps } from '../plan/size';
+import { stepsAfterSplit } from '../plan/size';
 import { predictClasses } from '../train/evaluate';
 import type { Row } from '../train/pass';
 import { evaluationOptions, Trainer } from '../train/trainer';
@@ -73,7 +73,7 @@ export function benchPaper(setup: PaperSetup, open: () => Device, peak: number):
   const experiment = resolveExperiment(paper, setup.experiment, 'full');
   const { training, loss, quantisation, adapter } = experiment;
   const facts = paper.datasets[experiment.data.source]!;
-  const { trainRows, validationRows, total } = countSteps(experiment, facts.train);
+  const { trainRows, validationRows, total } = stepsAfterSplit(experiment, facts.train);
   const config = SHAPES[setup.shape];
   const device = open();
   try {

@@ -78,6 +78,11 @@ export function lookAlikes(classes: readonly string[]): [string, string][] {
   return pairs;
 }
 
+/** A label for messages, cut to a readable length. */
+export function quote(label: string): string {
+  return JSON.stringify(label.length > 60 ? `${label.slice(0, 60)}…` : label);
+}
+
 // --- internal ---
 
 type Type = ColumnKind['type'];

@@ -6,10 +6,10 @@
 import { inputError } from '../errors';
 import { roundHalfEven } from '../paper/sizes';
 import type { DataSpec, RowStep } from '../paper/types';
+import { quote } from './labels';
 import { defaultRng } from './random/pcg64';
 import { type Role, type SourceFile, SourceRows } from './sources';
 import { pandasSample } from './splits';
-import { quote } from './splitting';
 import { testSpec } from './test-form';
 
 /** Global row indices (into the rows of all files) by role, in the order in which they are used. */
@@ -64,15 +64,6 @@ export function chooseRows(files: readonly SourceFile[], spec: DataSpec, notes: 
   };
 }
 
-/** Columns (the spec's names) that may be without text when a file is read: optional ones, and those that a step judges. */
-export function mayBeEmpty(
-  optional: readonly string[],
-  ...steps: readonly (readonly RowStep[])[]
-): ReadonlySet<string> {
-  const judged = steps.flat().flatMap((step) => (JUDGING.includes(step.kind) ? (step.columns ?? []) : []));
-  return new Set([...optional, ...judged]);
-}
-
 // --- internal ---
 
 const ROLES = ['all', 'train', 'extra', 'validation', 'test'] as const satisfies readonly Role[];
@@ -88,9 +79,6 @@ function noteFilter(filtered: Filtered, spec: DataSpec, notes: string[]): void {
     notes.push(`${kept} of ${kept + left} rows have ${rule.join(' and ')}; the others are left out`);
   }
 }
-
-/** Steps that look for cells without text. */
-const JUDGING: readonly RowStep['kind'][] = ['drop-missing', 'drop-blank'];
 
 function applySteps(
   rows: readonly number[],

@@ -12,7 +12,6 @@ import { type Columns, chooser, tableOf } from './columns';
 import { Garbage } from './garbage';
 import { parseRecords, readRecords } from './records';
 import type { RowStore, TableRow } from './row-store';
-import { mayBeEmpty } from './rows';
 import { testSpec } from './test-form';
 
 /** `--data`: one file to split as the spec says, or given splits whose order is kept, or the spec's parts by name. */
@@ -138,6 +137,15 @@ export async function readSources(
 }
 
 // --- internal ---
+
+/** Columns (the spec's names) that may be without text when a file is read: optional ones, and those that a step judges. */
+function mayBeEmpty(optional: readonly string[], ...steps: readonly (readonly RowStep[])[]): ReadonlySet<string> {
+  const judged = steps.flat().flatMap((step) => (JUDGING.includes(step.kind) ? (step.columns ?? []) : []));
+  return new Set([...optional, ...judged]);
+}
+
+/** Steps that look for cells without text. */
+const JUDGING: readonly RowStep['kind'][] = ['drop-missing', 'drop-blank'];
 
 /** A file that is to be read. */
 interface Wanted extends Pick<SourceFile, 'role' | 'form' | 'part' | 'steps'> {

@@ -6,7 +6,7 @@
 import { specError } from '../errors';
 import { splitSizes, threeParts } from '../paper/sizes';
 import type { DataSpec } from '../paper/types';
-import { type Labelling, labelling } from './labels';
+import { type Labelling, labelling, quote } from './labels';
 import { defaultRng } from './random/pcg64';
 import type { RowsByRole } from './rows';
 import { type SourceFile, SourceRows } from './sources';
@@ -102,11 +102,6 @@ export function checkSplitSpec(spec: DataSpec): void {
       throw specError(`${name}.filter names ${quote(column)}, which is none of ${name}.columns`);
     }
   }
-}
-
-/** A label for messages, cut to a readable length. */
-export function quote(label: string): string {
-  return JSON.stringify(label.length > 60 ? `${label.slice(0, 60)}…` : label);
 }
 
 // --- internal ---

@@ -11,7 +11,13 @@
 
 import { groupsOf } from '../data/batches';
 import { inputError } from '../errors';
-import type { TokenLoss } from '../train/evaluate';
+
+/** Losses of one row. */
+export interface TokenLoss {
+  /** Summed over the labelled tokens, nats. */
+  readonly sum: number;
+  readonly tokens: number;
+}
 
 /** Mean loss of a token over all rows, in nats. @throws MedreproError `input` when there is no token. */
 export function meanLoss(rows: readonly TokenLoss[]): number {

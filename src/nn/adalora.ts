@@ -15,8 +15,8 @@ import { type Device, hostLibrary } from '../native/device';
 import { spansOf } from '../native/several';
 import type { Tensor } from '../native/tensor';
 import { type ModuleSelection, ownName } from '../paper/targets';
-import type { Linear } from './decoder';
-import { addModules, checkRank, dropoutOf, type LowRankModule } from './lora';
+import type { Linear, LowRankModule } from './linear';
+import { addModules, checkRank, dropoutOf } from './lora';
 
 /** Steps count from 0 here: the first step of training is step 0, as in PEFT's examples. */
 export interface AdaLoraOptions extends ModuleSelection {

@@ -3,7 +3,7 @@ import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { Adapter, StepCount } from '../paper/types';
 import { type AdaLora, type AdaLoraOptions, addAdaLora } from './adalora';
-import type { Linear } from './decoder';
+import type { Linear } from './linear';
 import { addLora, type LoraOptions } from './lora';
 
 export type AdapterOptions = LoraOptions | AdaLoraOptions;

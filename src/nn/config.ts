@@ -2,7 +2,6 @@
  * A decoder described by what it computes. A family (Llama, Qwen2, Qwen3, Gemma 3) is a set of these features, so that there
  * is one decoder and no class per family; `config-file.ts` reads them from a checkpoint's `config.json`.
  */
-import type { BlockLinear } from './decoder';
 
 export const FAMILIES = ['llama', 'qwen2', 'qwen3', 'gemma3'] as const;
 export type Family = (typeof FAMILIES)[number];
@@ -137,6 +136,70 @@ export function shortestPattern(kinds: readonly LayerKind[]): LayerKind[] {
   }
   return kinds.slice(0, kinds.length - border[kinds.length - 1]!);
 }
+
+/** The linears of a block, in the order they run. */
+export const BLOCK_LINEARS = [
+  'self_attn.q_proj',
+  'self_attn.k_proj',
+  'self_attn.v_proj',
+  'self_attn.o_proj',
+  'mlp.gate_proj',
+  'mlp.up_proj',
+  'mlp.down_proj',
+] as const;
+export type BlockLinear = (typeof BLOCK_LINEARS)[number];
+
+type BlockSizes = Pick<DecoderSizes, 'hiddenSize' | 'heads' | 'kvHeads' | 'headDim' | 'intermediateSize'>;
+
+/** [out, in] of each linear of a block, in the order they run. */
+export function linearShapes({
+  hiddenSize,
+  heads,
+  kvHeads,
+  headDim,
+  intermediateSize,
+}: BlockSizes): Readonly<Record<BlockLinear, readonly [number, number]>> {
+  return {
+    'self_attn.q_proj': [heads * headDim, hiddenSize],
+    'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
+    'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
+    'self_attn.o_proj': [hiddenSize, heads * headDim],
+    'mlp.gate_proj': [intermediateSize, hiddenSize],
+    'mlp.up_proj': [intermediateSize, hiddenSize],
+    'mlp.down_proj': [hiddenSize, intermediateSize],
+  };
+}
+
+/** Norms of a block that the configuration asks for, with their tensors' names and sizes, in transformers' order. */
+export function blockNorms({ qkNorm, sandwichNorms, hiddenSize, headDim }: DecoderConfig): BlockNormShape[] {
+  const at = (role: BlockNorm, name: string, size = hiddenSize): BlockNormShape => ({ role, name, size });
+  const heads = qkNorm ? [at('qNorm', 'self_attn.q_norm', headDim), at('kNorm', 'self_attn.k_norm', headDim)] : [];
+  // without a norm on the output of attention, the one that precedes the MLP has its name
+  const around = sandwichNorms
+    ? [
+        at('attentionOutputNorm', 'post_attention_layernorm'),
+        at('mlpInputNorm', 'pre_feedforward_layernorm'),
+        at('mlpOutputNorm', 'post_feedforward_layernorm'),
+      ]
+    : [at('mlpInputNorm', 'post_attention_layernorm')];
+  return [at('inputNorm', 'input_layernorm'), ...around, ...heads];
+}
+
+export interface BlockNormShape {
+  readonly role: BlockNorm;
+  readonly name: string;
+  readonly size: number;
+}
+
+export type BlockNorm =
+  | 'inputNorm'
+  | 'qNorm'
+  | 'kNorm'
+  /** On the output of attention, before it is added to the residual stream. */
+  | 'attentionOutputNorm'
+  | 'mlpInputNorm'
+  /** On the output of the MLP, before it is added to the residual stream. */
+  | 'mlpOutputNorm';
 
 // --- internal ---
 

@@ -13,88 +13,27 @@
 import { type AttentionShape, attention } from '../autograd/ops/attention';
 import { add, cast, embedding, gatherRows, scale } from '../autograd/ops/elementwise';
 import { gatedLinears } from '../autograd/ops/gated';
-import {
-  activationDtype,
-  type Compute,
-  linear,
-  linears,
-  type Projection,
-  type Seed,
-  type Weight,
-} from '../autograd/ops/linear';
+import { activationDtype, type Compute, linear, linears, type Projection, type Seed } from '../autograd/ops/linear';
 import { rmsNorm } from '../autograd/ops/norm';
 import { type HeadPreparation, type Rotation, rope } from '../autograd/ops/rope';
 import type { Tape } from '../autograd/tape';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
 import type { FloatDtype, Tensor } from '../native/tensor';
-import { type DecoderConfig, type LayerKind, layerKind, type RopeOptions } from './config';
-import type { LowRankModule } from './lora';
+import {
+  BLOCK_LINEARS,
+  type BlockLinear,
+  type BlockNorm,
+  type DecoderConfig,
+  type LayerKind,
+  layerKind,
+  type RopeOptions,
+} from './config';
+import type { Linear } from './linear';
 import { rotationTables } from './rope';
 
-/** The linears of a block, in the order they run. */
-export const BLOCK_LINEARS = [
-  'self_attn.q_proj',
-  'self_attn.k_proj',
-  'self_attn.v_proj',
-  'self_attn.o_proj',
-  'mlp.gate_proj',
-  'mlp.up_proj',
-  'mlp.down_proj',
-] as const;
-export type BlockLinear = (typeof BLOCK_LINEARS)[number];
-
-/** [out, in] of each linear of a block. */
-export function linearShapes({
-  hiddenSize,
-  heads,
-  kvHeads,
-  headDim,
-  intermediateSize,
-}: DecoderConfig): Readonly<Record<BlockLinear, readonly [number, number]>> {
-  return {
-    'self_attn.q_proj': [heads * headDim, hiddenSize],
-    'self_attn.k_proj': [kvHeads * headDim, hiddenSize],
-    'self_attn.v_proj': [kvHeads * headDim, hiddenSize],
-    'self_attn.o_proj': [hiddenSize, heads * headDim],
-    'mlp.gate_proj': [intermediateSize, hiddenSize],
-    'mlp.up_proj': [intermediateSize, hiddenSize],
-    'mlp.down_proj': [hiddenSize, intermediateSize],
-  };
-}
-
-/** Norms of a block that the configuration asks for, with their tensors' names and sizes, in transformers' order. */
-export function blockNorms({ qkNorm, sandwichNorms, hiddenSize, headDim }: DecoderConfig): BlockNormShape[] {
-  const at = (role: BlockNorm, name: string, size = hiddenSize): BlockNormShape => ({ role, name, size });
-  const heads = qkNorm ? [at('qNorm', 'self_attn.q_norm', headDim), at('kNorm', 'self_attn.k_norm', headDim)] : [];
-  // where there is no norm on attention's output, the one before the MLP has its name
-  const around = sandwichNorms
-    ? [
-        at('attentionOutputNorm', 'post_attention_layernorm'),
-        at('mlpInputNorm', 'pre_feedforward_layernorm'),
-        at('mlpOutputNorm', 'post_feedforward_layernorm'),
-      ]
-    : [at('mlpInputNorm', 'post_attention_layernorm')];
-  return [at('inputNorm', 'input_layernorm'), ...around, ...heads];
-}
-
-export interface BlockNormShape {
-  readonly role: BlockNorm;
-  readonly name: string;
-  readonly size: number;
-}
-
-export interface Linear {
-  /** `model.layers.3.self_attn.q_proj` */
-  readonly name: string;
-  readonly weight: Weight;
-  /** [out] fp32; null without one. */
-  readonly bias: Tensor | null;
-  /** The low-rank update, when this linear is adapted. */
-  lora: LowRankModule | null;
-}
-
-export interface BlockNorms {
+/** A norm that the configuration does not ask for is null. */
+export interface BlockNorms extends Readonly<Record<BlockNorm, Tensor | null>> {
   readonly inputNorm: Tensor;
   readonly qNorm: Tensor | null;
   readonly kNorm: Tensor | null;
@@ -104,7 +43,6 @@ export interface BlockNorms {
   /** On what the MLP gives, before it joins the residual stream. */
   readonly mlpOutputNorm: Tensor | null;
 }
-export type BlockNorm = keyof BlockNorms;
 
 /** Weights of one block; a norm that the family does not have is null. */
 export interface Block extends BlockNorms {

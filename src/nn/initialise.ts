@@ -2,8 +2,7 @@
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, elements, type Tensor } from '../native/tensor';
 import { TEXT_PREFIX } from '../paper/module-names';
-import type { DecoderConfig } from './config';
-import { BLOCK_LINEARS, blockNorms, linearShapes } from './decoder';
+import { BLOCK_LINEARS, blockNorms, type DecoderConfig, linearShapes } from './config';
 import type { ModelFiles } from './model';
 import type { StoredTensor, TensorToWrite } from './safetensors';
 

@@ -6,7 +6,7 @@ import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import { respell, TEXT_PREFIX } from '../paper/module-names';
 import { isTarget, type ModuleSelection, ownName, patternValue, unmatchedTargets } from '../paper/targets';
-import type { Linear } from './decoder';
+import type { Linear, LowRankModule } from './linear';
 
 export interface LoraOptions extends ModuleSelection {
   readonly kind?: 'lora';
@@ -18,17 +18,6 @@ export interface LoraOptions extends ModuleSelection {
   /** Ranks and alphas of single modules, by expressions for the end of their names. */
   readonly rankPattern?: Readonly<Record<string, number>>;
   readonly alphaPattern?: Readonly<Record<string, number>>;
-}
-
-/** The update of one linear, whatever the adapter makes it of. */
-export interface LowRankModule {
-  /** Trained tensors by the last part of their PEFT names, in order. */
-  readonly parameters: Readonly<Record<string, Tensor>>;
-  /**
-   * The operands of one forward pass, recorded on `tape` where they are computed; `seedOf` is null in evaluation. null where
-   * nothing is left of the update.
-   */
-  operands(tape: Tape, seedOf: ((module: number) => Seed) | null, module: number): LowRank | null;
 }
 
 export class LoraModule implements LowRankModule {

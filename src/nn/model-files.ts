@@ -14,9 +14,8 @@ import { once } from '../once';
 import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../paper/module-names';
 import { sha256 } from '../sha256';
 import { quantisationOf, storesQuantised } from './bitsandbytes';
-import type { DecoderConfig } from './config';
+import { BLOCK_LINEARS, blockNorms, type DecoderConfig } from './config';
 import { parseConfig, unknownConfigFields } from './config-file';
-import { BLOCK_LINEARS, blockNorms } from './decoder';
 import { sha256File } from './file-hash';
 import {
   type ForeignTensor,

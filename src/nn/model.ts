@@ -9,17 +9,16 @@ import { isSaved, type ModuleSelection } from '../paper/targets';
 import type { AdaLora } from './adalora';
 import { type AdapterOptions, addAdapter } from './adapter';
 import { isQuantised, isStoredQuantised, storesQuantised } from './bitsandbytes';
-import type { DecoderConfig } from './config';
 import {
   BLOCK_LINEARS,
-  type Block,
   type BlockLinear,
   type BlockNorm,
   blockNorms,
-  Decoder,
-  type Linear,
+  type DecoderConfig,
   linearShapes,
-} from './decoder';
+} from './config';
+import { type Block, Decoder } from './decoder';
+import type { Linear } from './linear';
 import type { ModelFiles } from './model-files';
 import { quantiseMatrix, storedMatrix } from './quantised';
 import { isFloating, type StoredTensor, storedF32 } from './safetensors';

@@ -11,11 +11,11 @@ import { CARDS, type CardPlan, smallestCard } from './card';
 import {
   countFlops,
   countParameters,
-  countSteps,
   estimateMemory,
   type Memory,
   type Parameters,
   type Steps,
+  stepsAfterSplit,
   stepsOf,
   trainedParameters,
 } from './size';
@@ -95,7 +95,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
   const parameters = architecture && countParameters(architecture, experiment, classes);
   const steps = measured
     ? stepsOf(experiment, measured)
-    : dataset && countSteps(experiment, trainingRows(experiment, dataset));
+    : dataset && stepsAfterSplit(experiment, trainingRows(experiment, dataset));
   const tested = measured?.test ?? (dataset && testRows(experiment, dataset));
   const tokensPerRow = steps && Math.min(dataset?.meanTokens ?? data.maxLength, data.maxLength);
   const flops =

@@ -4,32 +4,12 @@
  * Counts are exact. Memory, hours and tokens are estimates, and each says what it is made of.
  */
 
+import { linearShapes } from '../nn/config';
 import { MULTIMODAL_PREFIX, respell, TEXT_PREFIX } from '../paper/module-names';
 import type { Architecture } from '../paper/schema';
 import { splitCounts, stepTotals } from '../paper/sizes';
 import { isSaved, isTarget, patternValue } from '../paper/targets';
 import type { Adapter, Experiment, Quantisation } from '../paper/types';
-
-/** One linear layer of a decoder block. */
-export interface LinearShape {
-  readonly name: string;
-  readonly inputs: number;
-  readonly outputs: number;
-}
-
-/** The linear layers of one decoder block, in the order of the forward pass. */
-export function blockLinears(a: Architecture): LinearShape[] {
-  const [q, kv] = [a.heads * a.headDim, a.kvHeads * a.headDim];
-  return [
-    { name: 'q_proj', inputs: a.hiddenSize, outputs: q },
-    { name: 'k_proj', inputs: a.hiddenSize, outputs: kv },
-    { name: 'v_proj', inputs: a.hiddenSize, outputs: kv },
-    { name: 'o_proj', inputs: q, outputs: a.hiddenSize },
-    { name: 'gate_proj', inputs: a.hiddenSize, outputs: a.intermediateSize },
-    { name: 'up_proj', inputs: a.hiddenSize, outputs: a.intermediateSize },
-    { name: 'down_proj', inputs: a.intermediateSize, outputs: a.hiddenSize },
-  ];
-}
 
 export interface Parameters {
   /** The published model, output embedding included. */
@@ -48,8 +28,7 @@ export function countParameters(
   experiment: Pick<Experiment, 'adapter' | 'head'>,
   classes: number | null,
 ): Parameters {
-  const linears = blockLinears(a);
-  const linear = a.layers * sum(linears.map(({ inputs, outputs }) => inputs * outputs));
+  const linear = a.layers * sum(Object.values(linearShapes(a)).map(([outputs, inputs]) => outputs * inputs));
   const biases = a.family === 'qwen2' ? a.layers * (a.heads + 2 * a.kvHeads) * a.headDim : 0;
   const headNorms = a.family === 'qwen3' || a.family === 'gemma3' ? 2 * a.headDim : 0;
   const blockNorms = (a.family === 'gemma3' ? 4 : 2) * a.hiddenSize;
@@ -80,11 +59,11 @@ export interface Steps {
 }
 
 /**
- * Optimiser steps of an experiment.
+ * Steps after the validation rows are held out.
  *
- * @param rows training rows before the validation rows are held out, extra files included
+ * @param rows training rows before that, extra files included
  */
-export function countSteps(experiment: Experiment, rows: number): Steps {
+export function stepsAfterSplit(experiment: Experiment, rows: number): Steps {
   const { data } = experiment;
   const sizes = splitCounts(rows, { ...data, test: 0 });
   return stepsOf(experiment, { train: Math.min(sizes.train, data.trainRows ?? rows), validation: sizes.validation });
@@ -155,7 +134,11 @@ export function estimateMemory(a: Architecture, experiment: Experiment, paramete
 function adapterParameters(a: Architecture, adapter: Adapter | null): number {
   if (adapter === null) return 0;
   const blocks = Array.from({ length: a.layers }, (_, layer) =>
-    blockLinears(a).map(({ name, inputs, outputs }) => ({ name: fullName(layer, name), inputs, outputs })),
+    Object.entries(linearShapes(a)).map(([name, [outputs, inputs]]) => ({
+      name: `model.layers.${layer}.${name}`,
+      inputs,
+      outputs,
+    })),
   ).flat();
   // a spec's expression may be for the names of the multimodal model, which the architecture does not tell
   const spellings = [TEXT_PREFIX, MULTIMODAL_PREFIX];
@@ -173,10 +156,6 @@ function adapterParameters(a: Architecture, adapter: Adapter | null): number {
   const saved = [...blocks, ...embeddings].filter(({ name }) => isSaved(adapter, name));
   return sum(low) + sum(saved.map(({ inputs, outputs }) => inputs * outputs));
 }
-
-/** As transformers names the linear of a block. */
-const fullName = (layer: number, name: string): string =>
-  `model.layers.${layer}.${/^[qkvo]_proj$/.test(name) ? 'self_attn' : 'mlp'}.${name}`;
 
 /** Bytes of a linear's weight as stored; LLM.int8's scales are one per row and not worth counting. */
 function bytesPerWeight(quantisation: Quantisation | null): number {

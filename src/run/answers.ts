@@ -1,5 +1,14 @@
 /** What people need to judge generated answers: a sheet to fill in, and how long the answers are. */
-import type { Answers } from './causal';
+
+/** What was generated for the test rows, in their order. */
+export interface Answers {
+  readonly prompts: readonly string[];
+  readonly references: readonly string[];
+  readonly predictions: readonly string[];
+  /** New tokens of each. */
+  readonly tokens: readonly number[];
+  readonly finish: readonly ('eos' | 'length')[];
+}
 
 /** Tokens a bar of the histogram covers. */
 const BIN = 10;

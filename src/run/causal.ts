@@ -11,14 +11,14 @@ import { choiceMetricOf } from '../metrics/choices';
 import { curveScores } from '../metrics/curve';
 import { textMetricById } from '../metrics/index';
 import { type Score, signatureOf } from '../metrics/metric';
-import { batchMeanLoss, meanLoss, trainerLoss } from '../metrics/perplexity';
+import { batchMeanLoss, meanLoss, type TokenLoss, trainerLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
 import type { Model } from '../nn/model';
 import type { Choices, Experiment, Generation } from '../paper/types';
-import { causalRowLosses, type TokenLoss } from '../train/evaluate';
+import { causalRowLosses } from '../train/evaluate';
 import type { Row } from '../train/pass';
 import { evaluationOptions, type StepResult } from '../train/trainer';
-import { annotationSheet, lengthHistogram } from './answers';
+import { type Answers, annotationSheet, lengthHistogram } from './answers';
 import {
   type ChoiceOutcome,
   likelihoodOutcomes,
@@ -262,16 +262,6 @@ export function trainerEvaluationLoss(model: Model, losses: readonly TokenLoss[]
     }))
     .filter(({ tokens }) => tokens > 0);
   return trainerLoss(batches) + (model.adalora?.orthogonalLoss(null) ?? 0);
-}
-
-/** What was generated for the test rows, in their order. */
-export interface Answers {
-  readonly prompts: readonly string[];
-  readonly references: readonly string[];
-  readonly predictions: readonly string[];
-  /** New tokens of each. */
-  readonly tokens: readonly number[];
-  readonly finish: readonly ('eos' | 'length')[];
 }
 
 const plain = ({ value, printed, signature }: Score): { value: number; printed: string; signature: string } => ({

@@ -3,6 +3,7 @@ import { classifierLoss } from '../autograd/ops/losses';
 import { Tape } from '../autograd/tape';
 import { groupsOf, packsOf } from '../data/batches';
 import type { MedreproError } from '../errors';
+import type { TokenLoss } from '../metrics/perplexity';
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { ForwardOptions } from '../nn/decoder';
@@ -70,13 +71,6 @@ export function classifierEvaluationLoss(
     });
   }
   return sum / rows.length;
-}
-
-/** Losses of one row. */
-export interface TokenLoss {
-  /** Summed over the labelled tokens, nats. */
-  readonly sum: number;
-  readonly tokens: number;
 }
 
 /**

@@ -7,9 +7,8 @@
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device, hostLibrary } from '../../src/native/device';
-import { decoderConfig } from '../../src/nn/config';
+import { blockNorms, decoderConfig, linearShapes } from '../../src/nn/config';
 import { configJson } from '../../src/nn/config-file';
-import { blockNorms, linearShapes } from '../../src/nn/decoder';
 import { loadModel, openModelFolder } from '../../src/nn/model';
 import type { QuantisationOptions } from '../../src/nn/weights';
 import { PLAIN } from './support';

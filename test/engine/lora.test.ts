@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Tape } from '../../src/autograd/tape';
 import { MedreproError } from '../../src/errors';
 import type { Device } from '../../src/native/device';
-import { BLOCK_LINEARS } from '../../src/nn/decoder';
+import { BLOCK_LINEARS } from '../../src/nn/config';
 import type { LoraOptions } from '../../src/nn/lora';
 import { loadModel, type Model, openModelFolder } from '../../src/nn/model';
 import { adapterConfigJson } from '../../src/nn/peft';

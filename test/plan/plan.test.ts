@@ -1,13 +1,14 @@
 /** Sizes that can be checked by hand, or against the published models. */
 
 import { describe, expect, test } from 'bun:test';
+import { linearShapes } from '../../src/nn/config';
 import { resolveExperiment } from '../../src/paper/load';
 import { loadEmbedded } from '../../src/paper/target';
 import type { Adapter, Scale } from '../../src/paper/types';
 import { architectureOf, embeddedFacts } from '../../src/plan/embedded';
 import { listPapers } from '../../src/plan/list';
 import { fullScaleNeeds, type PlanFacts, planCard, planExperiment } from '../../src/plan/plan';
-import { blockLinears, countParameters, countSteps } from '../../src/plan/size';
+import { countParameters, stepsAfterSplit } from '../../src/plan/size';
 import { renderList, renderPlans } from '../../src/plan/text';
 import { bytes, count } from '../../src/units';
 
@@ -120,7 +121,7 @@ describe('parameters', () => {
 
   test('the quantised weights of Qwen3-8B are its 252 linear layers', () => {
     const { architecture } = paper.models['hub:Qwen/Qwen3-8B']!;
-    expect(blockLinears(architecture).length * architecture.layers).toBe(252);
+    expect(Object.keys(linearShapes(architecture)).length * architecture.layers).toBe(252);
     expect(planOf('all-linear').parameters?.linear).toBe(6_945_767_424);
   });
 });
@@ -131,13 +132,13 @@ describe('steps', () => {
   test('the paper: 2,361 rounded up, 2,358 rounded down, 6,168 with augmentation', () => {
     expect(planOf('all-linear').steps).toEqual({ trainRows: 25_155, validationRows: 2796, perEpoch: 787, total: 2361 });
     const floor = { ...experiment, training: { ...experiment.training, stepsPerEpoch: 'floor' as const } };
-    expect(countSteps(floor, 27_951).total).toBe(2358);
+    expect(stepsAfterSplit(floor, 27_951).total).toBe(2358);
     expect(planOf('icliniq-augmented').steps?.total).toBe(6168);
   });
 
   test('fewer rows than one step still make a step', () => {
     const floor = { ...experiment, training: { ...experiment.training, stepsPerEpoch: 'floor' as const } };
-    expect(countSteps(floor, 10).perEpoch).toBe(1);
+    expect(stepsAfterSplit(floor, 10).perEpoch).toBe(1);
   });
 });
 
