@@ -16,6 +16,7 @@ import {
   holdsFoldToSeveral,
   intersection,
   NOT_LINE_FEED,
+  NOTHING,
   one,
   property,
   range,
@@ -166,7 +167,7 @@ export class OnigurumaParser extends Parser {
     const first = this.position;
     if (this.peek(']') && !this.source.includes(']', this.position + 1)) this.refuse('has an empty class', start);
     const united = (): CharSet => {
-      const right = parts.length === 0 ? EMPTY_SET : union(...parts);
+      const right = parts.length === 0 ? NOTHING : union(...parts);
       return left === null ? right : intersection(left, right);
     };
     while (this.position === first || !this.peek(']')) {
@@ -265,8 +266,6 @@ export class OnigurumaParser extends Parser {
 
 /** As far as any real expression looks back. */
 const FURTHEST_BEHIND = 255;
-
-const EMPTY_SET = complement(ANYTHING);
 
 const ESCAPES = new Map([
   ['a', 7],

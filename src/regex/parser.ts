@@ -2,7 +2,7 @@
  * What the dialects have in common: branches, groups, quantifiers, flags. A dialect adds its escapes, classes and groups.
  */
 import type { Node, Parsed } from './ast';
-import { type CaseRule, type CharSet, complement, ignoringCase, one } from './sets';
+import { ANYTHING, type CaseRule, type CharSet, ignoringCase, NOT_LINE_FEED, one } from './sets';
 
 export interface Flags {
   /** Case does not matter. */
@@ -172,7 +172,7 @@ export abstract class Parser {
         return this.anchor(character, flags);
       case '.':
         this.position++;
-        return { kind: 'set', set: flags.dotAll ? complement(NOTHING) : complement(one(0x0a)) };
+        return { kind: 'set', set: flags.dotAll ? ANYTHING : NOT_LINE_FEED };
       case '(':
         this.position++;
         if (this.peek('*')) this.refuse('has "(*", which is not supported', start);
@@ -218,5 +218,3 @@ export abstract class Parser {
     return { min: found[1] === '+' ? 1 : 0, max: found[1] === '?' ? 1 : Number.POSITIVE_INFINITY, mode };
   }
 }
-
-const NOTHING = '[]' as CharSet;
