@@ -1,39 +1,55 @@
-/** Golden files: what is read from them is refused in one line, or every printed value can be judged. */
+/** Golden files: each is rejected in one line, or every printed value in it can be judged. */
 
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { readAssetText } from '../../src/assets';
 import { decodeUtf8 } from '../../src/files';
+import type { Paper } from '../../src/paper/load';
 import { embeddedPapers, loadEmbedded } from '../../src/paper/target';
-import { loadGolden } from '../../src/verify/golden';
+import { experimentsOf, loadGolden } from '../../src/verify/golden';
 import { judgeScored } from '../../src/verify/printed';
 import { damageYaml } from './damage';
 import type { FuzzTarget } from './harness';
 
 const papers = embeddedPapers().map((id) => loadEmbedded(id));
 
-/** Claims, experiments and exact values in one seed: most damage is in one place, and a whole file takes long to read. */
-const ENTRIES = 1;
+/** Measured values in one seed. */
+const METRICS = 2;
 
-/** A golden file with a few entries of each list. */
-function pieces(id: string): Uint8Array[] {
-  const golden = parse(readAssetText(`golden/${id}.yaml`)) as Record<string, unknown>;
-  const claims = Object.entries(golden.claims as object);
-  return Array.from({ length: Math.ceil(claims.length / ENTRIES) }, (_, i) => {
-    const some = <T>(list: readonly T[]): T[] => list.slice(i * ENTRIES, (i + 1) * ENTRIES);
-    const part = {
-      ...golden,
-      published: Object.fromEntries(some(Object.entries(golden.published as object))),
-      claims: Object.fromEntries(some(claims)),
-      mini: some(golden.mini as unknown[]),
-      log: (golden.log as unknown[]).slice(-1),
-    };
-    return new TextEncoder().encode(stringify(part));
+/**
+ * A golden file in pieces of one claim, the printed values it needs and an entry of every other list: most damage is in one place,
+ * and parsing a whole file takes long.
+ */
+function pieces(paper: Paper): Uint8Array[] {
+  const name = `golden/${paper.id}.yaml`;
+  const golden = loadGolden(readAssetText(name), name, paper);
+  const { file: _file, tampered: _tampered, published, context = [], claims, audit = {}, mini, log, ...rest } = golden;
+  return Object.entries(claims).map(([id, claim], i) => {
+    const used = experimentsOf(claim);
+    const text = stringify({
+      ...rest,
+      published: Object.fromEntries(Object.entries(published).filter(([experiment]) => used.includes(experiment))),
+      context: cycled(context, i),
+      claims: { [id]: claim },
+      audit: Object.fromEntries(cycled(Object.entries(audit), i)),
+      mini: cycled(mini, i).map(({ metrics, ...run }) => ({
+        ...run,
+        metrics: Object.fromEntries(Object.entries(metrics).slice(0, METRICS)),
+      })),
+      log: log.slice(-1),
+    });
+    loadGolden(text, name, paper);
+    return new TextEncoder().encode(text);
   });
+}
+
+/** The entry at `index` of a list that is repeated without end. */
+function cycled<T>(list: readonly T[], index: number): T[] {
+  return list.length === 0 ? [] : [list[index % list.length]!];
 }
 
 export const target: FuzzTarget = {
   name: 'golden',
-  seeds: () => papers.flatMap(({ id }) => pieces(id)),
+  seeds: () => papers.flatMap(pieces),
   parse: (input) => {
     const text = decodeUtf8(input, 'fuzz.yaml');
     const paper = papers.find(({ id }) => text.includes(`paper: ${id}`)) ?? papers[0]!;
