@@ -25,7 +25,7 @@ export interface Finding extends Check {
   readonly line: number;
 }
 
-/** Both readings of a paper; `released` null where nothing is known of its code. */
+/** Both readings of a paper; `released` is null where its code is not known. */
 export interface AuditedPaper {
   readonly written: Paper;
   readonly released: Paper | null;
@@ -79,7 +79,7 @@ export function audit({ written, released, file }: AuditedPaper): Finding[] {
 
 // --- internal ---
 
-/** Whatever is wrong with a statement is wrong at its line. */
+/** Errors of a statement are reported at its line. */
 function placed<T>(file: string, line: number, check: () => T): T {
   try {
     return check();

@@ -9,10 +9,10 @@ import type { Statement } from '../paper/statements';
 import type { Experiment, Reading } from '../paper/types';
 import { digits, type Interval, meet, printedInterval, printedNumber, show } from './interval';
 
-/** What a rule says about one statement. */
+/** A rule's result for one statement. */
 export interface Check {
   readonly consistent: boolean;
-  /** One line: what was compared and how it came out. */
+  /** One line: what was compared, and the result. */
   readonly message: string;
   /** The arithmetic, step by step. */
   readonly arithmetic: readonly string[];
@@ -22,11 +22,11 @@ export interface Check {
   readonly rounded: string | null;
   /** As the paper prints it. */
   readonly printed: string | null;
-  /** Told from other checks of the same statement; absent for the only one. */
+  /** Distinguishes several checks of one statement; absent for a single one. */
   readonly part?: string;
 }
 
-/** What a rule may look at besides the statement. */
+/** What a rule may read besides the statement. */
 export interface Context {
   /** The paper in the reading of the statement. */
   readonly paper: Paper;
@@ -87,16 +87,16 @@ export function roundedLike(value: number, printed: string): string {
 
 const UNITS = { million: 1e6, billion: 1e9 } as const;
 
-/** What a printed number is to be multiplied with. */
+/** The factor of a printed number. */
 export const scaleOf = (unit: keyof typeof UNITS | undefined): number => (unit === undefined ? 1 : UNITS[unit]);
 
-/** The value and how it stands to the printed one, with enough digits to see why. */
+/** The value beside the printed one, with enough digits to show the difference. */
 function outcome(consistent: boolean, value: number | null, printed: string, gives: string): string {
   const rounded = value === null ? gives : roundedLike(value, printed);
   if (consistent) {
     return Number(rounded) === printedNumber(printed) ? `${rounded} agrees with` : `${gives} may round to`;
   }
-  // whole numbers hide how far apart they are
+  // rounded to whole numbers, the difference would not show
   return `${value === null || rounded.includes('.') ? rounded : digits(value)} does not agree with`;
 }
 

@@ -22,7 +22,7 @@ export interface CardPlan extends MemoryPlan {
 
 /** Memory sizes cards come in, GB. */
 export const CARDS = [8, 16, 24, 40, 48, 80, 96, 141, 192] as const;
-/** Of a card's memory, what the driver leaves. */
+/** Share of a card's memory that the driver leaves. */
 const USABLE = 0.95;
 
 /** Null when no card is large enough. */
@@ -34,7 +34,7 @@ export function smallestCard(
   const plans = allPlans(plannedStep(architecture, experiment, rows, classes));
   for (const gigabytes of CARDS) {
     const card = gigabytes * 1e9;
-    // the host's memory is for when there is no other card
+    // host memory is only for a card that is there already
     const plan = plans.find(({ peakBytes, offloaded }) => !offloaded && peakBytes <= card * USABLE);
     if (plan !== undefined) return { card, ...plan };
   }

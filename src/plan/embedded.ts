@@ -1,5 +1,5 @@
 /**
- * Facts about the miniatures, read from the files that travel in the binary: they cannot drift from a second copy.
+ * Facts about the miniatures, read from the files that are embedded in the binary, so that there is no second copy of them.
  */
 
 import { hasAsset, listAssets, readAsset, readAssetText } from '../assets';

@@ -33,7 +33,7 @@ export interface ListedPaper {
   readonly claims: readonly ListedClaim[];
 }
 
-/** How `list` learns the claims, which stand in the golden file: a later stage's knowledge, handed in. */
+/** How `list` gets the claims, which are in golden files: passed in, because those belong to a later room. */
 export type ClaimsOf = (paper: Paper) => readonly ListedClaim[];
 
 /** What the machine offers, as `list` needs to know it. */

@@ -1,4 +1,4 @@
-/** Memory before it is used: the training code itself, run dry on a device that only counts. */
+/** Plans memory: the training code itself runs dry on a device that only counts allocations. */
 
 import { packsOf } from '../data/batches';
 import { planGeneration } from '../generate/generate';
@@ -13,11 +13,11 @@ import { evaluationOptions, Trainer, type TrainerOptions, tokensOf } from '../tr
 export interface MemoryUse {
   /** The dense copies of 4-bit weights stay in memory. */
   readonly resident: boolean;
-  /** Activations of a block are computed again for its backward. */
+  /** Activations of a block are recomputed for its backward. */
   readonly checkpointing: boolean;
   /** Tokens one pass may hold. */
   readonly tokensPerPass: number;
-  /** The optimiser's state lies in files, or beside a GPU in the host's memory. */
+  /** The optimiser's state is stored in files, or with a GPU in host memory. */
   readonly offloaded: boolean;
 }
 
@@ -99,7 +99,7 @@ function cpuWays({ model, options }: Planned): MemoryUse[] {
   return [roomy, { ...roomy, resident: false }, { ...roomy, resident: false, offloaded: true }];
 }
 
-/** Fastest first: a GPU wants large passes, then dense weights, then its activations kept; the host's memory is far away. */
+/** Fastest first: large passes, then dense weights, then stored activations; host memory is the slowest. */
 function cudaWays({ model, options }: Planned): MemoryUse[] {
   const ways: MemoryUse[] = [];
   const dense = model.quantisation === null ? [true] : [true, false];

@@ -71,7 +71,7 @@ ${sections}
 
 // --- internal ---
 
-/** Classes in the heat map: as many as still fit on paper. */
+/** Most classes in the heat map: as many as fit on a page. */
 const CONFUSED_CLASSES = 14;
 
 function warning({ result, paper }: ReportInput): Markup {
@@ -83,7 +83,7 @@ function warning({ result, paper }: ReportInput): Markup {
   return html`<section class="warning" role="note">${sentences.map((text) => html`<p dir="auto">${text}</p>`)}</section>`;
 }
 
-/** What the mini scale was: other rows or weights than the miniature's are named by flags. */
+/** What was run at the mini scale: flags may name other rows or weights than the miniature's. */
 function miniature({ overrides }: ExperimentResult): string {
   const given = (flag: string): boolean => overrides.some((text) => text.startsWith(`${flag} `));
   const model = given('--model') ? 'the weights named with --model' : 'a tiny model';

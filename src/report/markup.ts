@@ -1,5 +1,5 @@
 /**
- * HTML by template literals in which every inserted value is escaped. Only markup made here can be inserted as markup.
+ * HTML by template literals that escape every inserted value. Only markup made here is inserted unescaped.
  */
 
 import { escapeMarkup } from '../escape';

@@ -1,4 +1,4 @@
-/** Puts `report.html` into the directory of a finished run. */
+/** Writes `report.html` into the directory of a finished run. */
 import { readText } from '../files';
 import { type Paper, resolveExperiment } from '../paper/load';
 import type { Executed } from '../run/execute';

@@ -5,7 +5,7 @@ export interface Answers {
   readonly prompts: readonly string[];
   readonly references: readonly string[];
   readonly predictions: readonly string[];
-  /** New tokens of each. */
+  /** Generated tokens of each. */
   readonly tokens: readonly number[];
   readonly finish: readonly ('eos' | 'length')[];
 }

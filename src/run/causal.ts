@@ -67,7 +67,7 @@ export class CausalTask implements Task {
   test(log: readonly StepResult[]): TestOutcome {
     const { metrics: ids, generation, choices, data } = this.experiment;
     const parts = testParts(data);
-    // a diverged run has its curve and nothing else
+    // a diverged run has its loss curve and nothing else
     const rows = log.at(-1)?.diverged ? 0 : this.inputs.data.splits.test.length;
     const wanted = rows === 0 ? ids.filter((id) => includes(TRAINING_METRICS, id)) : ids;
     const losses = rows === 0 ? [] : this.losses('test');
@@ -181,7 +181,7 @@ export class CausalTask implements Task {
     return { metric: id, value, printed: value.toFixed(4), signature: signatureOf(id, parts) };
   }
 
-  /** Losses without those of padding that the spec leaves labelled. */
+  /** Losses of the rows without the padding that the spec leaves labelled. */
   private textLosses(split: SplitName): TokenLoss[] {
     const rows = trainingRows(this.inputs.data, split, this.experiment.data).map((row, index): Row => {
       const { attended } = this.inputs.data.rows[this.inputs.data.splits[split][index]!]!;
@@ -191,7 +191,7 @@ export class CausalTask implements Task {
     return causalRowLosses(this.device, this.model, rows, evaluationOptions(this.experiment.training));
   }
 
-  /** What the test rows' choices come to. */
+  /** How each test row's choice is answered. */
   private choose(choices: Choices, answers: Answers | null): ChoiceOutcome[] {
     const { data } = this.inputs;
     const rows = this.inputs.choices!;
@@ -207,7 +207,7 @@ export class CausalTask implements Task {
     );
   }
 
-  /** Continues the prompts of the test rows. */
+  /** Generates an answer to the prompt of each test row. */
   private answer(generation: Generation): Answers {
     const { data, tokenizer } = this.inputs;
     const { rows: wanted, batchSize, echo } = generation;
@@ -248,7 +248,7 @@ export class CausalTask implements Task {
 /**
  * `eval_loss` of a causal LM as the HF Trainer's `evaluate` reports it: the mean over the labels of each batch of `batchSize`
  * rows, counted once a row, plus AdaLoRA's orthogonal loss where the model has that adapter. PEFT adds it to the model's loss in
- * evaluation too, so the losses of two kinds of adapters are not of one kind. A batch without a label is left out.
+ * evaluation too, so the losses of AdaLoRA and of other adapters are not comparable. A batch without a label is left out.
  *
  * @param losses of the rows, as {@link causalRowLosses} gives them
  * @throws MedreproError `input` when nothing is labelled.
@@ -272,7 +272,7 @@ const plain = ({ value, printed, signature }: Score): { value: number; printed: 
 
 const labelled = ({ labels }: Row): number => Array.from(labels ?? []).filter((label) => label >= 0).length;
 
-/** A perplexity may be beyond every number though its loss is not. */
+/** The exponential of a finite loss may overflow. */
 function refuseInfinite(id: string, value: number, loss: number): void {
   if (Number.isFinite(value)) return;
   throw inputError(`${id} is ${value}: the mean loss is ${loss}`, { remedy: 'the model knows nothing of these rows' });

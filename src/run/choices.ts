@@ -27,7 +27,7 @@ import type { Row } from '../train/pass';
 
 /** One choice of a test row. */
 export interface ChoiceOfRow {
-  /** Its place among the spec's names. */
+  /** Index into the spec's names. */
   readonly index: number;
   /** Without the delimiter. */
   readonly text: string;
@@ -37,7 +37,7 @@ export interface ChoiceOfRow {
 
 /** The choices of one test row, in the order of the spec's names. */
 export interface ChoiceRow {
-  /** The place of the right one among the spec's names. */
+  /** Index of the right one in the spec's names. */
   readonly gold: number;
   /** Of `log-likelihood`; empty otherwise. */
   readonly choices: readonly ChoiceOfRow[];
@@ -46,8 +46,8 @@ export interface ChoiceRow {
 /**
  * What the test rows ask, in their order.
  *
- * @param positions tokens that the model sees at most, where the spec does not say
- * @throws MedreproError `input`: a right answer that is none of the choices, a prompt or a choice without a token; `spec`:
+ * @param positions most tokens that the model takes, where the spec sets no limit
+ * @throws MedreproError `input`: a right answer that is none of the choices, a prompt or a choice that encodes to no token; `spec`:
  *   templates that name no column.
  */
 export function choiceRows(
@@ -84,14 +84,14 @@ export function choiceRows(
   });
 }
 
-/** What finds a choice's name in an answer; null where the spec gives no expression. @throws MedreproError `spec` */
+/** Finds a choice's name in an answer; null where the spec gives no expression. @throws MedreproError `spec` */
 export function answerFinder({ pattern }: Choices): Find | null {
   if (pattern === null) return null;
   const regex = compileRegex(pattern, 'python', { name: 'choices.pattern', code: 'spec' });
   return (text, from) => regex.exec(text, from);
 }
 
-/** The places of the choices that answers name; null for one that names none. */
+/** Index of the choice that each answer names; null where it names none. */
 export function namedChoices(answers: readonly string[], choices: Choices): (number | null)[] {
   const find = answerFinder(choices);
   return answers.map((answer) => namedChoice(answer, choices.names, find, choices.take));
@@ -108,14 +108,14 @@ export interface ChoiceOutcome {
   readonly part: string | null;
   /** Generated: the choice that the answer names, or null. */
   readonly named: number | null;
-  /** By log-likelihood: the row's choices with what they scored; empty otherwise. */
+  /** By log-likelihood: the row's choices with their scores; empty otherwise. */
   readonly scored: readonly (ScoredChoice & { readonly index: number })[];
 }
 
 /**
  * Outcomes by log-likelihood.
  *
- * @param sums of the rows of {@link scoredRows}, as losses: minus the log-likelihood
+ * @param sums of the losses of {@link scoredRows}: minus the log-likelihoods
  */
 export function likelihoodOutcomes(rows: readonly ChoiceRow[], sums: readonly number[], parts: Parts): ChoiceOutcome[] {
   let at = 0;
@@ -125,7 +125,7 @@ export function likelihoodOutcomes(rows: readonly ChoiceRow[], sums: readonly nu
   });
 }
 
-/** Outcomes of the rows that were answered, from the front. */
+/** Outcomes of the rows that were answered, which are the first ones. */
 export function namedOutcomes(
   rows: readonly ChoiceRow[],
   answers: readonly string[],
@@ -140,11 +140,11 @@ export function namedOutcomes(
   }));
 }
 
-/** The test rows' files among the spec's parts. */
+/** The spec's part that each test row comes from; null where it has none. */
 export const partsOf = (data: PreparedData): Parts =>
   rowsOf(data, 'test').map(({ file }) => data.files[file]!.part ?? null);
 
-/** A metric over outcomes, with what each row of it adds. */
+/** A metric over outcomes, with each row's contribution to it. */
 export function scoreOutcomes(
   id: ChoiceScoreId,
   outcomes: readonly ChoiceOutcome[],
@@ -158,7 +158,7 @@ export function scoreOutcomes(
   return { score: choiceScore(id, hits, choices), hits };
 }
 
-/** What is kept of a row's outcome: names instead of places. */
+/** A row's outcome as it is recorded: names instead of indices. */
 export function recordOf({ gold, named, scored }: ChoiceOutcome, { by, names }: Choices): object {
   const right = names[gold];
   if (by === 'generated') return { gold: right, chosen: named === null ? null : names[named] };
@@ -208,11 +208,11 @@ function wrong(data: PreparedData, { file, line }: PreparedRow, what: string) {
 
 type ContextAndMore = readonly [context: Uint32Array, continuation: Uint32Array];
 
-/** Encodes a prompt and what follows it, apart. */
+/** Encodes a prompt and its continuation, separately. */
 function contextEncoder(tokenizer: Tokenizer, special: boolean): (prompt: string, more: string) => ContextAndMore {
   const prefix = tokenizer.bosId ?? tokenizer.eosId;
   const begin = prefix === null ? '' : tokenizer.decode([prefix]);
-  // a prompt that begins with the token's own text gets no other
+  // no special token precedes a prompt that begins with the text of one
   const encode = (text: string): Uint32Array =>
     tokenizer.encode(text, special && !(begin !== '' && text.startsWith(begin)));
   const contexts = new Map<string, Uint32Array>();
@@ -226,14 +226,14 @@ function contextEncoder(tokenizer: Tokenizer, special: boolean): (prompt: string
   };
 }
 
-/** An empty prompt is the token that begins or ends texts. */
+/** In place of an empty prompt: the begin-of-text token, or the end-of-text token. */
 function withoutContext(tokenizer: Tokenizer, prefix: number | null, more: string): ContextAndMore {
   if (prefix === null) throw specError('choices: an empty prompt, and this tokeniser names no token that begins texts');
   const ids = tokenizer.encode(more, false);
   return ids[0] === prefix ? [ids.subarray(0, 1), ids.subarray(1)] : [Uint32Array.of(prefix), ids];
 }
 
-/** The last `limit` tokens that the model sees, and the token behind them that is scored. */
+/** The last `limit` input tokens, and the scored token that follows them. */
 function scoredRow(context: Uint32Array, continuation: Uint32Array, limit: number): Row {
   const all = Uint32Array.from([...context, ...continuation]);
   const ids = all.slice(-(limit + 1));

@@ -1,6 +1,6 @@
 /**
- * A run directory, `<out>/<paper>/<experiment>/<id>/`. Every file is written beside its place and renamed into it, and
- * `metrics.json` last of all: a directory without one is a run that has not finished, and can be resumed.
+ * A run directory, `<out>/<paper>/<experiment>/<id>/`. Every file is written under a temporary name and renamed, `metrics.json`
+ * last: a directory without it is an unfinished run, which can be resumed.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
@@ -21,8 +21,8 @@ export class RunDirectory {
   private constructor(readonly path: string) {}
 
   /**
-   * A new directory whose id is the time and the start of the settings' hash. It gets its name with `files` in it, so that a
-   * process that is killed leaves either nothing of that name or a run that can be found and resumed.
+   * A new directory whose id is the time and the start of the settings' hash. It is renamed to that id once `files` are in it, so
+   * that a killed process leaves either nothing of that name or a run that can be resumed.
    *
    * @param files by name; a manifest among them
    * @throws MedreproError `input` on a full disk or a folder that is not writable
@@ -90,8 +90,8 @@ export class RunDirectory {
   }
 
   /**
-   * Writes the manifest with the sha256 of `name`, then `name` itself: the last file of a finished run, which is believed only
-   * while the manifest vouches for it ({@link readVouched}).
+   * Writes the manifest with the sha256 of `name`, then `name` itself: the last file of a finished run, which is valid only
+   * while the manifest holds its sha256 ({@link readVouched}).
    */
   complete(manifest: Readonly<Record<string, unknown>>, name: string, value: unknown): void {
     const content = documentText(value);
@@ -104,7 +104,7 @@ export class RunDirectory {
     rmSync(this.file(name), { recursive: true, force: true });
   }
 
-  /** A file that grows by lines; what was written before a crash stays readable. It is open until it is closed. */
+  /** Opens a file to append JSON lines to; lines written before a crash stay readable. The caller closes it. */
   openLog(name: string, lines: readonly unknown[]): LineLog {
     this.writeLines(name, lines);
     const file = openSync(this.file(name), 'a');
@@ -119,7 +119,7 @@ export class RunDirectory {
   }
 }
 
-/** JSON as run directories hold it. */
+/** JSON as stored in run directories. */
 export const documentText = (value: unknown): string => `${jsonText(value, 2)}\n`;
 
 /**
@@ -151,20 +151,20 @@ export function makeFolder(path: string): void {
 
 const MANIFEST = 'manifest.json';
 
-/** How the names of directories begin that have none of their own yet. */
+/** Prefix of directories that are not renamed to their id yet. */
 const UNNAMED = '.new-';
 
-/** The manifest in a folder; null where there is none that can be read. */
+/** The manifest in a folder; null where it is absent or cannot be read. */
 function manifestOf(folder: string): { readonly identity?: unknown; readonly files?: unknown } | null {
   try {
     const manifest: unknown = JSON.parse(readText(join(folder, MANIFEST)));
     return typeof manifest === 'object' ? manifest : null;
   } catch {
-    return null; // none, or not one of ours: not a run to go on with or to believe
+    return null; // absent or damaged: not a run to resume or to reuse
   }
 }
 
-/** Removes directories that a process of this machine left without a name when it was killed. */
+/** Removes directories that killed processes of this machine had not renamed to their id. */
 function removeAbandoned(parent: string): void {
   const ours = `${UNNAMED}${hostname()}-`;
   for (const name of readFolder(parent)) {

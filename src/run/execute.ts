@@ -36,7 +36,7 @@ import type { ClassTables, Task, TestOutcome } from './task';
 const CHECKPOINT_SECONDS = 60;
 /** Address space per planned byte: the plan is a bound, and unused pages cost nothing. */
 const RESERVED = 1.5;
-/** A GPU's memory per planned byte, where it has that much: steps in another order than the plan's leave other gaps. */
+/** A GPU's memory per planned byte, where it has that much: steps in another order than the planned one fragment memory differently. */
 const SLACK = 1.05;
 
 const CHECKPOINT = join('checkpoint', 'state.safetensors');
@@ -91,7 +91,7 @@ function deviceFor({ request, backend, budget }: Opened, { memory, remedy }: Pre
   if (remedy !== null) {
     throw inputError(`training needs ${bytes(peakBytes)} and ${bytes(total)} are free`, { remedy });
   }
-  // the workspace is the stream's own
+  // the stream allocates its workspace itself
   const tensors = peakBytes - CUDA_WORKSPACE_BYTES;
   return openDevice(request, backend(), {
     capacity:
@@ -165,7 +165,7 @@ class Run {
   execute(): Pick<Executed, 'result' | 'log' | 'tables'> {
     try {
       this.train();
-      this.sayWhatWasSkipped();
+      this.warnOfSkippedSteps();
       const { begun, context, directory, log, evaluations, best, warnings } = this;
       const detail = `${begun.inputs.data.splits.test.length} test rows, weights of step ${selectedStep(begun.trainer, best)}`;
       context.emit({ kind: 'stage', name: 'evaluate', detail });
@@ -219,7 +219,7 @@ class Run {
       lines.append({ ...step, seconds: Number(((performance.now() - began) / 1e3).toFixed(4)) });
       context.emit({ kind: 'step', ...clock.tick(step) });
       if (step.diverged) {
-        this.sayThatItDiverged(step);
+        this.warnOfDivergence(step);
         return;
       }
       if (performance.now() - saved > CHECKPOINT_SECONDS * 1e3) {
@@ -230,7 +230,7 @@ class Run {
     if (!this.evaluatedAt(evaluations, trainer.step)) this.best = this.validate(evaluations, this.best);
   }
 
-  /** The next step; one that diverged is a result where the spec says so. */
+  /** Runs the next step; a diverged one is a result where the spec records divergence. */
   private step(): StepResult {
     try {
       return this.begun.trainer.run();
@@ -240,13 +240,13 @@ class Run {
     }
   }
 
-  private sayThatItDiverged({ step, loss, gradNorm }: StepResult): void {
+  private warnOfDivergence({ step, loss, gradNorm }: StepResult): void {
     const message = `diverged in step ${step} (loss ${loss}, gradient norm ${gradNorm}): nothing is evaluated`;
     this.warnings.push({ id: 'diverged', message });
     this.context.emit({ kind: 'warning', id: 'diverged', message });
   }
 
-  private sayWhatWasSkipped(): void {
+  private warnOfSkippedSteps(): void {
     const { trainer } = this.begun;
     if (trainer.skipped === 0) return;
     const message = `${trainer.skipped} of ${trainer.step} steps overflowed in fp16 and changed nothing`;
@@ -254,7 +254,7 @@ class Run {
     this.context.emit({ kind: 'warning', id: 'loss-scale-skips', message });
   }
 
-  /** Writes the state after the last whole step, for `--resume`. */
+  /** Writes the state after the last completed step, for `--resume`. */
   private save(): void {
     const { directory, log, evaluations, best } = this;
     const { device, trainer, resumeKey: identity } = this.begun;
@@ -265,8 +265,8 @@ class Run {
   }
 
   /**
-   * Evaluates the test rows, with the best weights where the spec keeps them, on the base that the spec names. The last step's
-   * come back when this is interrupted: they belong to the moments in the checkpoint.
+   * Evaluates the test rows, with the best weights where the spec selects them, on the base that the spec names. An interruption
+   * restores the last step's weights: the optimiser's moments in the checkpoint belong to them.
    */
   private test(): TestOutcome {
     const { best, task } = this;
@@ -294,7 +294,7 @@ class Run {
     return new OwnTask(this.experiment, inputs, device, model, this.context.emit);
   }
 
-  /** Whether nothing is to be evaluated after `step` steps, or it has been done already (before an interruption). */
+  /** Whether no evaluation is due after `step` steps, or it was made before an interruption. */
   private evaluatedAt(evaluations: readonly Evaluation[], step: number): boolean {
     const { evaluateEvery } = this.experiment.training;
     const { inputs, trainer } = this.begun;
@@ -304,7 +304,7 @@ class Run {
     return !due || evaluations.some((one) => one.step === step);
   }
 
-  /** Whether the evaluations so far end the training; says so. */
+  /** Whether early stopping ends the training here; emits the reason. */
   private stopsEarly(): boolean {
     const { earlyStopping } = this.experiment.training;
     const { trainer } = this.begun;
@@ -316,7 +316,7 @@ class Run {
     return true;
   }
 
-  /** Of the evaluations by the selection's metric. */
+  /** The best evaluation by the selection metric, and whether to stop. */
   private verdict(evaluations: readonly Evaluation[]): Verdict {
     const { training } = this.experiment;
     const metric = selectionMetric(training);
@@ -359,7 +359,7 @@ class Run {
   }
 }
 
-/** The checkpoint's own settings are part of how test rows are answered. */
+/** The checkpoint's own generation settings decide how test rows are answered. */
 const answersId = (experiment: Experiment, inputs: Inputs): string =>
   `answers ${sha256(JSON.stringify(answerOptions(experiment, inputs)))}`;
 

@@ -1,4 +1,4 @@
-/** What a run reads besides its rows: the base model, and what it and the rows are to each other. */
+/** What a run reads besides its rows: the base model and its settings. Checks that rows and model fit each other. */
 import { cpus } from 'node:os';
 import { hasAsset } from '../assets';
 import { judgeLabels, summariseLabels } from '../data/label-summary';
@@ -29,16 +29,16 @@ export interface Inputs {
   readonly tokenizer: Tokenizer;
   readonly data: PreparedData;
   readonly files: ModelFiles;
-  /** How the checkpoint asks to be continued. */
+  /** The checkpoint's generation settings. */
   readonly generation: CheckpointGeneration;
-  /** What the test rows ask; null where they have no choices. */
+  /** The choices of the test rows; null where they have none. */
   readonly choices: readonly ChoiceRow[] | null;
-  /** What the run's record must name. */
+  /** Warnings that the run's record names. */
   readonly warnings: readonly RunWarning[];
 }
 
 /**
- * What a reader must know about the rows before step 1: what was said while they were read, and what their labels teach.
+ * Warnings about the rows, for before step 1: the notes made while they were read, and what their labels teach.
  *
  * @throws MedreproError `input` when the labels of the training rows teach nothing
  */
@@ -58,15 +58,15 @@ export function dataWarnings(
 }
 
 /**
- * Opens the base model of an experiment and reads its rows; what the events say of them is what the model will see.
+ * Opens the base model of an experiment and reads its rows. Emits a summary of each split as the model will see it.
  *
- * @returns with `files` open: whoever asked closes their tensors
- * @throws MedreproError with nothing left open: settings that would be ignored, files that are unsound, a tokeniser and a model that
- *   do not belong together, labels that teach nothing
+ * @returns with `files` open: the caller closes their tensors
+ * @throws MedreproError with nothing left open: settings that would be ignored, damaged files, a tokeniser of another model, labels
+ *   that teach nothing
  */
 export async function readInputs(opened: Opened, onEvent: OnEvent): Promise<Inputs> {
   const { experiment } = opened;
-  refuseIgnored(experiment);
+  rejectIgnored(experiment);
   checkMetrics(experiment);
   const rows = await opened.rows();
   if (isEmbedded(experiment) && !hasAsset(`papers/${experiment.model.id}/config.json`)) {
@@ -111,7 +111,7 @@ function joinInputs(experiment: Experiment, { tokenizer, data }: Rows, files: Mo
   return { tokenizer, data, files, generation, choices, warnings };
 }
 
-/** Tokens of the longest row, with the answer that a test row is given; nothing reads the last token of a choice. */
+/** Tokens of the longest row, with the answer generated for a test row; the last token of a choice is no input. */
 function longestRow(data: PreparedData, { generation }: Experiment, choices: readonly ChoiceRow[]): number {
   const lengths = SPLITS.flatMap((split) => {
     const answer = split === 'test' ? (generation?.maxNewTokens ?? 0) : 0;
@@ -121,7 +121,7 @@ function longestRow(data: PreparedData, { generation }: Experiment, choices: rea
   return [...lengths, ...scored].reduce((most, length) => Math.max(most, length), 0);
 }
 
-/** What of the checkpoint's settings the answers do not follow, and an end of text that nothing stops at. */
+/** Checkpoint settings that answers do not follow, and an end-of-text token that does not end an answer. */
 function generationWarnings(
   { generation: asked, training }: Experiment,
   checkpoint: CheckpointGeneration,
@@ -146,7 +146,7 @@ export function answerOptions(
   return resolveGeneration(inputs.generation, askedGeneration(generation, training)).options;
 }
 
-/** How the spec has test rows answered: what it does not speak of is as the checkpoint has it. */
+/** The spec's generation settings; where it has none, the checkpoint's apply. */
 const askedGeneration = (
   { maxNewTokens, sampling, repetitionPenalty, noRepeatNgramSize }: Generation,
   { precision, seed }: Training,
@@ -163,8 +163,8 @@ const askedGeneration = (
       : { temperature: sampling.temperature, topK: sampling.topK ?? 0, topP: sampling.topP ?? 1, seed },
 });
 
-/** Settings that this version would have to ignore: a run that does something else than its spec says proves nothing. */
-function refuseIgnored({ adapter, quantisation, training, task, metrics }: Experiment): void {
+/** Rejects settings that this version would have to ignore: such a run would not do what its spec says. */
+function rejectIgnored({ adapter, quantisation, training, task, metrics }: Experiment): void {
   if (adapter === null && quantisation !== null && training.epochs > 0) {
     throw specError('quantisation without an adapter: quantised weights are not trained', {
       remedy: 'give an adapter, or set quantisation: null',
@@ -183,7 +183,7 @@ function refuseIgnored({ adapter, quantisation, training, task, metrics }: Exper
   if (training.optimiser.kind === 'adafactor') checkAdafactor(training.optimiser);
 }
 
-/** The combinations transformers' own class refuses, before it would. */
+/** Rejects the combinations that transformers' own class rejects. */
 function checkAdafactor({ learningRate, relativeStep, warmupInit }: AdafactorSettings): void {
   if (relativeStep === (learningRate !== null)) {
     throw specError('training.optimiser: Adafactor takes a learningRate exactly when relativeStep is false', {
@@ -193,7 +193,7 @@ function checkAdafactor({ learningRate, relativeStep, warmupInit }: AdafactorSet
   if (warmupInit && !relativeStep) throw specError('training.optimiser.warmupInit needs relativeStep: true');
 }
 
-/** The rows of a split, as the trainer takes them: where no attention mask was passed, padding sees the padding before it. */
+/** The rows of a split, as the trainer takes them: without an attention mask, padding attends to the padding that precedes it. */
 export function trainingRows(data: PreparedData, split: SplitName, spec: DataSpec): Row[] {
   const rows: readonly Row[] = rowsOf(data, split);
   const { paddingAttention } = labelsOf(spec, split);
@@ -204,14 +204,14 @@ export function trainingRows(data: PreparedData, split: SplitName, spec: DataSpe
   });
 }
 
-/** What a machine is, for manifests. */
+/** The processor's name, for manifests. */
 export const processor = (): string => cpus()[0]?.model.trim() ?? 'unknown';
 
 // --- internal ---
 
 /**
- * Tokens that a model needs: those of tokenizer.json, and what tokenizer_config.json adds as far as it is used. A padding token
- * that only the configuration names is often beyond the model, and does no harm where nothing is filled up.
+ * Tokens that the model must have: those of tokenizer.json, and those of tokenizer_config.json that the rows use. A padding token
+ * that only the configuration names is often beyond the model's vocabulary, which does no harm where nothing is padded.
  */
 function usedTokens(tokenizer: Tokenizer, data: PreparedData, { generation }: Experiment): number {
   if (tokenizer.vocabSize === tokenizer.ownSize) return tokenizer.ownSize;

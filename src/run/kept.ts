@@ -1,4 +1,4 @@
-/** What a run keeps of what it trained: an adapter for PEFT, or a checkpoint for transformers. */
+/** The trained weights in a run directory: an adapter for PEFT, or a checkpoint for transformers. */
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { readText } from '../files';
@@ -15,7 +15,7 @@ import type { RunDirectory } from './directory';
 import type { Inputs } from './inputs';
 import { isEmbedded } from './requested';
 
-/** Folders of a run directory. */
+/** Folders of a run directory that hold weights. */
 export type Kept = 'adapter' | 'model';
 
 /** `adapter/`: the trained adapter, as PEFT loads it. */

@@ -6,7 +6,7 @@ import { CURVE_METRICS } from '../metrics/curve';
 import { CLASS_METRICS, classMetricById, isTextMetric, TEXT_METRICS, textMetricById } from '../metrics/index';
 import type { Experiment } from '../paper/types';
 
-/** Metrics of the rows' own losses, and of training; the others read generated texts. */
+/** Metrics of the test rows' losses. */
 export const LOSS_METRICS = [
   'loss',
   'perplexity',
@@ -19,7 +19,7 @@ export const LOSS_METRICS = [
 ] as const;
 export const TRAINING_METRICS = ['train-loss', ...CURVE_METRICS] as const;
 
-/** Every metric that a spec can name, but for those of single files of test rows (`choice-accuracy-<file>`). */
+/** Every metric that a spec can name, except those of single files of test rows (`choice-accuracy-<file>`). */
 export const METRIC_IDS: readonly string[] = [
   ...CLASS_METRICS.map(({ id }) => id),
   ...TEXT_METRICS.map(({ id }) => id),
@@ -29,9 +29,9 @@ export const METRIC_IDS: readonly string[] = [
 ];
 
 /**
- * Before anything runs, because the metrics come last.
+ * Checks the metrics of a spec before anything runs, because they are computed last.
  *
- * @throws MedreproError `spec` naming a metric that the task has not, or one that needs texts when none are generated.
+ * @throws MedreproError `spec` naming a metric that the task does not have, or one that reads generated texts when none are generated.
  */
 export function checkMetrics({ task, metrics, generation, choices, training, data }: Experiment): void {
   const parts = testParts(data);

@@ -1,6 +1,6 @@
 /**
- * An experiment of a request, opened once and handed to whatever looks for its finished run or executes it: nobody below asks
- * anew for its rows, the back end or the memory there is.
+ * An experiment of a request, opened once and passed on to what looks for its finished run or executes it: its rows, back end,
+ * identity and memory budget are determined here and nowhere else.
  */
 import { freemem } from 'node:os';
 import { type FirstRows, type PreparedData, prepareCausal, prepareClassification } from '../data/prepare';
@@ -16,14 +16,14 @@ import { type Identity, identityOf } from './identity';
 import type { TargetRequest } from './request';
 import { applyRequest, isEmbedded, type Requested } from './requested';
 
-/** Each member is determined when it is first asked for, and then stays. */
+/** Each member is computed on first use and cached. */
 export interface Opened extends Requested {
   readonly request: TargetRequest;
-  /** @throws MedreproError whatever is wrong with the files of the rows or of the tokeniser */
+  /** @throws MedreproError `input` or `spec`: files of the rows or of the tokeniser that cannot be read, or do not fit the spec */
   readonly rows: () => Promise<Rows>;
   readonly identity: () => Promise<Identity>;
   readonly backend: () => Backend;
-  /** The memory that the run may take: what it is planned for, and what an error about it names. */
+  /** The memory that the run may take: what it is planned for, and what an out-of-memory error names. */
   readonly budget: () => Budget;
 }
 
@@ -37,8 +37,8 @@ export interface Rows {
 export type Open = (experiment: Experiment, seedOffset?: number) => Opened;
 
 /**
- * Opens the experiments of a request. Those with the same rows, as most of a paper and all seeds of an experiment have them, share
- * one reading, which is kept as long as the returned function.
+ * Opens the experiments of a request. Experiments with the same rows (most of a paper, all seeds of an experiment) share one
+ * reading, which is cached as long as the returned function lives.
  *
  * @param read reads and tokenises rows
  */
@@ -91,7 +91,7 @@ const tokenizerFolder = (experiment: Experiment, request: TargetRequest): string
 /** Share of the machine's free memory that dense copies of quantised weights may take. */
 const RESIDENT_SHARE = 0.5;
 
-/** What a run may use. A back end that is not here is planned as if it had room. */
+/** The memory a run may use. A back end that is not available is planned as if it had enough. */
 function memoryBudget(backend: Backend): Budget {
   if (backend === 'cpu') {
     const total = freemem();

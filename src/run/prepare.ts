@@ -1,4 +1,4 @@
-/** What a run trains, with what, and how much memory that takes: all that is known before a device is opened. */
+/** The rows, model, trainer and memory of a run: all that is known before a device is opened. */
 import { epochOrder } from '../data/batches';
 import { inputError } from '../errors';
 import { adapterOptions } from '../nn/adapter';
@@ -15,11 +15,11 @@ import type { Opened } from './open';
 export interface Prepared {
   readonly rows: readonly Row[];
   readonly model: ModelOptions;
-  /** The model that the test rows meet; null = the trained one. */
+  /** The model that is tested; null = the trained one. */
   readonly tested: ModelOptions | null;
   readonly trainer: TrainerOptions;
   readonly memory: MemoryPlan;
-  /** What fits instead, where `memory` does not; null where it does. */
+  /** What would fit instead, where `memory` does not; null where it does. */
   readonly remedy: string | null;
 }
 

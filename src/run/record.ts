@@ -19,7 +19,7 @@ import type { TestOutcome } from './task';
 export interface Begun {
   readonly opened: Opened;
   readonly identity: Identity;
-  /** By which it is found while it is unfinished. */
+  /** The key by which it is resumed while it is unfinished. */
   readonly resumeKey: string;
   readonly inputs: Inputs;
   readonly memory: MemoryPlan;
@@ -29,7 +29,7 @@ export interface Begun {
   readonly trainer: Trainer;
 }
 
-/** What came of a run. */
+/** The results of a run. */
 export interface Outcome {
   readonly tested: TestOutcome;
   readonly log: readonly StepResult[];
@@ -156,7 +156,7 @@ function resultOf(begun: Begun, outcome: Outcome, directory: RunDirectory): Expe
 function keepWeights(begun: Begun, { best, log }: Outcome, directory: RunDirectory, onEvent: OnEvent): Kept | null {
   const { opened, device, model, inputs, adapter } = begun;
   const { experiment, request } = opened;
-  // the tested model may be another one, on another base
+  // the tested model may be a second one, on the unquantised base
   if (best !== null) writeWeights(device, model.trainable, best.weights);
   if (adapter !== null) return writeAdapter(directory, experiment, adapter, inputs, device, model);
   if (model.trainable.size === 0) return null;

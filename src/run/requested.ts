@@ -1,11 +1,11 @@
-/** An experiment with the changes of the command line, and why it cannot run here. */
+/** An experiment with the changes of the command line, and the reason when it cannot run here. */
 import type { DataFiles } from '../data/sources';
 import { inputError } from '../errors';
 import { withOverrides } from '../paper/override';
 import type { Experiment } from '../paper/types';
 import type { TargetRequest } from './request';
 
-/** The experiment as it will really run, and what of the command line changed its inputs. */
+/** The experiment as it will run, and which flags changed its inputs. */
 export interface Requested {
   readonly experiment: Experiment;
   /** The spec's own data source, where `--data` replaced it. */

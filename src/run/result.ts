@@ -1,5 +1,5 @@
 /**
- * The result of one finished run, as `metrics.json` holds it. Written by `run/`, read by `verify/` and `report/`.
+ * The result of one finished run, as stored in `metrics.json`. Written by `run/`, read by `verify/` and `report/`.
  *
  * Doubles are unrounded: JSON carries the shortest decimal that reads back as the same bits.
  */
@@ -47,7 +47,7 @@ export const ResultFile = type({
   dataSha256: Sha256,
   precision: "'fp32' | 'bf16' | 'fp16'",
   kernelPath: type.enumerated(...ISAS, 'cuda'),
-  /** What made it, such as version and kernel hash: a result of another build is not reused. */
+  /** Version and kernel hash of the build: a result of another build is not reused. */
   'build?': 'string',
   /** Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict. */
   overrides: 'string[]',
@@ -57,7 +57,7 @@ export const ResultFile = type({
   'items?': ItemsByMetric,
   /** Evaluations on the validation split, in order. */
   validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
-  /** What can make the result mean something else than it seems: names that stay the same, and sentences. */
+  /** Warnings that qualify the result: a stable id and a sentence each. */
   'warnings?': type({ id: 'string', message: 'string' }).array(),
   /** The step whose weights were evaluated on the test split. */
   selectedStep: 'number.integer',
@@ -107,7 +107,7 @@ export function checkItems({ test, items }: Pick<ResultData, 'test' | 'items'>, 
 }
 
 /**
- * Which runs must agree bit for bit: fp32 on every CPU path is one; bf16 and CUDA each stand alone.
+ * Runs with the same numeric path agree bit for bit: fp32 on all CPU paths is one path, bf16 and CUDA each are paths of their own.
  */
 export function numericPath({ precision, kernelPath }: Pick<ExperimentResult, 'precision' | 'kernelPath'>): string {
   return precision === 'fp32' && kernelPath !== 'cuda' ? 'cpu-fp32' : `${kernelPath}-${precision}`;

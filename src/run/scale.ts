@@ -5,7 +5,7 @@ import { fullScaleNeeds } from '../plan/plan';
 import type { TargetRequest } from './request';
 import { obstacle } from './requested';
 
-/** `auto` is the full scale where weights and rows are here, else the miniature, with what the full scale would take. */
+/** `auto` is the full scale where weights and rows are here, else the miniature; the reason says what the full scale needs. */
 export function chooseScale(paper: Paper, id: string, request: TargetRequest): { scale: Scale; reason: string | null } {
   if (request.scale !== 'auto') return { scale: request.scale, reason: null };
   const { mini, full } = paper.experiments.find((experiment) => experiment.id === id)?.scales ?? {};

@@ -1,15 +1,15 @@
-/** What a run does that depends on its task: how the model is evaluated, and what is kept of it. */
+/** What depends on a run's task: how the model is evaluated, and what is recorded. */
 import type { ConfusionMatrix } from '../metrics/confusion';
 import type { PerClass } from '../metrics/per-class';
 import type { StepResult } from '../train/trainer';
 import type { ExperimentResult } from './result';
 
 export interface Task {
-  /** One line, before step 1: what `rows` training rows teach. */
+  /** One line, before step 1: the labels in `rows` training rows. */
   trainsOn(rows: number): string;
-  /** Metrics of the validation rows by id, the one that weights are selected by among them. */
+  /** Metrics of the validation rows by id, `selection` among them. */
   validate(selection: string | null): Record<string, number>;
-  /** Everything about the test rows, and about the training that `log` holds the steps of. */
+  /** Evaluates the test rows and summarises the training, whose steps are in `log`. */
   test(log: readonly StepResult[]): TestOutcome;
 }
 
@@ -21,7 +21,7 @@ export interface TestOutcome {
   readonly items: NonNullable<ExperimentResult['items']> | null;
   /** One line of `predictions.jsonl` per test row. */
   readonly predictions: readonly object[];
-  /** Further files of the run directory by name: text as it is, anything else as JSON. */
+  /** Further files of the run directory by name: text is stored verbatim, anything else as JSON. */
   readonly files: Readonly<Record<string, unknown>>;
   /** Of a classifier with test rows; null otherwise. */
   readonly tables: ClassTables | null;

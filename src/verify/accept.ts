@@ -1,7 +1,7 @@
 /**
- * Accepting: writes measured values, the verdicts they lead to, a reason and a hash into a golden file. The only way in.
+ * Accepting: writes measured values, the verdicts they lead to, a reason and a hash into a golden file. Nothing else changes accepted values.
  *
- * Comments and order of the YAML stay as they are.
+ * Comments and order of the YAML are preserved.
  */
 
 import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml';
@@ -37,7 +37,7 @@ export interface Accepted {
 /**
  * Accepts the mini values of finished runs, the mini verdicts they lead to, and whatever else was edited by hand.
  *
- * @param results of this paper; runs with overridden inputs or settings other than the paper's own are refused
+ * @param results of this paper; runs with overridden inputs or settings other than the paper's own are rejected
  */
 export function acceptGolden(
   text: string,
@@ -78,7 +78,7 @@ export function acceptGolden(
 
 // --- internal ---
 
-/** The inconsistent items of now, with what the audit says of each. */
+/** The items that are inconsistent now, with the audit's message on each. */
 function acceptAudit(document: Document, before: Golden, findings: readonly AuditedItem[], changes: string[]): void {
   const inconsistent = findings.filter(({ consistent }) => !consistent);
   const now = Object.fromEntries(inconsistent.map(({ item, message }) => [item, message]));
@@ -90,7 +90,7 @@ function acceptAudit(document: Document, before: Golden, findings: readonly Audi
     document.set('audit', document.createNode(now));
     return;
   }
-  // measurements and the log stand last
+  // measurements and the log come last
   const { items } = document.contents;
   const at = items.findIndex(({ key }) => isScalar(key) && key.value === 'mini');
   items.splice(at < 0 ? items.length : at, 0, document.createPair('audit', now));
@@ -105,7 +105,7 @@ function refuseForeign(paper: Paper, result: ExperimentResult): void {
   }
 }
 
-/** Old entries of other specs or data of the same experiment and path are gone for good: they can never match again. */
+/** Removes entries of other specs or data of the same experiment and path: they can never match again. */
 function mergeEntries(
   paper: Paper,
   old: readonly Measured[],

@@ -5,7 +5,7 @@
 import type { Golden } from './golden';
 import type { Outcome } from './verdict';
 
-/** What verification needs to know of a finding of the audit. */
+/** The part of an audit finding that verification needs. */
 export interface AuditedItem {
   /** The statement's name in the spec, or the dotted path of a setting. */
   readonly item: string;
@@ -22,7 +22,7 @@ export interface AuditedItem {
 export interface AuditRow extends AuditedItem {
   readonly paper: string;
   readonly verdict: 'INCONSISTENT' | 'CONSISTENT';
-  /** The reason it was accepted as inconsistent for; null when it was not. */
+  /** Why it was accepted as inconsistent; null when it was not. */
   readonly accepted: string | null;
   readonly outcome: Outcome;
 }

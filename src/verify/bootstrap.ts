@@ -13,7 +13,7 @@ import { drawIndices } from './philox';
 export const RESAMPLES = 10_000;
 export const BOOTSTRAP_SEED = 42;
 
-/** What one run says about each test item, enough to compute its metric on any choice of items. */
+/** One run's values per test item, from which its metric can be computed on any sample of items. */
 export type Items =
   | {
       readonly kind: 'classes';
@@ -39,7 +39,7 @@ export interface Bootstrap {
   readonly items: number;
   readonly resamples: number;
   readonly seed: number;
-  /** On the items as they are: mean over seeds of A minus mean over seeds of B. */
+  /** On all items, without resampling: mean over seeds of A minus mean over seeds of B. */
   readonly observed: number;
   /** 95% interval of the difference. */
   readonly low: number;

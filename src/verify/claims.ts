@@ -25,12 +25,12 @@ export interface Judgement {
   readonly verdict: Verdict;
   /** For UNMEASURED and NEEDS-HUMAN; null otherwise. */
   readonly reason: string | null;
-  /** True when a result that could exist does not. */
+  /** True when results that could exist are missing. */
   readonly missing: boolean;
   /** The measured quantity in one short string; null when nothing was measured. */
   readonly measured: string | null;
   readonly arithmetic: readonly string[];
-  /** The halves of a claim that has halves. */
+  /** The parts of a claim that has several. */
   readonly parts: readonly { readonly name: string; readonly holds: boolean }[];
   readonly lowPower: boolean;
   readonly used: readonly Evidence[];
@@ -47,7 +47,7 @@ export interface ClaimTest {
 /** Results by experiment id, one per seed. */
 export type ResultsOf = ReadonlyMap<string, readonly Evidence[]>;
 
-/** Why a claim cannot be measured at this level: by the nature of the spec (`missing` false) or for want of results. */
+/** Why a claim cannot be measured at this level: because of what the spec is (`missing` false) or because results are missing. */
 export function whyUnmeasured(
   claim: Claim,
   paper: Paper,
@@ -98,14 +98,14 @@ export function comparisonOf(claim: Claim): ComparedExperiments | null {
   }
 }
 
-/** Whether a claim is tested over test rows, so that its direction is a hypothesis of the paper's family; a "marginal" difference is none. */
+/** Whether a claim is tested over test rows, so that its direction is a hypothesis of the paper's family; a "marginal" difference is not one. */
 export function isInFamily(claim: Claim): boolean {
   return (claim.kind === 'beats' || claim.kind === 'hurts-despite-validation') && isPerRow(claim.metric);
 }
 
 /**
  * Runs the paired bootstrap of a claim that compares two experiments over test rows; null for every other claim. A string
- * says why it cannot be run on the results that are here.
+ * is the reason why it cannot be run on these results.
  */
 export function testClaim(claim: Claim, results: ResultsOf, options: BootstrapOptions): ClaimTest | string | null {
   const comparison = comparisonOf(claim);
@@ -125,7 +125,7 @@ export function testClaim(claim: Claim, results: ResultsOf, options: BootstrapOp
   return { higher, lower, bootstrap: pairedBootstrap(of(a), of(b), options), used };
 }
 
-/** Direction, and but for the miniature magnitude, of a tested claim. */
+/** Judges the direction of a tested claim and, except at the mini level, its magnitude. */
 export function judgeComparison(
   claim: Claim,
   test: ClaimTest,
@@ -167,7 +167,7 @@ export function judgeComparison(
   const gain = printedGain(claim, higher, lower, golden);
   arithmetic.push(...gain.arithmetic);
   if (gain.low > gain.high) {
-    // the paper prints no values to compare the size with: the direction is all it claims
+    // the paper prints no values to compare the size with: it claims a direction only
     const agreed: Verdict = direction ? 'REPRODUCED' : 'DEVIATES';
     return { ...base, verdict: agreed, arithmetic: [...arithmetic, 'the paper prints no size'], lowPower: false };
   }
@@ -238,7 +238,7 @@ export function judgeScoredValue(
 
 // --- internal ---
 
-/** The same for published predictions: what they cannot hold, and what is not here. */
+/** The same for published predictions: what they cannot contain, and what is missing. */
 function whyNotScored(
   claim: Claim,
   paper: Paper,
@@ -261,7 +261,7 @@ function whyNotScored(
     : { reason: `the re-scored predictions of ${without.join(' and ')} have no ${claim.metric}`, missing: true };
 }
 
-/** Where the predictions that nobody gave would come from. */
+/** The reason for predictions that were not given, with where they are published. */
 function notGiven(paper: Paper, experiments: readonly string[]): string {
   const released = experiments.filter((id) => paper.predictions[id] !== undefined);
   const unknown = experiments.filter((id) => !released.includes(id));
@@ -272,7 +272,7 @@ function notGiven(paper: Paper, experiments: readonly string[]): string {
   return parts.join('; ');
 }
 
-/** Equal for runs over the same test rows, as far as a result shows it: the gold classes, or the weights of the rows. */
+/** Equal for runs over the same test rows, as far as results show it: the gold classes, or the weights of the rows. */
 function rowsKey(items: Items): string {
   return items.kind === 'classes' ? items.gold.join() : items.denominators.join();
 }
@@ -300,7 +300,7 @@ function validationHalf(
   return { holds, arithmetic: `${text}; improves: ${yes(holds)} (the validation rows differ, so no interval)` };
 }
 
-/** The gain a paper prints, widened by the rounding of both values it is the difference of, over every printing of them. */
+/** The gain a paper prints, widened by the rounding of both values it is the difference of, over every place that prints them. */
 function printedGain(
   claim: Claim,
   higher: string,
@@ -323,7 +323,7 @@ function printedGain(
   return { low, high, arithmetic };
 }
 
-/** Whose numbers they are: `seed 42`, `seeds 1, 2`, `published predictions`. */
+/** Source of the numbers: `seed 42`, `seeds 1, 2`, `published predictions`. */
 export function sourceOf(used: readonly Evidence[]): string {
   const seeds = used.flatMap(({ seed }) => seed ?? []);
   return seeds.length === 0 ? 'published predictions' : `seed${seeds.length > 1 ? 's' : ''} ${seeds.join(', ')}`;
@@ -342,12 +342,12 @@ export function signed(value: number): string {
   return `${value < 0 ? '-' : '+'}${short(Math.abs(value))}`;
 }
 
-/** Six significant digits: enough to see, while `--json` has them all. */
+/** Six significant digits; `--json` has all of them. */
 export function short(value: number): string {
   return Number(value.toPrecision(6)).toString();
 }
 
-/** A difference of shares of one in points; what is in percent already, or no share, has none. */
+/** A difference of fractions in percentage points; empty for metrics in percent and for those that are no fractions. */
 function points(metric: string, value: number): string {
   return isShare(metric) ? ` (${value < 0 ? '-' : '+'}${Math.abs(value * 100).toFixed(2)} points)` : '';
 }

@@ -41,9 +41,9 @@ export interface ClaimRow extends Omit<Judgement, 'used'> {
   readonly level: ClaimLevel;
   readonly accepted: Accepted | null;
   readonly outcome: Outcome;
-  /** Why the outcome is what it is, where that is not plain from the two verdicts. */
+  /** The reason for the outcome, where the two verdicts do not show it. */
   readonly note: string | null;
-  /** Which runs and which printed digits. */
+  /** Which runs and which printed digits were compared. */
   readonly provenance: readonly string[];
 }
 
@@ -82,11 +82,11 @@ export interface Comparison {
 }
 
 export interface CompareOptions {
-  /** Only claims that speak of one of these; null = all. */
+  /** Only claims about one of these; null = all. */
   readonly experiments?: readonly string[] | null;
   /** The level every claim must have been checked at. */
   readonly require?: 'L1' | 'L2' | 'L3' | null;
-  /** Experiments that were asked for and have no finished run: what they would show is unmeasured. */
+  /** Experiments that were asked for and have no finished run: their claims are unmeasured. */
   readonly absent?: readonly string[];
   /** What the audit found; absent = the audit level is not compared. */
   readonly findings?: readonly AuditedItem[];
@@ -108,7 +108,7 @@ export function compare(
 ): Comparison {
   const own = results.filter((result) => result.paper === paper.id);
   const values = own.flatMap((result) => (result.scale === 'mini' ? valueRows(paper, golden, result) : []));
-  // asked for and not given is nothing scored, not nothing asked
+  // required but not given: the level is compared, with nothing scored
   const given = options.scores ?? (options.require === 'L2' ? [] : undefined);
   const scored = given?.filter((record) => record.paper === paper.id);
   const evidence: Record<ClaimLevel, readonly Evidence[] | undefined> = {
@@ -206,7 +206,7 @@ function claimRows(
       corrected.family,
     );
     const accepted = acceptedAt(claim, level);
-    // what a level cannot measure by its nature is shown only where the golden file speaks of it
+    // what a level can never measure is shown only where the golden file has a verdict on it
     if (reasons.get(id)?.missing === false && claim.accepted?.[level] === undefined) return [];
     const [outcome, note] = outcomeOf(judgement, accepted, paper, golden, level, corrected.undecided(id));
     const row = { paper: paper.id, claim: id, says: claim.says, where: claim.where, level, accepted, outcome, note };
@@ -238,13 +238,13 @@ function judge(
   return judgeComparison(claim, test, level, golden, holmP ?? 1, family);
 }
 
-/** Holm's correction over the claims of a paper; what of it is certain while some of them have not been run. */
+/** Holm's correction over the claims of a paper; and which of it is certain while some of them have not been run. */
 function correct(
   claims: readonly (readonly [string, Claim])[],
   tests: ReadonlyMap<string, ClaimTest | string>,
   reasons: ReadonlyMap<string, { missing: boolean }>,
 ): { get(id: string): number | undefined; family: number; undecided(id: string): boolean } {
-  // a claim that cannot be measured at all is no hypothesis; one that was not run yet is
+  // a claim that cannot be measured at all is not a hypothesis; one that was not run yet is
   const members = claims
     .filter(([id, claim]) => isInFamily(claim) && reasons.get(id)?.missing !== false)
     .map(([id]) => id);
@@ -284,7 +284,7 @@ function outcomeOf(
 }
 
 /**
- * Whether a result has the settings the golden speaks of. Mini: the very seed, spec, data and path that were accepted,
+ * Whether a result has the golden's settings. Mini: exactly the seed, spec, data and path that were accepted,
  * or the paper's own spec, which then counts as changed. Full: the paper's own spec at any seed.
  */
 function isGoldenSetting(paper: Paper, golden: Golden, result: ExperimentResult): boolean {
@@ -302,8 +302,8 @@ function entryFor(golden: Golden, result: ExperimentResult): Measured | null {
 }
 
 /**
- * The paper's own settings, for which values were accepted on this path, but for another spec or other data. Values are
- * accepted of the reading a paper has by default; the other one is another setting.
+ * Whether a result has the paper's own settings and the values accepted on this path are of another spec or other data. Accepted
+ * values are of a paper's default reading; the other reading is another setting.
  */
 function isStale(paper: Paper, golden: Golden, result: ExperimentResult): boolean {
   if (paper.reading !== paper.readings.at(-1)) return false;
@@ -398,7 +398,7 @@ function requiredLevel(code: 'L1' | 'L2' | 'L3' | null): ClaimLevel | null {
   return LEVELS.find((level) => LEVEL_CODE[level] === code) ?? null;
 }
 
-/** What a required level still lacks; a claim that cannot be measured there by its nature lacks nothing. */
+/** What is missing for a required level; claims that can never be measured there are not missing. */
 function unmetClaims(claims: readonly ClaimRow[], required: ClaimLevel, golden: Golden | null): string[] {
   const code = LEVEL_CODE[required];
   if (golden === null) return [`${code} is required, but there is no golden file to hold the claims`];

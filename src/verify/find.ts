@@ -1,5 +1,5 @@
 /**
- * Finished runs that are already there, so that nothing runs twice.
+ * Finds finished runs and stored re-scorings, so that nothing is computed twice.
  */
 
 import { existsSync, statSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { parseScore, type ScoreRecord } from './scored';
 export interface FoundResults {
   readonly found: readonly ExperimentResult[];
   readonly missing: readonly Identity[];
-  /** Files that are no results, with the reason: another version's, or cut off. */
+  /** Files that are not valid results, with the reason: another version's, or truncated. */
   readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
 }
 
@@ -37,18 +37,18 @@ export function findResults(outDir: string, wanted: readonly Identity[]): FoundR
   return { found, missing, unreadable };
 }
 
-/** What a kept re-scoring must be to count. */
+/** The key by which a stored re-scoring is reused. */
 export interface WantedScore {
   readonly paper: string;
   readonly experiment: string;
-  /** The signatures of today's metrics; null for what predictions do not hold. */
+  /** The signatures of the current metrics; null for those that predictions do not determine. */
   readonly signatures: Readonly<Record<string, string | null>>;
   /** sha256 of the files that were named; null = any. */
   readonly predictions: string | null;
   readonly references: string | null;
 }
 
-/** The newest kept re-scoring in `outDir/<paper>/<experiment>/<id>/score.json`; null when there is none. */
+/** The newest stored re-scoring in `outDir/<paper>/<experiment>/<id>/score.json`; null when there is none. */
 export function findScore(outDir: string, want: WantedScore): FoundScore {
   const unreadable: { file: string; reason: string }[] = [];
   for (const { file } of candidates(join(outDir, want.paper, want.experiment), 'score.json')) {
@@ -84,7 +84,7 @@ function isWanted(record: ScoreRecord, { paper, experiment, signatures, ...files
   );
 }
 
-/** How many references the rows have is the data's, whose hash is compared on its own. */
+/** Without the number of references, which belongs to the data: its hash is compared separately. */
 function sameMetric(a: string | null | undefined, b: string | null): boolean {
   return typeof a === 'string' && b !== null ? withoutReferences(a) === withoutReferences(b) : a === b;
 }

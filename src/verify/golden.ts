@@ -1,8 +1,8 @@
 /**
- * Golden files: what a paper printed, what it claims, and what we have accepted, with reasons.
+ * Golden files: the values a paper prints, its claims, and the accepted verdicts, with reasons.
  *
  * The last entry of `log` holds a hash over the whole file but itself. Editing a digit by hand breaks it, and a broken
- * hash fails verification; only accepting, which asks for a reason, writes a new one.
+ * hash fails verification; only accepting, which takes a reason, writes a new one.
  */
 
 import { existsSync } from 'node:fs';
@@ -23,7 +23,7 @@ export type { Accepted, Claim, GoldenData, Measured };
 
 export interface Golden extends GoldenData {
   readonly file: string;
-  /** Null when the log vouches for the content; else what is wrong, in one line. */
+  /** Null when the log's hash is that of the content; else the problem, in one line. */
   readonly tampered: string | null;
 }
 
@@ -177,7 +177,7 @@ const isBranch = (value: unknown): value is Record<string, unknown> => typeof va
 const brief = (value: unknown): string =>
   value === undefined ? 'missing' : isBranch(value) ? 'something else' : JSON.stringify(value);
 
-/** What the schema cannot see: names that must exist in the paper, strings that must be numbers. */
+/** What the schema cannot check: names that must exist in the paper, strings that must be numbers. */
 function crossCheck(golden: GoldenData, source: YamlSource, paper: Paper): Problem[] {
   const problems: Problem[] = [];
   const ids = paper.experiments.map(({ id }) => id);

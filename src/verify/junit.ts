@@ -1,9 +1,9 @@
 /**
  * A comparison as JUnit XML: one test case per claim and level, one per exact value and per metric that was scored again.
  *
- * What was not measured is `skipped`, never passed; a change is a failure. The file is valid by Ant's schema, which is the
- * strictest, and by those that Jenkins takes: the totals stand on the suites alone, a test case holds nothing but its
- * failure or the reason it was skipped for, and the arithmetic of all cases is the suite's output.
+ * What was not measured is `skipped`, never passed; a change is a failure. The file is valid by Ant's schema, the
+ * strictest, and by those that Jenkins takes: only suites have totals, a test case contains nothing but its failure or the reason
+ * why it was skipped, and the arithmetic of all cases is the suite's output.
  */
 
 import { version } from '../../package.json';
@@ -14,7 +14,7 @@ import type { Outcome } from './verdict';
 export interface JunitOptions {
   /** When the verification began. */
   readonly began: Date;
-  /** How long each comparison took with the runs it needed, in their order. */
+  /** Seconds that each comparison took, with the runs it needed. */
   readonly seconds: readonly number[];
 }
 
@@ -27,7 +27,7 @@ export function renderJunit(comparisons: readonly Comparison[], { began, seconds
       package: 'medrepro',
       id,
       timestamp,
-      // the name of a machine is nobody's business
+      // host names are not disclosed
       hostname: 'localhost',
       tests: cases.length,
       failures: cases.filter(({ status }) => status === 'failed').length,
@@ -117,19 +117,19 @@ function statusOf(outcome: Outcome): Case['status'] {
   return outcome === 'equal' || outcome === 'improved' ? 'passed' : 'skipped';
 }
 
-/** A case takes no time of its own: its runs are the suite's. */
+/** A case has no time of its own: the runs are counted in the suite. */
 function testCase({ group, name, status, message, output }: Case): string[] {
   const text = [message, ...output.filter((line) => line !== message)].join('\n');
   const inside = {
     passed: [],
     failed: element('failure', { type: 'differs', message }, text),
-    // no message beside the text: the oldest of the schemas knows none
+    // no message attribute: the oldest of the schemas has none
     skipped: element('skipped', {}, message),
   }[status];
   return element('testcase', { classname: group, name, time: 0 }, inside);
 }
 
-/** What a case has to say in its suite's output. */
+/** A case's lines in its suite's output. */
 function told({ group, name, output }: Case): string[] {
   return output.length === 0 ? [] : [`${group}: ${name}`, ...output.map((line) => `  ${line}`)];
 }

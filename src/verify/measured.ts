@@ -1,6 +1,6 @@
 /**
- * Claims about numbers of which a run has one: a training loss, a detector, a ratio of two losses. There are no test rows to
- * resample, so the arithmetic is plain, and what rests on one value per run says so (`lowPower`).
+ * Claims about metrics with one value per run: a training loss, a detector, a ratio of two losses. There are no test rows to
+ * resample, so values are compared directly, and a verdict on few runs is marked `lowPower`.
  */
 
 import { lowerIsBetter } from '../metrics/direction';

@@ -1,10 +1,10 @@
-/** A value against every place where a paper prints it: what `score` and `verify` say of published predictions alike. */
+/** A value against every place where a paper prints it: for the published predictions of `score` and `verify`. */
 
 import { type Accepted, acceptedAt, type GoldenData } from './golden';
 import { checkPrinted, halfUnit, printedValue } from './tolerance';
 import { isImprovement, type Outcome, type Verdict } from './verdict';
 
-/** A printed value and what the recomputed one says about it. */
+/** A printed value and the verdict on it. */
 export interface PublishedVerdict {
   /** As printed. */
   readonly value: string;
@@ -31,7 +31,7 @@ export interface ScoredVerdict {
   readonly outcome: Outcome;
 }
 
-/** Judges one metric of one experiment's published predictions. A golden of null knows no printed value. */
+/** Judges one metric of one experiment's published predictions. Without a golden there are no printed values. */
 export function judgeScored(
   { value, toolNoise, reason }: ScoredValue,
   golden: GoldenData | null,
@@ -64,7 +64,7 @@ function outcomeOf(verdict: Verdict | null, accepted: Accepted | null): Outcome 
   return isImprovement(accepted.verdict, verdict) ? 'improved' : 'differs';
 }
 
-/** Rounding first; then noise that the paper's own tool is known to make; then a value cut off instead of rounded. */
+/** By rounding; else within the known noise of the paper's own tool; else truncated instead of rounded. */
 function verdictOn(
   value: number,
   text: string,

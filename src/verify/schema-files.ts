@@ -1,4 +1,4 @@
-/** The JSON Schema files as they must stand in the repository. */
+/** The JSON Schema files as they must be in the repository. */
 
 import { jsonLines, jsonSchemaOf } from '../paper/json-schema';
 import { PaperFile } from '../paper/schema';

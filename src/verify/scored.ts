@@ -1,6 +1,6 @@
 /**
- * What scoring published predictions again left, as `score.json` holds it: the measurements without any verdict, so that
- * a golden file that changes is compared with what was measured. Written by `score` and `verify`, read by `verify`.
+ * The result of re-scoring published predictions, as stored in `score.json`: measurements without verdicts, so that a golden file
+ * that changes is compared with what was measured. Written by `score` and `verify`, read by `verify`.
  */
 
 import { inputError } from '../errors';
@@ -14,7 +14,7 @@ export const ScoreFile = type({
   format: "'medrepro-score-1'",
   paper: 'string',
   experiment: 'string',
-  /** The predictions and the references, by the hash of the file as it lies. */
+  /** The predictions and the references, with the sha256 of each file's bytes. */
   files: type({
     role: "'predictions' | 'references' | 'train'",
     name: 'string',
@@ -61,7 +61,7 @@ export function parseScore(text: string, file: string): ScoreRecord {
   return { ...record, file };
 }
 
-/** Published predictions as what claims are judged by: no seed, and nothing of validation rows. */
+/** Published predictions as evidence: without a seed and without validation rows. */
 export interface ScoredEvidence extends Evidence {
   readonly record: ScoreRecord;
 }

@@ -18,7 +18,7 @@ export function renderComparisons(comparisons: readonly Comparison[], options: T
   const [only] = comparisons.length === 1 ? comparisons : [];
   const claims = comparisons.flatMap((one) => one.claims);
   const blocks = comparisons.filter(({ audited }) => audited !== null).map((one) => auditBlock(one, paint));
-  // a miniature's reasons stand in the table; what the other levels lack is said once for all claims
+  // a miniature's reasons are in the table; what is missing for the other levels is printed once for all claims
   const measured = claims.filter(({ verdict, level }) => level === 'mini' || verdict !== 'UNMEASURED');
   const title = only === undefined ? 'claims' : `${only.paper}: claims`;
   if (measured.length > 0) blocks.push(`${title}\n${claimTable(measured, only === undefined, paint)}`);
@@ -78,12 +78,12 @@ function claimTable(rows: readonly ClaimRow[], several: boolean, paint: Paint): 
   return table(several ? ['paper', ...head] : head, cells);
 }
 
-/** Agreement of few seeds, or in not having measured, gets no colour. */
+/** Agreement of few seeds, or on UNMEASURED, has no colour. */
 function isColoured({ outcome, lowPower, verdict }: ClaimRow): boolean {
   return outcome !== 'equal' || !(lowPower || verdict === 'UNMEASURED');
 }
 
-/** Claims nothing was measured for: the reasons are the content, so they are grouped by reason. */
+/** Unmeasured claims, grouped by the reason. */
 function unmeasuredLines(rows: readonly ClaimRow[]): string {
   const byReason = new Map<string, string[]>();
   for (const { paper, level, reason, claim, outcome } of rows) {

@@ -61,9 +61,9 @@ export function roundingInterval(printed: Printed): { readonly low: Decimal; rea
   };
 }
 
-/** How a measured value agrees with a printed one, and the arithmetic that shows it. */
+/** How a measured value agrees with a printed one, with the arithmetic. */
 export interface PrintedCheck {
-  /** By rounding; else cut off (`floor`) or rounded up (`ceil`); else not at all. */
+  /** By rounding; else truncated (`floor`) or rounded up (`ceil`); null = not at all. */
   readonly how: 'rounded' | 'floor' | 'ceil' | null;
   readonly arithmetic: string;
 }
@@ -76,7 +76,7 @@ export function checkPrinted(value: number, text: string): PrintedCheck {
   const interval = `[${formatDecimal(low)}, ${formatDecimal(high)}]${about}`;
   if (inside(value, low, high))
     return { how: 'rounded', arithmetic: `${value} is inside ${interval}, so it prints as ${text}` };
-  // a double that is the neighbour's own is that neighbour, whichever side of the decimal it lies on
+  // the double nearest to a neighbouring decimal counts as that neighbour, on whichever side of it the double is
   const next = { mantissa: printed.mantissa + 1n, exponent: printed.exponent };
   const before = { mantissa: printed.mantissa - 1n, exponent: printed.exponent };
   if (inside(value, printed, next) && value !== decimalToNumber(next)) {

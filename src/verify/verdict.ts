@@ -25,7 +25,7 @@ export const VERDICTS = [
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** How a claim or value stands to its golden. */
+/** How a claim or value compares with its golden. */
 export type Outcome =
   /** As accepted. */
   | 'equal'
@@ -38,7 +38,7 @@ export type Outcome =
   /** The results it needs are not here. */
   | 'not-run';
 
-/** What an outcome is called in front of people. */
+/** Outcomes in texts for people. */
 export const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   equal: 'as accepted',
   improved: 'better than accepted',
@@ -47,7 +47,7 @@ export const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   'not-run': 'not run',
 };
 
-/** Whether going from `accepted` to `now` is a step toward REPRODUCED. */
+/** Whether `now` is closer to REPRODUCED than `accepted`. */
 export function isImprovement(accepted: Verdict, now: Verdict): boolean {
   return POSITIVE[now] > 0 && POSITIVE[now] > POSITIVE[accepted];
 }

@@ -1,6 +1,7 @@
 /** An experiment is opened once: its rows are read once, and the memory that decides is the memory that is named. */
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { execSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifyJob } from '../../src/commands/verify/job';
 import type { VerifyRequest } from '../../src/commands/verify/request';
@@ -11,7 +12,7 @@ import { readInputs } from '../../src/run/inputs';
 import { open, opener, readRows } from '../../src/run/open';
 import { prepareRun } from '../../src/run/prepare';
 import { bytes } from '../../src/units';
-import { directories, experiment, read, request, sandbox } from './support';
+import { directories, experiment, read, request, sandbox, stepsOf } from './support';
 
 setDefaultTimeout(60_000);
 
@@ -45,6 +46,21 @@ test('experiments with the same rows and all seeds share one reading of them', a
     readings += read.length;
   }
   expect(readings).toBeLessThan(experiments / 2);
+});
+
+test('rows that another run has used give the same numbers', async () => {
+  const asked = (out: string) => request(box, { threads: 1, seed: 3, out: join(box.path, out) });
+  const what = experiment({ epochs: 1 });
+  const openOne = opener(asked('shared'));
+  const [first, second] = [openOne(what, 0), openOne(what, 1)];
+  await execute(first, asked('shared'), CONTEXT);
+  const shared = await execute(second, asked('shared'), CONTEXT);
+  const alone = await execute(opener(asked('alone'))(what, 1), asked('alone'), CONTEXT);
+  expect(await first.rows()).toBe(await second.rows());
+  expect(stepsOf(shared.directory.path)).toEqual(stepsOf(alone.directory.path));
+  for (const name of ['metrics.json', 'predictions.jsonl', join('adapter', 'adapter_model.safetensors')]) {
+    expect(readFileSync(shared.directory.file(name)).equals(readFileSync(alone.directory.file(name)))).toBeTrue();
+  }
 });
 
 test('verify reads the rows of an experiment once, to look for its run and to make it', async () => {

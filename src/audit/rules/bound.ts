@@ -1,7 +1,7 @@
 import { countInterval, printedNumber, show } from '../interval';
 import { rule } from '../rule';
 
-/** "over 600": the value itself is more, so its own printed digits stand for themselves. */
+/** "over 600": the limit itself is exact, not rounded. */
 export const bound = rule({
   id: 'bound',
   title: 'a value lies beyond the limit it is said to exceed or to stay under',

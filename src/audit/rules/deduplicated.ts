@@ -1,7 +1,7 @@
 import { printedInterval, show } from '../interval';
 import { rule } from '../rule';
 
-/** Duplicates that are gone leave at most the distinct rows. */
+/** After deduplication at most the distinct rows are left. */
 export const deduplicated = rule({
   id: 'deduplicated-rows',
   title: 'no more rows are left after removing duplicates than differ',

@@ -29,7 +29,7 @@ export const duration = rule({
 
 // --- internal ---
 
-/** The range as it stands: its ends are round already. */
+/** The range as printed: its ends are rounded already. */
 const between = ([from, to]: readonly [string, string]): Interval => ({
   low: printedNumber(from),
   high: printedNumber(to),

@@ -1,7 +1,7 @@
 import { printedNumber } from '../interval';
 import { rule } from '../rule';
 
-/** A placeholder, or a range, stands where a number should. */
+/** A placeholder or a range in the place of a number. */
 export const missingNumber = rule({
   id: 'missing-number',
   title: 'a value that is needed to repeat the experiment is printed',

@@ -5,7 +5,7 @@ import type { Experiment } from '../../paper/types';
 import { countParameters } from '../../plan/size';
 import { type Check, rule } from '../rule';
 
-/** What only a source can tell. */
+/** A contradiction that is only known from a source: released code, logs, a dataset. */
 export const sourced = rule({
   id: 'as-written-as-released',
   title: 'the text agrees with the released code, logs and other sources',
@@ -32,7 +32,7 @@ export interface SettingDifference {
 
 /**
  * The settings that differ between the text's reading and the code's. One that the text does not give (it is assumed there)
- * is no contradiction: the code merely says what the text leaves open.
+ * is not a contradiction: the code specifies what the text leaves open.
  */
 export function settingDifferences(written: Paper, released: Paper): SettingDifference[] {
   const found = new Map<string, { path: string; experiments: string[]; check: Check }>();
@@ -43,7 +43,7 @@ export function settingDifferences(written: Paper, released: Paper): SettingDiff
     const paths = new Set([...leafPaths(a), ...leafPaths(b)]);
     for (const path of paths) {
       if (JSON.stringify(valueAt(a, path)) === JSON.stringify(valueAt(b, path))) continue;
-      // settings at their default are left out of `settingsOf`; the text may state one all the same
+      // settings at their default are left out of `settingsOf`; the text may still state one
       const said = valueAt(a, path) ?? (text.marks[path] === undefined ? undefined : valueAt(text, path));
       const did = valueAt(b, path) ?? valueAt(code, path);
       const key = JSON.stringify([path, said, did]);
@@ -66,7 +66,7 @@ function difference(
   paper: Paper,
 ): Check {
   const mark = markAt(text, path);
-  // a setting at its default that is in no block: the text says nothing of it
+  // a setting at its default that is in no block: the text does not mention it
   const stated = said !== undefined && mark?.mark !== 'assumed';
   const released = markAt(code, path);
   const reason = released?.mark === 'as-released' ? released.reason : null;

@@ -61,7 +61,7 @@ function agree(a: Stated, b: Stated): boolean {
   return meet(a.interval, b.interval);
 }
 
-/** Null for what is no printed number: words, ranges. */
+/** Null for words and ranges, which are not printed numbers. */
 function numberOf(text: string): Stated | null {
   try {
     return { printed: parsePrinted(text.replace(/^\s*\+/, '')), interval: printedInterval(text) };
