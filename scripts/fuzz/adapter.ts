@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { Device } from '../../src/native/device';
 import { withEmbeddings } from '../../src/nn/adapter-embeddings';
 import { imageChanges } from '../../src/nn/image-changes';
-import { loadModel, type ModelOptions, openModelFolder } from '../../src/nn/model';
+import { loadModel, openModelFolder } from '../../src/nn/model';
 import { loadAdapter, readAdapter } from '../../src/nn/peft';
 import { parseSafetensors } from '../../src/nn/safetensors';
+import { PLAIN } from '../../test/engine/support';
+import { safetensorsFile, safetensorsParts } from '../../test/safetensors-file';
 import { ROOT } from '../stages';
 import { damageJson } from './damage';
 import type { FuzzTarget } from './harness';
@@ -21,17 +23,6 @@ const ADAPTERS = [
   'adapter-embeddings/token-rows',
 ];
 const MULTIMODAL = ['multimodal/all-linear', 'multimodal/expression', 'multimodal/old-names'];
-
-const OPTIONS: ModelOptions = {
-  task: 'causal-lm',
-  classes: 0,
-  compute: 'fp32',
-  quantisation: null,
-  resident: false,
-  adapter: null,
-  fullParameter: false,
-  seed: 1,
-};
 
 /** Which base, the config's length, the config, the weights. */
 function joined(base: number, config: Uint8Array, weights: Uint8Array): Uint8Array {
@@ -69,7 +60,7 @@ export const target: FuzzTarget = {
       const { adapter } = embedded;
       ({ files } = embedded);
       const device = Device.plan();
-      const model = loadModel(device, files, { ...OPTIONS, adapter: adapter.options });
+      const model = loadModel(device, files, { ...PLAIN, adapter: adapter.options });
       loadAdapter(device, model, adapter, files);
       imageChanges(adapter);
     } finally {
@@ -80,13 +71,11 @@ export const target: FuzzTarget = {
   /** The config or the header as JSON, its length right again. */
   mutate: (seed, random) => {
     const { base, config, weights } = parted(seed);
-    const text = (json: Uint8Array): Uint8Array =>
-      new TextEncoder().encode(damageJson(new TextDecoder().decode(json), random));
-    if (random() < 0.6) return joined(base, text(config), weights);
-    const length = Number(new DataView(weights.buffer, weights.byteOffset).getBigUint64(0, true));
-    const header = text(weights.subarray(8, 8 + length));
-    const size = new Uint8Array(8);
-    new DataView(size.buffer).setBigUint64(0, BigInt(header.length), true);
-    return joined(base, config, new Uint8Array(Buffer.concat([size, header, weights.subarray(8 + length)])));
+    if (random() < 0.6) {
+      const damaged = damageJson(new TextDecoder().decode(config), random);
+      return joined(base, new TextEncoder().encode(damaged), weights);
+    }
+    const { header, data } = safetensorsParts(weights);
+    return joined(base, config, safetensorsFile({ header: damageJson(header, random), data }));
   },
 };

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../../src/native/device';
 import { parseConfig } from '../../src/nn/config-file';
-import { loadModel, type ModelFiles, type ModelOptions } from '../../src/nn/model';
+import { loadModel, type ModelFiles } from '../../src/nn/model';
 import { isFloating, parseSafetensors, storedBytes, storedF32 } from '../../src/nn/safetensors';
 import { TEXT_PREFIX } from '../../src/paper/module-names';
+import { PLAIN } from '../../test/engine/support';
+import { safetensorsFile, safetensorsParts } from '../../test/safetensors-file';
 import { ROOT } from '../stages';
 import { damageJson } from './damage';
 import type { FuzzTarget } from './harness';
@@ -21,16 +23,6 @@ const FILES: Omit<ModelFiles, 'tensors'> = {
   sha256: '',
   warnings: [],
 };
-const OPTIONS: ModelOptions = {
-  task: 'causal-lm',
-  classes: 0,
-  compute: 'fp32',
-  quantisation: null,
-  resident: false,
-  adapter: null,
-  fullParameter: false,
-  seed: 1,
-};
 
 export const target: FuzzTarget = {
   name: 'safetensors',
@@ -43,18 +35,14 @@ export const target: FuzzTarget = {
     const file = parseSafetensors(input, 'fuzz.safetensors');
     try {
       for (const tensor of file.tensors.values()) (isFloating(tensor) ? storedF32 : storedBytes)(tensor);
-      loadModel(Device.plan(), { ...FILES, tensors: file }, OPTIONS);
+      loadModel(Device.plan(), { ...FILES, tensors: file }, PLAIN);
     } finally {
       file.close();
     }
   },
   /** The header as JSON, its length right again. */
   mutate: (seed, random) => {
-    const length = Number(new DataView(seed.buffer, seed.byteOffset).getBigUint64(0, true));
-    const header = damageJson(new TextDecoder().decode(seed.subarray(8, 8 + length)), random);
-    const text = new TextEncoder().encode(header);
-    const size = new Uint8Array(8);
-    new DataView(size.buffer).setBigUint64(0, BigInt(text.length), true);
-    return new Uint8Array(Buffer.concat([size, text, seed.subarray(8 + length)]));
+    const { header, data } = safetensorsParts(seed);
+    return safetensorsFile({ header: damageJson(header, random), data });
   },
 };

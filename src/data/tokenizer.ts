@@ -7,6 +7,7 @@ import { inputError, MedreproError } from '../errors';
 import { sha256 } from '../sha256';
 import { configuredTokens, namedToken, switchedTokens, type TransformersRelease } from './tokenizer-config';
 import { parseTokenizerFiles, type TokenizerConfig, type TokenizerFiles } from './tokenizer-files';
+import { cleanUp } from './tokenizers/clean-up';
 import { Pipeline } from './tokenizers/pipeline';
 
 export interface TokenizerOptions {
@@ -132,7 +133,7 @@ export class Tokenizer {
     } catch (error) {
       throw unusable(error, this.files.name);
     }
-    return this.cleansUp ? cleanUp(text) : text;
+    return this.cleansUp ? cleanUp(text, 'transformers') : text;
   }
 
   /** The id of a token by its text; null when there is none. */
@@ -156,21 +157,6 @@ function cleansUp(config: TokenizerConfig, model: string, release: TransformersR
   if (config.clean_up_tokenization_spaces !== true) return false;
   if (release === 4 || model !== 'BPE') return true;
   return config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
-}
-
-/** `clean_up_tokenization` of transformers. */
-function cleanUp(text: string): string {
-  return text
-    .replaceAll(' .', '.')
-    .replaceAll(' ?', '?')
-    .replaceAll(' !', '!')
-    .replaceAll(' ,', ',')
-    .replaceAll(" ' ", "'")
-    .replaceAll(" n't", "n't")
-    .replaceAll(" 'm", "'m")
-    .replaceAll(" 's", "'s")
-    .replaceAll(" 've", "'ve")
-    .replaceAll(" 're", "'re");
 }
 
 /** An error of the pipeline with the file it is about. */

@@ -21,6 +21,7 @@ import {
 } from '../../src/nn/safetensors';
 import { DenseWeight } from '../../src/nn/weights';
 import { causalLogits, causalPass, type Row } from '../../src/train/pass';
+import { safetensorsFile, safetensorsParts } from '../safetensors-file';
 import { FIXTURES, forwardOptions, onCpu, PLAIN, readJson, readTensors, relativeError } from './support';
 
 const ROOT = join(FIXTURES, 'loading');
@@ -209,10 +210,9 @@ test('float64, in the base and in the adapter, is rounded and named', () => {
 test('unused tensors of any dtype are ignored', () => {
   const source = join(ROOT, 'own-head', 'qwen3');
   const sizes = { BOOL: 3, I64: 24, U64: 24, I16: 6, U16: 6, U32: 12, C64: 24, F8_E4M3: 3, F8_E5M2: 3, F8_E8M0: 3 };
-  const file = readFileSync(join(source, 'model.safetensors'));
-  const length = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<string, unknown>;
-  let end = file.length - 8 - length;
+  const parts = safetensorsParts(readFileSync(join(source, 'model.safetensors')));
+  const header = JSON.parse(parts.header) as Record<string, unknown>;
+  let end = parts.data.length;
   const begin = end;
   for (const [dtype, bytes] of Object.entries(sizes)) {
     header[`extra.${dtype}`] = { dtype, shape: [3], data_offsets: [end, end + bytes] };
@@ -221,12 +221,10 @@ test('unused tensors of any dtype are ignored', () => {
   header['extra.F4'] = { dtype: 'F4', shape: [3, 2], data_offsets: [end, end + 3] };
   header['extra.F6_E2M3'] = { dtype: 'F6_E2M3', shape: [4], data_offsets: [end + 3, end + 6] };
   end += 6;
-  const text = Buffer.from(JSON.stringify(header));
-  const size = Buffer.alloc(8);
-  size.writeBigUInt64LE(BigInt(text.length));
   const folder = join(SCRATCH, `${made++}`);
   cpSync(source, folder, { recursive: true });
-  const bytes = Buffer.concat([size, text, file.subarray(8 + length), Buffer.alloc(end - begin)]);
+  const data = Buffer.concat([parts.data, Buffer.alloc(end - begin)]);
+  const bytes = safetensorsFile({ header: JSON.stringify(header), data });
   writeFileSync(join(folder, 'model.safetensors'), bytes);
   const { logits, warnings } = load(folder);
   expect(logits).toEqual(load(source).logits);

@@ -243,18 +243,20 @@ describe('--resume', () => {
 
 const miniature = ['mini/base-small', 'mini/base-large'].filter((id) => hasAsset(`papers/${id}/model.safetensors`));
 test.each(miniature)(
-  'the checkpoint of %s is there within a second of the question',
+  'the checkpoint of %s is asked for in every micro-batch, and made at the first question',
   async (id) => {
     const out = freshOut();
     const asked = request(box, { out, data: null, map: {}, model: null, tokenizer: null, threads: 2 });
     const mini = { ...experiment({ batchSize: 4, accumulation: 8 }), model: { id, revision: null } };
-    let since = 0;
+    const questions: number[] = [];
     const { error, events } = await run(asked, mini, (_, seen) => {
-      const stop = seen.some(({ kind }) => kind === 'step');
-      if (stop) since ||= performance.now();
-      return stop;
+      const steps = seen.filter(({ kind }) => kind === 'step').length;
+      questions[steps] = (questions[steps] ?? 0) + 1;
+      // in the middle of the second step
+      return steps === 1 && questions[1] === 4;
     });
-    expect(performance.now() - since).toBeLessThan(1000);
+    expect(questions[0]).toBeGreaterThanOrEqual(8);
+    expect(questions.slice(1)).toEqual([4]);
     expect(error).toMatchObject({ code: 'interrupted' });
     expect(events.at(-1)).toMatchObject({ kind: 'checkpoint', step: 1 });
   },

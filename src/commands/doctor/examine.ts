@@ -5,11 +5,12 @@
  */
 
 import { dlopen } from 'bun:ffi';
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, freemem, homedir, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { version } from '../../../package.json';
 import { asMedreproError } from '../../errors';
+import { readText } from '../../files';
 import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA } from '../../native/bindings';
 import { cudaState } from '../../native/choose';
 import { hostLibrary } from '../../native/device';
@@ -161,7 +162,7 @@ function findToken(): DoctorDocument['token'] {
   const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const path = HF_TOKEN_PATH ?? join(home, 'token');
   try {
-    if (readFileSync(path, 'utf8').trim() !== '') return { present: true, source: path };
+    if (readText(path).trim() !== '') return { present: true, source: path };
   } catch {
     // not there, or not ours to read: no token
   }

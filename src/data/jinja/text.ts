@@ -1,4 +1,5 @@
 /** Values as text: Python's `str`, `repr` and `json.dumps`. */
+import { floatText } from '../../python';
 import { TemplateError } from './errors';
 import { Dict, Generator, List, Namespace, SafeText, Sequence, Tuple, typeName, Undefined, type Value } from './values';
 
@@ -14,7 +15,7 @@ export function repr(value: Value): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'bigint') return integer(value);
-  if (typeof value === 'number') return float(value);
+  if (typeof value === 'number') return floatText(value);
   if (typeof value === 'string') return quoted(value);
   if (value instanceof SafeText) return `Markup(${quoted(value.text)})`;
   if (value instanceof Undefined) return 'Undefined';
@@ -34,19 +35,6 @@ export function repr(value: Value): string {
         ? 'a namespace'
         : `the function ${value.name}`;
   throw new TemplateError(`${what} has no text`);
-}
-
-/** Python's `repr` of a float: the fewest digits, with an exponent below 1e-4 and from 1e16. */
-export function float(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  if (Object.is(value, -0)) return '-0.0';
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
-    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
-  }
-  const digits = size >= 1e-6 || size === 0 ? String(value) : value.toFixed(20).replace(/0+$/, '');
-  return digits.includes('.') ? digits : `${digits}.0`;
 }
 
 export interface JsonOptions {
@@ -112,7 +100,7 @@ function brackets(
 
 function jsonFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
-  return Number.isFinite(value) ? float(value) : value > 0 ? 'Infinity' : '-Infinity';
+  return Number.isFinite(value) ? floatText(value) : value > 0 ? 'Infinity' : '-Infinity';
 }
 
 function jsonKey(key: Value): string {

@@ -1,6 +1,7 @@
 /** Decoders of tokenizer.json, as the Rust library `tokenizers` 0.23 has them (its folder src/decoders): tokens to text. */
 
 import { fromByteCharacters } from './bytes';
+import { cleanUp } from './clean-up';
 import { type Part, refused } from './part';
 import { patternOf } from './pattern';
 import { prependScheme } from './pre-tokenizers';
@@ -126,7 +127,7 @@ function wordPiece(prefix: string, cleanup: boolean): Decoder {
   return (tokens) =>
     tokens.map((token, i) => {
       const text = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
-      return cleanup ? cleanUp(text) : text;
+      return cleanup ? cleanUp(text, 'tokenizers') : text;
     });
 }
 
@@ -142,23 +143,7 @@ function ctc(part: Part): Decoder {
       .filter((token, i) => token !== tokens[i - 1])
       .map((token) => {
         const text = token.split(pad).join('');
-        return cleanup ? cleanUp(text).split(delimiter).join(' ') : text;
+        return cleanup ? cleanUp(text, 'tokenizers').split(delimiter).join(' ') : text;
       })
       .filter((token) => token !== '');
-}
-
-/** Spaces before punctuation and English short forms; one more than transformers' own. */
-function cleanUp(text: string): string {
-  return text
-    .replaceAll(' .', '.')
-    .replaceAll(' ?', '?')
-    .replaceAll(' !', '!')
-    .replaceAll(' ,', ',')
-    .replaceAll(" ' ", "'")
-    .replaceAll(" n't", "n't")
-    .replaceAll(" 'm", "'m")
-    .replaceAll(' do not', " don't")
-    .replaceAll(" 's", "'s")
-    .replaceAll(" 've", "'ve")
-    .replaceAll(" 're", "'re");
 }
