@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 
-const root = join(import.meta.dir, '..');
+const root = join(import.meta.dir, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const map = /^## The map$.*?\n\n((?: {4}.+\n)+)/ms.exec(read('CONTRIBUTING.md'))?.[1] ?? '';
 /** Rooms from the ground up; those of one storey do not know each other. */
