@@ -1,4 +1,4 @@
-/** The program: every command is a door in `commands/`, and this file is the list of doors. */
+/** The entry point of the main thread; the commands are in `commands/`. */
 
 import { version } from '../package.json';
 import { runCli } from './cli/run';

@@ -1,5 +1,5 @@
 /**
- * Data files of any format, read by one door: the format is told by the first bytes, then by the name, then by how the text
+ * The entry point for data files of any format: it is detected from the first bytes, then from the name, then from how the text
  * begins. `.gz` around any of them is unpacked.
  */
 
