@@ -1,11 +1,11 @@
 /**
- * medrepro's prefill and decoding against torch's, paired: every round runs each peer variant and medrepro one after the
- * other on the same machine, and ratios are taken inside a round.
+ * medrepro's prefill and decoding against torch's, paired: every round runs each peer variant and then medrepro on the
+ * same machine, and ratios are computed within a round.
  *
  *   PYTHON=/path/to/python-with-torch-and-transformers bun bench/generate.ts [--shape qwen3-0.6b|tinyllama-1.1b]
  *       [--base fp32|bf16|nf4|fp32,nf4] [--peer fp32|bf16] [--rounds 1] [--threads 2] [--out bench/results/FILE.json]
  *
- * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums; several bases share a round. --peer
+ * An NF4 base is paired with torch's fp32, whose results it approximates with fp32 sums; several bases run in one round. --peer
  * names torch's precision: on a processor without bf16 instructions it prefills fastest in fp32.
  */
 import { cpus } from 'node:os';

@@ -46,7 +46,7 @@ export interface Check {
   readonly cases: number;
   readonly failed: number;
   readonly seconds: number;
-  /** What failed, or what was said, a line each. */
+  /** What failed or was reported, one line each. */
   readonly told: readonly string[];
 }
 

@@ -5,8 +5,8 @@
  *   PYTHON=/path/to/python-with-torch,transformers,peft bun bench/gpu.ts [--only gemm|train|paper|generate|NAME[,NAME…]]
  *       [--side medrepro|torch] [--rounds 1] [--seconds 540] [--device cuda|cpu] [--tiny] [--list] [--out bench/results/FILE.json]
  *
- * Every measurement is a process of its own, which may take so long and no longer: a kernel that never ends costs its own turn. One
- * that fails is recorded with its reason, and so is one for which no time is left; the file is written again after each. `--device cpu --tiny` runs the peers on toy models, to check this script where there is
+ * Every measurement is a process of its own, which may take so long and no longer: a kernel that hangs ends only its own measurement. A
+ * failure is recorded with its reason, and so is a measurement for which no time is left; the file is written again after each. `--device cpu --tiny` runs the peers on toy models, to check this script where there is
  * no GPU: medrepro's own side is unmeasured there, and so is every number.
  */
 import { readdirSync } from 'node:fs';
@@ -107,7 +107,7 @@ function ours<Figure>(
   try {
     document = JSON.parse(stdout) as Document;
   } catch {
-    // a failure says what happened in words
+    // a failure is described in words
   }
   const told = document?.unmeasured?.[0]?.reason ?? failure;
   if (told !== null || document === null) return { unmeasured: told ?? 'no figures in what it printed' };
@@ -164,7 +164,7 @@ function peer(script: string, request: object): { readonly lines: readonly Line[
   const python = process.env.PYTHON ?? 'python3';
   const command = [python, join(import.meta.dir, 'peers', script), '--request', JSON.stringify(request)];
   const options = ['--device', values.device, ...(values.tiny ? ['--tiny'] : [])];
-  // a peer that hangs in a compiler leaves the others their turn
+  // a peer that hangs in a compiler does not stop the others
   const { stdout, failure } = spawn([...command, ...options], PEER_SECONDS);
   const lines = stdout.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
   return { lines: lines.map((line) => JSON.parse(line) as Line), failure };
@@ -212,7 +212,7 @@ function peerSteps(round: Round, base: 'bf16' | 'nf4', cases: readonly (PeerCase
   }
 }
 
-// ---- what is measured, in the order of worth ----
+// ---- what is measured, most important first ----
 
 interface Job {
   readonly name: string;

@@ -2,13 +2,13 @@
 
 const { BUN_BE_BUN: _, ...environment } = process.env;
 
-/** Of what a script starts: the binary may run the script in bun's place, and what the script starts is the binary itself. */
+/** Environment of child processes: when the binary runs a script in place of bun, children must start as the binary itself. */
 export { environment };
 
 /**
- * What a command prints, once it ended well.
+ * The output of a command that succeeds.
  *
- * @throws Error with the end of what it said otherwise
+ * @throws Error with the end of its output otherwise
  */
 export function run(command: readonly string[]): string {
   const result = Bun.spawnSync([...command], { stderr: 'pipe', env: environment });
@@ -16,7 +16,7 @@ export function run(command: readonly string[]): string {
   return result.stdout.toString().trim();
 }
 
-/** Of the checkout this script lies in; null where it is a copy without history. */
+/** The commit of this checkout; null for a copy without history. */
 export function commitHere(): string | null {
   try {
     return run(['git', '-C', import.meta.dir, 'rev-parse', '--short', 'HEAD']);

@@ -1,7 +1,7 @@
 /**
  * Milliseconds that drawing one token takes at a vocabulary of 151,936 (Qwen3), with penalties and a copy of the scores:
- * `bun bench/sampling.ts`. Median
- * and minimum over batches of 10 draws, of wall time and of the process's CPU time; on a busy machine the minima are what the code takes.
+ * `bun bench/sampling.ts`. Median and minimum over batches of 10 draws, of wall time and of the process's CPU time; on a busy
+ * machine the minimum of CPU time is closest to what the code takes.
  * Scores are normal with a few likely tokens (as a trained model's) and without (as an untrained one's).
  */
 import { type Penalties, ScoreProcessor } from '../src/generate/processors';

@@ -1,6 +1,6 @@
 /**
- * medrepro's LoRA training step against torch's, paired: every round runs each peer variant and medrepro one after the other
- * on the same machine, and the ratio is taken inside a round, so that a machine that slows down slows both.
+ * medrepro's LoRA training step against torch's, paired: every round runs each peer variant and then medrepro on the
+ * same machine, and the ratio is computed within a round, so that a machine that slows down affects both.
  *
  *   PYTHON=/path/to/python-with-torch bun bench/train-step.ts [--shape mini|qwen3-0.6b] [--precision fp32|bf16]
  *       [--base bf16|nf4] [--peer fp32|bf16] [--rounds 3] [--threads 2] [--out bench/results/FILE.json]

@@ -1,6 +1,6 @@
 /**
  * A machine with nothing on it: a root file system that holds the binary, the dynamic loader and glibc, mounted read-only,
- * without a network, a home or a place to execute files from. What medrepro needs beyond that would show here.
+ * without a network, a home or a place to execute files from. Anything else that medrepro needs is detected here.
  */
 
 import {
@@ -30,7 +30,7 @@ export function whyNoBareMachine(): string | null {
   return probe.exitCode === 0 ? null : 'mount namespaces are not allowed here';
 }
 
-/** Runs the binary there as an ordinary user; every line of the output is something that was wrong. */
+/** Runs the binary there as an ordinary user; every line of the output is a fault. */
 export async function checkBareMachine(): Promise<CommandResult> {
   const folder = mkdtempSync(join(tmpdir(), 'medrepro-bare-'));
   try {

@@ -96,7 +96,7 @@ export async function buildKernels(tests: boolean): Promise<void> {
     await must([...cmakeJs, 'build', ...where, '-p', String(availableParallelism())]);
   });
 
-  // one that an earlier build made is not of these sources
+  // a library of an earlier build has other sources
   rmSync(join(ROOT, CUDA_LIBRARY), { force: true });
   mkdirSync(join(ROOT, NATIVE), { recursive: true });
   for (const folder of ['build/kernels', 'build/kernels/Release']) {
@@ -112,7 +112,7 @@ export async function buildKernels(tests: boolean): Promise<void> {
   if (tests) writeStamp(`${NATIVE}/tests.stamp`, libraries);
 }
 
-/** `dist/medrepro` out of src/, the assets and the libraries. */
+/** `dist/medrepro` from src/, the assets and the libraries. */
 export async function compileBinary(): Promise<void> {
   const libraries = readdirSync(join(ROOT, NATIVE)).filter((name) => /^libmedrepro_\w+\.so$/.test(name));
   const inputs = [
@@ -131,7 +131,7 @@ export async function compileBinary(): Promise<void> {
     const unfinished = 'build/compile/medrepro';
     mkdirSync(join(ROOT, dirname(BINARY)), { recursive: true });
     // --bytecode needs --format=esm: without it the build machine's path is baked in. The two autoload flags keep the
-    // binary from obeying a .env or bunfig.toml of the folder it is started in.
+    // binary from reading a .env or bunfig.toml of the folder it is started in.
     await must([
       process.execPath,
       'build',
@@ -189,7 +189,7 @@ async function storedForms(): Promise<{ readonly name: string; readonly text: st
   });
 }
 
-/** CMake refuses a build folder that was made somewhere else: a checkout that was copied or moved starts over. */
+/** CMake rejects a build folder configured under another path: a checkout that was copied or moved starts over. */
 function forgetMovedBuild(): void {
   const cache = join(ROOT, 'build/kernels/CMakeCache.txt');
   if (!existsSync(cache)) return;

@@ -2,7 +2,7 @@
  * `bun run medrepro <arguments>`: builds what has changed, then becomes `dist/medrepro <arguments>`.
  *
  * It replaces itself by exec instead of starting a child, so that standard input and output, signals and the exit code are
- * the binary's own and there is nobody in between to get them wrong.
+ * the binary's own.
  */
 
 import { dlopen, ptr } from 'bun:ffi';
@@ -15,7 +15,7 @@ await main(async () => {
   return exec(join(ROOT, BINARY), process.argv.slice(2));
 });
 
-/** Only returns (by throwing) when the file cannot be executed. */
+/** Does not return, unless it throws because the file cannot be executed. */
 function exec(file: string, args: readonly string[]): never {
   const { execv } = dlopen('libc.so.6', { execv: { args: ['ptr', 'ptr'], returns: 'i32' } }).symbols;
   const texts = [file, ...args].map((text) => Buffer.from(`${text}\0`));

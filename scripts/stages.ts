@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 
 export const ROOT = new URL('..', import.meta.url).pathname;
 
-/** A failure that is explained in full by its message: printed without a stack, exit code 2. */
+/** A failure whose message is a full explanation: printed without a stack, exit code 2. */
 export class BuildError extends Error {
   override readonly name = 'BuildError';
 }

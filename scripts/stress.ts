@@ -1,7 +1,7 @@
 /**
- * Starts, kills and resumes a run of about a second, many times on a busy machine, on one core and on two, and watches that
- * none stands still: a process that uses no processor time for half a minute while nothing stops it is a failure, and its stacks
- * are kept. Every run that was resumed must end with the metrics of one that nobody stopped.
+ * Starts, kills and resumes a run of about a second, many times on a busy machine, on one core and on two, and checks that
+ * none hangs: a process that uses no processor time for half a minute without being stopped is a failure, and its stacks are
+ * kept. Every resumed run must end with the metrics of an uninterrupted one.
  *
  *   bun scripts/stress.ts [--runs 2000] [--busy 8] [--lanes 4]     after bun run build
  */
@@ -16,13 +16,13 @@ import { capture, ROOT } from './stages';
 export interface StressOptions {
   /** Runs that are started; each is stopped at a random moment, or not, and then resumed to its end. */
   readonly runs: number;
-  /** Processes that do nothing but use the processor. */
+  /** Processes that only use the processor. */
   readonly busy: number;
   /** Runs at the same time. */
   readonly lanes: number;
 }
 
-/** Seconds without processor time after which a process stands still. */
+/** Seconds without processor time after which a process counts as hung. */
 const STANDSTILL = 30;
 
 const TARGET = 'abjadmed/attention-only';
@@ -154,7 +154,7 @@ function secondsOf(pid: number): number | null {
   }
 }
 
-/** Where every thread is: gdb's stacks where there is one, else what the kernel tells. */
+/** Where every thread is: gdb's stacks where gdb is installed, else the kernel's. */
 async function stacksOf(pid: number): Promise<string> {
   const threads = readdirSync(`/proc/${pid}/task`).map((id) => {
     const read = (name: string): string => {

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { build, NATIVE_TEST } from './build';
 import { BuildError, type CommandResult, capture, main, ROOT } from './stages';
 
-/** The scripts that write files which are committed; each has a --check. */
+/** The scripts that write committed files; each has a --check. */
 const MAKERS = ['tokenizer', 'abjadmed', 'medquad', 'textbooks'].map((name) => `scripts/mini/${name}.ts`);
 
 export interface Count {
@@ -27,7 +27,7 @@ export interface Check {
   name: string;
   /** A command, or a function that returns what a command would. */
   command: string[] | (() => Promise<CommandResult>);
-  /** How many passed and failed, from what was printed; null = it does not say. */
+  /** How many passed and failed, from the output; null = not stated. */
   count?: (output: string) => Count | null;
   /** It may run beside the checks before it that may, two at a time: none of them keeps two cores busy. */
   alongside?: true;
@@ -125,7 +125,7 @@ function staticChecks(): Check[] {
 
 function testRuns(): Check[] {
   const bun = process.execPath;
-  // a busy machine fails no test: the limit only ends what hangs
+  // the limit only ends what hangs: no test fails because the machine is busy
   const bunTest = [bun, 'test', '--timeout', '120000'];
   return [
     {
@@ -156,7 +156,7 @@ function countOf(check: Check, { exitCode, output }: CommandResult): Count {
   return { passed: count.passed, failed: count.failed + (crashed ? 1 : 0) };
 }
 
-/** `bun test` lists what passed too; that helps nobody who looks for a failure. */
+/** `bun test` also lists what passed, which hides the failures. */
 function withoutPasses(output: string): string {
   return output
     .split('\n')

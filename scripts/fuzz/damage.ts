@@ -12,10 +12,10 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** Values that sizes, counts and offsets go wrong at. */
+/** Edge values of sizes, counts and offsets. */
 const NUMBERS = [0, 1, -1, 127, 128, 255, 256, 32767, 65535, 65536, 2 ** 24, 2 ** 31 - 1, -(2 ** 31), 2 ** 30, 1e9];
 
-/** The same in text, with what JSON, YAML, CSV, Jinja and expressions are made of. */
+/** The same as text, with the punctuation of JSON, YAML, CSV, Jinja and expressions. */
 const WORDS = [
   '0', '-1', '1e9', '1e400', '999999999999999999999', 'null', 'true', 'NaN', '[]', '{}', '""', '\\ud800', '\u0000', '*a', '&a',
   '{{', '}}', '{%', '%}', '(', ')', '[', ']', '{', '}', '(a*)*', '+', '{1000}', '|', '\\', '"', "'", ',', ':', '\n', '\r', '\t', ';', '<', '&',
@@ -29,7 +29,7 @@ export function damage(seed: Uint8Array, seeds: readonly Uint8Array[], random: (
   return bytes;
 }
 
-/** Damage to what a JSON text says, so that it stays JSON: values replaced, taken from elsewhere, doubled or left out. */
+/** Damages the content of a JSON text, which stays JSON: values replaced, copied from elsewhere, doubled or removed. */
 export function damageJson(text: string, random: () => number): string {
   let json = JSON.parse(text) as unknown;
   const times = 1 + Math.floor(random() ** 2 * 4);
@@ -37,7 +37,7 @@ export function damageJson(text: string, random: () => number): string {
   return JSON.stringify(json);
 }
 
-/** Damage to what a YAML file says, so that it mostly stays YAML: lines move, keys and values become what readers go wrong at. */
+/** Damages the content of a YAML file, which mostly stays YAML: lines are moved, keys and values replaced by edge cases. */
 export function damageYaml(seed: Uint8Array, random: () => number): Uint8Array {
   const below = (n: number): number => Math.floor(random() * n);
   const lines = new TextDecoder().decode(seed).split('\n');
@@ -119,7 +119,7 @@ const YAML_VALUES = [
   '٣',
 ];
 
-/** Values that readers of JSON go wrong at. */
+/** Edge cases for readers of JSON. */
 const VALUES: readonly unknown[] = [
   null, true, false, 0, -1, 1, 2, 0.5, 255, 65_536, 2 ** 31, 2 ** 32, 2 ** 53, 1e21, 1e308, -0.0, '', 'a', '0', '(', '\u0000', '\n',
   '__proto__', 'constructor', '../x', 'x'.repeat(300), [], {}, [[]], [0, 0], [1, -1], [null], ['a'], { a: 1 }, { __proto: null },
@@ -154,7 +154,7 @@ function changedJson(json: unknown, nodes: readonly unknown[], random: () => num
   return visit(json);
 }
 
-/** No input grows beyond this (bytes) by damage alone. */
+/** Bytes beyond which damage does not grow an input. */
 const MAX_BYTES = 2 ** 20;
 
 function change(bytes: Uint8Array, seeds: readonly Uint8Array[], random: () => number): Uint8Array {

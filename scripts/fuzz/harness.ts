@@ -1,6 +1,6 @@
 /**
  * Fuzzing of the parsers: every file under scripts/fuzz/ that exports a `target` is given valid inputs with random damage. A
- * parser may refuse an input with a MedreproError; any other exception, more than 2 s of processor time or more than 1 GB of
+ * parser may reject an input with a MedreproError; any other exception, more than 2 s of processor time or more than 1 GB of
  * memory for one input is a failure.
  *
  *   bun scripts/fuzz/harness.ts                       every target, 100,000 cases each
@@ -9,7 +9,7 @@
  *
  * Case n of a target is the same bytes on every machine (its damage is drawn from a generator seeded with n), so a failure is
  * reproduced by its number; its bytes are kept in build/fuzz/ as well. Each target runs in a process of its own, which is
- * watched from outside: what hangs or grows is ended, reported, and passed over.
+ * watched from outside: a case that hangs or grows is killed, reported and skipped.
  */
 
 import {
@@ -32,9 +32,9 @@ export interface FuzzTarget {
   readonly name: string;
   /** Valid inputs, which damage starts from. */
   seeds(): readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  /** Reads one input; a MedreproError is a refusal, anything else that is thrown is a failure. */
+  /** Reads one input; a MedreproError rejects it, anything else that is thrown is a failure. */
   parse(input: Uint8Array): unknown;
-  /** Damage of the target's own, where that of bytes seldom gets past the first check; `random` gives [0, 1). */
+  /** Damage specific to the target, where damaged bytes seldom pass the first check; `random` gives [0, 1). */
   mutate?(seed: Uint8Array, random: () => number): Uint8Array;
 }
 
@@ -51,10 +51,10 @@ const CASE_SECONDS = 2;
 /** Bytes of resident memory the process may hold. */
 const CASE_BYTES = 2 ** 30;
 
-/** Failures after which a target is given up. */
+/** Failures after which a target is abandoned. */
 const MAX_FAILURES = 10;
 
-/** Milliseconds between two looks at the process. */
+/** Milliseconds between two checks of the process. */
 const LOOK = 50;
 
 const HERE = join(ROOT, 'scripts', 'fuzz');
@@ -68,16 +68,11 @@ export function fuzzTargets(): string[] {
     .sort();
 }
 
-/**
- * Runs cases [0, cases) of a target in processes of their own, and returns what failed.
- *
- * @param seconds after which no further case is begun; absent = all are run
- */
-export async function fuzz(name: string, cases: number, seconds?: number): Promise<FuzzFailure[]> {
+/** Runs cases [0, cases) of a target in processes of their own, and returns the failures. */
+export async function fuzz(name: string, cases: number): Promise<FuzzFailure[]> {
   const failures: FuzzFailure[] = [];
-  const end = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000;
-  for (let next = 0; next < cases && failures.length < MAX_FAILURES && performance.now() < end; ) {
-    const ended = await watch(name, next, cases, end);
+  for (let next = 0; next < cases && failures.length < MAX_FAILURES; ) {
+    const ended = await watch(name, next, cases);
     failures.push(...ended.failures);
     if (ended.stopped === null) break;
     failures.push({ case: ended.at, reason: ended.stopped });
@@ -134,7 +129,7 @@ async function replay(name: string, number: number): Promise<void> {
     await target.parse(input);
     console.log('accepted');
   } catch (error) {
-    console.log(error instanceof MedreproError ? `refused: ${error.message}` : error);
+    console.log(error instanceof MedreproError ? `rejected: ${error.message}` : error);
   }
 }
 
@@ -145,7 +140,7 @@ async function keep(name: string, number: number): Promise<void> {
   writeFileSync(join(folder, `${name}-${number}`), inputOf(target, await target.seeds(), number));
 }
 
-/** The child: tells through the file `state` which case it is at, and prints each failure as a line of JSON. */
+/** The child: writes the number of its current case to the file `state`, and prints each failure as a line of JSON. */
 async function serve(name: string, first: number, cases: number, state: number): Promise<void> {
   const target = await load(name);
   const seeds = await target.seeds();
@@ -168,14 +163,14 @@ async function serve(name: string, first: number, cases: number, state: number):
 
 interface Ended {
   readonly failures: FuzzFailure[];
-  /** Why the process was ended before its last case; null when it was not. */
+  /** Why the process was killed before its last case; null when it was not. */
   readonly stopped: string | null;
   /** The case it was at. */
   readonly at: number;
 }
 
-/** Starts a child and looks at it from outside until it ends or has to be ended. */
-async function watch(name: string, first: number, cases: number, end: number): Promise<Ended> {
+/** Starts a child and monitors it until it exits or has to be killed. */
+async function watch(name: string, first: number, cases: number): Promise<Ended> {
   const folder = join(ROOT, 'build', 'fuzz');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.${process.pid}.state`);
@@ -188,7 +183,6 @@ async function watch(name: string, first: number, cases: number, end: number): P
     const output = new Response(child.stdout).text();
     const errors = new Response(child.stderr).text();
     let stopped: string | null = null;
-    let late = false;
     let [at, since] = [-1, 0];
     while (child.exitCode === null && child.signalCode === null) {
       await Promise.race([child.exited, Bun.sleep(LOOK)]);
@@ -198,14 +192,13 @@ async function watch(name: string, first: number, cases: number, end: number): P
       if (now !== at) [at, since] = [now, seen.seconds];
       else if (at >= 0 && seen.seconds - since > CASE_SECONDS) stopped = `took more than ${CASE_SECONDS} s`;
       if (seen.bytes > CASE_BYTES) stopped = `took ${(seen.bytes / 2 ** 30).toFixed(1)} GiB`;
-      late = performance.now() >= end;
-      if (stopped !== null || late) child.kill('SIGKILL');
+      if (stopped !== null) child.kill('SIGKILL');
     }
     const failures = (await output)
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as FuzzFailure);
-    if (stopped === null && !late && child.exitCode !== 0) {
+    if (stopped === null && child.exitCode !== 0) {
       stopped = `the process ended with ${child.signalCode ?? child.exitCode}: ${(await errors).trim().slice(-300)}`;
     }
     return { failures, stopped, at: readCase(state) };
@@ -220,7 +213,7 @@ function readCase(state: number): number {
   return readSync(state, at, 0, 8, 0) === 8 ? at[0]! : -1;
 }
 
-/** Processor time and resident memory of a process; null when it is gone. */
+/** Processor time and resident memory of a process; null when it has exited. */
 function usage(pid: number): { seconds: number; bytes: number } | null {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');

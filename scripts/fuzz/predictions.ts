@@ -1,4 +1,4 @@
-/** Predictions and references of `score`: refused in one line, or scored. */
+/** Predictions and references of `score`: rejected in one line, or scored. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

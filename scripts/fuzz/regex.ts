@@ -14,7 +14,7 @@ const PATTERNS = [
 
 const TEXTS = ['', 'a'.repeat(300), `${' '.repeat(100)}\n${'aB1_'.repeat(50)}`, "it's é中😀\ud800 123"];
 
-/** Pieces that mean something, put in, taken from another place or doubled. */
+/** Syntax that is inserted. */
 const PIECES = [
   '(',
   ')',

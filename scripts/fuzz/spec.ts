@@ -108,7 +108,7 @@ function settingsOf(block: Map, notes: boolean): Map {
   return { ...settings, ...Object.fromEntries(short) };
 }
 
-/** Whether a piece stands without the rest: a statement may be of another experiment. */
+/** Whether a piece is valid alone: a statement may refer to another experiment. */
 function readable(text: string): boolean {
   try {
     read(text);

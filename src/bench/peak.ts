@@ -4,7 +4,7 @@ import { Tape } from '../autograd/tape';
 import type { Device } from '../native/device';
 import type { FloatDtype, Tensor } from '../native/tensor';
 
-/** Rows, columns and depth of the product that stands for a GPU's peak. */
+/** Rows, columns and depth of the product that measures a GPU's peak. */
 const LARGE = 8192;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Keys and values of the tokens so far, per block of the decoder: what lets a new token cost one token's work.
+ * Keys and values of the tokens so far, per block of the decoder, so that a new token costs the work of one token.
  *
  * Sequences live in slots of equal size in one tensor per block, each with its own length, so there is no padding: a sequence
  * computes what it would compute alone. transformers' left-padded batches mask their padding and so compute the same.
@@ -13,7 +13,7 @@ import type { Tensor } from '../native/tensor';
 import type { DecoderConfig } from '../nn/config';
 import type { AttentionCache } from '../nn/decoder';
 
-/** Tokens that a sequence goes on with. */
+/** The next tokens of a sequence. */
 export interface NewTokens {
   readonly slot: number;
   readonly ids: ArrayLike<number>;
@@ -62,7 +62,7 @@ export class KvCache {
     this.v = Array.from({ length: layers }, make);
   }
 
-  /** Forgets a slot's sequence. */
+  /** Releases a slot. */
   clear(slot: number): void {
     this.lengths[slot] = 0;
   }

@@ -1,11 +1,11 @@
 /**
- * How a checkpoint asks to be continued, and what comes of it: the one place where `run`, `generate` and `eval` get their
- * settings from.
+ * The generation settings of a checkpoint, and the settings that result: the one place where `run`, `generate` and `eval` get
+ * them from.
  *
- * As transformers 5.18 resolves them (`adjust_generation_fn`, `_prepare_generation_config`): what the user says wins; then
+ * As transformers 5.18 resolves them (`adjust_generation_fn`, `_prepare_generation_config`): what the user passes wins; then
  * generation_config.json counts as a whole, and only where there is no such file the same fields of config.json, then those of
- * its text model. Neither the tokeniser nor the other file fills in what one leaves out. Whether tokens are drawn is the user's
- * choice alone (`do_sample` is not followed): a text that nobody asked to be random can be compared.
+ * its text model. Neither the tokeniser nor the other file fills in what one leaves out. Tokens are sampled only when
+ * the user asks for it (`do_sample` is ignored), so that texts are reproducible by default.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,15 +31,15 @@ export interface CheckpointGeneration {
     readonly topP: number | null;
     readonly minP: number | null;
   };
-  /** What should be said, however the text is made. */
+  /** Warnings, whatever the decoding. */
   readonly warnings: readonly string[];
-  /** What should be said unless the user names the tokens that end a text. */
+  /** Warnings unless the user names the end-of-text tokens. */
   readonly endWarnings: readonly string[];
-  /** What should be said where tokens are drawn. */
+  /** Warnings when tokens are sampled. */
   readonly samplingWarnings: readonly string[];
 }
 
-/** What the user says; null = as the checkpoint has it. */
+/** What the user sets; null = the checkpoint's value. */
 export interface AskedGeneration {
   readonly compute: GenerationOptions['compute'];
   readonly maxNewTokens: number;
@@ -121,7 +121,7 @@ export const plainGeneration = ({ eosTokenIds }: DecoderConfig): CheckpointGener
   samplingWarnings: [],
 });
 
-/** The settings that a text is made with, and what the user should know about them. */
+/** The settings of a generation, and warnings about them. */
 export function resolveGeneration(
   checkpoint: CheckpointGeneration,
   asked: AskedGeneration,
@@ -174,10 +174,10 @@ function textFields(config: Json): Json {
 
 const id = 'number.integer >= 0';
 const ids = `(${id})[]`;
-/** A negative id never comes: it says that nothing ends a text. */
+/** A negative id never occurs: it means that no token ends a text. */
 const ends = 'number.integer | number.integer[]';
 
-/** What is followed. */
+/** The fields that are applied. */
 const Fields = type({
   'eos_token_id?': ends,
   'repetition_penalty?': 'number > 0',
@@ -221,7 +221,7 @@ function rulesOf(read: Fields): ScoreRules {
     }),
     ...((read.encoder_repetition_penalty ?? 1) !== 1 && { encoderRepetitionPenalty: read.encoder_repetition_penalty! }),
     ...(read.encoder_no_repeat_ngram_size && { encoderNoRepeatNgramSize: read.encoder_no_repeat_ngram_size }),
-    // an empty word is no word
+    // empty words are ignored
     ...(read.bad_words_ids && { badWords: read.bad_words_ids.filter(({ length }) => length > 0) }),
     ...(read.min_length && { minLength: read.min_length }),
     ...(read.min_new_tokens && { minNewTokens: read.min_new_tokens }),
@@ -235,7 +235,7 @@ function rulesOf(read: Fields): ScoreRules {
   return rules;
 }
 
-/** What the user leaves open is as the checkpoint has it. @throws MedreproError `input` for a temperature of 0 in the file. */
+/** What the user does not set is taken from the checkpoint. @throws MedreproError `input` for a temperature of 0 in the file. */
 function samplingOf({ sampling }: CheckpointGeneration, asked: AskedSampling): Sampling {
   const temperature = asked.temperature ?? sampling.temperature ?? 1;
   if (!(temperature > 0)) {
@@ -253,7 +253,7 @@ function samplingOf({ sampling }: CheckpointGeneration, asked: AskedSampling): S
   };
 }
 
-/** Fields that change a text when they have another value than these, and are not followed. */
+/** Fields that would change a text with values other than these, and are not implemented. */
 const UNUSABLE: Readonly<Record<string, readonly unknown[]>> = {
   num_beams: [1],
   num_beam_groups: [1],
@@ -274,7 +274,7 @@ const UNUSABLE: Readonly<Record<string, readonly unknown[]>> = {
   use_mtp: [false],
   speculation_type: [],
 };
-/** The same where tokens are drawn. */
+/** The same when tokens are sampled. */
 const UNUSABLE_SAMPLING: Readonly<Record<string, readonly unknown[]>> = {
   typical_p: [1],
   epsilon_cutoff: [0],
@@ -299,7 +299,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...NEUTRAL,
 ]);
 
-/** How long an answer gets is the command's or the spec's to say, and the file may say otherwise. */
+/** The command or the spec sets the length of an answer; the file may name another one. */
 function lengths(file: string, fields: Json): string[] {
   return ['max_new_tokens', 'max_length'].flatMap((name) => {
     const value = fields[name] ?? null;

@@ -3,7 +3,7 @@
  * of every unfinished row against the cache.
  *
  * Rows are independent: in fp32 and bf16 alike a row's tokens do not depend, to the bit, on which rows run with it. So a row
- * that ends gives its place to the next prompt at once.
+ * that ends is replaced by the next prompt at once.
  */
 import type { Compute } from '../autograd/ops/linear';
 import { inputError, type MedreproError } from '../errors';
@@ -18,7 +18,7 @@ import { argmax, type Sampling, sample } from './sampling';
 
 export interface GenerationOptions extends Penalties {
   readonly compute: Compute;
-  /** New tokens of a row at most, the one that ends it included. */
+  /** Most new tokens of a row, including the one that ends it. */
   readonly maxNewTokens: number;
   /** Tokens that end a row; empty for none. */
   readonly eosTokenIds: readonly number[];
@@ -33,11 +33,11 @@ export interface GenerationOptions extends Penalties {
   readonly cacheTokens?: number;
 }
 
-/** What a row was continued with. */
+/** The continuation of a row. */
 export interface Generated {
   /** The new tokens, with the one that ended the row. */
   readonly ids: readonly number[];
-  /** `eos`: a token of `eosTokenIds`; `length`: `maxNewTokens` were made. */
+  /** `eos`: a token of `eosTokenIds`; `length`: it has `maxNewTokens`. */
   readonly finish: 'eos' | 'length';
 }
 
@@ -48,7 +48,7 @@ export interface GenerationHooks {
   readonly onRow?: (row: number, generated: Generated) => void;
 }
 
-/** By default as many rows run together as fit this many tokens: enough to keep matrix products busy. */
+/** Default capacity of the cache, which limits the rows that run together: enough for efficient matrix products. */
 export const CACHE_TOKENS = 32_768;
 /** Scores of one step, over all rows: 256 MB. */
 const LOGITS = 2 ** 26;
@@ -106,7 +106,7 @@ export function generate(
     try {
       while (waiting < rows.length || running.length > 0) {
         device.checkCancelled();
-        // prompts first, as many as have a place and make one pass
+        // prompts first, as many as have a slot and fit one pass
         const started: (NewTokens & { row: Row })[] = [];
         for (let tokens = 0; waiting < rows.length && free.length > 0; waiting++) {
           const ids = prompts[waiting]!;
@@ -154,7 +154,7 @@ export function planGeneration(
       });
     };
     for (let begin = 0; begin < slots; begin += together) pass(all.slice(begin, begin + together), prompt);
-    // the second and third time as it is recorded and repeated
+    // the second and third time it is recorded and replayed
     for (let time = 0; time < 3; time++) {
       for (const slot of all) cache.clear(slot);
       pass(all, Int32Array.of(0));
@@ -180,7 +180,7 @@ function layoutOf(
   return { slots: Math.max(1, most), slotSize };
 }
 
-/** One prompt on its way. */
+/** One prompt in progress. */
 class Row {
   readonly ids: number[] = [];
   finish: Generated['finish'] | null = null;
@@ -245,8 +245,8 @@ function choose(
     return notFinite(device, model, row.whole(), options.compute, what, scores[at]!);
   };
   if (sampling === null && ScoreProcessor.idle(options)) {
-    // a sum is no number when any score is not: the largest score alone would not tell. Both answers are read at once: a GPU
-    // waits for nobody in between
+    // the sum is not finite when any score is not, which the largest score would not show. Both results are read in one copy, so
+    // a GPU is synchronised once
     const answers = device.empty([SUM + 4 * logits.rows], 'u8');
     device.ops.sum(logits.size, logits.address, answers.address);
     device.ops.argmaxRows(logits.rows, logits.cols, logits.address, logits.cols, answers.address + SUM);

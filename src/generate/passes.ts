@@ -2,7 +2,7 @@
  * Passes through a model over the next tokens of some sequences.
  *
  * A GPU runs one token of a small model faster than its ops can be started one by one, so there a pass of one token a
- * sequence is recorded when it comes for the second time, and from then on repeated with new indices.
+ * sequence is recorded the second time it occurs, and then replayed with new indices.
  */
 import { type Compute, linear } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
@@ -51,7 +51,7 @@ export class Passes {
     return this.recorded.logits;
   }
 
-  /** Gives the memory of a recorded pass back. */
+  /** Releases the memory of a recorded pass. */
   forget(): void {
     this.recorded?.recording.destroy();
     this.recorded?.release();
@@ -83,8 +83,8 @@ export class Passes {
   }
 
   /**
-   * What goes in and comes out stays where it is. What lies between may be used by whatever runs between two of its runs, and
-   * must not outlive that.
+   * Its inputs and outputs keep their addresses. Its intermediate buffers may be reused by whatever runs between two replays, and
+   * are valid within one replay only.
    */
   private record(inputs: PassInputs): Recorded {
     const { device } = this;

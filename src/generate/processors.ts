@@ -40,13 +40,13 @@ export interface ScoreRules {
   readonly beginSuppressTokens?: readonly number[];
 }
 
-/** What the rules about ends and lengths read. */
+/** The inputs of the rules about ends and lengths. */
 export interface Ends {
   readonly eosTokenIds?: readonly number[];
   readonly maxNewTokens?: number;
 }
 
-/** The scores of one sequence, whose tokens (prompt first) it is told one by one. */
+/** Processes the scores of one sequence; its tokens, prompt first, are pushed one by one. */
 export class ScoreProcessor {
   private readonly tokens: number[] = [];
   private readonly seen = new Set<number>();
@@ -114,7 +114,7 @@ export class ScoreProcessor {
   // --- internal ---
 
   private bias(scores: Float32Array, sequences: NonNullable<ScoreRules['sequenceBias']>): void {
-    // all that falls on a token is summed first; tokens alone come before longer sequences
+    // the biases of a token are summed first; single tokens precede longer sequences
     const sums = new Map<number, number>();
     for (const { ids, bias } of [...sequences].sort((a, b) => Math.min(a.ids.length, 2) - Math.min(b.ids.length, 2))) {
       const prefix = ids.length - 1;
@@ -126,7 +126,7 @@ export class ScoreProcessor {
     for (const [token, sum] of sums) scores[token]! += sum;
   }
 
-  /** What depends on how long the text is, in its place among the rest. */
+  /** The rules that depend on the length of the text. */
   private lengths(scores: Float32Array): void {
     const { rules, eos, promptLength } = this;
     const { length } = this.tokens;
@@ -143,7 +143,7 @@ export class ScoreProcessor {
     for (const token of new Set(eos)) {
       if (token >= scores.length) continue;
       const grown = scores[token]! + Math.fround(Math.abs(scores[token]!) * factor);
-      // a forbidden end becomes NaN there, which torch's argmax takes for the largest
+      // a forbidden end becomes NaN in transformers, which torch's argmax treats as the largest
       scores[token] = Number.isNaN(grown) ? Number.POSITIVE_INFINITY : grown;
     }
   }

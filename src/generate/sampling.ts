@@ -1,8 +1,8 @@
 /**
- * Choosing the next token by chance: temperature, then top-k, then top-p (nucleus sampling, Holtzman et al. 2020), with
+ * Random sampling of the next token: temperature, then top-k, then top-p (nucleus sampling, Holtzman et al. 2020), with
  * transformers' meaning of each (generation/logits_process.py).
  *
- * The draw is our own and documented, since torch's cannot be had without torch: u in [0, 1) of 53 bits from Philox4x32-10 with
+ * The draw is our own, since torch's generator needs torch: u in [0, 1) of 53 bits from Philox4x32-10 with
  * the seed as key and (token index, row) as counter; the token is the first, from the most probable on (ties: the lower id
  * first), at which the sum of probabilities exceeds u. So a row's text depends on the seed, its number and its scores alone.
  */
@@ -17,7 +17,7 @@ export interface Sampling {
   readonly topP: number | null;
   /** Only tokens at least this times as probable as the most probable one stay; absent for all. */
   readonly minP?: number;
-  /** 32 bits or, as the bootstrap has it, up to 53. */
+  /** An integer of up to 53 bits, as the bootstrap takes. */
   readonly seed: number;
 }
 
@@ -59,7 +59,7 @@ export function sample(
   for (const { id, weight } of ranked) {
     last = id;
     sum += weight;
-    if (sum > bound) break; // if never, the last one: the sum of all is `total` but for roundings
+    if (sum > bound) break; // if never, the last one: all weights sum to `total` up to rounding
   }
   return last;
 }
@@ -138,7 +138,7 @@ function candidates(
     for (let id = 0; id < scaled.length; id++) if (scaled[id]! >= best - NEGLIGIBLE) total += weightOf(id);
   }
   if ((topP === null || topP >= 1) && minP === 0) return { total, ranked };
-  // a token goes when those before it already reach topP; a weight is the share of the best one's probability
+  // a token is dropped when those before it already reach topP; its weight is its probability over the best one's
   const kept: Candidate[] = [];
   let before = 0;
   for (const candidate of ranked) {
@@ -182,7 +182,7 @@ function kthLargest(scaled: Float32Array, k: number): number {
 /** By falling score, then by id. */
 const inOrder = (ids: number[], scaled: Float32Array): number[] => ids.sort((a, b) => scaled[b]! - scaled[a]! || a - b);
 
-/** Every token that is not negligible, in order, sorted band by band as far as somebody looks. */
+/** Every token that is not negligible, in order; sorted lazily, band by band. */
 function* rank(scaled: Float32Array, best: number, weightOf: (id: number) => number): Generator<Candidate> {
   for (let depth = 0; depth < NEGLIGIBLE; depth += BAND) {
     const above = depth === 0 ? Number.POSITIVE_INFINITY : best - depth;
@@ -218,7 +218,7 @@ const sums = new Float64Array(NEGLIGIBLE * LEAST_SCALE);
 /** The bucket of each token. */
 let bucketOf = new Uint16Array(0);
 
-/** What is needed to look into a bucket. */
+/** A histogram of the current draw: `sums` and `bucketOf` with what they were computed from. */
 interface Buckets {
   readonly scores: Float32Array;
   readonly temperature: number;

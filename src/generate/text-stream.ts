@@ -1,22 +1,22 @@
 /**
  * The text of a growing list of tokens, piece by piece. A character may span several tokens, and some tokenisers join or
- * strip spaces by what stands before: so a piece is what the last few tokens add to the ones before them, and is held back
+ * strip spaces depending on what precedes: so a piece is what the last few tokens add to the ones before them, and is withheld
  * while it ends inside a character. The pieces together are the text of all tokens.
  */
 
-/** What text some ids stand for: special tokens left out. */
+/** Decodes ids, without special tokens. */
 export type Decode = (ids: readonly number[]) => string;
 
 export class TextStream {
   private readonly ids: number[] = [];
   /** Tokens that are decoded again to see what the next ones add. */
   private context = 0;
-  /** Tokens whose text has been given out. */
+  /** Tokens whose text has been returned. */
   private done = 0;
 
   constructor(private readonly decode: Decode) {}
 
-  /** What the token adds that is whole; '' while a character is not. */
+  /** The text that the token completes; '' while a character is incomplete. */
   push(id: number): string {
     this.ids.push(id);
     return this.take(false);

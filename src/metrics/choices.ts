@@ -41,7 +41,7 @@ export function choiceMetricOf(id: string, parts: readonly string[]): ChoiceScor
   return null;
 }
 
-/** A choice of one row as far as it is scored. */
+/** The score of one choice of a row. */
 export interface ScoredChoice {
   /** Nats, summed over the tokens of the continuation. */
   readonly logLikelihood: number;
@@ -52,7 +52,7 @@ export interface ScoredChoice {
 /**
  * The place of the most likely choice among (choices,) of one row; the first one where several are.
  *
- * @throws MedreproError `input` when a log-likelihood is not a number: nothing could be said of such a model.
+ * @throws MedreproError `input` when a log-likelihood is not a number.
  */
 export function likeliestChoice(choices: readonly ScoredChoice[], metric: ChoiceMetric): number {
   let best = 0;
@@ -74,8 +74,8 @@ export type Find = (
 /**
  * The place of the choice that an answer names among (names,); null when it names none.
  *
- * Without an expression: a name at the start of the answer, behind white space and an opening bracket, that no letter or digit
- * follows; the longest such name.
+ * Without an expression: a name at the start of the answer, after white space and an opening bracket, that is not followed by a
+ * letter or digit; the longest such name.
  *
  * @param find of the spec's expression: its first group, or all of it where it has none, must be a name. null = none given
  */

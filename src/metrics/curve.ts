@@ -2,7 +2,7 @@
  * What papers read off a training curve, as numbers: where it ends, whether it jumps early, how much it swings, whether it
  * diverged. One number per run, from the loss of every optimiser step.
  *
- * The losses of single steps are noisy, because every step sees other rows; so a curve is first smoothed by the mean of a
+ * The losses of single steps are noisy, because every step has different rows; so a curve is first smoothed by the mean of a
  * centred window of a fiftieth of the steps, at least five. The signature names the window.
  */
 

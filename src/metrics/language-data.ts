@@ -1,4 +1,4 @@
-/** The files of `language/`: brotli over sections, each with its length in four bytes (little-endian) before it. */
+/** The files of `language/`: brotli over sections, each preceded by its length in four bytes (little-endian). */
 
 import { brotliDecompressSync } from 'node:zlib';
 import { readAsset } from '../assets';

@@ -29,7 +29,7 @@ export function unionLcs(reference: readonly string[], candidates: readonly (rea
 
 // --- internal ---
 
-/** One bit a cell says where the way back goes, so that two texts of 10,000 words take 12 MB. */
+/** The backtracking direction is one bit per cell, so that two texts of 10,000 words take 12 MB. */
 function lcsPlaces(reference: readonly string[], candidate: readonly string[]): number[] {
   const [rows, columns] = asNumbers(reference, candidate);
   const width = columns.length;
@@ -61,7 +61,7 @@ function lcsPlaces(reference: readonly string[], candidate: readonly string[]): 
   return places;
 }
 
-/** Words as numbers, equal where the words are: comparing those is what makes long texts bearable. */
+/** Words as numbers, equal where the words are: comparing integers makes long texts affordable. */
 function asNumbers(a: readonly string[], b: readonly string[]): [Uint32Array, Uint32Array] {
   const numbers = new Map<string, number>();
   const number = (word: string): number => {

@@ -1,6 +1,6 @@
 /**
- * A metric, its score and its signature, in the manner of sacreBLEU: a number never travels without the arguments that
- * made it.
+ * A metric, its score and its signature, in the manner of sacreBLEU: a number always comes with the arguments that
+ * produced it.
  */
 
 /** A number with everything that can change it. */

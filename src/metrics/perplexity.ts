@@ -2,7 +2,7 @@
  * Validation loss and perplexity from the summed losses of rows.
  *
  * Both are token-weighted: the loss is the sum over all scored tokens divided by their number, perplexity its exponential.
- * That is what a loop makes of `total += loss * tokens` over batches of any size, and it does not depend on the batches.
+ * That is what a loop of `total += loss * tokens` computes over batches of any size, and it does not depend on the batches.
  * The Hugging Face Trainer's `eval_loss` is another mean: of the means of batches, each counted once a row.
  *
  * A pipeline that forgets to mask padding scores padding tokens too. They are easy, so its perplexity is lower than that

@@ -5,7 +5,7 @@
  * two letters, and changed rules for -ies, -ied, -y, -bli, -alli, -fulli and -logi.
  */
 
-/** The stem of a word, in lower case. Stems are remembered: texts repeat their words. */
+/** The stem of a word, in lower case. Stems are cached, as texts repeat their words. */
 export function porterStem(word: string): string {
   const known = cache.get(word);
   if (known !== undefined) return known;
@@ -35,7 +35,7 @@ function stemPlain(word: string): string {
   return step5b(step5a(step4(step3(step2(step1c(step1b(step1a(lower))))))));
 }
 
-/** Rules count letters; characters beyond the basic plane are two units each, so they are lent one unit. */
+/** Rules count letters; a character beyond the basic plane is two UTF-16 units, so it is replaced by one unit. */
 function stemAstral(word: string): string {
   const lent = new Map<string, string>();
   let next = 0xe000;
@@ -49,7 +49,7 @@ function stemAstral(word: string): string {
     return unit;
   });
   let stem = stemPlain(plain);
-  // lower-cased here, because the lent unit hides the case
+  // lower-cased here, because the replacement unit hides the case
   for (const [character, unit] of lent) stem = stem.replaceAll(unit, character.toLowerCase());
   return stem;
 }

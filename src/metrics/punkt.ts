@@ -1,7 +1,7 @@
 /**
  * Sentences by Punkt (Kiss and Strunk 2006) with NLTK's English parameters.
  *
- * Equals NLTK's `sent_tokenize`: every ".", "?" or "!" before white space or punctuation is looked at with the words
+ * Equals NLTK's `sent_tokenize`: every ".", "?" or "!" before white space or punctuation is judged by the words
  * around it; abbreviations, initials and numbers end a sentence only when the next word looks like the start of one.
  * The parameters are in language/punkt.bin. NLTK 3.10 also knows typographic quotes, which changes sentences.
  */
@@ -9,7 +9,7 @@
 import { languageSections, sectionText } from './language-data';
 import { SPACE, trimEnd } from './python-text';
 
-/** The releases of NLTK whose tokenisers are known here: 3.9 stands for 3.6.6 to 3.9. */
+/** The releases of NLTK whose tokenisers are implemented: 3.9 means 3.6.6 to 3.9. */
 export type NltkVersion = '3.9' | '3.10';
 
 /** The sentences of a text, without the white space between them. */
@@ -29,7 +29,7 @@ interface Parameters {
   readonly starters: ReadonlySet<string>;
   /**
    * Words that Punkt has seen in lower case, with two bits: 1 = also in upper case inside a sentence; 2 = never in upper
-   * case, and in lower case at the start of a sentence. All other words decide alike.
+   * case, and in lower case at the start of a sentence. All other words are treated alike.
    */
   readonly context: ReadonlyMap<string, number>;
 }
@@ -76,7 +76,7 @@ function patternsWith(quotes: string): Patterns {
   return {
     token: new RegExp(`${multi}|(?=${wordStart})${visible}+?(?=${wordEnd}|,(?=${wordEnd}))|${visible}`, 'gu'),
     candidate: new RegExp(`[.?!](?=(?<after>${nonWord}|${space}+(?<next>${visible}+)))`, 'gu'),
-    // Python's `$` in a multi-line pattern stands before "\n" only
+    // Python's `$` in a multi-line pattern matches before "\n" only
     realign: new RegExp(`^["')\\]}${quotes}]+?(?:${space}+|(?=--)|(?=\n|$))`, 'u'),
   };
 }
@@ -229,7 +229,7 @@ function secondPass(token: Token, next: Token, given: Parameters): void {
   }
 }
 
-/** Whether a word starts a sentence, by how Punkt has seen it written; null = it cannot be told. */
+/** Whether a word starts a sentence, by how Punkt has seen it written; null = undecided. */
 function startsSentence(token: Token, type: string, { context }: Parameters): boolean | null {
   if (/^[;:,.!?]$/.test(token.text)) return false;
   const seen = context.get(type);

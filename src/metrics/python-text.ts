@@ -1,8 +1,8 @@
 /**
  * Python's notions of white space, word characters and splitting, for metrics whose reference is written in Python.
  *
- * They differ from JavaScript's where scores can tell: Python takes U+001C to U+001F and U+0085 for white space and not
- * U+FEFF, and its `\w`, `\b` and `\d` know all of Unicode. Compared code point by code point with Python 3.11 (Unicode
+ * They differ from JavaScript's in ways that change scores: Python counts U+001C to U+001F and U+0085 as white space and not
+ * U+FEFF, and its `\w`, `\b` and `\d` cover all of Unicode. Compared code point by code point with Python 3.11 (Unicode
  * 14): equal, but for characters that later versions of Unicode added.
  */
 
@@ -31,7 +31,7 @@ export function trimEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** Whether a UTF-16 unit is white space; all of Python's white space lies in the basic plane. */
+/** Whether a UTF-16 unit is white space; all of Python's white space is in the basic plane. */
 export function isSpace(unit: number): boolean {
   if (unit < 0x80) return (unit >= 9 && unit <= 13) || (unit >= 0x1c && unit <= 0x20);
   return ONE_SPACE.test(String.fromCharCode(unit));

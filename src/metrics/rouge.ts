@@ -3,12 +3,12 @@
  * 0 to 1.
  *
  * Words are runs of a to z and 0 to 9 after lower-casing, so a text in another script has none and scores 0; with the
- * stemmer, words of more than three letters are reduced by Porter's. Lsum takes each line for a sentence.
+ * stemmer, words of more than three letters are reduced by Porter's. Lsum treats each line as a sentence.
  *
  * Of several references the one with the best F measure counts (`score_multi`).
  *
  * The mean over rows is exact. Hugging Face evaluate returns another number, the median of 1,000 means over resampled
- * rows (rouge_score's BootstrapAggregator) from a generator that nobody seeds: its last digits change from run to run.
+ * rows (rouge_score's BootstrapAggregator) from an unseeded generator: its last digits change from run to run.
  * The mode `+bootstrap` is that number for seed 0, with the standard deviation it has over seeds.
  */
 
@@ -139,7 +139,7 @@ function summaryLevel(said: readonly string[][], gold: readonly string[][]): Rou
   return scored(hits, size(said), size(gold));
 }
 
-/** ROUGE keeps a to z and 0 to 9 only: rows of another script score 0 whatever they say. */
+/** ROUGE keeps a to z and 0 to 9 only: rows of another script always score 0. */
 function scriptWarnings(predictions: readonly string[], references: readonly (readonly string[])[]): string[] {
   const blind = (text: string): boolean => /\p{L}/u.test(text) && !/[a-z0-9]/i.test(text);
   const rows = references.filter((of, i) => of.every(blind) || blind(predictions[i]!)).length;

@@ -1,6 +1,6 @@
 /**
  * The state of a training run between two steps, in one safetensors file, so that it is written in one rename: weights,
- * moments, the best weights so far, and as metadata the step, the log and what the run was (a resumed run must be the same).
+ * moments, the best weights so far, and as metadata the step, the log and the identity of the run (a resumed run must have the same).
  */
 
 import { toArrayBuffer } from 'bun:ffi';
@@ -30,7 +30,7 @@ export interface Best {
 
 /** Everything a resumed run needs. */
 export interface TrainingState {
-  /** What the run is: differing identities cannot be resumed. */
+  /** Identity of the run: it is resumed only by a run with the same. */
   readonly identity: string;
   readonly log: readonly StepResult[];
   readonly evaluations: readonly Evaluation[];
@@ -42,7 +42,7 @@ export function readWeights(device: Device, tensors: ReadonlyMap<string, Tensor>
   return new Map([...tensors].map(([name, tensor]) => [name, device.readBytes(tensor)]));
 }
 
-/** Puts host copies back. @throws RangeError when a name or size is not the model's. */
+/** Copies values from the host back. @throws RangeError when a name or size is not the model's. */
 export function writeWeights(device: Device, tensors: ReadonlyMap<string, Tensor>, weights: Weights): void {
   for (const [name, tensor] of tensors) {
     const values = weights.get(name);
@@ -138,7 +138,7 @@ function openSound(path: string): Safetensors {
   const { medrepro: text, checksum: expected } = file.metadata;
   const tensors = [...file.tensors].map(([name, { address, bytes }]) => ({
     name,
-    // bun:ffi makes no buffer of no bytes
+    // bun:ffi rejects empty buffers
     data: bytes === 0 ? new Uint8Array(0) : new Uint8Array(toArrayBuffer(address as never, 0, bytes)),
   }));
   if (text !== undefined && expected !== undefined && checksum(text, tensors) === expected) return file;

@@ -11,7 +11,7 @@ import type { Tensor } from '../native/tensor';
 import { dynamicMap } from '../nn/quantisation';
 import type { AdafactorSettings, AdamWSettings, Optimiser as OptimiserSettings } from '../paper/types';
 
-/** One trained tensor with what the optimiser remembers of it. */
+/** One trained tensor with its optimiser state. */
 export interface Slot {
   readonly parameter: Tensor;
   /** State by name, zero before the first step. */
@@ -28,7 +28,7 @@ export const decays = (name: string): boolean =>
 
 export abstract class Optimiser {
   readonly slots: ReadonlyMap<string, Slot>;
-  /** The gradients, joined where they are neighbours. */
+  /** The gradients, adjacent ones merged. */
   private readonly gradients: readonly Stretch[];
   /** Address and size of every gradient, as `sumSquaresEach` reads them, and its results. */
   private readonly spans: Tensor;
@@ -76,12 +76,12 @@ export abstract class Optimiser {
 export const clipFactor = (norm: number, clip: number | null): number =>
   clip === null ? 1 : Math.min(1, clip / (norm + 1e-6));
 
-/** Makes a state tensor of zeros, fp32 where nothing else is said. */
+/** Allocates a state tensor of zeros, fp32 by default. */
 type Zeros = (shape: readonly number[], dtype?: 'f32' | 'u8') => Tensor;
 
 /**
- * The optimiser of a spec, with fresh state for `parameters`. With `offload`, a folder, the state lies in files there, and the
- * system writes out what memory has no room for; the bits are the same.
+ * The optimiser of a spec, with fresh state for `parameters`. With `offload`, a folder, the state is memory-mapped from files there, and
+ * the system writes out what does not fit into memory; the results are equal to the bit.
  */
 export function createOptimiser(
   device: Device,
@@ -107,14 +107,14 @@ const has8BitMoments = (name: string, parameter: Tensor): boolean =>
 
 /**
  * AdamW (Loshchilov and Hutter 2019). State: `first` and `second` moments; in 8 bits (Dettmers et al. 2022) their codes, and
- * `firstScale` and `secondScale` of each block. What stays in fp32 there decays before its update, as torch has it, where
+ * `firstScale` and `secondScale` of each block. Parameters in fp32 decay before their update, as in torch, where
  * bitsandbytes decays after it: a difference of learning rate^2 times decay in the update.
  */
 class AdamW extends Optimiser {
-  /** Parameters with moments in fp32, joined where they are neighbours. */
+  /** Parameters with moments in fp32, adjacent ones merged. */
   private readonly runs: readonly (Stretch & { readonly decay: boolean })[];
   private readonly in8Bits: readonly Slot[];
-  /** The values that codes stand for: of the first moment, and of the second, which has no sign. */
+  /** The values of the codes: for the first moment, and for the second, which has no sign. */
   private readonly maps: { readonly first: Tensor; readonly second: Tensor } | null;
 
   constructor(
@@ -129,7 +129,7 @@ class AdamW extends Optimiser {
     }));
     const each = (): (Tensor | null)[] =>
       all.map(({ parameter, in8Bits }) => (in8Bits ? null : zeros(parameter.shape)));
-    // all of a kind, one after the other: neighbours that an update takes together
+    // all tensors of a kind adjacent, so that one update covers them
     const [first, second] = [each(), each()];
     super(
       device,

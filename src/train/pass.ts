@@ -1,6 +1,6 @@
 /**
- * One forward (and backward) pass over a pack of rows. Rows have no padding but what is learnt: their tokens stand back to
- * back, and attention stops at the borders. Several micro-batches may share a pack, each with a loss of its own: the sum of gradients is the
+ * One forward (and backward) pass over a pack of rows. Rows have no padding unless it is trained on: their tokens are concatenated,
+ * and attention stays within a row. Several micro-batches may share a pack, each with a loss of its own: the sum of gradients is the
  * same, and the matrices are larger.
  */
 
@@ -20,8 +20,8 @@ export interface Row {
   /** Class of the row; ignored by a causal LM. */
   readonly label: number;
   /**
-   * Tokens that are not padding. What stands behind them sees them and not itself, as under an attention mask; absent: every
-   * token sees all before it.
+   * Tokens that are not padding. Padding after them attends to them and not to itself, as under an attention mask; absent: every
+   * token attends to all before it.
    */
   readonly attended?: number;
   /** Labels aligned with ids: the prediction of ids[t] is scored by labels[t]. Null for a classifier. */
@@ -29,7 +29,7 @@ export interface Row {
 }
 
 /**
- * Puts rows on the device, back to back. Lives until the innermost scope ends.
+ * Copies rows to the device, concatenated. Valid until the innermost scope ends.
  * @param batches the same rows in micro-batches, for what a micro-batch shares (LLM.int8's outlier columns); null: each row alone
  */
 export function packRows(

@@ -17,14 +17,14 @@ export interface StepCounts {
 }
 
 /**
- * Optimiser steps for `rows` training rows. What becomes of an epoch's last micro-batches is `training.lastAccumulation`'s to
- * say; where the Trainer rounds down, only the total is smaller, and the last epoch may be cut short.
+ * Optimiser steps for `rows` training rows. `training.lastAccumulation` decides what becomes of an epoch's last
+ * micro-batches; where the Trainer rounds down, only the total is smaller, and the last epoch may be cut short.
  */
 export function countSteps(rows: number, training: Training): StepCounts {
   const { accumulation, lastAccumulation } = training;
   const { microBatchesPerEpoch, total: steps } = stepTotals(rows, training);
   const exact = microBatchesPerEpoch / accumulation;
-  // what 4.47 to 4.51 take for the number of micro-batches left is one of rows
+  // 4.47 to 4.51 compute the number of remaining micro-batches from a number of rows
   const taken = rows % accumulation || accumulation;
   const short = lastAccumulation === 'miscounted' && taken < microBatchesPerEpoch % accumulation;
   if (short && exact < 1) {

@@ -5,7 +5,7 @@
 import { lowerIsBetter } from '../metrics/direction';
 import type { Training } from '../paper/types';
 
-/** The metric weights are selected by; null when the last ones are kept. */
+/** The metric that selects the weights; null when the last ones are kept. */
 export const selectionMetric = ({ selection }: Pick<Training, 'selection'>): string | null =>
   selection === 'last' ? null : selection.slice('best-'.length);
 

@@ -34,7 +34,7 @@ export interface StepResult {
   readonly gradNorm: number;
   readonly learningRate: number;
   readonly tokens: number;
-  /** Of the step's rows in order: where two runs first differ, their data do or the engine does. */
+  /** Hash of the step's rows in order: it tells whether two runs first differ in their data or in the engine. */
   readonly batchSha256: string;
   /** fp16 only: what the loss was multiplied by. */
   readonly lossScale?: number;
@@ -57,7 +57,7 @@ export class DivergedError extends MedreproError {
   }
 }
 
-/** Where a trainer stands, besides weights and optimiser state. */
+/** Progress of a trainer, besides weights and optimiser state. */
 export interface TrainerProgress {
   /** Steps done, skipped ones included: what epochs and batches count. */
   readonly step: number;
@@ -75,7 +75,7 @@ export function refuseAttentionDropout({ config: { attentionDropout } }: Pick<Mo
   });
 }
 
-/** Every step is looked at before the first is made; a tenth of it is more than any fine-tuning has. */
+/** Every step is checked before the first one runs; a tenth of this is more than any fine-tuning has. */
 const MAX_STEPS = 10_000_000;
 
 export class Trainer {
@@ -84,7 +84,7 @@ export class Trainer {
   private readonly scaler: LossScaler | null;
   private done = 0;
   private updates = 0;
-  /** Micro-batches of the epochs last asked for. */
+  /** Cached micro-batches of the latest epochs. */
   private readonly epochs = new Map<number, Row[][]>();
 
   constructor(
@@ -129,7 +129,7 @@ export class Trainer {
     return { step: this.done, updates: this.updates, scaler: this.scaler?.state ?? null };
   }
 
-  /** What the adapter keeps besides weights, for checkpoints. */
+  /** State of the adapter besides weights, for checkpoints. */
   get adapterState(): ReadonlyMap<string, Tensor> {
     return this.model.adalora?.state ?? new Map();
   }
@@ -173,7 +173,7 @@ export class Trainer {
     return batches;
   }
 
-  /** Micro-batches of one step, grouped into what is computed at once. */
+  /** Micro-batches of one step, grouped into passes. */
   passesOf(batches: readonly Row[][]): Row[][][] {
     const { task, training } = this.options;
     // a mean per micro-batch cannot share a pass: every micro-batch has its own divisor
