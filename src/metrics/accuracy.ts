@@ -3,7 +3,7 @@
 import { countClasses } from './counts';
 import { classMetric } from './metric';
 
-export const accuracy = classMetric('accuracy', {}, false, (gold, predicted) => {
+export const accuracy = classMetric('accuracy', 'Share of rows predicted right.', {}, false, (gold, predicted) => {
   const { correct, rows } = countClasses(gold, predicted);
   return correct / rows;
 });

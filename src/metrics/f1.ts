@@ -13,16 +13,32 @@ import { divide, ratios } from './per-class';
 
 const ZERO = { zero_division: 0 };
 
-export const macroF1 = classMetric('macro-f1', ZERO, true, (gold, predicted, options) =>
-  mean(ratios(countClasses(gold, predicted, options)).f1),
+export const macroF1 = classMetric(
+  'macro-f1',
+  'Mean of the F1 of the classes.',
+  ZERO,
+  true,
+  (gold, predicted, options) => mean(ratios(countClasses(gold, predicted, options)).f1),
 );
 
-export const weightedF1 = classMetric('weighted-f1', ZERO, true, (gold, predicted, options) => {
-  const { f1, support } = ratios(countClasses(gold, predicted, options));
-  return weightedMean(f1, support);
-});
+export const weightedF1 = classMetric(
+  'weighted-f1',
+  'Mean of the F1 of the classes, weighted by gold rows.',
+  ZERO,
+  true,
+  (gold, predicted, options) => {
+    const { f1, support } = ratios(countClasses(gold, predicted, options));
+    return weightedMean(f1, support);
+  },
+);
 
-export const microF1 = classMetric('micro-f1', ZERO, true, (gold, predicted, options) => {
-  const counts = countClasses(gold, predicted, options);
-  return divide(2 * pairwiseSum(counts.truePositives), pairwiseSum(counts.support) + pairwiseSum(counts.predicted));
-});
+export const microF1 = classMetric(
+  'micro-f1',
+  'F1 of the pooled counts of all classes.',
+  ZERO,
+  true,
+  (gold, predicted, options) => {
+    const counts = countClasses(gold, predicted, options);
+    return divide(2 * pairwiseSum(counts.truePositives), pairwiseSum(counts.support) + pairwiseSum(counts.predicted));
+  },
+);

@@ -60,7 +60,8 @@ function meteorMetric(version: NltkVersion): TextMetric {
   const tools = { tok: 'punkt-treebank', stemmer: 'porter-nltk', wordnet: '3.0' };
   const parts = { ...tools, alpha: ALPHA, beta: BETA, gamma: GAMMA, aggregate: 'mean' };
   const id = version === '3.9' ? 'meteor' : `meteor+nltk-${version}`;
-  return textMetric(id, { parts, equals: `nltk-${version}` }, (predictions, references) => {
+  const description = `METEOR as nltk ${version} computes it.`;
+  return textMetric(id, { description, parts, equals: `nltk-${version}` }, (predictions, references) => {
     const rows = Float64Array.from(predictions, (text, i) =>
       Math.max(...references[i]!.map((reference) => meteorScore(text, reference, version))),
     );

@@ -26,6 +26,8 @@ export interface ClassOptions {
 /** A metric over class ids: `gold[i]` is the class of row i, `predicted[i]` what the model said. */
 export interface ClassMetric {
   readonly id: string;
+  /** What it is, in one line: docs/spec.md. */
+  readonly description: string;
   /** What the number equals elsewhere. */
   readonly equals: string;
   /** Every argument that can change the number, e.g. `macro-f1|labels:union|zero_division:0|equals:sklearn-1.x|v:1`. */
@@ -50,6 +52,7 @@ export function labelsPart(options: ClassOptions = {}): string {
 /** A class metric from its value. */
 export function classMetric(
   id: string,
+  description: string,
   parts: Readonly<Record<string, string | number>>,
   usesLabels: boolean,
   value: (gold: ArrayLike<number>, predicted: ArrayLike<number>, options: ClassOptions) => number,
@@ -59,6 +62,7 @@ export function classMetric(
     signatureOf(id, { ...(usesLabels ? { labels: labelsPart(options) } : {}), ...parts, equals, v: 1 });
   return {
     id,
+    description,
     equals,
     signature,
     score: (gold, predicted, options = {}) => {

@@ -10,10 +10,18 @@ import { ratios } from './per-class';
 
 const ZERO = { zero_division: 0 };
 
-export const macroPrecision = classMetric('macro-precision', ZERO, true, (gold, predicted, options) =>
-  mean(ratios(countClasses(gold, predicted, options)).precision),
+export const macroPrecision = classMetric(
+  'macro-precision',
+  'Mean of the precision of the classes.',
+  ZERO,
+  true,
+  (gold, predicted, options) => mean(ratios(countClasses(gold, predicted, options)).precision),
 );
 
-export const macroRecall = classMetric('macro-recall', ZERO, true, (gold, predicted, options) =>
-  mean(ratios(countClasses(gold, predicted, options)).recall),
+export const macroRecall = classMetric(
+  'macro-recall',
+  'Mean of the recall of the classes.',
+  ZERO,
+  true,
+  (gold, predicted, options) => mean(ratios(countClasses(gold, predicted, options)).recall),
 );

@@ -43,7 +43,9 @@ export function rougeMetric(type: RougeType, options: RougeOptions = {}): TextMe
   const { stemmer = false, aggregate = 'mean' } = options;
   const id = `rouge${type}${stemmer ? '+stemmer' : ''}${aggregate === 'bootstrap' ? '+bootstrap' : ''}`;
   const parts = { stemmer: stemmer ? 'porter-nltk' : 'no', ...AGGREGATES[aggregate] };
-  return textMetric(id, { parts, equals: 'rouge_score-0.1.2' }, (predictions, references) => {
+  const how = `${stemmer ? ', words stemmed' : ''}${aggregate === 'bootstrap' ? ', the median of resampled means, as evaluate prints it' : ''}`;
+  const description = `ROUGE-${type} (F measure)${how}.`;
+  return textMetric(id, { description, parts, equals: 'rouge_score-0.1.2' }, (predictions, references) => {
     const rows = predictions.map((prediction, i) =>
       best(
         references[i]!.map((reference) => rouge(type, prediction, reference, stemmer)),

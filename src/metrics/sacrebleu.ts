@@ -13,7 +13,11 @@ const MAX_ORDER = 4;
 
 export const sacrebleu = textMetric(
   'bleu',
-  { parts: { case: 'mixed', eff: 'no', tok: '13a', smooth: 'exp' }, equals: 'sacrebleu-2.6' },
+  {
+    description: 'BLEU of the corpus (sacreBLEU).',
+    parts: { case: 'mixed', eff: 'no', tok: '13a', smooth: 'exp' },
+    equals: 'sacrebleu-2.6',
+  },
   (predictions, references) => {
     const counts = predictions.map((prediction, i) => bleuCounts(prediction, ...references[i]!));
     const sum = (rows: Iterable<BleuCounts>): BleuCounts => {

@@ -14,7 +14,11 @@ const EQUALS = 'squad-v1.1';
 
 export const squadExactMatch = textMetric(
   'exact-match',
-  { parts: PARTS, equals: EQUALS },
+  {
+    description: 'Share of answers equal to a reference once normalised (SQuAD v1.1), in percent.',
+    parts: PARTS,
+    equals: EQUALS,
+  },
   (predictions, references) => {
     const rows = Float64Array.from(predictions, (prediction, i) =>
       references[i]!.some((reference) => normaliseAnswer(prediction) === normaliseAnswer(reference)) ? 1 : 0,
@@ -23,12 +27,20 @@ export const squadExactMatch = textMetric(
   },
 );
 
-export const squadF1 = textMetric('f1', { parts: PARTS, equals: EQUALS }, (predictions, references) => {
-  const rows = Float64Array.from(predictions, (prediction, i) =>
-    Math.max(...references[i]!.map((reference) => tokenF1(prediction, reference))),
-  );
-  return { value: percentMean(rows), rows: rows.map((row) => 100 * row) };
-});
+export const squadF1 = textMetric(
+  'f1',
+  {
+    description: 'F1 of the bags of words of answer and reference (SQuAD v1.1), in percent.',
+    parts: PARTS,
+    equals: EQUALS,
+  },
+  (predictions, references) => {
+    const rows = Float64Array.from(predictions, (prediction, i) =>
+      Math.max(...references[i]!.map((reference) => tokenF1(prediction, reference))),
+    );
+    return { value: percentMean(rows), rows: rows.map((row) => 100 * row) };
+  },
+);
 
 /** A text as SQuAD compares it: words in lower case, single spaces between them. */
 export function normaliseAnswer(text: string): string {

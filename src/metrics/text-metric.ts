@@ -32,6 +32,8 @@ export interface TextScore extends Score, TextValue {
  */
 export interface TextMetric {
   readonly id: string;
+  /** What it is, in one line: docs/spec.md. */
+  readonly description: string;
   /** What the number equals elsewhere. */
   readonly equals: string;
   /** Every argument that can change the number, for one reference a row; a score's own names how many it has. */
@@ -43,13 +45,18 @@ export interface TextMetric {
 /** A text metric from its value; `references[i]` are those of row i, at least one. */
 export function textMetric(
   id: string,
-  about: { readonly parts: Readonly<Record<string, string | number>>; readonly equals: string },
+  about: {
+    readonly description: string;
+    readonly parts: Readonly<Record<string, string | number>>;
+    readonly equals: string;
+  },
   compute: (predictions: readonly string[], references: readonly (readonly string[])[]) => TextValue,
 ): TextMetric {
-  const { parts, equals } = about;
+  const { description, parts, equals } = about;
   const signatureFor = (nrefs: number | 'var'): string => signatureOf(id, { nrefs, ...parts, equals, v: 1 });
   return {
     id,
+    description,
     equals,
     signature: signatureFor(1),
     score: (predictions, references) => {

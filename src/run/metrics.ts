@@ -19,14 +19,45 @@ export const LOSS_METRICS = [
 ] as const;
 export const TRAINING_METRICS = ['train-loss', ...CURVE_METRICS] as const;
 
-/** Every metric that a spec can name, except those of single files of test rows (`choice-accuracy-<file>`). */
-export const METRIC_IDS: readonly string[] = [
-  ...CLASS_METRICS.map(({ id }) => id),
-  ...TEXT_METRICS.map(({ id }) => id),
-  ...LOSS_METRICS,
-  ...TRAINING_METRICS,
-  ...CHOICE_METRICS,
-];
+/** A metric as docs/spec.md lists it. */
+export interface MetricEntry {
+  readonly id: string;
+  readonly description: string;
+}
+
+/** Every metric that a spec can name, by what it is of; except those of single files of test rows (`choice-accuracy-<file>`). */
+export const METRICS = {
+  classes: CLASS_METRICS satisfies readonly MetricEntry[],
+  texts: TEXT_METRICS satisfies readonly MetricEntry[],
+  losses: entriesOf(LOSS_METRICS, {
+    loss: 'Mean loss of a label over the test rows, in nats.',
+    perplexity: 'exp of `loss`.',
+    'batch-mean-loss': 'Mean of the means of evaluation batches, however many tokens each has.',
+    'batch-mean-perplexity': 'exp of `batch-mean-loss`.',
+    'text-loss': '`loss` without the padding that `data.labels` leaves labelled.',
+    'text-perplexity': 'exp of `text-loss`.',
+    'trainer-loss': "The HF Trainer's `eval_loss`: the mean of each evaluation batch, counted once a row.",
+    'trainer-perplexity': 'exp of `trainer-loss`.',
+  }),
+  training: entriesOf(TRAINING_METRICS, {
+    'train-loss': "The HF Trainer's `train_loss`: the mean of the losses of all steps.",
+    'final-train-loss': 'Mean loss of the last window of steps.',
+    'early-spike':
+      'Highest rise of the smoothed loss in the first fifth of the steps, as a share of the loss at the start.',
+    oscillation: 'Mean distance of the loss from the smoothed curve, as a share of the loss at the start.',
+    diverged: '1 when a loss is not finite or the curve ends above its start, else 0.',
+  }),
+  choices: entriesOf(CHOICE_METRICS, {
+    'choice-accuracy':
+      'Share of questions answered right: the likeliest choice, or the one that the generated answer names.',
+    'choice-accuracy-norm': 'The same by likelihood divided by the characters of the choice (`acc_norm`).',
+    'choice-accuracy-bytes': 'The same by likelihood divided by the bytes of the choice.',
+    'choice-unparsed': 'Share of generated answers that name no choice; they count as wrong.',
+  }),
+} as const;
+
+/** The ids of {@link METRICS}. */
+export const METRIC_IDS: readonly string[] = Object.values(METRICS).flatMap((all) => all.map(({ id }) => id));
 
 /**
  * Checks the metrics of a spec before anything runs, because they are computed last.
@@ -80,3 +111,7 @@ function checkChoiceMetric(id: string, metric: ChoiceMetric, choices: Experiment
 
 export const includes = <T extends string>(list: readonly T[], id: string): id is T =>
   (list as readonly string[]).includes(id);
+
+function entriesOf<T extends string>(ids: readonly T[], about: Readonly<Record<T, string>>): MetricEntry[] {
+  return ids.map((id) => ({ id, description: about[id] }));
+}
