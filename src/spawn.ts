@@ -41,7 +41,7 @@ export async function spawnTask<Request, Answer>(
   const restoreSignals = (options.saves ?? true) ? onStopSignal(stopping, killNow) : () => {};
   const watch = new Watch(cells, options.onEvent, options.silence ?? SILENCE);
   try {
-    return await runInWorker(task, request, cells, watch.onEvent, options.worker);
+    return await runInWorker(task, request, { cells, onEvent: watch.onEvent, file: options.worker });
   } finally {
     watch.close();
     restoreSignals();
@@ -49,22 +49,37 @@ export async function spawnTask<Request, Answer>(
 }
 
 /**
- * A part of another task, in a Worker of its own: its events are dropped and it ends with the process.
+ * Starts a part of another task in a Worker of its own: its events are dropped and it ends with the process. Resolves once the
+ * Worker has its request, so that this thread may be busy from then on.
  *
- * @throws MedreproError what the part threw; `internal` when the Worker itself died
+ * @throws MedreproError what the part threw (`answer` as well); `internal` when the Worker itself died
  */
-export function spawnPart<Request, Answer>(task: Task<Request, Answer>, request: Request): Promise<Answer> {
-  return runInWorker(task, request, newCells(), () => {});
+export function startPart<Request, Answer>(task: Task<Request, Answer>, request: Request): Promise<Part<Answer>> {
+  return new Promise((resolve, reject) => {
+    const started = (): void => resolve({ answer });
+    const answer = runInWorker(task, request, { cells: newCells(), onEvent: () => {}, onStarted: started });
+    answer.catch(reject);
+  });
+}
+
+export interface Part<Answer> {
+  readonly answer: Promise<Answer>;
 }
 
 // --- internal ---
 
+interface WorkerOptions {
+  readonly cells: Cells;
+  readonly onEvent: OnEvent;
+  /** The Worker has its request. */
+  readonly onStarted?: () => void;
+  readonly file?: URL | undefined;
+}
+
 async function runInWorker<Request, Answer>(
   task: Task<Request, Answer>,
   request: Request,
-  cells: Cells,
-  onEvent: OnEvent,
-  file?: URL,
+  { cells, onEvent, onStarted, file }: WorkerOptions,
 ): Promise<Answer> {
   checkRoomForThreads();
   const start: StartMessage<Request> = { task: task.name, request, cells };
@@ -72,8 +87,10 @@ async function runInWorker<Request, Answer>(
   try {
     return await new Promise<Answer>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage<Answer>>) => {
-        if ('ready' in data) worker.postMessage(start);
-        else if ('event' in data) onEvent(data.event);
+        if ('ready' in data) {
+          worker.postMessage(start);
+          onStarted?.();
+        } else if ('event' in data) onEvent(data.event);
         else if ('answer' in data) resolve(data.answer);
         else reject(MedreproError.fromPlain(data.error));
       };

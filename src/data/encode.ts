@@ -7,7 +7,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { Task } from '../job';
-import { spawnPart } from '../spawn';
+import { startPart } from '../spawn';
 import type { Encoded, EncodeRequest } from './encode-part';
 import type { Tokenizer } from './tokenizer';
 
@@ -36,18 +36,20 @@ export async function encodeAll(
   const threads = options.threads ?? Math.min(availableParallelism(), MAX_THREADS, worth);
   const parts = partsOf(texts, units, Math.max(1, threads));
   const [own, ...others] = parts;
-  const working = others.map((part) =>
-    encodeInWorker({ files: tokenizer.files, options: tokenizer.options, texts: part, special }),
+  // the Workers must have their requests before this thread is busy
+  const working = await Promise.all(
+    others.map((part) =>
+      startPart(encodeTask, { files: tokenizer.files, options: tokenizer.options, texts: part, special }),
+    ),
   );
-  // the Workers must have their messages before this thread is busy
-  if (working.length > 0) await new Promise((resolve) => setTimeout(resolve, 0));
   const done: Uint32Array[] = [];
   for (const text of own ?? []) {
     done.push(tokenizer.encode(text, special));
     if (done.length % 512 === 0) options.onProgress?.(done.length, texts.length);
   }
   for (const part of working) {
-    for (const ids of await part) done.push(ids);
+    const { ids, offsets } = await part.answer;
+    for (let i = 0; i + 1 < offsets.length; i++) done.push(ids.subarray(offsets[i]!, offsets[i + 1]!));
     options.onProgress?.(done.length, texts.length);
   }
   if (working.length === 0) options.onProgress?.(done.length, texts.length);
@@ -61,11 +63,6 @@ export const encodeTask: Task<EncodeRequest, Encoded> = {
 };
 
 // --- internal ---
-
-async function encodeInWorker(request: EncodeRequest): Promise<Uint32Array[]> {
-  const { ids, offsets } = await spawnPart(encodeTask, request);
-  return request.texts.map((_, i) => ids.subarray(offsets[i]!, offsets[i + 1]!));
-}
 
 /** Consecutive parts of about equal length. The first, this thread's, has no tokeniser to load: it is never empty. */
 function partsOf(texts: readonly string[], units: number, count: number): string[][] {
