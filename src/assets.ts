@@ -3,7 +3,7 @@
  * METEOR's language tools.
  *
  * In the compiled binary they are embedded under `assets/<name>.zst` as {@link packAsset} packs them; in a checkout they are read
- * from where they lie. Names are relative to the repository root, with forward slashes: `papers/abjadmed.yaml`.
+ * from their own paths. Names are relative to the repository root, with forward slashes: `papers/abjadmed.yaml`.
  */
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -30,12 +30,12 @@ export function readAsset(name: string): Uint8Array {
   return readFileSync(path);
 }
 
-/** An asset as the binary holds it: compressed, weights in bf16 a sixth further by their upper bytes apart from their lower ones. */
+/** An asset as the binary stores it: compressed, with the upper bytes of bf16 weights apart from the lower ones (a sixth smaller). */
 export function packAsset(name: string, bytes: Uint8Array): Uint8Array {
   return Bun.zstdCompressSync(isWeights(name) ? bytesApart(bytes) : bytes, { level: 19 });
 }
 
-/** What {@link packAsset} packed. */
+/** The inverse of {@link packAsset}. */
 export function unpackAsset(name: string, packed: Uint8Array): Uint8Array {
   const bytes = Bun.zstdDecompressSync(packed);
   return isWeights(name) ? bytesTogether(bytes) : bytes;

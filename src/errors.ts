@@ -143,7 +143,7 @@ export function interruptedError(message = 'interrupted', remedy?: string): Medr
   return new MedreproError('interrupted', message, { remedy });
 }
 
-/** Whatever was thrown, as a MedreproError: memory that ran out as such, anything else foreign as an internal error that keeps its stack. */
+/** Anything thrown as a MedreproError: out of memory as such, any other foreign exception as an internal error that keeps its stack. */
 export function asMedreproError(thrown: unknown): MedreproError {
   if (thrown instanceof MedreproError) return thrown;
   if (isOutOfMemory(thrown)) {

@@ -1,10 +1,10 @@
 /**
- * What a running job tells the outside: stages call `onEvent`, and only `commands/` and `cli/` turn events into text.
+ * Events of a running job: stages call `onEvent`, and only `commands/` and `cli/` turn events into text.
  *
  * Events are plain data (they cross from the Worker to the main thread by structured clone).
  */
 
-/** What is about to happen, before any work is done. */
+/** The plan, before any work is done. */
 export interface PlanEvent {
   kind: 'plan';
   /** `paper/experiment`. */
@@ -29,7 +29,7 @@ export interface StageEvent {
   detail?: string;
 }
 
-/** What the model will really be trained on; printed before step 1. */
+/** A summary of the rows that the model is trained on; printed before step 1. */
 export interface DataSummaryEvent {
   kind: 'dataSummary';
   split: 'train' | 'validation' | 'test';
@@ -90,7 +90,7 @@ export interface CheckpointEvent {
   path: string;
 }
 
-/** What a run's record names: nothing that can make a result mean something else is ever silent. */
+/** A warning in the run's record: nothing that can change the meaning of a result is silent. */
 export interface RunWarning {
   /** Stays the same from version to version: `double-bos`, `padding-in-the-loss`, ... */
   readonly id: string;
@@ -112,7 +112,7 @@ export interface InfoEvent {
   message: string;
 }
 
-/** A piece of the result that is shown as it comes, on stdout. */
+/** A piece of the result, streamed to stdout. */
 export interface TextEvent {
   kind: 'text';
   text: string;

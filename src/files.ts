@@ -29,7 +29,7 @@ export const MAX_FILE_BYTES = 2 ** 30;
 /** The largest configuration, manifest, spec or other file of settings. */
 export const MAX_SETTINGS_BYTES = 2 ** 26;
 
-/** Milliseconds that a pipe may give nothing, or nobody may write to it, before it is given up. */
+/** Milliseconds that a pipe may give nothing, or nobody may write to it, before reading fails. */
 const PIPE_PATIENCE = 30_000;
 
 /** Bytes asked for at once where the size is not known beforehand. */
@@ -38,7 +38,7 @@ const CHUNK = 2 ** 20;
 export interface ReadOptions {
   /** More is an error; default {@link MAX_FILE_BYTES} for bytes and {@link MAX_SETTINGS_BYTES} for text. */
   readonly limit?: number;
-  /** Whether a pipe (`<(command)`, /dev/stdin) will do: for rows and predictions; a folder's files are never pipes. */
+  /** Whether a pipe (`<(command)`, /dev/stdin) is accepted: for rows and predictions; a folder's files are never pipes. */
   readonly pipes?: boolean;
   /** Milliseconds that a pipe may give nothing; only tests have others. */
   readonly patience?: number;
@@ -50,7 +50,7 @@ export interface ReadOptions {
  * A regular file's bytes.
  *
  * @throws MedreproError `input` when it is missing, unreadable, above the limit, or no regular file (and no pipe where one
- *   will do). Takes memory in proportion to the file and never more than the limit.
+ *   is accepted). Takes memory in proportion to the file and never more than the limit.
  */
 export function readBytes(path: string, options: ReadOptions = {}): Uint8Array {
   const { limit = MAX_FILE_BYTES, pipes = false, patience = PIPE_PATIENCE } = options;
@@ -139,7 +139,7 @@ export interface WriteAdvice {
 }
 
 export interface WriteOptions extends WriteAdvice {
-  /** Makes the folders on the way; otherwise one that is missing is an error, as a misspelt path is. */
+  /** Creates missing parent folders; otherwise a missing one is an error, as a misspelt path is. */
   readonly folders?: boolean;
 }
 
@@ -192,7 +192,7 @@ export function firstBrokenByte(bytes: Uint8Array): number {
 
 // --- internal ---
 
-/** Opens without waiting for the other end of a pipe, and closes whatever happens. */
+/** Opens without waiting for the other end of a pipe, and always closes. */
 function opened<T>(path: string, options: ReadOptions, read: (fd: number, stat: Stats) => T): T {
   let fd: number;
   try {
@@ -214,7 +214,7 @@ function readUpTo(path: string, fd: number, size: number, limit: number): Uint8A
   let length = 0;
   while (true) {
     if (length === buffer.length) {
-      // one more byte tells whether the file ends here
+      // one more byte, to detect a file that goes on
       const more = new Uint8Array(1);
       if (readSync(fd, more) === 0) return buffer;
       if (length + 1 > limit) throw aboveLimit(path, limit);
@@ -236,7 +236,7 @@ function readPipe(path: string, fd: number, limit: number, patience: number): Ui
   const buffer = new Uint8Array(CHUNK);
   while (true) {
     const count = readIfReady(fd, buffer);
-    // before somebody opens it to write, a pipe reads as if it had ended
+    // until a writer opens it, a pipe reads as ended
     if (count === null || (count === 0 && length === 0)) {
       if (performance.now() - silentSince > patience) {
         throw inputError(`${path} is a pipe that gave nothing for ${patience / 1000} s`, {

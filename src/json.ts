@@ -1,19 +1,19 @@
 /**
- * JSON that says what it cannot hold. `JSON.stringify` writes NaN and the infinities as null, which reads like "not asked for":
- * here they are the texts "NaN", "Infinity" and "-Infinity", which no reader takes for a number.
+ * JSON with non-finite numbers as strings. `JSON.stringify` writes NaN and the infinities as null, which reads as "not asked for":
+ * here they are "NaN", "Infinity" and "-Infinity", which no reader takes for a number.
  */
 
-/** `JSON.stringify`, with numbers that JSON has not as texts. */
+/** `JSON.stringify`, with non-finite numbers as strings. */
 export function jsonText(value: unknown, indent?: number): string {
   return JSON.stringify(value, (_, one: unknown) => (isNoNumber(one) ? String(one) : one), indent);
 }
 
-/** `JSON.parse` of what {@link jsonText} wrote, with those texts as numbers again. */
+/** The inverse of {@link jsonText}. */
 export function parseJsonText(text: string): unknown {
   return JSON.parse(text, (_, one: unknown) => (typeof one === 'string' ? (NO_NUMBERS.get(one) ?? one) : one));
 }
 
-/** Where in a value the first NaN or infinity is, and which: `rows[3].meanNll is NaN`; null where every number is one. */
+/** The path of the first NaN or infinity in a value, and which it is: `rows[3].meanNll is NaN`; null where every number is finite. */
 export function firstNoNumber(value: unknown): string | null {
   const found = search(value);
   return found === null ? null : `${found.path.replace(/^\./, '')} is ${found.value}`;

@@ -1,6 +1,6 @@
 /**
- * Whether this machine lets the process start the threads that a job needs. Bun ends with a crash report where a thread cannot be
- * created; so the limits are looked at first.
+ * Whether this machine lets the process start the threads that a job needs. Bun crashes where a thread cannot be
+ * created, so the limits are checked first.
  */
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { unmeasuredError } from './errors';
 
-/** Threads of a Worker: its own, and those that compile and collect for it; besides one for each core. */
+/** Threads of a Worker: its own, and those of the compiler and the garbage collector; in addition to one for each core. */
 const THREADS_OF_A_WORKER = 8;
 
 /** @throws MedreproError `unmeasured` when a limit on processes and threads leaves less than a job needs */
@@ -33,7 +33,7 @@ interface Room {
 function ofTheUser(): Room {
   const limit = Number(/^Max processes +(\d+)/m.exec(textOf('/proc/self/limits'))?.[1] ?? Number.POSITIVE_INFINITY);
   const uid = process.getuid?.() ?? 0;
-  // counting takes milliseconds: only where it can matter
+  // counting takes milliseconds: only for a limit small enough to be reached
   const counts = uid !== 0 && limit <= 4096;
   return {
     what: `the limit of ${limit} processes of a user`,

@@ -1,4 +1,4 @@
-/** NumPy's `.npy` (format 1.0) of float32, written row by row: what a peer reads with `numpy.load`. */
+/** NumPy's `.npy` (format 1.0) of float32, written row by row, for `numpy.load`. */
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { notWritable } from './files';
 
@@ -7,7 +7,7 @@ export class NpyWriter {
   private file: number | null;
 
   /**
-   * @param path of the file, which appears when it is finished
+   * @param path of the file, which exists once it is finished
    * @param shape of the whole array
    * @throws MedreproError `input` where it cannot be written
    */
@@ -30,7 +30,7 @@ export class NpyWriter {
     this.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 
-  /** All is written: the file gets its name. */
+  /** Renames the finished file to its path. */
   finish(): void {
     this.trying(() => {
       closeSync(this.file!);
@@ -39,7 +39,7 @@ export class NpyWriter {
     });
   }
 
-  /** Leaves nothing of a file that was not finished. */
+  /** Removes a file that was not finished. */
   close(): void {
     if (this.file === null) return;
     closeSync(this.file);

@@ -1,4 +1,4 @@
-/** `make`, called at most once: when its value is first asked for. What it throws is thrown, and it is called again next time. */
+/** `make`, called when its value is first asked for, and cached. An exception is passed on and not cached. */
 export function once<Value>(make: () => Value): () => Value {
   let made: { readonly value: Value } | null = null;
   return () => {

@@ -1,6 +1,6 @@
 /** Values as Python prints them: what `str()` and an f-string of the papers' scripts make of numbers, truth values and times. */
 
-/** `repr` of a float: shortest digits that round-trip, `.0` behind whole numbers, an exponent below 1e-4 and from 1e16. */
+/** `repr` of a float: shortest digits that round-trip, `.0` after whole numbers, an exponent below 1e-4 and from 1e16. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';

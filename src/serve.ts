@@ -3,7 +3,7 @@
 import { asMedreproError, MedreproError } from './errors';
 import { CELL, type JobContext, type StartMessage, type Task, type Work, type WorkerMessage } from './job';
 
-/** Any task: only who named it knows what it takes. */
+/** Any task, whatever its request and answer. */
 export type AnyTask = Task<never, unknown>;
 
 /** The part of a Worker's global scope that is used here. */
@@ -28,7 +28,7 @@ export function serveTasks(tasks: readonly AnyTask[], port: WorkerPort): void {
     };
     try {
       const work = await workOf(tasks, data.task);
-      // `spawn.ts` was given the task and its request together, and both threads are of one build
+      // `spawnTask` typed the request by the task, and both threads are of one build
       port.postMessage({ answer: await work(data.request as never, context) });
     } catch (thrown) {
       port.postMessage({ error: asMedreproError(thrown).toPlain() });

@@ -15,7 +15,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
 
 // --- internal ---
 
-/** Columns a text takes, colours not counted. */
+/** Width of a text in columns, without colour codes. */
 function width(text: string): number {
   return Bun.stringWidth(text);
 }

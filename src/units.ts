@@ -1,4 +1,4 @@
-/** Numbers as people read them, the same in every text. */
+/** Numbers for people, formatted alike in every text. */
 
 /** 1,234,567 */
 export function count(value: number): string {

@@ -1,8 +1,8 @@
 /**
- * What a command is: a name, its flags (citty's definitions), how many words it takes, and a body.
+ * A command: a name, its flags (citty's definitions), how many words it takes, and a body.
  *
- * citty holds the tree and parses; on its own it lets unknown flags, missing values and spare words through, so
- * `strict.ts` looks at the raw words first.
+ * citty parses; on its own it accepts unknown flags, missing values and surplus words, so `strict.ts` checks the raw words
+ * first.
  */
 
 import type { ArgDef, CommandDef } from 'citty';
@@ -22,7 +22,7 @@ export interface Words {
 }
 
 export interface Globals {
-  /** Stacks with errors. */
+  /** Errors with their stacks. */
   verbose: boolean;
   /** Only results and errors. */
   quiet: boolean;
@@ -79,7 +79,7 @@ export function wordsForCitty(command: Command, raw: readonly string[]): string[
 
 // --- internal ---
 
-/** citty takes whatever begins with --no- for a switch that is turned off, value or not: such a flag goes by another name there. */
+/** citty takes any flag that begins with --no- for a boolean that is turned off: a flag with a value gets another name there. */
 function nameForCitty(name: string, flag: FlagDef): string {
   return flag.type !== 'boolean' && name.startsWith('no-') ? `value-of-${name}` : name;
 }

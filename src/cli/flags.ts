@@ -1,5 +1,5 @@
 /**
- * Typed access to what citty parsed. Every method that refuses a value throws a usage error that names the flag.
+ * Typed access to what citty parsed. A rejected value is a usage error that names the flag.
  */
 
 import { usageError } from '../errors';

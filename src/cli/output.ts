@@ -7,7 +7,7 @@ import { writeSync } from 'node:fs';
 import { inputError, type MedreproError } from '../errors';
 import { jsonText } from '../json';
 
-/** Writes a result line to stdout. A reader that has gone away (`| head`) is no error. */
+/** Writes a result line to stdout. A closed pipe (`| head`) is no error. */
 export function print(text: string): void {
   writeTo(1, `${text}\n`);
 }
@@ -41,7 +41,7 @@ export function formatError(error: MedreproError, options: { verbose: boolean; c
   const named = where === undefined || (where.line === undefined && error.message.startsWith(where.file));
   const place = named ? '' : `${where.file}${where.line === undefined ? '' : `:${where.line}`}: `;
   const head = options.colour ? '\x1b[31mmedrepro:\x1b[39m' : 'medrepro:';
-  // a spec's problems stand one to a line, each with its own place
+  // one line for each problem of a spec, with its own place
   const message = error.code === 'spec' ? error.message.trim() : oneLine(error.message);
   const lines = [`${head} ${place}${message}`];
   if (error.remedy !== undefined) lines.push(`  ${oneLine(error.remedy)}`);
@@ -53,7 +53,7 @@ export function formatError(error: MedreproError, options: { verbose: boolean; c
 
 const closed = new Set<number>();
 
-/** Written before this returns, so that a process that exits next has lost nothing. */
+/** Synchronous, so that a process that exits next has lost nothing. */
 function writeTo(fd: number, text: string): void {
   if (closed.has(fd)) return;
   const data = Buffer.from(text);
@@ -63,7 +63,7 @@ function writeTo(fd: number, text: string): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EAGAIN') {
-        Bun.sleepSync(1); // a pipe that somebody made non-blocking, and a slow reader
+        Bun.sleepSync(1); // a non-blocking pipe with a slow reader
       } else if (code === 'EPIPE' || code === 'EBADF') {
         closed.add(fd);
         return;

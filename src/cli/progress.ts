@@ -40,7 +40,7 @@ export interface Progress {
 const TERMINAL_INTERVAL = 100;
 const PLAIN_INTERVAL = 5000;
 
-/** The progress of this process: stderr, as wide and as colourful as it is. */
+/** Progress on stderr, with its width and colours. */
 export function stderrProgress(quiet: boolean): Progress {
   return createProgress({
     quiet,
@@ -73,7 +73,7 @@ export function createProgress(options: ProgressOptions): Progress {
       },
     ],
   });
-  /** `always`: the first and the last of a series are shown whatever the clock says. */
+  /** @param always ignore the interval: for the first and the last of a series */
   const update = (text: string, always: boolean) => {
     if (options.quiet) return;
     const now = options.now();

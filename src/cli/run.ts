@@ -1,4 +1,4 @@
-/** A command line from its words to its exit code. */
+/** Runs one command line and returns its exit code. */
 
 import { defineCommand, runCommand } from 'citty';
 import { asMedreproError, EXIT, type ExitCode, usageError } from '../errors';

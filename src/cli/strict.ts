@@ -1,5 +1,5 @@
 /**
- * The checks citty does not make: unknown flags, missing values, repeated flags, spare words. Each is a usage error with
+ * The checks citty does not make: unknown flags, missing values, repeated flags, surplus words. Each is a usage error with
  * a suggestion where one is near.
  */
 
@@ -21,7 +21,7 @@ export interface Split {
 /**
  * Takes the global flags out of a command line and finds the command's name.
  *
- * @throws MedreproError `usage` when another flag stands before the command.
+ * @throws MedreproError `usage` when another flag precedes the command.
  */
 export function splitCommandLine(argv: readonly string[]): Split {
   const split: Split = {
@@ -123,7 +123,7 @@ function checkValue(name: string, flag: FlagDef, value: string | undefined): voi
   }
 }
 
-/** What stands for a flag's value in the help: `out` is a `dir`. */
+/** The placeholder of a flag's value in the help: `dir` for `out`. */
 export function valueHint(name: string, flag: FlagDef): string {
   if ('options' in flag && flag.options) return flag.options.join('|');
   return flag.valueHint ?? name;

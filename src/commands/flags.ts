@@ -13,7 +13,7 @@ import type { TargetRequest } from '../run/request';
 export const SCALES = ['auto', 'mini', 'full'] as const;
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
 
-/** More targets than anybody types. */
+/** An upper bound on targets. */
 const MANY = 1000;
 
 export const TARGETS: Words = {

@@ -28,7 +28,7 @@ export interface AdaLoraOptions extends ModuleSelection {
   readonly dropout: number;
   /** Last step with the whole budget (PEFT: tinit). */
   readonly warmupSteps: number;
-  /** Steps at the end during which the ranks stay as they are (PEFT: tfinal). */
+  /** Final steps with fixed ranks (PEFT: tfinal). */
   readonly finalSteps: number;
   /** Steps between two allocations (PEFT: deltaT). */
   readonly interval: number;
@@ -163,7 +163,7 @@ export class AdaLora {
       ]);
       const some = factors.filter(({ tensor }) => tensor.size > 0);
       const squares = device.empty([some.length], 'f64');
-      // the norms of all are read at once: a GPU would be waited for hundreds of times
+      // all norms are read at once: reading each would synchronise with a GPU hundreds of times
       const grams = some.map(({ tensor, byRows }) => this.gramMinusIdentity(tensor, byRows));
       const largest = grams.reduce((most, { size }) => Math.max(most, size), 0);
       device.ops.sumSquaresEach(grams.length, largest, spansOf(device, grams).address, squares.address);
@@ -183,7 +183,7 @@ export class AdaLora {
 
   /**
    * What follows an optimiser step: importance, budget, masks (PEFT: AdaLoraModel.update_and_allocate). To be called with the
-   * gradients the step used, times `gradScale` (clipping), before they are cleared; null leaves them aside, as they are not
+   * gradients the step used, times `gradScale` (clipping), before they are cleared; null ignores them, as they are not
    * finite. `step` counts from 0. Returns the ranks where it changed any.
    */
   afterStep(step: number, gradScale: number | null): Record<string, number> | null {

@@ -1,5 +1,5 @@
 /**
- * `adapter_config.json` as PEFT writes it. What would change the mathematics and is not implemented is refused by name; fields
+ * `adapter_config.json` as PEFT writes it. What would change the mathematics and is not implemented is rejected by name; fields
  * that change nothing are accepted.
  */
 import { type } from 'arktype';
@@ -19,7 +19,7 @@ export interface AdapterConfig {
   readonly base: { readonly id: string | null; readonly revision: string | null };
   /** Tokens whose rows it has by module (`trainable_token_indices`), with names as in a model of text; null without any. */
   readonly tokenRows: ReadonlyMap<string, readonly number[]> | null;
-  /** Fields that are set and that nobody here knows: they may matter. */
+  /** Unknown fields that are set: they may matter. */
   readonly warnings: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export function parseAdapterConfig(text: string, file: string): AdapterConfig {
   const fields = json as Record<string, unknown>;
   refuseUnimplemented(fields, file);
   const unknown = Object.keys(fields).filter((key) => !KNOWN.has(key) && isSet(fields[key]));
-  const layers = [config.layers_to_transform ?? []].flat(); // layer 0 may stand alone
+  const layers = [config.layers_to_transform ?? []].flat(); // layer 0 may be a bare number
   const modules = {
     targets: config.target_modules,
     ...(isSet(config.exclude_modules) ? { exclude: config.exclude_modules! } : {}),

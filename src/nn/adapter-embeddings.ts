@@ -1,9 +1,9 @@
 /**
- * Rows of the embedding and of the output head that an adapter brings along, as PEFT 0.21 loads them:
+ * Rows of the embedding and of the output head that an adapter contains, as PEFT 0.21 loads them:
  *
  * - whole tables (`save_embedding_layers`), which replace the base's; where the base ties the two, they are one parameter;
  * - tables with another number of rows than the base's: those of a base whose vocabulary was resized before;
- * - single rows (`trainable_token_indices`), which stand in the place of the base's.
+ * - single rows (`trainable_token_indices`), which replace the base's.
  *
  * Tables that `modules_to_save` trains are the model's own ({@link loadAdapter}); here they only give the vocabulary its size.
  */
@@ -27,7 +27,7 @@ import {
 export interface Embedded {
   /** The base with the adapter's rows; its `close` closes the base. */
   readonly files: ModelFiles;
-  /** What is left of the adapter. */
+  /** The rest of the adapter. */
   readonly adapter: AdapterFiles;
 }
 
@@ -144,7 +144,7 @@ function tokenizerNotes(folder: string, resized: boolean, rows: number, base: nu
   return [`${folder} was trained with ${rows} rows of the embedding, and the base has ${base}${own}`];
 }
 
-/** The tables with the adapter's rows in the place of the base's, in fp32; the rows are taken out of `stored`. */
+/** The tables in fp32 with the adapter's rows instead of the base's; the rows are removed from `stored`. */
 function tokenTables(
   { tokenRows }: AdapterFiles,
   tensors: ReadonlyMap<string, StoredTensor>,

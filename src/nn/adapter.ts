@@ -1,4 +1,4 @@
-/** Adapters of any kind: what a model is given to train instead of its own weights. */
+/** Adapters of any kind: small weights that are trained instead of the model's own. */
 import type { Device } from '../native/device';
 import type { Tensor } from '../native/tensor';
 import type { Adapter, StepCount } from '../paper/types';
@@ -17,7 +17,7 @@ export function adapterOptions(adapter: Adapter, steps: number): AdapterOptions 
   return { ...rest, totalSteps, warmupSteps: of(warmup), finalSteps: of(final) };
 }
 
-/** Adapts the linears; `adalora` is what a training loop has to run besides (see its class). */
+/** Adapts the linears; a training loop has to call `adalora` as well (see its class). */
 export function addAdapter(
   device: Device,
   linears: Iterable<Linear>,

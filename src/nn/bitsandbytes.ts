@@ -43,7 +43,7 @@ const BitsAndBytesFile = type({
 const BLOCK_SIZE = 64;
 
 /**
- * How a checkpoint says it is quantised: the object under `quantization_config`; null without one. The dtypes it names
+ * The quantisation of a checkpoint: the object under `quantization_config`; null without one. The dtypes it names
  * (`bnb_4bit_compute_dtype`, `bnb_4bit_quant_storage`) are read and change nothing: what is computed in is the run's choice,
  * and storage only says in which dtype the same bytes are written.
  *
@@ -73,7 +73,7 @@ export function quantisationOf(value: unknown, file: string): QuantisationOption
   return { kind, doubleQuant, blockSize: BLOCK_SIZE, ...skipModules };
 }
 
-/** The same the other way: what transformers needs in config.json to load matrices that `fourBitTensors` wrote. */
+/** The inverse: the object transformers needs in config.json to load matrices that `fourBitTensors` wrote. */
 export function quantizationConfigJson(
   options: FourBitOptions & { readonly skipModules?: readonly string[] | null },
 ): Record<string, unknown> {
@@ -141,7 +141,7 @@ export interface StoredFourBit {
 const STATE = '.quant_state.bitsandbytes__';
 
 /**
- * Whether `name` is in four or eight bits: bitsandbytes' parts are beside it, or bytes that nobody explains. Four bits may be
+ * Whether `name` is in four or eight bits: bitsandbytes' parts accompany it, or its dtype is u8. Four bits may be
  * stored under any dtype (`bnb_4bit_quant_storage`), so that of the matrix says nothing.
  */
 export function isStoredQuantised(tensors: StoredTensors, name: string): boolean {
@@ -202,7 +202,7 @@ export function readFourBit(
   if (packed.bytes !== Math.ceil(n / 2)) throw refuse(`${packed.bytes} bytes for ${n} weights in four bits`);
   const map = storedF32(part('quant_map', 'f32', 16));
   const book = codeBook(device, kind);
-  // a planned device computes nothing
+  // a planned device has no values
   if (!device.planned && map.some((value, code) => value !== book[code]))
     throw refuse(`the quant_map is not that of ${kind}`);
   const blocks = Math.ceil(n / state.blocksize);
@@ -225,7 +225,7 @@ export function readFourBit(
   return { parts: { packed: adopted, absmax: restoreAbsmax(device, nested), nested }, options };
 }
 
-/** What a matrix in four bits was before, and is restored to: null for any other, and where it does not say. */
+/** The dtype that a matrix in four bits was quantised from and is restored to; null for any other, and where it is not stored. */
 export function denseDtype(tensors: StoredTensors, name: string): 'f32' | 'bf16' | 'f16' | null {
   const kind = stateKind(tensors, name);
   if (kind === undefined) return null;
@@ -234,7 +234,7 @@ export function denseDtype(tensors: StoredTensors, name: string): 'f32' | 'bf16'
   return dtype === 'float32' ? 'f32' : dtype === 'bfloat16' ? 'bf16' : dtype === 'float16' ? 'f16' : null;
 }
 
-/** The shape of a matrix that bitsandbytes stored under `name`, from what it wrote beside it; null where that is not sound. */
+/** The shape of a matrix that bitsandbytes stored under `name`, from the parts stored with it; null where they are inconsistent. */
 export function storedShape(tensors: StoredTensors, name: string): readonly [number, number] | null {
   const kind = stateKind(tensors, name);
   if (kind === undefined) {
@@ -247,8 +247,8 @@ export function storedShape(tensors: StoredTensors, name: string): readonly [num
 }
 
 /**
- * The tensors of a saved 4-bit matrix, as bitsandbytes writes them: `name` and what hangs on it.
- * @param dtype what the matrix was before: what bitsandbytes restores it to
+ * The tensors of a saved 4-bit matrix, as bitsandbytes writes them: `name` and its parts.
+ * @param dtype that the matrix was quantised from and bitsandbytes restores it to
  */
 export function fourBitTensors(
   device: Device,
@@ -310,7 +310,7 @@ export function readInt8(
   }
   if (scales.dtype !== 'f32' || scales.bytes !== shape[0] * 4) throw refuse(`SCB is not ${shape[0]} scales`);
   const format = tensors.get(`${moduleOf(name)}.weight_format`);
-  // 0 is 'row'; the others are the tilings of GPUs that bitsandbytes has given up
+  // 0 is 'row'; the others are tilings for GPUs that bitsandbytes no longer supports
   if (format !== undefined && storedBytes(format)[0] !== 0) throw refuse('weight_format is not that of rows');
   const absmax = device.fromArray(storedBytes(scales), [shape[0]], 'f32');
   return { codes: device.adopt(codes.address, shape, 'u8'), absmax };

@@ -34,7 +34,7 @@ export function writeWeights(folder: string, tensors: readonly LazyTensor[], lim
   writeWhole(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
 }
 
-/** Copies what of a checkpoint's folder describes text, images and generation; returns the files' names. */
+/** Copies the files of a checkpoint's folder that describe text, images and generation; returns their names. */
 export function copyDescription(from: string, to: string): string[] {
   const copied: string[] = [];
   const copy = (name: string): void => {
@@ -52,7 +52,7 @@ export function copyDescription(from: string, to: string): string[] {
 
 // --- internal ---
 
-/** Where a tokeniser's further chat templates lie. */
+/** The folder of a tokeniser's further chat templates. */
 const TEMPLATES = 'additional_chat_templates';
 
 const DESCRIPTION = [

@@ -4,7 +4,7 @@
  *
  * What happens to a field:
  * - one that decides the mathematics is read, with the default transformers gives it where published files leave it out;
- * - one that would change the mathematics and is not implemented is refused by name, unless it has its neutral value
+ * - one that would change the mathematics and is not implemented is rejected by name, unless it has its neutral value
  *   (`ONLY_NEUTRAL`, and the values the schema below allows);
  * - one that is known to change nothing here is ignored (`NEUTRAL`), as is any field that is null;
  * - any other is ignored too, and reported once by `unknownConfigFields`, for the caller to show.
@@ -149,14 +149,14 @@ export function configJson(config: DecoderConfig, dtype: 'bfloat16' | 'float16' 
 type Json = Record<string, unknown>;
 type Refuse = (problem: string) => MedreproError;
 
-/** Bounds far above any model: what is computed from sizes stays an exact number, and blocks and labels a list. */
+/** Bounds far above any model, so that numbers computed from sizes are exact and lists of blocks and labels fit into memory. */
 const MAX_LAYERS = 10_000;
 const MAX_WIDTH = 2 ** 20;
 const MAX_ROWS = 2 ** 24;
 const positive = 'number.integer > 0';
 const width = `1 <= number.integer <= ${MAX_WIDTH}` as const;
 const rows = `1 <= number.integer <= ${MAX_ROWS}` as const;
-/** A kernel's own whole number. */
+/** The largest int32, as kernels take it. */
 const distance = `1 <= number.integer <= ${2 ** 31 - 1}` as const;
 
 /** transformers' ACT2FN: SiLU has two names there, and GELU by tanh several, each with the same formula. */
@@ -338,7 +338,7 @@ function parseObject(text: string, file: string): Json {
   return json;
 }
 
-/** The fields of the text model: those of a multimodal Gemma 3 lie in `text_config`, the head's beside it. */
+/** The fields of the text model: those of a multimodal Gemma 3 are in `text_config`, the head's at the top level. */
 function textFields(fields: Json, file: string): Json {
   if (fields.model_type !== 'gemma3') return fields;
   const text = fields.text_config ?? {};
@@ -347,7 +347,7 @@ function textFields(fields: Json, file: string): Json {
   return { ...fields, ...withoutNull(text), ...head, model_type: 'gemma3_text' };
 }
 
-/** Fields of a multimodal config that override those of its text part; whether the head is tied it alone decides. */
+/** Fields of a multimodal config that override those of its text part; its own `tie_word_embeddings` is ignored. */
 const HEAD_FIELDS = ['architectures', 'eos_token_id', 'id2label', 'num_labels', 'tie_word_embeddings'];
 
 const pick = (fields: Json, names: readonly string[]): Json =>
@@ -432,7 +432,7 @@ function plainRope(config: ConfigFields, refuse: Refuse): Readonly<Record<LayerK
   return { full: rope, sliding: rope };
 }
 
-/** Gemma 3 turns its global layers by another base than its local ones, and scales only the former. */
+/** Gemma 3 has one rotary base for global layers and another for local ones, and scales only the former. */
 function gemmaRope(config: ConfigFields, refuse: Refuse): Readonly<Record<LayerKind, RopeOptions>> {
   const parameters = (config.rope_parameters ?? {}) as Json;
   const part = (name: string): Json | null => {
@@ -509,7 +509,7 @@ function readPositive(value: unknown, name: string, refuse: Refuse): number {
   throw refuse(`${name} must be a positive number (was ${value === undefined ? 'missing' : quote(value)})`);
 }
 
-/** n of a scale 1/sqrt(n): the whole number it came from, where it came from one. */
+/** n of a scale 1/sqrt(n), as a whole number where it is one. */
 function inverseSquare(scale: number): number {
   const whole = Math.round(scale ** -2);
   return 1 / Math.sqrt(whole) === scale ? whole : scale ** -2;

@@ -6,14 +6,14 @@
 export const FAMILIES = ['llama', 'qwen2', 'qwen3', 'gemma3'] as const;
 export type Family = (typeof FAMILIES)[number];
 
-/** Which keys a layer's queries see: all before them, or those at a distance below `window`. */
+/** Which keys a layer's queries see: all preceding ones, or those at a distance below `window`. */
 export type LayerKind = 'full' | 'sliding';
 
 /** How rotary frequencies are changed for contexts longer than those of pre-training; names as in transformers. */
 export type RopeScaling =
   /** Every frequency divided by `factor`. */
   | { readonly kind: 'linear'; readonly factor: number }
-  /** None within max_position_embeddings; beyond, by the longest row of a batch (transformers' dynamic NTK), which is refused. */
+  /** None within max_position_embeddings; beyond, by the longest row of a batch (transformers' dynamic NTK), which is rejected. */
   | { readonly kind: 'dynamic'; readonly factor: number }
   /** Llama 3.1: long wavelengths divided by `factor`, short ones kept, those between blended. */
   | {
@@ -50,19 +50,19 @@ export interface DecoderSizes {
   readonly eosTokenIds: readonly number[];
 }
 
-/** What families differ in. */
+/** The features in which families differ. */
 export interface DecoderFeatures {
   /** Linears that add a bias. */
   readonly biases: readonly BlockLinear[];
-  /** RMSNorm of each head's queries and keys, before the rotation. */
+  /** RMSNorm of each head's queries and keys, preceding the rotation. */
   readonly qkNorm: boolean;
   /** Norms multiply by 1 + w, in fp32 before the rounding to storage, instead of by w after it. */
   readonly normOffset: boolean;
   /** Of the MLP's gate. `gelu-tanh` is transformers' `gelu_pytorch_tanh`. */
   readonly activation: 'silu' | 'gelu-tanh';
-  /** Norms also on what attention and MLP give, before it joins the residual stream. */
+  /** Norms also on the outputs of attention and MLP, before they are added to the residual stream. */
   readonly sandwichNorms: boolean;
-  /** Factor on the embeddings, before its rounding to the dtype that is computed in; null for none. */
+  /** Factor on the embeddings, to be rounded to the compute dtype; null for none. */
   readonly embeddingScale: number | null;
   /** Factor on the attention scores. */
   readonly attentionScale: number;
@@ -110,8 +110,8 @@ export function decoderConfig(
 }
 
 /**
- * What there is to say of rows that reach `tokens`; null when the model was made for them. Rotary positions have no end:
- * transformers computes on, too. Linear scaling stretches the positions of the config.
+ * A warning for rows of `tokens` tokens; null within the positions of the model. Rotary positions have no end, so transformers
+ * computes longer rows too. Linear scaling stretches the positions of the config.
  */
 export function beyondPositions({ maxPositions, rope }: DecoderConfig, tokens: number): string | null {
   const { scaling } = rope.full;

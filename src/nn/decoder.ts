@@ -37,10 +37,10 @@ export interface BlockNorms extends Readonly<Record<BlockNorm, Tensor | null>> {
   readonly inputNorm: Tensor;
   readonly qNorm: Tensor | null;
   readonly kNorm: Tensor | null;
-  /** On what attention gives, before it joins the residual stream. */
+  /** On the output of attention, before it is added to the residual stream. */
   readonly attentionOutputNorm: Tensor | null;
   readonly mlpInputNorm: Tensor;
-  /** On what the MLP gives, before it joins the residual stream. */
+  /** On the output of the MLP, before it is added to the residual stream. */
   readonly mlpOutputNorm: Tensor | null;
 }
 
@@ -50,18 +50,18 @@ export interface Block extends BlockNorms {
 }
 
 /**
- * What was done to the parameters that are not quantised before training a quantised model; decides where the residual
- * stream is fp32 while products are computed in 16 bits (under autocast, an fp32 norm gives fp32).
+ * Preparation of the unquantised parameters for training a quantised model; decides where the residual stream
+ * is fp32 while products are computed in 16 bits (under autocast, an fp32 norm gives fp32).
  *
  * - `peft`: norms, embeddings and head to fp32 (peft's prepare_model_for_kbit_training): the stream is fp32 throughout.
  * - `trl-norms`: norms alone (TRL's own preparation of 27 October to 14 November 2025, #4335): the embeddings and the first
- *   block's attention are 16-bit, and the fp32 input of the MLP makes the stream fp32 from its output on. Gemma's norms give
- *   the dtype they are given, so nothing changes there.
- * - `none`: as loaded; the stream has the dtype that is computed in.
+ *   block's attention are 16-bit, and the fp32 input of the MLP makes the stream fp32 from its output on. Gemma's norms return
+ *   the dtype of their input, so nothing changes there.
+ * - `none`: as loaded; the stream has the compute dtype.
  */
 export type KbitPreparation = 'peft' | 'trl-norms' | 'none';
 
-/** Sequences back to back, as the device sees them. */
+/** Packed sequences on the device. */
 export interface Pack {
   /** Token ids [T], i32. */
   readonly ids: Tensor;
@@ -77,11 +77,11 @@ export interface Pack {
   readonly groups?: Tensor;
 }
 
-/** The keys and values of tokens that came before a pack's, for generation. */
+/** The keys and values of the tokens that precede a pack's, for generation. */
 export interface AttentionCache {
   /**
-   * Makes the heads of the pack's tokens ready for a block of the decoder, in place, stores keys and values, and attends to them and
-   * all earlier ones.
+   * Norms and rotates the heads of the pack's tokens in place, stores keys and values, and attends to them and all
+   * earlier ones.
    */
   attend(
     tape: Tape,
@@ -94,7 +94,7 @@ export interface AttentionCache {
   ): Tensor;
 }
 
-/** What a forward pass depends on besides the weights. */
+/** Options of a forward pass. */
 export interface ForwardOptions {
   readonly compute: Compute;
   /** Keep only each block's input and run the block again in backward. */
@@ -104,7 +104,7 @@ export interface ForwardOptions {
   /** Earlier tokens of the pack's sequences; none by default. Only for a tape that does not record. */
   readonly cache?: AttentionCache;
   /**
-   * Shown what transformers calls `hidden_states[index]`: the embeddings (0), each block's output, and at last the normed
+   * Called with what transformers names `hidden_states[index]`: the embeddings (0), each block's output, and at last the normed
    * hidden states, each valid during the call. For tests and tools; the result does not depend on it.
    */
   readonly onHidden?: (index: number, hidden: Tensor) => void;
@@ -113,7 +113,7 @@ export interface ForwardOptions {
 type Tables = Pick<Rotation, 'cos' | 'sin'>;
 
 export class Decoder {
-  /** Rotary tables of each kind of layer; one pair where all turn alike. */
+  /** Rotary tables of each kind of layer; the same pair where their settings are equal. */
   private rotation: Readonly<Record<LayerKind, Tables>> | null = null;
   private rotationLength = 0;
 
@@ -132,7 +132,7 @@ export class Decoder {
   }
 
   /**
-   * Makes the rotation tables long enough for `positions`; to be called outside of any scope, before the first forward.
+   * Extends the rotary tables to `positions`; to be called outside of any scope, before the first forward.
    * Positions above the config's max_position_embeddings are computed, as transformers does ({@link beyondPositions}).
    * @throws MedreproError `input` for such positions under dynamic scaling.
    */
@@ -162,14 +162,14 @@ export class Decoder {
 
   /**
    * The final hidden states [n, hidden] at `rows` of the pack (all of them when null), after the last norm. The norm works
-   * row by row, so it is only computed where it is wanted.
+   * row by row, so it is only computed for these rows.
    */
   forward(tape: Tape, pack: Pack, rows: Tensor | null, options: ForwardOptions): Tensor {
     const { embeddingScale } = this.config;
     const { onHidden } = options;
     const dtype = this.preparation === 'peft' ? 'f32' : activationDtype(options.compute);
     let x = embedding(tape, this.embedTokens, pack.ids, dtype, paddingRow(this.config));
-    // a buffer in the dtype the model is loaded in, which preparation does not widen
+    // a buffer of the dtype that the model is loaded in; preparation does not change it
     if (embeddingScale !== null) x = scale(tape, x, roundedTo(activationDtype(options.compute), embeddingScale));
     onHidden?.(0, x);
     this.blocks.forEach((block, index) => {
@@ -182,7 +182,7 @@ export class Decoder {
     return hidden;
   }
 
-  /** Normed in the dtype of x, and then in the one that is computed in: a product rounds its operands to it anyway. */
+  /** Computed in the dtype of x, returned in the compute dtype: a product rounds its operands to it anyway. */
   private norm(tape: Tape, x: Tensor, weight: Tensor, compute: Compute): Tensor {
     const { rmsNormEpsilon, normOffset } = this.config;
     return cast(tape, rmsNorm(tape, x, weight, rmsNormEpsilon, normOffset), activationDtype(compute));
@@ -195,7 +195,7 @@ export class Decoder {
     const rotation = { ...this.rotation![kind], positions: pack.positions };
     const norm = (input: Tensor, weight: Tensor | null): Tensor =>
       weight === null ? input : this.norm(tape, input, weight, compute);
-    // what joins an fp32 stream is added in fp32
+    // additions to an fp32 stream are in fp32
     const join = (stream: Tensor, branch: Tensor, dtype: FloatDtype): Tensor =>
       add(tape, cast(tape, stream, dtype), cast(tape, branch, dtype));
     const widens = this.preparation === 'trl-norms' && !this.config.normOffset;
@@ -205,7 +205,7 @@ export class Decoder {
       const own = weight.within?.(pack.groups ?? pack.cuSeqlens) ?? weight;
       return { weight: own, update: lora?.operands(tape, options.dropoutSeed, module) ?? null, bias };
     };
-    /** A branch's last linear and its norm, joined to the stream. */
+    /** A branch's last linear and its norm, added to the stream. */
     const rejoin = (
       stream: Tensor,
       input: Tensor,
@@ -235,18 +235,18 @@ export class Decoder {
         const preparation = { qNorm: block.qNorm, kNorm: block.kNorm, epsilon, offset, rotation };
         return options.cache.attend(inner, compute, index, { q, k, v }, preparation, pack, shape);
       }
-      const turn = (y: Tensor, weight: Tensor | null, count: number): Tensor =>
+      const rotate = (y: Tensor, weight: Tensor | null, count: number): Tensor =>
         rope(inner, weight === null ? y : this.norm(inner, y, weight, compute), count, rotation);
-      const turned = { q: turn(q, block.qNorm, heads), k: turn(k, block.kNorm, kvHeads) };
-      return attention(inner, compute, turned.q, turned.k, v, pack.cuSeqlens, shape, pack.visible ?? null);
+      const rotated = { q: rotate(q, block.qNorm, heads), k: rotate(k, block.kNorm, kvHeads) };
+      return attention(inner, compute, rotated.q, rotated.k, v, pack.cuSeqlens, shape, pack.visible ?? null);
     };
-    // a quarter of what a block would keep is q and k before and behind their norms, and what attention gives: made again in fp32,
-    // kept in 16 bits, where they are half as large and products leave less time to make them in
+    // q and k before and after their norms and the output of attention are a quarter of a block's activations: recomputed in
+    // fp32, kept in 16 bits, where they are half as large and recomputing them costs more relative to the products
     const norms = [block.qNorm, block.kNorm].filter((weight) => weight !== null);
-    // (a checkpointed block is made again as a whole)
-    const wide = activationDtype(compute) === 'f32';
-    const whole = options.checkpoint && tape.recording;
-    const mixed = wide && !whole ? tape.recompute([q, k, v], norms, mix) : mix(tape);
+    // (a checkpointed block is recomputed as a whole)
+    const inF32 = activationDtype(compute) === 'f32';
+    const checkpointed = options.checkpoint && tape.recording;
+    const mixed = inF32 && !checkpointed ? tape.recompute([q, k, v], norms, mix) : mix(tape);
     const streamed = x.dtype as FloatDtype;
     const attended = rejoin(x, mixed, 'self_attn.o_proj', block.attentionOutputNorm, streamed);
 
@@ -265,7 +265,7 @@ function paddingRow({ padTokenId, vocabSize }: DecoderConfig): number {
   return padTokenId < 0 ? vocabSize + padTokenId : padTokenId;
 }
 
-/** A number as a dtype holds it. */
+/** A number rounded to a dtype. */
 function roundedTo(dtype: FloatDtype, value: number): number {
   if (dtype === 'f32') return Math.fround(value);
   if (dtype === 'f16') return Math.f16round(value);

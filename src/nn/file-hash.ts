@@ -1,9 +1,9 @@
 /**
- * sha256 of large files, remembered: a checkpoint of 50 GB takes half a minute to read, and seldom changes.
+ * sha256 of large files, cached: a checkpoint of 50 GB takes half a minute to read, and seldom changes.
  *
- * What is remembered of a file counts while device, inode, size and both its times (modification and change, in nanoseconds) are what
- * they were; a file that was touched in the last seconds is not remembered, because it could change again within one tick of its clock.
- * The memory is one small file in the user's cache folder that nobody else may write to; without such a folder nothing is remembered.
+ * A cached hash is valid while device, inode, size and both times (modification and change, in nanoseconds) are unchanged; that of a
+ * file changed in the last seconds is not cached, because it could change again within one tick of the file system's clock. The cache
+ * is one small file in the user's cache folder that nobody else may write to; without such a folder nothing is cached.
  */
 import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -14,7 +14,7 @@ import { readText, writeWhole } from '../files';
 export interface HashMemory {
   /** Of the cache; null = none. */
   readonly folder: string | null;
-  /** Bytes from which a file is worth remembering. */
+  /** Smallest file whose hash is cached, in bytes. */
   readonly least: number;
 }
 
@@ -35,7 +35,7 @@ export function sha256File(path: string, memory: HashMemory = { folder: cacheFol
 // --- internal ---
 
 const FILE = 'sha256.json';
-/** Files that are remembered; the oldest goes first. */
+/** Most cached files; the oldest is dropped first. */
 const MOST = 512;
 const MAX_BYTES = 2 ** 20;
 /** Milliseconds since a file's last change. */
@@ -52,7 +52,7 @@ function cacheFolder(): string | null {
 const identity = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   [dev, ino, size, mtimeNs, ctimeNs].join('-');
 
-/** Nothing where the file is missing, damaged or not the user's own alone. */
+/** Empty where the file is missing, damaged or writable by others. */
 function remembered(file: string): Map<string, string> {
   try {
     if (!isOwn(join(file, '..')) || !isOwn(file)) return new Map();
@@ -63,7 +63,7 @@ function remembered(file: string): Map<string, string> {
   }
 }
 
-/** Where it cannot be kept, it is made again next time. */
+/** A cache that cannot be written is rebuilt next time. */
 function remember(file: string, key: string, hash: string): void {
   try {
     const folder = join(file, '..');

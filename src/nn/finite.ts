@@ -1,4 +1,4 @@
-/** Numbers that are not finite: no result is made of them, and where they come from is said. */
+/** Non-finite numbers: they are an error that names where they come from. */
 import { type Compute, linear, type Weight } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
 import { packBatch } from '../data/batches';
@@ -11,17 +11,17 @@ import type { Model } from './model';
 export function isFiniteTensor(device: Device, tensor: Tensor): boolean {
   return device.scope(() => {
     const sum = device.empty([1], 'f64');
-    // no number of fp32 values adds up to an infinite double
+    // a sum of finite fp32 values is finite in double precision
     device.ops.sum(tensor.size, tensor.address, sum.address);
     return Number.isFinite(device.readF64(sum)[0]!);
   });
 }
 
 /**
- * The error of a number that is not finite. The row is run once more, and the first place where such a number appears is named:
- * what the checkpoint stores, or the block whose output overflows.
+ * The error of a non-finite number. The row is run once more to name the first place where one appears: a stored weight, or the
+ * block whose output overflows.
  *
- * @param what came out as `value`: 'the loss of row 3'
+ * @param what has this `value`: 'the loss of row 3'
  * @param ids of the row that it came from
  */
 export function notFinite(
@@ -47,14 +47,14 @@ export function notFinite(
 
 interface Cause {
   readonly text: string;
-  /** It is in the file, and not made. */
+  /** It is stored in the file, not computed. */
   readonly stored: boolean;
 }
 
-/** Rows that are looked at together. */
+/** Rows that are checked at a time. */
 const CHUNK = 4096;
 
-/** Null also where there is no room to look for it. */
+/** Null also where memory is too short to look for it. */
 function causeIfKnown(device: Device, model: Model, ids: ArrayLike<number>, compute: Compute): Cause | null {
   try {
     return device.scope(() => firstCause(device, model, ids, compute));

@@ -1,6 +1,6 @@
 /**
- * What an adapter changes in the part of a multimodal model that sees images. No text passes through it, so nothing here is
- * ever run; a merged checkpoint has it.
+ * What an adapter changes in the part of a multimodal model that sees images. No text passes through it, so it is
+ * never run, only written into a merged checkpoint.
  */
 import { inputError, type MedreproError } from '../errors';
 import { imageName } from '../paper/module-names';
@@ -34,7 +34,7 @@ export function imageChanges({ images, options, folder }: AdapterFiles): ImageCh
   const copies = new Map<string, StoredTensor>();
   const refuse = (problem: string): MedreproError =>
     inputError(`${folder}: ${problem}`, { remedy: 'save the adapter again with PEFT' });
-  // rank and alpha patterns fit the names that the adapter's own model has
+  // rank and alpha patterns match the names of the adapter's own model
   const own = new Map((options.source?.others ?? []).map((module) => [imageName(module), module]));
   for (const [name, stored] of images) {
     const module = /^(.*)\.lora_([ABE])(?:\.weight)?$/.exec(name);

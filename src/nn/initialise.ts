@@ -1,4 +1,4 @@
-/** A model from nothing: transformers' initialisation (normal matrices, norms of one), from Philox streams. */
+/** A new model: transformers' initialisation (normal matrices, norms of one), from Philox streams. */
 import type { Device } from '../native/device';
 import { DTYPE_BYTES, elements, type Tensor } from '../native/tensor';
 import { TEXT_PREFIX } from '../paper/module-names';
@@ -26,9 +26,9 @@ export function tensorShapes(config: DecoderConfig): [string, number[]][] {
 
 /**
  * Fresh weights on a device: matrices ~ N(0, std); o_proj and down_proj ~ N(0, std / sqrt(2 layers)), as GPT-2 does
- * for what adds to the residual stream; norms multiply by 1, biases are 0. They stay allocated as long as the device,
+ * for the linears that add to the residual stream; norms multiply by 1, biases are 0. They stay allocated as long as the device,
  * stored in `dtype`: bf16 is how checkpoints are published, and rounds the matrices. With `transient`, the matrices of the
- * blocks are not kept: each is made when its address is asked for and freed by its `release`, which is enough to quantise
+ * blocks are not kept: each is computed when its address is asked for and released by its `release`, which is enough to quantise
  * a model that would not fit into memory.
  */
 export function initialise(

@@ -67,7 +67,7 @@ export class Int8Weight implements Weight {
   }
 
   within(groups: Tensor): Int8Weight {
-    // without outliers every row is multiplied alone
+    // without outliers rows are independent
     return this.options.threshold > 0 ? new Int8Weight(this.parts, this.options, this.dtype, groups) : this;
   }
 
@@ -84,7 +84,7 @@ export class Int8Weight implements Weight {
     const { device, ops } = tape;
     const { codes, absmax } = this.parts;
     device.scope(() => {
-      // the kernel writes what it reads; another dtype of y is made from it
+      // the kernel writes the dtype it reads; y is cast from it where another is wanted
       const into = y.dtype === x.dtype ? y : device.empty(y.shape, x.dtype);
       const xCodes = device.empty([x.rows, x.cols], 'u8');
       const xAbsmax = device.empty([x.rows], 'f32');

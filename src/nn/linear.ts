@@ -13,7 +13,7 @@ export interface Linear {
   lora: LowRankModule | null;
 }
 
-/** The update of one linear, whatever the adapter makes it of. */
+/** The update of one linear, by any kind of adapter. */
 export interface LowRankModule {
   /** Trained tensors by the last part of their PEFT names, in order. */
   readonly parameters: Readonly<Record<string, Tensor>>;

@@ -1,4 +1,4 @@
-/** LoRA (Hu et al. 2021) as PEFT does it: which linears, and how A and B start. */
+/** LoRA (Hu et al. 2021) as PEFT does it: which linears, and the initial A and B. */
 import type { LowRank, Seed } from '../autograd/ops/linear';
 import type { Tape } from '../autograd/tape';
 import { inputError, specError } from '../errors';
@@ -62,7 +62,7 @@ const INIT_STREAM = 0x4c6f5241;
 
 /**
  * Puts an update on every targeted linear: A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as PEFT), B zero. Returns the
- * trainable tensors by their PEFT names, in module order. A starts from `seed` alone, whatever else was drawn before.
+ * trainable tensors by their PEFT names, in module order. The initial A depends on `seed` alone, not on earlier draws.
  * @throws MedreproError `spec` when a target names no linear.
  */
 export function addLora(
@@ -83,7 +83,7 @@ export function addLora(
 }
 
 /**
- * Compares the rank that adapter_config.json gives a module with the file's, before it takes memory: it may say anything.
+ * Compares the rank that adapter_config.json gives a module with that of the weights before memory is allocated for it.
  * @throws MedreproError `input` when a loaded adapter has no matrices for `module`, or others.
  */
 export function checkRank({ source }: ModuleSelection, module: string, rank: number): void {

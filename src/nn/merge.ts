@@ -1,9 +1,9 @@
 /**
  * An adapter folded into its base: W + scale * B A for every adapted linear, trained copies in place of what they replaced.
  * The sum is taken in fp32 and rounded once to the dtype the base is stored in, as PEFT's `merge_and_unload` does; a
- * quantised base is made dense first, so the merged model is larger and differs more from base + adapter.
+ * quantised base is dequantised first, so the merged model is larger and differs more from base + adapter.
  *
- * Every tensor of the base is there again under the name its file has, the part of a multimodal model that sees images too.
+ * Every tensor of the base keeps the name its file gives it, those of a multimodal model's vision tower as well.
  */
 import { type LowRank, matmul } from '../autograd/ops/linear';
 import { Tape } from '../autograd/tape';
@@ -31,7 +31,7 @@ export interface Merged {
 }
 
 /**
- * @param files the base with the rows that the adapter brings along; `published` as its folder has it, which gives the dtypes
+ * @param files the base with the embedding rows of the adapter; `published` is the base as its folder has it, which gives the dtypes
  * @param model loaded from `files` with the adapter's values in it
  * @throws MedreproError `input`, at once or when a tensor is computed: the adapter changes what the base does not have, or a
  *   value is not finite, in the base or in the sum
@@ -61,7 +61,7 @@ export function mergeAdapter(
     tensors.push({ name: files.storedNames.get(name) ?? name, dtype, shape, data });
   };
   for (const [name, source] of stored) {
-    // parts of a quantised matrix, and what a model of this task does not have
+    // parts of a quantised matrix, and tensors that a model of this task does not have
     if (/\.weight\.[^.]|\.SCB$|\.weight_format$/.test(name) || name === 'score.weight') continue;
     if (task === 'sequence-classification' && name === 'lm_head.weight') continue;
     const dtype = dtypeOf(name);
@@ -127,7 +127,7 @@ export function mergeAdapter(
   return { tensors, linears: changed.length + changes.updates.size, untied };
 }
 
-/** What of a checkpoint's configuration follows from its weights. */
+/** The part of a checkpoint's configuration that follows from its weights. */
 export interface CheckpointShape {
   /** Whether the output head is the embedding. */
   readonly tied: boolean;
@@ -137,7 +137,7 @@ export interface CheckpointShape {
   readonly vocabSize?: number;
 }
 
-/** `config.json` of a checkpoint in floating point, from that of its base. Its own names of as many classes stay. */
+/** `config.json` of a checkpoint in floating point, from that of its base. The base's class names are kept where their number fits. */
 export function checkpointConfig(
   base: Readonly<Record<string, unknown>>,
   { tied, labels, vocabSize }: CheckpointShape,
@@ -174,8 +174,8 @@ export function checkpointConfig(
 const EMBEDDING = 'model.embed_tokens.weight';
 
 /**
- * What a tensor is stored in after merging: as before, float64 rounded to fp32. A matrix in four bits says what it was before;
- * one in eight bits has the dtype of the embedding, which its model was saved in.
+ * The dtype of a tensor after merging: unchanged, but fp32 for float64. A matrix in four bits has the dtype it was quantised from;
+ * one in eight bits that of the embedding, in which its model was saved.
  */
 function mergedDtype(stored: StoredTensors, name: string): FloatDtype {
   const dtype = isStoredQuantised(stored, name)
@@ -185,14 +185,14 @@ function mergedDtype(stored: StoredTensors, name: string): FloatDtype {
   return dtype === 'f16' ? 'f16' : 'bf16';
 }
 
-/** What {@link bytesOf} gives a floating-point tensor's bytes in. */
+/** The dtype of a floating-point tensor's {@link bytesOf}. */
 const plainDtype = ({ dtype }: StoredTensor): FloatDtype => (dtype === 'bf16' || dtype === 'f16' ? dtype : 'f32');
 
 /** The bytes of a stored tensor, of float64 in fp32. */
 const bytesOf = (source: StoredTensor): Uint8Array =>
   source.dtype === 'f64' ? new Uint8Array(storedF32(source).buffer) : storedBytes(source);
 
-/** Where a value that is not finite comes from: the base's own file, or the sum. */
+/** The source of a non-finite value: the file of the base, or the sum. */
 function notFinite(base: string, name: string, dtype: FloatDtype, source: StoredTensor | undefined): MedreproError {
   if (source !== undefined && isFloating(source) && !areFinite(bytesOf(source), plainDtype(source))) {
     return inputError(`${base}: ${name} holds a value that is not a finite number`, {
@@ -219,7 +219,7 @@ function lowRank(device: Device, { a, b, rank, inputs, outputs, scale }: ImageUp
   return { a: left, b: right, scale, dropout: null };
 }
 
-/** A matrix that no model here has, from the checkpoint. */
+/** A matrix of the checkpoint that is not part of the decoder. */
 function denseMatrix(tape: Tape, stored: StoredTensors, name: string, shape: readonly number[]): Tensor {
   const { device } = tape;
   if (!isStoredQuantised(stored, name)) return onDevice(device, stored.get(name)!);

@@ -3,7 +3,7 @@
  *
  * Everything is mapped read-only. A shard's name must be that of a file in the folder itself: no separators, no `..`, not
  * absolute. A file may be a symbolic link, as every file of a Hugging Face cache snapshot is (to ../../blobs/...): names
- * come from whoever wrote the checkpoint, links from whoever set up the folder. What they lead to must be a regular file.
+ * come from whoever wrote the checkpoint, links from whoever set up the folder. Their target must be a regular file.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,11 +33,11 @@ export interface ModelFiles {
   readonly config: DecoderConfig;
   /** By the names of a causal LM or classifier in transformers: `model.layers.0...`, `lm_head.weight`, `score.weight`. */
   readonly tensors: Safetensors;
-  /** What the file calls them, where that is something else. */
+  /** Their names in the file, where those differ. */
   readonly storedNames: ReadonlyMap<string, string>;
-  /** What transformers' model has before the names of the decoder's modules, in the place of `model.`. */
+  /** The prefix of the decoder's modules in transformers' model, where it is not `model.`. */
   readonly prefix: string;
-  /** What config.json says of its quantisation. What is quantised, and how, the tensors say. */
+  /** The quantisation that config.json names. Which matrices are quantised, and how, is read from the tensors. */
   readonly quantisation: QuantisationOptions | null;
   /** sha256 of the weights, for the manifest: of the file, or of the list of the shards' hashes and names. */
   readonly sha256: string;
@@ -151,7 +151,7 @@ const oneLine = (text: string, length: number): string => text.slice(0, length).
 
 // ---- tensors ------------------------------------------------------------------------------------------------------
 
-/** What stands before the names of a decoder: a model with a head, the multimodal Gemma 3 old and new, a bare decoder. */
+/** Prefixes of a decoder's names: a model with a head, the multimodal Gemma 3 old and new, a bare decoder. */
 const PREFIXES = [TEXT_PREFIX, OLD_MULTIMODAL_PREFIX, MULTIMODAL_PREFIX, ''];
 
 /** The same tensors under the names they have in a causal LM. */
@@ -160,7 +160,7 @@ function canonicalNames(file: Safetensors, folder: string): { file: Safetensors;
   const prefix = ['embed_tokens.weight', 'norm.weight'].flatMap((name) =>
     PREFIXES.filter((candidate) => file.tensors.has(`${candidate}${name}`)),
   )[0];
-  // where only the head is there, it stands for the embedding
+  // a head alone is the embedding as well
   const storedNames = new Map<string, string>();
   if (prefix === undefined || prefix === TEXT_PREFIX) return { file, storedNames };
   storedNames.set(EMBEDDING, `${prefix}embed_tokens.weight`);
@@ -189,8 +189,8 @@ const OWN_HEAD =
   'config.json ties the output head to the embedding, and lm_head.weight is another matrix: it is used, as transformers 5 does';
 
 /**
- * Where config.json ties the output head to the embedding, the file decides (transformers 5.18: `tie_weights`): of two
- * matrices that differ each is used, and one that is alone is both.
+ * Where config.json ties the output head to the embedding, the file decides (transformers 5.18: `tie_weights`): two
+ * matrices that differ are both used, and one that is alone is both.
  */
 function outputHead(config: DecoderConfig, file: Safetensors): { tied: boolean; tensors: Safetensors } {
   const embedding = file.tensors.get(EMBEDDING);
@@ -212,7 +212,7 @@ const EXPECTED_EXTRAS =
   /(^|\.)rotary_emb\.(inv_freq|(cos|sin)_cached)$|(^|\.)masked_bias$|^(model\.)?(vision_tower|vision_model|multi_modal_projector)\./;
 
 /**
- * Tensors that nothing will ask for. One inside a block (a bias, a norm) belongs to another architecture than config.json
+ * Tensors that are not used. One inside a block (a bias, a norm) belongs to another architecture than config.json
  * names, and computing without it would be silently wrong: an error.
  */
 function ignoredTensors(folder: string, config: DecoderConfig, { tensors, foreign }: Safetensors): string[] {
@@ -223,7 +223,7 @@ function ignoredTensors(folder: string, config: DecoderConfig, { tensors, foreig
   const ignored: string[] = [];
   for (const full of [...tensors.keys(), ...(foreign?.keys() ?? [])]) {
     if (EXPECTED_EXTRAS.test(full)) continue;
-    // a quantised matrix has its parts beside it: `<name>.weight.absmax` (4 bits), `<name>.SCB` (8 bits)
+    // a quantised matrix is accompanied by its parts: `<name>.weight.absmax` (4 bits), `<name>.SCB` (8 bits)
     const name = full.replace(/(?<=\.weight)\..*$|\.SCB$|\.weight_format$/, (part) =>
       part.startsWith('.SCB') || part === '.weight_format' ? '.weight' : '',
     );
@@ -244,7 +244,7 @@ function ignoredTensors(folder: string, config: DecoderConfig, { tensors, foreig
 /** Which shard holds each tensor. */
 type WeightMap = ReadonlyMap<string, string>;
 
-/** Parses an index. Of a name given twice the last counts, as in every JSON reader. */
+/** Parses an index. The last of two equal names counts, as in every JSON reader. */
 function readIndex(path: string): WeightMap {
   const wrong = (reason: string): MedreproError =>
     inputError(`${path}: ${reason}`, { where: { file: path }, remedy: FETCH_AGAIN });
@@ -275,8 +275,8 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * All shards as one set of tensors, as transformers reads them (5.18: `_load_pretrained_model`): the index says which files
- * there are, and what they hold is what counts; of a name in two of them, the one in the last file by name.
+ * All shards as one set of tensors, as transformers reads them (5.18: `_load_pretrained_model`): the index names the
+ * files, and their contents count; of a name in two of them, the tensor in the last file by name.
  */
 function openShards(folder: string, index: string, shards: WeightMap): { file: Safetensors; notes: string[] } {
   const open: Safetensors[] = [];

@@ -1,4 +1,4 @@
-/** A model ready to run: the decoder, its head, and what of it is trained. */
+/** A model ready to run: the decoder, its head, and its trained tensors. */
 
 import { activationDtype, type Compute, type Weight } from '../autograd/ops/linear';
 import { inputError, specError } from '../errors';
@@ -32,12 +32,12 @@ export interface ModelOptions {
   readonly classes: number;
   readonly compute: Compute;
   readonly quantisation: QuantisationOptions | null;
-  /** Keep dequantised copies of 4-bit weights: same bits, more memory, no work per step. */
+  /** Keep dequantised copies of 4-bit weights: the same bits, more memory, no dequantisation per step. */
   readonly resident: boolean;
   readonly adapter: AdapterOptions | null;
   /** Train every parameter instead of an adapter. */
   readonly fullParameter: boolean;
-  /** Seed of everything that starts random: adapters, a new score head. */
+  /** Seed of random initial weights: adapters, a new score head. */
   readonly seed: number;
 }
 
@@ -47,13 +47,13 @@ export interface Model {
   /** [vocab, hidden] or [classes, hidden]. */
   readonly head: Weight;
   /**
-   * What training changes, fp32 with gradients, by the names that PEFT (or, for full training, transformers) gives them in
+   * The trained tensors, fp32 with gradients, by the names that PEFT (or, for full training, transformers) gives them in
    * this model: those of a multimodal one have its prefix.
    */
   readonly trainable: ReadonlyMap<string, Tensor>;
-  /** What AdaLoRA does besides its products; null for every other adapter. */
+  /** AdaLoRA's regulariser and rank allocation; null for every other adapter. */
   readonly adalora: AdaLora | null;
-  /** What transformers' model has before the names of the decoder's modules, in the place of `model.`. */
+  /** The prefix of the decoder's modules in transformers' model, where it is not `model.`. */
   readonly prefix: string;
   /** The score head is the checkpoint's, not a new one. */
   readonly headFromCheckpoint: boolean;
@@ -94,7 +94,7 @@ export function loadModel(device: Device, files: ModelFiles, options: ModelOptio
   return { config, decoder, head, trainable, adalora, prefix, headFromCheckpoint, baseParameters, baseBytes };
 }
 
-/** Gives an fp32 tensor a gradient of its own, zero, that outlives every step. */
+/** Gives an fp32 tensor a zero gradient of its own, which persists between steps. */
 export function makeTrainable(device: Device, tensor: Tensor): Tensor {
   tensor.requiresGrad = true;
   tensor.grad = device.zeros(tensor.shape, 'f32').retain();
@@ -133,7 +133,7 @@ class Loader {
   readonly trainable = new Map<string, Tensor>();
   baseParameters = 0;
   baseBytes = 0;
-  /** The checkpoint is quantised: what it stores dense is to stay dense. */
+  /** The checkpoint is quantised: its dense matrices stay dense. */
   private readonly quantisedFile: boolean;
 
   constructor(
@@ -177,7 +177,7 @@ class Loader {
     if (isStoredQuantised(tensors, name)) {
       if (this.trains(name))
         throw inputError(`${this.files.name}: ${name} is quantised, and such weights are not trained`);
-      // what config.json says of four bits the matrices say themselves, and better
+      // the stored matrices describe their own four bits, and config.json may be out of date
       const { quantisation: said } = this.files;
       const asked = this.options.quantisation ?? (said?.kind === 'int8' ? said : null);
       const { weight, bytes } = storedMatrix(this.device, tensors, name, shape, asked, dtype);
@@ -193,8 +193,8 @@ class Loader {
   }
 
   /**
-   * Whether a dense matrix is quantised on loading. The name rule is only for checkpoints that are dense altogether: names
-   * and lists of other releases and wrappers say nothing about what a quantised one holds.
+   * Whether a dense matrix is quantised on loading. The rule by name is only for entirely dense checkpoints: names
+   * and lists of other releases and wrappers do not tell which matrices of a quantised one are quantised.
    */
   private quantises(name: string): boolean {
     const { quantisation, task } = this.options;
@@ -296,7 +296,7 @@ class Loader {
     return tensor;
   }
 
-  /** As stored: no copy where the CPU has the file mapped (and its header does not leave tensors at odd addresses). */
+  /** As stored: no copy where the CPU has the file mapped (and its tensors are aligned). */
   private upload(stored: StoredTensor): Tensor {
     const { address, shape, dtype } = stored;
     if (dtype === 'f64') return this.rounded(stored);
@@ -306,7 +306,7 @@ class Loader {
     return tensor;
   }
 
-  /** float64 is not computed in. */
+  /** float64 is rounded to fp32. */
   private rounded(stored: StoredTensor): Tensor {
     const { device } = this;
     if (device.planned) return device.empty(stored.shape, 'f32');

@@ -1,7 +1,7 @@
 /**
  * Adapters as PEFT stores them: `adapter_config.json` and `adapter_model.safetensors`, read and written.
  *
- * Reading refuses by name what would change the mathematics and is not implemented, and accepts fields that change nothing.
+ * Reading rejects by name what would change the mathematics and is not implemented, and accepts fields that change nothing.
  * Pickled adapters (`adapter_model.bin`) are never opened: a pickle can run any program.
  */
 
@@ -33,7 +33,7 @@ export interface AdapterFiles extends AdapterConfig {
   readonly tensors: Safetensors;
   /** By names as in a model of text, without the adapter's own name: `base_model.model.model.layers.0.…`. */
   readonly stored: ReadonlyMap<string, StoredTensor>;
-  /** What it changes in the part of a multimodal model that sees images, by {@link imageName}. */
+  /** Its tensors for the vision tower of a multimodal model, by {@link imageName}. */
   readonly images: ReadonlyMap<string, StoredTensor>;
   /** Classes of its score head; null when it has none. */
   readonly classes: number | null;
@@ -64,10 +64,10 @@ export function openAdapterFolder(folder: string): AdapterFiles {
 }
 
 /**
- * An adapter whose files are at hand.
+ * An adapter whose files have been read.
  * @param folder its name, for messages
  * @param text of adapter_config.json
- * @param tensors of adapter_model.safetensors, closed when they are refused
+ * @param tensors of adapter_model.safetensors, closed when they are rejected
  * @throws MedreproError `input` as {@link openAdapterFolder}
  */
 export function readAdapter(folder: string, text: string, tensors: Safetensors): AdapterFiles {
@@ -156,13 +156,13 @@ export function loadAdapter(
 
 // ---- writing ----------------------------------------------------------------------------------------------------
 
-/** The trained tensors as PEFT stores them; of a pruned AdaLoRA only the triplets that are left. */
+/** The trained tensors as PEFT stores them; of a pruned AdaLoRA only the remaining triplets. */
 export function adapterTensors(device: Device, { trainable, adalora }: Model): TensorToWrite[] {
   const kept = adalora === null ? null : keptTriplets(device, adalora);
   const cut = new Map<Tensor, { readonly rows: boolean; readonly keep: readonly boolean[] }>();
   for (const { name, a, e, b } of adalora?.modules ?? []) {
     const keep = kept?.get(name);
-    // of a pruned adapter that was loaded, only what was kept is there
+    // a pruned adapter that was loaded has only its remaining triplets
     if (keep === undefined || keep.length !== e.size) continue;
     cut.set(a, { rows: true, keep }).set(e, { rows: true, keep }).set(b, { rows: false, keep });
   }
@@ -223,7 +223,7 @@ function notFloating(folder: string, name: string, dtype: string): MedreproError
 
 const BASE_KEY = 'medrepro_base_sha256';
 
-/** What PEFT puts before the names of the model's own modules. */
+/** PEFT's prefix of the model's own module names. */
 const WRAPPER = 'base_model.model.';
 
 /** The name of a trained tensor as in a model of text alone. */
@@ -268,7 +268,7 @@ function canonicalNames(
   return { stored, images, source: { prefix, folder, ranks, others: [...others] } };
 }
 
-/** What an adapter of another model around the decoder would do in PEFT, and what of it does nothing here. */
+/** Warnings of an adapter made on another model around the decoder: no effect in PEFT, and modules that are ignored here. */
 function nameWarnings({ folder, images, options }: AdapterFiles, { prefix }: Model): string[] {
   const warnings: string[] = [];
   const own = options.source?.prefix ?? prefix;
@@ -294,7 +294,7 @@ function baseWarnings({ folder, base, baseSha256 }: AdapterFiles, name: string):
   return [`${folder} was trained on ${base.id}; nothing in it proves that ${name} is the same model`];
 }
 
-/** Triplets that are not masked, or still have a value: those without either add nothing. */
+/** Triplets that are unmasked or non-zero: the others add nothing. */
 function keptTriplets(device: Device, adalora: AdaLora): Map<string, readonly boolean[]> | null {
   const { budget, kept } = adalora.options;
   if (budget === 'never-updated') return null;
@@ -340,8 +340,8 @@ function adaLoraFields(device: Device, adalora: AdaLora, options: AdaLoraOptions
 
 /**
  * Last parts of names where they mean exactly the adapted linears, full names elsewhere, as in a multimodal model, whose
- * vision tower has linears of the same last parts. Never an expression: PEFT holds it against every module, activations and
- * whole blocks among them.
+ * vision tower has linears of the same last parts. Never an expression: PEFT matches it against every module, including
+ * activations and whole blocks.
  */
 function targetModules({ decoder, prefix }: Pick<Model, 'decoder' | 'prefix'>): string[] {
   const all = [...decoder.linears()];

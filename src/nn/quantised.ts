@@ -1,4 +1,4 @@
-/** Frozen matrices in four or eight bits: made from a checkpoint's floating-point ones, or as the checkpoint stores them. */
+/** Frozen matrices in four or eight bits: quantised from a checkpoint's floating-point ones, or as the checkpoint stores them. */
 import type { Weight } from '../autograd/ops/linear';
 import { inputError } from '../errors';
 import type { Device } from '../native/device';
@@ -15,7 +15,7 @@ export interface QuantisedMatrix {
 
 /**
  * The matrix that bitsandbytes stored under `name`.
- * @param asked how the run wants it; null takes it as it is
+ * @param asked the run's quantisation; null takes it as stored
  * @throws MedreproError `input` when it is damaged, or stored in another way than asked.
  */
 export function storedMatrix(
@@ -40,7 +40,7 @@ export function storedMatrix(
         remedy: 'use a checkpoint that is not quantised, or one quantised by bitsandbytes',
       });
     }
-    // the threshold belongs to the product, not to what is stored
+    // the threshold belongs to the product and is not stored
     const options = { kind: 'int8', threshold: asked?.kind === 'int8' ? asked.threshold : DEFAULT_THRESHOLD } as const;
     agree(name, options, asked);
     const { codes, absmax } = eight;
@@ -49,7 +49,7 @@ export function storedMatrix(
   });
 }
 
-/** Quantises what `load` puts on the device, which is dropped again. */
+/** Quantises the matrix that `load` puts on the device, which is then released. */
 export function quantiseMatrix(
   device: Device,
   load: () => Tensor,

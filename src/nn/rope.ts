@@ -40,18 +40,18 @@ export function rotaryFrequencies(headDim: number, { theta, scaling }: RopeOptio
 const fp32 = Math.fround;
 
 function scaled(frequency: number, scaling: RopeScaling | null): number {
-  // dynamic: within the positions of the config, beyond which `Decoder.prepare` does not go
+  // dynamic: unscaled within the positions of the config, and `Decoder.prepare` rejects longer rows
   if (scaling === null || scaling.kind === 'dynamic') return frequency;
   const { factor } = scaling;
   if (scaling.kind === 'linear') return fp32(frequency / fp32(factor));
   const { lowFreqFactor: low, highFreqFactor: high, originalPositions: positions } = scaling;
-  // torch computes a number over a tensor as the reciprocal times the number
+  // torch computes number / tensor as the reciprocal times the number
   const wavelength = fp32(fp32(1 / frequency) * fp32(2 * Math.PI));
   if (wavelength < fp32(positions / high)) return frequency;
   const divided = fp32(frequency / fp32(factor));
   if (wavelength > fp32(positions / low)) return divided;
-  const turns = fp32(fp32(1 / wavelength) * fp32(positions));
-  const smooth = fp32(fp32(turns - fp32(low)) / fp32(high - low));
+  const rotations = fp32(fp32(1 / wavelength) * fp32(positions));
+  const smooth = fp32(fp32(rotations - fp32(low)) / fp32(high - low));
   const lowPart = fp32(fp32(fp32(1 - smooth) * frequency) / fp32(factor));
   return fp32(lowPart + fp32(smooth * frequency));
 }

@@ -2,7 +2,7 @@
  * The safetensors format: an 8-byte little-endian header length, a JSON header, then the tensors' bytes back to back.
  *
  * Nothing of a file is trusted: the header is bounded and checked entry by entry (dtype, shape, offsets in range, without
- * gaps, overlaps or leftovers) before any tensor is looked at, so that no later code needs to check again.
+ * gaps, overlaps or leftovers) before any tensor is read, so that no later code needs to check again.
  */
 
 import { ptr, toArrayBuffer } from 'bun:ffi';
@@ -17,14 +17,14 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** Address of the first byte, valid while the file is open: the host's, unless it says otherwise. */
   readonly address: number;
-  /** It lies in the memory of the device it will be used on. */
+  /** Stored in the memory of the device it will be used on. */
   readonly onDevice?: true;
   readonly bytes: number;
-  /** Gives back the memory its pages of a mapped file take; they are read from the file again when they are looked at. */
+  /** Releases the pages of a mapped file; they are read again when they are accessed. */
   release(): void;
 }
 
-/** One of a dtype that nothing here computes with, which is named as in the file. */
+/** A tensor of an unsupported dtype, which is named as in the file. */
 export interface ForeignTensor {
   readonly dtype: ForeignDtype;
   readonly shape: readonly number[];
@@ -34,7 +34,7 @@ export interface ForeignTensor {
 
 export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Tensors of dtypes that nothing here computes with. None where it is left out. */
+  /** Tensors of unsupported dtypes; absent = none. */
   readonly foreign?: ReadonlyMap<string, ForeignTensor>;
   readonly metadata: Readonly<Record<string, string>>;
   /** Unmaps the file; its tensors must not be read afterwards. */
@@ -54,7 +54,7 @@ const DTYPES: Readonly<Record<string, Dtype>> = {
   BF16: 'bf16',
   F16: 'f16',
   U8: 'u8',
-  // eight bits whose sign the reader knows of (LLM.int8)
+  // int8 or uint8, as the reader knows (LLM.int8)
   I8: 'u8',
   I32: 'i32',
   F64: 'f64',
@@ -111,7 +111,7 @@ export function openSafetensors(path: string): Safetensors {
   }
 }
 
-/** Bytes that tensors look at through bare addresses: nothing else would keep the collector from taking them. */
+/** Buffers that tensors reference by address: kept here so that they are not garbage-collected. */
 const PINNED = new Set<Uint8Array>();
 
 /** The same for a file that is already in memory; its copy stays until `close`. */
@@ -131,7 +131,7 @@ export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
 
 /** A copy of a stored tensor's bytes. */
 export function storedBytes({ address, bytes }: StoredTensor | ForeignTensor): Uint8Array<ArrayBuffer> {
-  // bun:ffi makes no buffer of no bytes
+  // bun:ffi rejects an empty buffer
   if (bytes === 0) return new Uint8Array(0);
   return new Uint8Array(toArrayBuffer(address as never, 0, bytes).slice(0) as ArrayBuffer);
 }
@@ -201,7 +201,7 @@ export interface TensorToWrite {
   readonly data: Uint8Array;
 }
 
-/** A tensor whose bytes are made when they are written, one tensor after the other. */
+/** A tensor whose bytes are computed when they are written, one tensor at a time. */
 export interface LazyTensor extends Omit<TensorToWrite, 'data' | 'dtype'> {
   readonly dtype: Dtype | ForeignDtype;
   readonly data: Uint8Array | (() => Uint8Array);
@@ -243,7 +243,7 @@ export function writeSafetensors(
     try {
       unlinkSync(temporary);
     } catch {}
-    // an interruption while a tensor was made
+    // an interruption while a tensor was computed
     if (error instanceof MedreproError) throw error;
     throw inputError(`cannot write ${path}: ${(error as Error).message}`, {
       remedy: 'free disk space or choose --out',
@@ -275,7 +275,7 @@ function encodeHeader(tensors: readonly LazyTensor[], metadata: Record<string, s
   return padded;
 }
 
-/** Where the bytes of a file are: in a mapping, or in memory. */
+/** The bytes of a file, in a mapping or in memory. */
 interface Storage {
   readonly close: () => void;
   readonly release: (address: number, bytes: number) => void;
@@ -349,7 +349,7 @@ function readEntry(
   return { stored, bits, shape, begin: offsets[0]!, end: offsets[1]! };
 }
 
-/** Bytes of a file; null where it is missing or may not be looked at, which mapping it says. A pipe would be waited for. */
+/** Size of a file in bytes; null where it is missing or not accessible, which mapping it reports. Mapping a pipe would block. */
 function sizeOf(path: string): number | null {
   let stat: Stats;
   try {

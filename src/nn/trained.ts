@@ -6,8 +6,8 @@ import type { Model, ModelFiles } from './model';
 import { type LazyTensor, storedBytes } from './safetensors';
 
 /**
- * Its tensors: the trained ones in fp32, in which they were trained, under the names that the base's file has; what of the
- * base no text passes through, as it is. A tied output head is left out, as transformers does.
+ * Its tensors: the trained ones in fp32, in which they were trained, under the names of the base's file; the vision tower of the
+ * base unchanged. A tied output head is left out, as transformers does.
  * @param model loaded from `files` to train every parameter
  */
 export function trainedTensors(
@@ -35,7 +35,7 @@ export function trainedTensors(
   for (const [name, source] of files.tensors.foreign ?? []) {
     tensors.push({ ...source, name: files.storedNames.get(name) ?? name, data: () => storedBytes(source) });
   }
-  // a score head that the base has not
+  // a score head that the base lacks
   for (const live of left) put(live, live, model.trainable.get(live)!);
   return tensors;
 }

@@ -8,7 +8,7 @@ import type { KbitPreparation } from './decoder';
 import type { Int8Options } from './int8';
 import { dynamicMap, torchMean } from './quantisation';
 
-/** A matrix kept as it is; trained when its tensor `requiresGrad`. */
+/** A dense matrix; trained when its tensor `requiresGrad`. */
 export class DenseWeight implements Weight {
   constructor(private readonly tensor: Tensor) {}
   get outFeatures(): number {
@@ -33,9 +33,9 @@ export interface FourBitOptions {
   readonly blockSize: number;
 }
 
-/** How the frozen matrices of a model are stored, and what else belongs to a quantised model. */
+/** How the frozen matrices of a model are stored, and further settings of a quantised model. */
 export type QuantisationOptions = (FourBitOptions | Int8Options) & {
-  /** `llm_int8_skip_modules`: what is left alone, in the place of the default ({@link isQuantised}); null = the default. */
+  /** `llm_int8_skip_modules`: modules that stay dense, replacing the default list ({@link isQuantised}); null = the default. */
   readonly skipModules?: readonly string[] | null;
   /** `none` when it is left out. */
   readonly kbitPreparation?: KbitPreparation;
@@ -59,7 +59,7 @@ export interface NestedParts {
   readonly codes: Tensor;
   readonly absmax: Tensor;
   readonly offset: number;
-  /** Ascending values of the 256 codes: a file brings its own. */
+  /** Ascending values of the 256 codes, stored in the file. */
   readonly map: Float32Array;
 }
 
@@ -78,7 +78,7 @@ export function quantise4bit(device: Device, dense: Tensor, options: FourBitOpti
   const code = kind === 'nf4' ? MR_NF4 : MR_FP4;
   device.ops.quantize4bit(code, n, blockSize, dense.code, dense.address, packed.address, absmax.address);
   if (!doubleQuant) return { packed, absmax, nested: null };
-  // a planned device would make a long array of zeros of it
+  // on a planned device this would allocate a long array of zeros
   const offset = device.planned ? 0 : torchMean(device.readF32(absmax));
   const map = dynamicMap();
   const codes = device.empty([blocks], 'u8');
@@ -114,7 +114,7 @@ export class FourBitWeight implements Weight {
     private readonly parts: FourBitParts,
     private readonly options: FourBitOptions,
     private readonly dtype: FloatDtype,
-    /** The dense copy, kept when memory allows: same bits, no work per step. */
+    /** The dense copy, kept when memory allows: the same bits, no dequantisation per step. */
     private resident: Tensor | null,
   ) {}
 
@@ -128,7 +128,7 @@ export class FourBitWeight implements Weight {
     return this.resident ?? this.dequantise(tape.device);
   }
 
-  /** Dequantises while it multiplies: the bits of the product with `dense`. Undefined where that is the only way. */
+  /** Dequantises within the product, with the bits of the product with `dense`; undefined where only that product is possible. */
   get multiply(): Weight['multiply'] {
     if (!this.fuses) return undefined;
     return (tape, compute, x, y) => this.product(tape, compute, x, y, 1, 0);
@@ -167,7 +167,7 @@ export class FourBitWeight implements Weight {
     );
   }
 
-  /** A dense copy [out, in] that lives until the innermost scope ends. */
+  /** A dense copy [out, in], released when the innermost scope ends. */
   dequantise(device: Device): Tensor {
     const { packed, absmax } = this.parts;
     const dense = device.empty([this.outFeatures, this.inFeatures], this.dtype);

@@ -1,4 +1,4 @@
-/** `medrepro bench`: what this machine reaches, beside what it could reach. */
+/** `medrepro bench`: what this machine reaches, compared with its peak. */
 
 import { benchGemm, GEMM_SHAPES, type GemmResult } from '../../bench/gemm';
 import { BATCHES, type Base, benchGenerate, GENERATE_SHAPES, type GenerateResult } from '../../bench/generate';
@@ -16,12 +16,12 @@ import { duration } from '../../units';
 import type { BenchDocument, BenchRequest } from './request';
 
 export async function benchJob(asked: BenchRequest, context: JobContext): Promise<JobResult<BenchDocument>> {
-  // what is measured is named: --device auto is the CPU
+  // results name what they measure, so --device auto is always the CPU
   const backend: Backend = asked.device === 'cuda' ? 'cuda' : 'cpu';
   // specs and their schema take memory, which is what a CPU's measurements report
   const paperRun = backend === 'cuda' ? await import('../../bench/paper-run') : null;
   const open = (): Device => openDevice(asked, backend, { cancelled: context.cancelled });
-  // a whole name means that measurement alone: others may begin with it
+  // a complete name selects one measurement, even where other names begin with it
   const exact = namesOf(backend, paperRun?.PAPER_SETUPS ?? []).includes(asked.only ?? '');
   const chosen = <Item>(items: readonly Item[], name: (item: Item) => string): Item[] =>
     items.filter(
@@ -31,7 +31,7 @@ export async function benchJob(asked: BenchRequest, context: JobContext): Promis
 
   const device = open();
   const { path, threads, hardware } = device;
-  // without instructions for it bf16 is computed in fp32, operand by operand: measured where it is asked for by name
+  // without bf16 instructions each operand is converted to fp32: only measured when asked for by name
   const fast16 = path === 'cuda' || path === 'avx512bf16';
   const computes: readonly ('fp32' | 'bf16')[] = fast16 ? ['fp32', 'bf16'] : ['fp32'];
   const peaks = Object.fromEntries(computes.map((compute) => [compute, measurePeak(device, compute)]));

@@ -75,7 +75,7 @@ function choose({ paper }: Target, id: string, asked: DataRequest): Choice {
   return { id, scale, opened, identity: canonicalJson({ data, task, tokenizer: asked.tokenizer ?? model }) };
 }
 
-/** What a run says of its rows. What depends on the tokens of all of them is not known where only some are tokenised. */
+/** The warnings that a run gives of its rows; those that depend on all tokens are left out where only some rows are tokenised. */
 function warnings(
   { limit }: DataRequest,
   experiment: Experiment,
@@ -92,7 +92,7 @@ function warnings(
   try {
     return dataWarnings(experiment, data, tokenizer);
   } catch (error) {
-    // what stops a run is what the rows are shown for
+    // the rows are shown to find what would stop a run
     if (!(error instanceof MedreproError)) throw error;
     return [{ id: 'data', message: `${error.message}: a run stops here` }];
   }

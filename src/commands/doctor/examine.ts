@@ -1,7 +1,7 @@
 /**
- * What this machine is, and what medrepro would do on it: every choice comes with its reason as data.
+ * Examines this machine: every choice comes with its reason as data.
  *
- * Nothing here fails: what cannot be found out is null, and a library that does not load is part of the answer.
+ * Nothing here throws: what cannot be found out is null, and a library that does not load is part of the answer.
  */
 
 import { dlopen } from 'bun:ffi';
@@ -164,7 +164,7 @@ function findToken(): DoctorDocument['token'] {
   try {
     if (readText(path).trim() !== '') return { present: true, source: path };
   } catch {
-    // not there, or not ours to read: no token
+    // absent or not readable: no token
   }
   return { present: false, source: null };
 }

@@ -1,4 +1,4 @@
-/** `medrepro doctor`: what this machine is, and what would be used of it. */
+/** `medrepro doctor`: this machine, and the reason for every choice on it. */
 import { EXIT } from '../../errors';
 import type { JobResult } from '../../job';
 import { examine, renderReport } from './examine';

@@ -8,7 +8,7 @@ import { jobCommand } from '../job-command';
 import { continuationFlags, MODEL_FLAGS, readLocalModel } from '../local-model/flags';
 import type { EvalRequest, EvalTraining } from './request';
 
-/** What transformers' `generate` makes when it is not told. */
+/** The default of transformers' `generate`. */
 const NEW_TOKENS = 20;
 
 const TRAIN_FLAGS = {

@@ -20,7 +20,7 @@ import { refuseAttentionDropout } from '../../train/trainer';
 import { describeModel, generationOptions, type LocalModel, warnBeyond, withLocalModel } from '../local-model/load';
 import type { ClassifierDocument, EvalDocument, EvalRequest, EvalRow, EvalStep, EvalTraining } from './request';
 
-/** Logits that a document has room for, over all rows: some 20 MB of text. */
+/** Most logits in a document, over all rows: some 20 MB of text. */
 const PRINTED_LOGITS = 2 ** 20;
 
 export async function evalJob(
@@ -237,7 +237,7 @@ function trainOn(
       remedy: 'a token is predicted from those before it: give rows of two tokens or more',
     });
   }
-  // the optimiser tells by their names what does not decay
+  // the optimiser decides by name which tensors do not decay
   const parameters =
     train.decay === 'matrices'
       ? model.trainable

@@ -85,11 +85,11 @@ interface Prompt {
   readonly ids: ArrayLike<number> & Iterable<number>;
 }
 
-/** null where prompts are ids and no tokeniser lies beside the model. */
+/** null where prompts are ids and the model's folder has no tokeniser. */
 function openTokenizer({ tokenizer, model, prompts }: GenerateRequest): Tokenizer | null {
   const folder = tokenizer ?? model;
   if (prompts.kind === 'ids' && tokenizer === null && !existsSync(join(folder, 'tokenizer.json'))) return null;
-  // no spec names a release here: today's
+  // no spec names a release here: the current one
   return new Tokenizer(readTokenizerFolder(folder), { release: 5 });
 }
 
@@ -146,7 +146,7 @@ function chatText(template: ChatTemplate, text: string, { system, date }: Genera
   return template.render([...before, { role: 'user', content: text }], { addGenerationPrompt: true, date });
 }
 
-/** What people see: a single prompt's text as it comes, several prompts' texts in order, each once it is whole. */
+/** Text for people: that of a single prompt is streamed; those of several prompts follow in order, each once it is complete. */
 class Output {
   private readonly streams: readonly TextStream[];
   private readonly whole = new Map<number, string>();

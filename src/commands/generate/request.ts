@@ -14,9 +14,9 @@ export interface GenerateRequest extends LocalModelRequest {
   readonly system: string | null;
   /** The date that a chat template may write, as `2024-07-26`. */
   readonly date: string | null;
-  /** null = greedy; in it, null = the checkpoint's, and else none. */
+  /** null = greedy. Within it, null = the checkpoint's setting, or none. */
   readonly sampling: AskedSampling | null;
-  /** Text is printed as it comes. */
+  /** Whether text is streamed. */
   readonly stream: boolean;
 }
 

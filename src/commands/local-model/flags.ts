@@ -24,7 +24,7 @@ export const MODEL_FLAGS = {
   ...DEVICE_FLAGS,
 } satisfies FlagDefs;
 
-/** How a continuation is made, of `maxNewTokens` tokens where no flag says otherwise. */
+/** Settings of a continuation. @param maxNewTokens the default */
 export const continuationFlags = (maxNewTokens: number) =>
   ({
     'max-new-tokens': {

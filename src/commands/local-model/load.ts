@@ -16,7 +16,7 @@ import type { DescribedModel, LocalModelRequest } from './request';
 export interface LocalModel {
   readonly device: Device;
   readonly model: Model;
-  /** The base, with the embedding rows that the adapter brings along. */
+  /** The base, with the embedding rows of the adapter. */
   readonly files: ModelFiles;
   /** The base as its folder has it. */
   readonly published: ModelFiles;
@@ -24,7 +24,7 @@ export interface LocalModel {
   readonly task: 'causal-lm' | 'sequence-classification';
 }
 
-/** What of the model is trained. */
+/** The part of the model that is trained. */
 export interface Trained {
   readonly lora: LoraOptions | null;
   readonly fullParameter: boolean;
@@ -34,7 +34,7 @@ export interface Trained {
 const NOTHING: Trained = { lora: null, fullParameter: false, seed: 0 };
 
 /**
- * Loads the model asked for and runs `body` with it; everything is freed afterwards.
+ * Loads the model asked for and runs `body` with it; everything is released afterwards.
  * @throws MedreproError `input` when the folder holds no model that can be run
  */
 export function withLocalModel<Result>(
@@ -85,7 +85,7 @@ export function withLocalModel<Result>(
   }
 }
 
-/** What a model with its adapter is for: the adapter decides, where it says. */
+/** The task of a model with its adapter: the adapter's, where it names one. */
 export function taskOf(
   files: ModelFiles,
   adapter: AdapterFiles | null,
@@ -96,7 +96,7 @@ export function taskOf(
   return { task: 'sequence-classification', classes: adapter?.classes ?? labels };
 }
 
-/** How texts are made: what the flags of both commands leave open is as the checkpoint has it. Says what is not followed. */
+/** Settings of generation: the checkpoint's where no flag sets them. Warns of what is not implemented. */
 export function generationOptions(
   request: LocalModelRequest,
   sampling: AskedSampling | null,
@@ -116,7 +116,7 @@ export function generationOptions(
   return options;
 }
 
-/** Warns of rows beyond the positions the model was made for; transformers goes on there too. */
+/** Warns of rows longer than the positions of the model; transformers computes them too. */
 export function warnBeyond(positions: number, { config }: ModelFiles, context: JobContext): void {
   const message = beyondPositions(config, positions);
   if (message !== null) context.emit({ kind: 'warning', message, remedy: 'use shorter rows or fewer new tokens' });

@@ -30,7 +30,7 @@ export async function mergeJob(asked: MergeRequest, context: JobContext): Promis
     made = mkdirSync(out, { recursive: true });
     mkdirSync(staging);
     const written = mergeInto(asked, staging, context);
-    // a folder without a configuration is no checkpoint: it comes last
+    // a folder without a configuration is no checkpoint: it is renamed last
     const names = [...readFolder(staging)].sort((one, other) => Number(one === CONFIG) - Number(other === CONFIG));
     for (const name of names) renameSync(join(staging, name), join(out, name));
     rmdirSync(staging);
@@ -70,12 +70,12 @@ function mergeInto(asked: MergeRequest, folder: string, context: JobContext): Wr
       );
     },
     (local) => {
-      // written first: a weight that is not finite has a name, and logits have none
+      // written first: a non-finite weight can be named, non-finite logits cannot
       const linears = writeMerged(local, asked.model, folder);
       return { unmerged: logitsOf(local, rows), linears, base: local.files.sha256 };
     },
   );
-  // its warnings are the base's, which have been shown
+  // its warnings are the base's, already shown
   const quiet: JobContext = { ...context, emit: (event) => event.kind !== 'warning' && context.emit(event) };
   const again: LocalModelRequest = { ...adapted, model: folder, adapter: null, quantise: null };
   const { merged, sha256 } = withLocalModel(
@@ -113,10 +113,10 @@ function report(asked: MergeRequest, { linears, base, sha256, difference }: Writ
   };
 }
 
-/** A merge makes no text. */
+/** A merge generates nothing. */
 const NO_TEXT = { maxNewTokens: 0, repetitionPenalty: 1, noRepeatNgramSize: 0, eos: null } as const;
 
-/** Four rows of 32 tokens all over the vocabulary: the same for every adapter of a model. */
+/** Four rows of 32 tokens spread over the vocabulary: the same for every adapter of a model. */
 function fixedIds({ vocabSize, maxPositions }: DecoderConfig): number[][] {
   const length = Math.min(32, maxPositions);
   return Array.from({ length: 4 }, (_, row) =>

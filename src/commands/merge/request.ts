@@ -25,7 +25,7 @@ export interface MergeDocument {
 export interface MergeDifference {
   readonly rows: number;
   readonly tokens: number;
-  /** Largest |merged - unmerged|, and the largest |unmerged| beside it. */
+  /** Largest |merged - unmerged|, and the largest |unmerged| for comparison. */
   readonly maxAbs: number;
   readonly largestLogit: number;
   /** ||merged - unmerged|| / ||unmerged||. */

@@ -37,7 +37,7 @@ export async function planJob(asked: TargetRequest): Promise<JobResult<PlanDocum
   return { exitCode: EXIT.ok, text: renderPlans(plans), document: { plans } };
 }
 
-/** The rows of the run itself, and its peak: its rows are read and its code is run dry. */
+/** Rows and peak memory of the run: its rows are read and its code runs on a planned device. */
 async function readAndRunDry(opened: Opened): Promise<{ readonly measured: MeasuredRows; readonly peakBytes: number }> {
   const inputs = await readInputs(opened, () => {});
   try {

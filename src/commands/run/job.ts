@@ -61,7 +61,7 @@ async function runTarget(
   const executed: Executed[] = [];
   const earlier: ExperimentResult[] = [];
   const skipped: SkippedRun[] = [];
-  // one run asked for again is a new run; of several that were interrupted, the finished ones are not repeated
+  // a single run is always a new one; of several that were interrupted, the finished ones are reused
   const takeFinished = request.resume && experiments.length * request.seeds > 1;
   let note: string | null = null;
   for (const id of experiments) {

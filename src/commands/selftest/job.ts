@@ -1,4 +1,4 @@
-/** The job behind `medrepro selftest`. */
+/** `medrepro selftest`: every kernel against its reference. */
 import { EXIT } from '../../errors';
 import type { JobContext, JobResult } from '../../job';
 import { Device } from '../../native/device';
@@ -8,7 +8,7 @@ import type { SelftestRequest } from './request';
 
 /** Far more than the largest case needs. */
 const CUDA_CAPACITY = 2 ** 30;
-/** Few, so that cases of a few rows meet what lies between two chunks. */
+/** Few, so that cases of a few rows cross the boundary between two chunks. */
 export const CUDA_TOKENS = 1024;
 
 export async function selftestJob(

@@ -71,7 +71,7 @@ async function verifyTarget(
 ): Promise<Comparison> {
   const { paper, experiments, whole } = target;
   const golden = findGolden(paper, request.golden);
-  // the full scale comes on top of the miniature, not in its place
+  // the full scale is verified in addition to the miniature
   const scales = request.scale === 'full' ? (['mini', 'full'] as const) : (['mini'] as const);
   const open = opener(request);
   const runs: { readonly opened: Opened; readonly identity: Identity }[] = [];
@@ -104,7 +104,7 @@ async function verifyTarget(
   });
 }
 
-/** What is known of each experiment's published predictions: kept scores, or new ones of files that were named. */
+/** Scores of each experiment's published predictions: stored ones, or new ones of the files that were named. */
 async function scoresOf(
   { paper, experiments }: Target,
   golden: Golden | null,
