@@ -50,16 +50,17 @@ export function namedToken(config: TokenizerConfig, name: NamedToken): string | 
 }
 
 /**
- * The tokens that are added to those of tokenizer.json, in order: `added_tokens_decoder` by id, which also changes how tokens
- * that are there already are looked for, then special tokens that are not there yet.
+ * The tokens that are added to those of tokenizer.json, in order: `added_tokens_decoder` or added_tokens.json by id, which also
+ * changes how tokens that are there already are looked for, then special tokens that are not there yet.
  *
  * @throws MedreproError `input` when one has no content
  */
 export function configuredTokens(file: TokenizerFile, config: TokenizerConfig): AddedToken[] {
-  const entries = Object.entries(config.added_tokens_decoder ?? {}).map(([id, token]) => ({ id: Number(id), token }));
   const special = specialTokens(config);
   const names = new Set(special.map(({ content }) => content));
-  const added = entries
+  const tokens = config.added_tokens_decoder ?? legacyTokens(file, names);
+  const added = Object.entries(tokens)
+    .map(([id, token]) => ({ id: Number(id), token }))
     .sort((a, b) => a.id - b.id)
     .map(({ id, token }) => {
       if (!Number.isInteger(id) || contentOf(token) === null) {
@@ -99,6 +100,16 @@ export function switchedTokens(
 }
 
 // --- internal ---
+
+/** The tokens of added_tokens.json by id; those of tokenizer.json take the place of others with the same id. */
+function legacyTokens(file: TokenizerFile, special: ReadonlySet<string>): Record<string, NonNullable<ConfigToken>> {
+  const ids = Object.entries(file.addedIds);
+  if (ids.length === 0) return {};
+  const tokens: Record<string, NonNullable<ConfigToken>> = {};
+  for (const [content, id] of ids) tokens[id] = { content, normalized: !special.has(content) };
+  for (const { id, ...token } of file.added_tokens) tokens[id] = token;
+  return tokens;
+}
 
 function specialTokens(config: TokenizerConfig): AddedToken[] {
   const named: (ConfigToken | undefined)[] = NAMED.map((name) => config[name] ?? namedToken(config, name));

@@ -25,6 +25,8 @@ export interface TokenizerFiles {
   readonly config: Uint8Array | null;
   /** special_tokens_map.json, where there is one: it counts beside a configuration without `added_tokens_decoder`. */
   readonly specialTokens?: Uint8Array | null;
+  /** added_tokens.json, where there is one: it counts in the same case. */
+  readonly addedTokens?: Uint8Array | null;
 }
 
 export interface AddedToken {
@@ -46,6 +48,8 @@ export interface TokenizerFile {
     readonly byte_fallback?: unknown;
   };
   readonly added_tokens: readonly AddedToken[];
+  /** Of added_tokens.json: ids by token; empty where `added_tokens_decoder` takes its place. */
+  readonly addedIds: Readonly<Record<string, number>>;
   readonly normalizer: object | null;
   readonly pre_tokenizer: object | null;
   readonly post_processor: object | null;
@@ -85,13 +89,16 @@ export function readTokenizerFolder(folder: string): TokenizerFiles {
   if (!existsSync(name)) {
     throw inputError(`${folder} holds no tokenizer.json`, { remedy: 'name the folder that does with --tokenizer' });
   }
-  const config = join(folder, 'tokenizer_config.json');
-  const special = join(folder, 'special_tokens_map.json');
+  const optional = (file: string): Uint8Array | null => {
+    const path = join(folder, file);
+    return existsSync(path) ? readBytes(path, { limit: MAX_CONFIG_BYTES }) : null;
+  };
   return {
     name,
     tokenizer: readBytes(name, { limit: MAX_TOKENIZER_BYTES }),
-    config: existsSync(config) ? readBytes(config, { limit: MAX_CONFIG_BYTES }) : null,
-    specialTokens: existsSync(special) ? readBytes(special, { limit: MAX_CONFIG_BYTES }) : null,
+    config: optional('tokenizer_config.json'),
+    specialTokens: optional('special_tokens_map.json'),
+    addedTokens: optional('added_tokens.json'),
   };
 }
 
@@ -116,12 +123,19 @@ export function parseTokenizerFiles(files: TokenizerFiles): { file: TokenizerFil
   const file = parseObject(files.tokenizer, MAX_TOKENIZER_BYTES, 'tokenizer.json', wrong);
   const config =
     files.config === null ? {} : parseObject(files.config, MAX_CONFIG_BYTES, 'tokenizer_config.json', wrong);
-  const special = files.specialTokens ?? null;
-  if (special !== null && (config.added_tokens_decoder ?? null) === null) {
-    addSpecialTokens(config, parseObject(special, MAX_CONFIG_BYTES, 'special_tokens_map.json', wrong));
-  }
   checkModel(file.model, wrong);
   checkAddedTokens(file.added_tokens ?? [], wrong);
+  let addedIds: Json = {};
+  if ((config.added_tokens_decoder ?? null) === null) {
+    const { specialTokens: special = null, addedTokens: added = null } = files;
+    if (special !== null) {
+      addSpecialTokens(config, parseObject(special, MAX_CONFIG_BYTES, 'special_tokens_map.json', wrong));
+    }
+    if (added !== null) addedIds = parseObject(added, MAX_CONFIG_BYTES, 'added_tokens.json', wrong);
+  }
+  for (const [content, id] of Object.entries(addedIds)) {
+    if (!isId(id)) throw wrong(`the id of ${JSON.stringify(content)} in added_tokens.json is not a whole number`);
+  }
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
     const value = file[part] ?? null;
     if (value !== null && (!isObject(value) || typeof value.type !== 'string')) {
@@ -130,7 +144,7 @@ export function parseTokenizerFiles(files: TokenizerFiles): { file: TokenizerFil
     file[part] = value;
   }
   checkConfig(config, wrong);
-  return { file: { ...file, added_tokens: file.added_tokens ?? [] } as unknown as TokenizerFile, config };
+  return { file: { ...file, added_tokens: file.added_tokens ?? [], addedIds } as unknown as TokenizerFile, config };
 }
 
 // --- internal ---

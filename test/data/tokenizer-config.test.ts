@@ -9,28 +9,36 @@ function tokenizerOf(
   config: object | null = null,
   options: TokenizerOptions = {},
   special: object | null = null,
+  added: object | null = null,
 ): Tokenizer {
   const files = {
     name: 'made/tokenizer.json',
     tokenizer: encode({ ...fixture.file, ...patch }),
     config: config === null ? null : encode(config),
     specialTokens: special === null ? null : encode(special),
+    addedTokens: added === null ? null : encode(added),
   };
   return new Tokenizer(files, options);
 }
 
 describe('tokenizer_config.json as transformers reads it', () => {
-  it.each(Object.entries(fixture.configs))('%s', (_name, { config, special, ids, texts, skipped, size }) => {
+  it.each(Object.entries(fixture.configs))('%s', (_name, { config, special, added, ids, texts, skipped, size }) => {
     const tokenizer = tokenizerOf(
       {},
       { tokenizer_class: 'PreTrainedTokenizerFast', ...config },
       { release: 5 },
       special,
+      added,
     );
     expect(fixture.texts.map((text) => [...tokenizer.encode(text)])).toEqual(ids);
     expect(ids.map((row) => tokenizer.decode(row))).toEqual(texts);
     expect(ids.map((row) => tokenizer.decode(row, true))).toEqual(skipped);
     expect(tokenizer.vocabSize).toBe(size);
+  });
+
+  it('refuses an added_tokens.json that holds no ids', () => {
+    const damaged = () => tokenizerOf({}, null, {}, null, { '[PAD]': 'x' });
+    expect(damaged).toThrow('not a usable tokenizer: the id of "[PAD]" in added_tokens.json is not a whole number');
   });
 
   const [bos, eos] = [1, 2];
