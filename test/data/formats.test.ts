@@ -240,6 +240,29 @@ describe('JSON and JSON Lines', () => {
     expect(error.where).toEqual(line === undefined ? { file: name } : { file: name, line });
   });
 
+  // DataFrame({"q": ["a", "b"], "n": [1, 2]}).to_json(orient=…) of pandas 3
+  it.each([
+    ['columns', '{"q":{"0":"a","1":"b"},"n":{"0":1,"1":2}}'],
+    ['split', '{"columns":["q","n"],"index":[0,1],"data":[["a",1],["b",2]]}'],
+    ['index', '{"0":{"q":"a","n":1},"1":{"q":"b","n":2}}'],
+  ])("pandas' orient %s is refused by name", async (orient, content) => {
+    const error = await failure(() => parse(content, 'a.json'));
+    expect(error.message).toBe(`the rows are written as pandas' to_json does with orient="${orient}"`);
+    expect(error.remedy).toBe('write them with to_json(orient="records")');
+  });
+
+  it("what only looks like pandas' layouts is read, and so is its orient table", async () => {
+    const tables = '{"columns":["x","y"],"data":["a","b"]}';
+    expect(objects(await parse(tables, 'a.json'))).toEqual([
+      { columns: 'x', data: 'a' },
+      { columns: 'y', data: 'b' },
+    ]);
+    const lists = await parse('{"columns":["x","y"],"data":[["a"],["b"]]}', 'a.json');
+    expect(objects(lists)[1]).toEqual({ columns: 'y', data: ['b'] });
+    const table = '{"schema":{"pandas_version":"1.4.0"},"data":[{"index":0,"q":"a"}]}';
+    expect(objects(await parse(table, 'a.json'))).toEqual([{ index: 0, q: 'a' }]);
+  });
+
   it('invalid UTF-8, NUL and cut gzip are found before parsing', async () => {
     const broken = Uint8Array.from([...bytesOf('{"q":1}\n{"q":"'), 0xff, ...bytesOf('"}\n')]);
     expect((await failure(() => parse(broken, 'a.jsonl'))).message).toBe('byte 14 is not UTF-8');

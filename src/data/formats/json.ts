@@ -178,6 +178,13 @@ function parseRoot(file: TextFile, root: readonly RootKey[], choose?: Choose): P
   const holders = root.filter(({ first, length, objects }) => first === 0x5b && length > 0 && objects === length);
   const isTable = root.every(({ first, length }) => first === 0x5b && length === root[0]!.length);
   const [holder] = holders;
+  const orient = pandasOrient(file, root);
+  if (orient !== null) {
+    throw inputError(`the rows are written as pandas' to_json does with orient=${JSON.stringify(orient)}`, {
+      where: { file: file.name },
+      remedy: 'write them with to_json(orient="records")',
+    });
+  }
   if (isTable && !(root.length === 1 && holder !== undefined)) return columnsOf(file, root, choose);
   const places = choose?.(columns) ?? [];
   const through = new Set(places.filter(({ steps }) => steps[0] === EACH).map(({ column }) => column));
@@ -194,6 +201,38 @@ function parseRoot(file: TextFile, root: readonly RootKey[], choose?: Choose): P
   if (holders.length > 1) throw severalLists(file.name, holders);
   return columnsOf(file, root, choose);
 }
+
+/** Which of pandas' layouts that are not read here the file has; null for any other file. */
+function pandasOrient({ bytes }: TextFile, root: readonly RootKey[]): 'columns' | 'index' | 'split' | null {
+  if (root.length > 0 && root.every(({ first }) => first === 0x7b)) {
+    const reader = new JsonReader(bytes, root[0]!.offset);
+    let [keys, numbers] = [0, 0];
+    reader.members((key) => {
+      keys++;
+      if (NUMBER.test(key)) numbers++;
+      reader.skip(1);
+    });
+    if (keys > 0 && numbers === keys) return 'columns';
+    return root.every(({ key }) => NUMBER.test(key)) ? 'index' : null;
+  }
+  const of = (name: string): RootKey | undefined => root.find(({ key }) => key === name);
+  const [columns, data] = [of('columns'), of('data')];
+  if (columns?.first !== 0x5b || data?.first !== 0x5b || data.length === 0) return null;
+  if (root.some(({ key }) => !['columns', 'index', 'data'].includes(key))) return null;
+  // the first row is a list with a value for each column
+  const reader = new JsonReader(bytes, data.offset);
+  reader.takes(0x5b);
+  if (reader.peek() !== 0x5b) return null;
+  let values = 0;
+  reader.elements(() => {
+    values++;
+    reader.skip(1);
+  });
+  return values === columns.length ? 'split' : null;
+}
+
+/** A label of pandas' default index. */
+const NUMBER = /^\d+$/;
 
 /** A row for each element of one list of the root, as a list of its own, so that `key[]` means the element. */
 function elementRows(file: TextFile, root: readonly RootKey[], column: number, choose?: Choose) {
