@@ -80,7 +80,10 @@ function piece(paper: PaperFile, experiment: string, keys: readonly string[], mo
         .filter(([key, block]) => typeof block === 'string' || keys.includes(key))
         .map(([key, block]) => [key, typeof block === 'string' ? block : settingsOf(block, notes)]),
     );
-  const settings = { defaults: blocksOf(paper.defaults), [experiment]: blocksOf(paper.experiments[experiment]!) };
+  const described = Object.fromEntries(
+    withBases(paper, experiment).map((one) => [one, blocksOf(paper.experiments[one]!)]),
+  );
+  const settings = { defaults: blocksOf(paper.defaults), experiments: described };
   const text = JSON.stringify([settings, more]);
   const named = (all: Map): Map =>
     Object.fromEntries(Object.entries(all).filter(([name]) => text.includes(JSON.stringify(name))));
@@ -92,10 +95,15 @@ function piece(paper: PaperFile, experiment: string, keys: readonly string[], mo
     disclaimers: ['a disclaimer'],
     models: named(paper.models),
     datasets: named(paper.datasets),
-    defaults: settings.defaults,
-    experiments: { [experiment]: settings[experiment] },
+    ...settings,
     ...more,
   });
+}
+
+/** An experiment and all that it extends. */
+function withBases(paper: PaperFile, experiment: string): string[] {
+  const base = paper.experiments[experiment]?.extends;
+  return [...(typeof base === 'string' ? withBases(paper, base) : []), experiment];
 }
 
 function settingsOf(block: Map, notes: boolean): Map {

@@ -170,10 +170,36 @@ export const DEFAULTS: readonly Default[] = [
   ...ours('choices', DEFAULT_CHOICES),
 ];
 
+/** What every report of a paper says whose file has no `disclaimers`. */
+export const DEFAULT_DISCLAIMERS: readonly string[] = [
+  "Results at the mini scale come from a synthetic miniature; they are evidence about the engine, never about the paper's numbers.",
+  'Nothing here is medical advice.',
+];
+
+type Marks = Readonly<Record<string, { readonly mark: Mark; readonly reason: string }>>;
+
+/** Why an embedded miniature is there, of those that a block names without a reason. */
+export function miniatureMarks(settings: Json): Marks {
+  const isMini = (path: string): boolean => String(valueAt(settings, path)).startsWith('mini/');
+  return {
+    ...(isMini('model') && {
+      model: { mark: 'assumed', reason: "an embedded miniature stands in for the paper's model" },
+    }),
+    ...(isMini('data.source') && {
+      'data.source': { mark: 'assumed', reason: "synthetic rows in the shape of the paper's" },
+    }),
+  };
+}
+
+/** Whose default a reason says it is; null for any other reason. */
+export function defaultOwner(reason: string): string | null {
+  return /^default of ([^;]+)/.exec(reason)?.[1] ?? null;
+}
+
 export interface Filled {
   readonly settings: Record<string, unknown>;
   /** Dotted path of every value that was filled in -> that it is assumed, and whose default it is. */
-  readonly marks: Readonly<Record<string, { readonly mark: Mark; readonly reason: string }>>;
+  readonly marks: Marks;
 }
 
 /** `settings` with a default wherever they have nothing: of the named releases of the peers, else of {@link DEFAULTS}. */

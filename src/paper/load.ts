@@ -7,7 +7,7 @@
 
 import { type MedreproError, usageError } from '../errors';
 import { contradictions } from './check';
-import { withDefaults } from './defaults';
+import { DEFAULT_DISCLAIMERS, miniatureMarks, withDefaults } from './defaults';
 import { type Described, describedExperiments, layersIn, layersOf, SCALES } from './experiments';
 import { checkNotes, checkPeers, layOver } from './layers';
 import { isRecord } from './paths';
@@ -101,7 +101,7 @@ export function loadPaper(text: string, origin: FileOrigin, wanted: Reading | nu
     title: file.title,
     citation: file.citation,
     task: file.task,
-    disclaimers: file.disclaimers,
+    disclaimers: file.disclaimers ?? DEFAULT_DISCLAIMERS,
     origin,
     golden: file.golden ?? null,
     models: file.models ?? Object.create(null),
@@ -200,7 +200,7 @@ function resolve(
     task: file.task,
     model: { id: model, revision: file.models?.[model]?.revision ?? null },
     ...rest,
-    marks: { ...filled.marks, ...marks },
+    marks: { ...miniatureMarks(filled.settings), ...marks, ...filled.marks },
   };
 }
 

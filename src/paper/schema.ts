@@ -144,7 +144,9 @@ export const PaperFile = object({
   title: text.describe('The title of the paper.'),
   citation: text.describe('Authors, title, venue and year, in one line.'),
   task: task.describe('What the model is trained for.'),
-  disclaimers: list(value('string'), 1).describe('Sentences that every report must show.'),
+  'disclaimers?': list(value('string'), 1).describe(
+    'Sentences that every report must show; absent = that a miniature is no evidence about the paper and nothing is medical advice.',
+  ),
   'golden?': text.describe('The golden file, relative to this one; the embedded papers have theirs under `golden/`.'),
   'models?': map(ModelFacts).describe('What is known of each model that `model` names.'),
   'datasets?': map(DatasetFacts).describe('What is known of each data set that `data.source` names.'),

@@ -4,6 +4,7 @@
 
 import { MedreproError } from '../errors';
 import { specSha256 } from '../paper/canonical';
+import { defaultOwner } from '../paper/defaults';
 import type { Paper } from '../paper/load';
 import type { Architecture, DatasetFacts } from '../paper/schema';
 import type { Experiment, Scale } from '../paper/types';
@@ -79,7 +80,10 @@ export interface ExperimentPlan {
   readonly gated: readonly string[];
   /** Downloads plus checkpoint and the adapter or model that is kept, in bytes. */
   readonly disk: number | null;
+  /** Values that the paper does not give, and that the spec gives with a reason. */
   readonly assumed: number;
+  /** Values that the spec does not give either: whose default they have -> their paths. */
+  readonly defaults: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What one H100 reaches in training at bf16: 5% (padded rows, small batches) to 45% of its 989 TFLOP/s. */
@@ -128,7 +132,7 @@ export function planExperiment(paper: Paper, experiment: Experiment, facts: Plan
     gated: gatedOf(paper, experiment, dataset),
     // checkpoint: weights and two moments in fp32, kept twice while one replaces the other; what is kept: weights in fp32
     disk: trainable === null ? null : bytes + trainable * (2 * 12 + 4),
-    assumed: Object.values(experiment.marks).filter(({ mark }) => mark === 'assumed').length,
+    ...assumptions(experiment),
   };
 }
 
@@ -164,6 +168,17 @@ export function trainingRows(experiment: Experiment, dataset: DatasetFacts): num
 }
 
 // --- internal ---
+
+function assumptions({ marks }: Experiment): Pick<ExperimentPlan, 'assumed' | 'defaults'> {
+  const defaults: Record<string, string[]> = {};
+  let assumed = 0;
+  for (const [path, { mark, reason }] of Object.entries(marks)) {
+    const owner = defaultOwner(reason);
+    if (owner !== null) defaults[owner] = [...(defaults[owner] ?? []), path];
+    else if (mark === 'assumed') assumed++;
+  }
+  return { assumed, defaults };
+}
 
 /** Rows that are tested: those held out, or the training rows too. */
 function testRows({ data }: Experiment, { train, test }: DatasetFacts): number {

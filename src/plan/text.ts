@@ -62,6 +62,8 @@ export function renderPlans(plans: readonly ExperimentPlan[]): string {
     for (const terms of plan.gated) rows.push(['to ask for', terms]);
     if (plan.disk !== null) rows.push(['disk', `about ${bytes(plan.disk)}`]);
     rows.push(['assumed', `${plan.assumed} values the paper does not give; the spec has the reasons`]);
+    const defaults = Object.entries(plan.defaults).map(([owner, paths]) => `${paths.length} of ${owner}`);
+    if (defaults.length > 0) rows.push(['defaults', `${defaults.join(', ')}; --json names them`]);
     const lines = rows.map(([name, text]) => `  ${name.padEnd(10)}  ${text}`);
     return [`${plan.target} (${plan.scale})  ${plan.title}`, ...lines].join('\n');
   });

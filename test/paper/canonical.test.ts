@@ -35,9 +35,10 @@ describe('the hash of an experiment', () => {
   test('words do not change it', () => {
     expect(specSha256({ ...experiment, title: 'other', marks: {} })).toBe(own);
     const reworded = readAssetText('papers/abjadmed.yaml').replace(
-      'not given; 42 is the default',
-      'not printed; 42 is',
+      'not given; usual for 1,024 tokens',
+      'not printed; 1,024 tokens',
     );
+    expect(reworded).toContain('not printed; 1,024');
     const paper = loadPaper(reworded, { kind: 'file', path: 'x.yaml' });
     expect(specSha256(resolveExperiment(paper, 'all-linear', 'full'))).toBe(own);
   });

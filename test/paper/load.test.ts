@@ -174,20 +174,20 @@ describe('mistakes', () => {
 
   test('all at once, in the order of the file', () => {
     const broken = TEXT.replace('epochs: 3', 'epochs: three')
-      .replace('clip: 1.0', 'clip: -1')
+      .replace('accumulation: 8', 'accumulation: -1')
       .replace('task: sequence-classification', 'task: poetry');
     const error = thrown(() => load(broken));
     const lines = error.message.split('\n');
     expect(lines).toHaveLength(3);
     expect(lines[0]).toContain('task must be');
     expect(lines[1]).toMatch(/^x\.yaml:\d+: defaults\.both\.training\.epochs/);
-    expect(lines[2]).toMatch(/^x\.yaml:\d+: defaults\.both\.training\.clip must be .*positive|null/);
+    expect(lines[2]).toMatch(/^x\.yaml:\d+: defaults\.both\.training\.accumulation must be .*1 \(was -1\)/);
   });
 
   test('a note on a path that does not exist', () => {
-    const error = errorOf('training.clip: not given', 'training.clips: not given');
-    expect(error.message).toContain('training.clips must be the dotted path of a value in the same block');
-    expect(error.message).toContain("did you mean 'training.clip'?");
+    const error = errorOf('training.gradientCheckpointing: not given', 'training.gradientCheckpoint: not given');
+    expect(error.message).toContain('training.gradientCheckpoint must be the dotted path of a value in the same block');
+    expect(error.message).toContain("did you mean 'training.gradientCheckpointing'?");
   });
 
   test('a note in the block of another value', () => {
@@ -196,9 +196,9 @@ describe('mistakes', () => {
   });
 
   test('a value explained twice', () => {
-    const error = errorOf("adapter: '3.2'", "adapter: '3.2'\n      training.seed: '4.1'");
+    const error = errorOf("adapter: '3.2'", "adapter: '3.2'\n      training.gradientCheckpointing: '4.1'");
     expect(error.message).toContain(
-      "defaults.both.assumed.training.seed must stand in one place only: 'section' has it",
+      "defaults.both.assumed.training.gradientCheckpointing must stand in one place only: 'section' has it",
     );
   });
 

@@ -8,7 +8,7 @@ import { auditPaper } from '../../src/audit/both-readings';
 import { scoreJob } from '../../src/commands/score/job';
 import type { ScoreRequest } from '../../src/commands/score/request';
 import { verifyJob } from '../../src/commands/verify/job';
-import { resolveExperiment } from '../../src/paper/load';
+import { loadPaper, resolveExperiment } from '../../src/paper/load';
 import { loadTarget } from '../../src/paper/target';
 import { listPaper } from '../../src/plan/list';
 import { planExperiment } from '../../src/plan/plan';
@@ -18,7 +18,7 @@ import { findGolden } from '../../src/verify/golden';
 import { medrepro } from '../cli/binary';
 import { table } from '../cli/box';
 import { verifyRequest } from '../verify/support';
-import { writeExample } from './sixth-paper';
+import { extendedExample, writeExample } from './sixth-paper';
 
 setDefaultTimeout(60_000);
 
@@ -32,7 +32,7 @@ test('loads, plans, lists, audits and compares without a line of code', () => {
   expect(experiments).toEqual(['long']);
   const { training, marks } = resolveExperiment(paper, 'long', 'mini');
   expect(training).toMatchObject({ epochs: 3, schedule: { kind: 'linear', warmup: { steps: 5 } } });
-  expect(marks['training.seed']).toMatchObject({ mark: 'assumed', reason: 'not given' });
+  expect(marks['training.seed']).toEqual({ mark: 'assumed', reason: 'default of the HF Trainer' });
   expect(() => resolveExperiment(paper, 'long', 'full')).toThrow(/does not describe long at the full scale/);
   const plans = ['short', 'long'].map((id) => planExperiment(paper, resolveExperiment(paper, id, 'mini')));
   expect(renderPlans(plans)).toContain('my-paper/long (mini)');
@@ -45,6 +45,13 @@ test('loads, plans, lists, audits and compares without a line of code', () => {
   expect(compare(paper, golden, []).exitCode).toBe(0);
   const edited = { ...golden!, tampered: 'it was changed' };
   expect(compare(paper, edited, []).exitCode).toBe(1);
+});
+
+test('what the page adds to the example: releases of the peers, and an experiment that extends another', () => {
+  const paper = loadPaper(extendedExample(), { kind: 'file', path: 'my-paper.yaml' });
+  const { training, marks } = resolveExperiment(paper, 'longer', 'mini');
+  expect(training).toMatchObject({ epochs: 5, schedule: { warmup: { steps: 5 } }, lastAccumulation: 'rescaled' });
+  expect(marks['training.clip']?.reason).toBe('default of transformers 4.57');
 });
 
 test('a metric that does not exist is refused before anything runs', async () => {
@@ -61,7 +68,7 @@ test('runs, re-scores and verifies by the path of the spec', async () => {
   writeFileSync(at('rows.csv'), table());
   const ran = await medrepro(['run', `${spec}/short`, '--data', at('rows.csv'), '--out', at('own'), '--quiet']);
   expect(ran.exitCode).toBe(0);
-  expect(ran.stdout).toMatch(/my-paper\/short \(mini, seed 1\): macro-f1 \d/);
+  expect(ran.stdout).toMatch(/my-paper\/short \(mini, seed 42\): macro-f1 \d/);
 
   // one class of two predicted everywhere: macro F1 is a third, which is not the printed 0.50
   writeFileSync(at('test.csv'), 'category\nheart\nskin\n');

@@ -14,6 +14,19 @@ export function exampleFiles(): Readonly<Record<'my-paper.yaml' | 'my-golden.yam
   return { 'my-paper.yaml': paper, 'my-golden.yaml': golden };
 }
 
+/** The example's spec with the page's other blocks put in where their first lines say. */
+export function extendedExample(): string {
+  const page = readFileSync(PAGE, 'utf8');
+  const blocks = [...page.matchAll(/^```yaml\n# under (\S+)\n([\s\S]+?)^```$/gm)];
+  const text = exampleFiles()['my-paper.yaml'];
+  return blocks.reduce((spec, [, place = '', lines]) => {
+    const key = place.split('.').at(-1);
+    const changed = spec.replace(new RegExp(`^ *${key}:\\n`, 'm'), (line) => `${line}${lines}`);
+    if (changed === spec) throw new Error(`the example has no ${place}`);
+    return changed;
+  }, text);
+}
+
 /** Writes them into a folder; the path of the spec. */
 export function writeExample(folder: string): string {
   for (const [name, text] of Object.entries(exampleFiles())) writeFileSync(join(folder, name), text);
