@@ -32,13 +32,15 @@ test.each(named)('%s', (_name, text) => {
   const paper = asObject(parse(FILES['my-paper.yaml']));
   const golden = asObject(parse(FILES['my-golden.yaml']));
   const [[key, value] = []] = Object.entries(example);
+  // a classifier's rows are their text; a causal LM's template is the paper's to say
+  const task = 'choices' in example ? { data: { template: '{text}' } } : {};
   if ('choices' in example) paper.task = 'causal-lm';
   if (key === 'claims') golden.claims = { ...asObject(golden.claims), ...asObject(value) };
   else if (key === 'statements') paper.statements = { ...asObject(paper.statements), ...asObject(value) };
   else {
     const defaults = asObject(paper.defaults);
     const both = asObject(defaults.both);
-    paper.defaults = { ...defaults, both: laidOver(both, example) };
+    paper.defaults = { ...defaults, both: laidOver(laidOver(both, task), example) };
   }
   const loaded = loadPaper(stringify(paper), { kind: 'file', path: 'x.yaml' });
   expect(loaded.experiments.length).toBeGreaterThan(0);
