@@ -1,7 +1,7 @@
 /**
  * Files from outside, read whole within stated bounds, and files of ours, written whole or not at all.
  *
- * Whatever a user, a hub or another program left on disk is read through here: a folder, a device, a pipe nobody writes to, a
+ * Every file of a user, a hub or another program is read through here: a folder, a device, a pipe without a writer, a
  * link to itself or a file above its limit ends in one line and never blocks or fills the memory.
  */
 
@@ -60,7 +60,7 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array {
     if (isPipe && !pipes) throw notRegular(path, 'a pipe');
     if (!isPipe && !stat.isFile()) throw notRegular(path, stat.isSocket() ? 'a socket' : 'a device');
     if (stat.size > limit) throw aboveLimit(path, limit);
-    // files of /proc say 0 and hold more; a file may grow while it is read
+    // files of /proc have size 0 and content; a file may grow while it is read
     return isPipe ? readPipe(path, fd, limit, patience) : readUpTo(path, fd, stat.size, limit);
   });
 }
@@ -214,7 +214,7 @@ function readUpTo(path: string, fd: number, size: number, limit: number): Uint8A
   let length = 0;
   while (true) {
     if (length === buffer.length) {
-      // one more byte, to detect a file that goes on
+      // one more byte, to detect a longer file
       const more = new Uint8Array(1);
       if (readSync(fd, more) === 0) return buffer;
       if (length + 1 > limit) throw aboveLimit(path, limit);

@@ -70,7 +70,7 @@ function threadsOf(uid: number): number {
     try {
       if (statSync(`/proc/${name}`).uid === uid) threads += readdirSync(`/proc/${name}/task`).length;
     } catch {
-      // it has ended meanwhile
+      // the process has ended
     }
   }
   return threads;

@@ -131,7 +131,7 @@ function offsetText(offset: number): string {
   return seconds === 0 ? text : `${text}:${two(seconds)}`;
 }
 
-/** 1.5e-3 as 0.0015; JavaScript writes an exponent only below 1e-6, Python below 1e-4, so both write these alike. */
+/** 1.5e-3 as 0.0015; JavaScript writes an exponent only below 1e-6, Python below 1e-4, so both write these equally. */
 function plainFraction(mantissa: string, exponent: number): string {
   const negative = mantissa.startsWith('-');
   const digits = mantissa.replace(/[-.]/g, '');

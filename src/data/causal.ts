@@ -11,10 +11,10 @@ import type { Tokenizer } from './tokenizer';
 
 const IGNORE = -100;
 
-/** What a row becomes before it is tokenised. */
+/** The texts of a row that are tokenised. */
 export interface CausalText {
   readonly prompt: string;
-  /** The prompt, the response behind it, and the end-of-text token where the spec appends one. */
+  /** The prompt, the response after it, and the end-of-text token where the spec appends one. */
   readonly whole: string;
 }
 
@@ -42,7 +42,7 @@ export function causalTexts(
 }
 
 /**
- * The id that fills rows up, where the spec's rows are filled up or end-of-text is judged by it; -1 where none is needed.
+ * The id of the padding token, where the spec's rows are padded or its eos rule depends on it; -1 where none is needed.
  *
  * @throws MedreproError `spec` when the tokeniser has no such token.
  */
@@ -96,9 +96,9 @@ export function causalRow(
   const labels = Int32Array.from(ids);
   let found = true;
   if (mask.prompt === 'masked') {
-    // a prompt's own suffix is not in front of the response
+    // the prompt's own suffix does not precede the response
     const own = prompt.length - (special ? tokenizer.suffix.length : 0);
-    // labels go with their tokens: what was cut on the left is not there to be masked, a prefix still is
+    // labels are cut with their tokens: of a prompt that was cut on the left, only the rest and the prefix are masked
     const gone = truncationSide === 'left' ? fullLength - real.length : 0;
     const kept = gone === 0 ? own : Math.max(special ? tokenizer.prefix.length : 0, own - gone);
     labels.fill(IGNORE, 0, Math.min(length, kept));
@@ -140,7 +140,7 @@ function responseTemplateIds(template: string | null, tokenizer: Tokenizer): Uin
   return tokenizer.encode(template, false);
 }
 
-/** The place behind the last occurrence of `part`, or null. */
+/** Position after the last occurrence of `part`, or null. */
 function endOfLast(ids: Uint32Array, part: Uint32Array): number | null {
   for (let start = ids.length - part.length; start >= 0; start--) {
     if (part.every((id, i) => ids[start + i] === id)) return start + part.length;

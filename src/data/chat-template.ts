@@ -20,7 +20,7 @@ export interface ChatOptions {
   readonly addGenerationPrompt: boolean;
   /** Further variables of the template, such as `enable_thinking` or `date_string`. */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** The date that `strftime_now` writes, as `2024-07-26`; a template that asks for one is refused without it. */
+  /** The date that `strftime_now` writes, as `2024-07-26`; a template that asks for one is rejected without it. */
   readonly date?: string | null;
 }
 
@@ -45,7 +45,7 @@ export class ChatTemplate {
     }
   }
 
-  /** @throws MedreproError `input` when the template refuses the conversation, with its own words. */
+  /** @throws MedreproError `input` when the template rejects the conversation, with the template's message. */
   render(messages: readonly ChatMessage[], { addGenerationPrompt, variables = {}, date }: ChatOptions): string {
     try {
       const values = {

@@ -18,11 +18,11 @@ export const MISSING_TEXTS: ReadonlySet<string> = new Set([
   ...['NULL', 'NaN', 'None', 'n/a', 'nan', 'null'],
 ]);
 
-/** Watches the cells of some columns go by. */
+/** Collects what the cells of some columns are. */
 export class ColumnKinds {
   private readonly seen: ReadonlyMap<string, Seen>;
 
-  /** @param untyped whether every cell is a text whose look tells what it is, and what NA and the like mean then */
+  /** @param untyped whether the type of a cell follows from its text, and what NA and the like mean then */
   constructor(
     roles: readonly string[],
     private readonly untyped: { readonly missingTexts: 'missing' | 'text' } | null,
@@ -30,7 +30,7 @@ export class ColumnKinds {
     this.seen = new Map(roles.map((role) => [role, new Seen()]));
   }
 
-  /** Notes a cell. @returns whether it is a missing value: none at all, NaN, or in an untyped file a text that means it */
+  /** Records a cell. @returns whether it is a missing value: none at all, NaN, or in an untyped file a text that means it */
   see(role: string, value: unknown, text: string): boolean {
     const seen = this.seen.get(role)!;
     if (value === undefined || value === null || Number.isNaN(value)) {
@@ -60,7 +60,7 @@ export class ColumnKinds {
     );
   }
 
-  /** What a peer would print otherwise, by the file's name of the column. */
+  /** What pandas or datasets would print otherwise, by the file's name of the column. */
   notes(columns: Readonly<Record<string, string>>): string[] {
     return [...this.seen].flatMap(([role, seen]) => seen.notes(JSON.stringify(columns[role]), this.untyped));
   }
@@ -83,7 +83,7 @@ const [MIN_INT64, MAX_INT64, MAX_UINT64] = [-(2n ** 63n), 2n ** 63n - 1n, 2n ** 
  * that does not fit decides what it tries next: equal to pandas 3 in test/fixtures/labels.
  */
 class BeyondInt64 {
-  /** What the first text beyond both types, or no integer at all, left to try: Python's integers, or floats. */
+  /** What pandas tries after the first text that fits neither type: Python's integers, or floats for a text that is no integer. */
   private next: 'integers' | 'floats' | null = null;
   private overflows = false;
   /** Among the texts before that: an integer above int64, a minus, a missing value. */

@@ -10,29 +10,29 @@ import { columnOfPath, follow, type Inner, indexOfName, levels, NoElement, opene
 import type { RecordFile } from './records';
 import { RowStore } from './row-store';
 
-/** What a spec calls a column -> what the file calls it, or a path into it (`paths.ts`): `choices[0]`, `data[].question`. */
+/** The spec's name of a column -> its name in the file, or a path into it (`paths.ts`): `choices[0]`, `data[].question`. */
 export type Columns = Readonly<Record<string, string>>;
 
 export interface Table {
   readonly file: string;
-  /** sha256 (hex) of the file as it lies. */
+  /** sha256 (hex) of the file as it is stored. */
   readonly sha256: string;
   readonly rows: RowStore;
   /** By the spec's name of the column: what its cells are in the file. */
   readonly kinds: Readonly<Record<string, ColumnKind>>;
-  /** What was left out or read in one of several ways, one line each. */
+  /** What was omitted or read in one of several ways, one line each. */
   readonly notes: readonly string[];
 }
 
 export interface TableOptions {
-  /** Columns (the spec's names) that may be empty, or not there at all: their cells are then an empty text. */
+  /** Columns (the spec's names) that may be empty or absent: their cells are then an empty text. */
   readonly optional?: ReadonlySet<string>;
 }
 
 /** The role of a column whose values must all differ. */
 const ID = 'id';
 
-/** What a reader needs to know to decode the named columns alone. */
+/** Selects the named columns, so that a reader decodes no others. */
 export function chooser(columns: Columns): Choose {
   return (names) =>
     Object.values(columns).flatMap((wanted) => {
@@ -117,7 +117,7 @@ interface Wanted {
   readonly levels: readonly (readonly Inner[])[];
 }
 
-/** Where the current row stands, and what is wrong with it. */
+/** The position of the current row, and errors about it. */
 class Row {
   /** From 1. */
   number = 0;
@@ -133,7 +133,7 @@ class Row {
   /**
    * A cell as text.
    *
-   * @throws MedreproError `input` for what is not there, or no single value
+   * @throws MedreproError `input` for a value that does not exist or is not a single one
    */
   textOf(value: unknown, column: string): string {
     if (value instanceof NoElement) {
@@ -209,7 +209,7 @@ function nestingOf(file: string, places: readonly Wanted[], columns: Columns): W
   return deepest;
 }
 
-/** The wanted values of a record that is one row, in `values`, which is used again for the next one. */
+/** The selected values of a record that is one row, in `values`, which is reused for the next one. */
 function flat(record: DataRecord, places: readonly Wanted[], values: unknown[]): unknown[] {
   for (let i = 0; i < places.length; i++) {
     const { place, levels: parts } = places[i]!;
@@ -220,7 +220,7 @@ function flat(record: DataRecord, places: readonly Wanted[], values: unknown[]):
   return values;
 }
 
-/** The wanted values of a record: a row for each element of the lists on the way. */
+/** The selected values of a record: a row for each element of the lists that the paths go through. */
 function expanded(record: DataRecord, places: readonly Wanted[], nesting: Wanted): unknown[][] {
   const start = (wanted: Wanted): unknown => (wanted.place === null ? undefined : record.values[wanted.place.column]);
   let rows: { readonly elements: readonly unknown[] }[] = [{ elements: [start(nesting)] }];

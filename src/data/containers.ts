@@ -1,4 +1,4 @@
-/** What people hand over in the place of a data file, told by its first bytes: each is refused by its name, with what to do. */
+/** Files that are not data, detected by their first bytes: each is rejected by its name, with a remedy. */
 
 import { inputError, type MedreproError } from '../errors';
 
@@ -13,7 +13,7 @@ export function containerError(name: string, bytes: Uint8Array): MedreproError |
 
 // --- internal ---
 
-/** A tar archive says what it is at byte 257. */
+/** The signature of a tar archive is at byte 257. */
 const HEAD = 512;
 
 const CSV = 'export it as CSV with a header row';

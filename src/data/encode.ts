@@ -2,7 +2,7 @@
  * Many texts to token ids, on several cores where that pays.
  *
  * A tokeniser is a pure function of the text, so the ids are the same on any number of threads: the texts are cut into
- * parts, Workers take some, this thread takes the rest, and the parts are put together in order.
+ * parts, Workers encode some, this thread the rest, and the parts are concatenated in order.
  */
 
 import { availableParallelism } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * gzip (RFC 1952), of one member or several: first its length is counted, which takes no memory, then as much is made. A file
- * of a megabyte that unpacks without end is thus refused before anything is kept of it.
+ * gzip (RFC 1952), of one member or several: a first pass counts the length without keeping anything, a second one fills a buffer
+ * of that length. A file of a megabyte that unpacks without end is rejected before memory is allocated for it.
  */
 
 import { crc32, createInflateRaw } from 'node:zlib';
@@ -67,7 +67,7 @@ async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Where a member's data begins, behind its header. */
+/** Offset of a member's data, after its header. */
 function dataOf(bytes: Uint8Array, start: number): number {
   if (start + 10 > bytes.length) throw new GzipFault('cut');
   if (bytes[start] !== 0x1f || bytes[start + 1] !== 0x8b || bytes[start + 2] !== 8) throw new GzipFault('damaged');

@@ -1,6 +1,6 @@
 /**
  * A hash at every rung of the data: examples, prompts, token ids, batches. Two runs that differ are compared rung by rung,
- * and the first rung that differs says which stage to look at.
+ * and the first rung that differs names the stage to examine.
  *
  * Texts are hashed as JSON strings with a newline each (no text can imitate a border), numbers as little-endian int32.
  */
@@ -46,7 +46,7 @@ export function combinedHash(splits: readonly RungHashes[]): string {
     .digest('hex');
 }
 
-/** sha256 (hex) of the rows of one batch or step, in order: what the model saw, whatever the packing. */
+/** sha256 (hex) of the rows of one batch or step, in order: what the model saw, independent of the packing. */
 export function batchHash(rows: readonly HashedTokens[]): string {
   const hash = hasher();
   for (const row of rows) hash.update(numbersOf(row));

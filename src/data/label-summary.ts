@@ -1,4 +1,4 @@
-/** What the labels of causal-LM rows teach, counted before step 1, and what about them is an error or worth a warning. */
+/** Counts of the labels of causal-LM rows before step 1, and the errors and warnings that follow from them. */
 
 import { inputError } from '../errors';
 import type { RunWarning } from '../events';
@@ -20,7 +20,7 @@ export interface LabelSummary {
   readonly ignored: number;
   /** Share of the labels that are padding. */
   readonly padding: number;
-  /** Rows that teach nothing: no label behind their first token. */
+  /** Rows without a training signal: no label after their first token. */
   readonly empty: number;
   /** End-of-text tokens before the padding, and how many of them are labels. */
   readonly eos: number;
@@ -60,7 +60,7 @@ export function summariseLabels(rows: readonly LabelledRow[], eosId: number | nu
 }
 
 /**
- * What a reader must know before step 1.
+ * Warnings about the labels, before step 1.
  * @throws MedreproError `input` when no row has a label: training would be a loss of 0 and no gradient.
  */
 export function judgeLabels(summary: LabelSummary, mask: LabelMask): RunWarning[] {

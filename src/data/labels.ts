@@ -16,7 +16,7 @@ export function compareCodePoints(a: string, b: string): number {
   for (let i = 0; i < n; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
     if (x === y) continue;
-    // surrogates stand for code points above every other unit
+    // surrogates encode code points above every other unit
     const [high, low] = [(x & 0xf800) === 0xd800, (y & 0xf800) === 0xd800];
     return high === low ? x - y : high ? 1 : -1;
   }
@@ -30,7 +30,7 @@ export function classNames(labels: Iterable<string>, compare: Compare = compareC
 
 /** How the labels of a column become classes, over all files that have it. */
 export interface Labelling {
-  /** The class that a cell of a file stands for; null when it is an id that its `ClassLabel` does not have. */
+  /** The class of a cell; null when it is an id that its `ClassLabel` does not have. */
   className(cell: string, kind: ColumnKind): string | null;
   /** The distinct classes in the order of their ids. */
   sorted(names: Iterable<string>): string[];
@@ -88,7 +88,7 @@ export function quote(label: string): string {
 type Type = ColumnKind['type'];
 type Compare = (a: string, b: string) => number;
 
-/** What a cell of a column is printed as, and how two of them are ordered. */
+/** How a cell of a column is printed, and how two are ordered. */
 interface Printing {
   readonly printed: (cell: string) => string;
   readonly compare: Compare;

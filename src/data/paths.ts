@@ -11,7 +11,7 @@
 import { EACH, isObject, type Place, type Step } from './formats/format';
 import { decodeJson } from './formats/json-reader';
 
-/** What a column that is missing gives; else its place. */
+/** The place of a column; null when it does not exist. */
 export function placeOf(columns: readonly string[], wanted: string): Place | null {
   for (const [name, steps] of readings(wanted)) {
     const column = indexOfName(columns, name);
@@ -33,7 +33,7 @@ export function indexOfName(names: readonly string[], wanted: string): number {
   return alike.length === 1 ? alike[0]! : -1;
 }
 
-/** Why a path has no value in a row: `what` is there in its place. */
+/** Why a path has no value in a row: `what` is found instead. */
 export class NoElement {
   constructor(readonly what: string) {}
 }
@@ -78,7 +78,7 @@ export function levels(steps: readonly Step[]): Inner[][] {
 
 const STEP = /^(?:\.([^.[\]]+)|\[(\d{1,9})\]|\[\])/;
 
-/** Every way to read a path: the name of a column and the steps behind it, the longest name first. */
+/** Every way to read a path: the name of a column and the steps after it, the longest name first. */
 function readings(wanted: string): [string, Step[]][] {
   const found: [string, Step[]][] = [[wanted, []]];
   for (let at = wanted.length - 1; at > 0; at--) {

@@ -22,15 +22,15 @@ export { SPLITS, type SplitName };
 
 /** A tokenised example. */
 export interface PreparedRow {
-  /** What the hash of the examples covers: the cells in the order of the spec's columns; a classifier's text and class. */
+  /** The texts in the hash of the examples: the cells in the order of the spec's columns; a classifier's text and class. */
   readonly example: readonly string[];
-  /** What two rows share when one is a leak of the other: a classifier's text, a causal LM's prompt. */
+  /** The text by which a test row is found in the training rows: a classifier's text, a causal LM's prompt. */
   readonly text: string;
-  /** The text that was tokenised: after the template was applied, with the response behind it. */
+  /** The text that was tokenised: after the template was applied, followed by the response. */
   readonly prompt: string;
   /** (n,) token ids, special tokens and padding included, at most `maxLength`. */
   readonly ids: Uint32Array;
-  /** Tokens that are not padding: the attention mask is 1 for these, 0 behind them. */
+  /** Tokens that are not padding: the attention mask is 1 for these, 0 after them. */
   readonly attended: number;
   /** Tokens before truncation. */
   readonly fullLength: number;
@@ -56,7 +56,7 @@ export interface PreparedFile {
 export interface PreparedData {
   /** Class names by class id; none for a causal LM. */
   readonly classes: readonly string[];
-  /** The rows that are used, in the order they were read; behind them the test rows, where they have a form or labels of their own. */
+  /** The rows that are used, in the order they were read; then the test rows, where they have a form or labels of their own. */
   readonly rows: readonly PreparedRow[];
   /** Indices into `rows`, in the order in which the split is used. */
   readonly splits: Readonly<Record<SplitName, Uint32Array>>;
@@ -226,7 +226,7 @@ export function* dataRows(data: PreparedData, split: SplitName): Generator<DataR
 
 type RowFormName = SourceFile['form'];
 
-/** Rows that are used, by the form in which they are, and the splits as indices into both lists, one behind the other. */
+/** The rows that are used, by their form, and the splits as indices into the concatenation of both lists. */
 interface Arranged {
   readonly wanted: Readonly<Record<RowFormName, readonly number[]>>;
   readonly splits: Splitting['splits'];
@@ -383,7 +383,7 @@ function labelNames(
   return names;
 }
 
-/** All classes in their order; labels of the test rows that no training row has are noted, or refused when none has one. */
+/** All classes in their order; labels of the test rows that no training row has are noted, or rejected when none has one. */
 function classesOf(
   files: readonly SourceFile[],
   names: LabelNames,
@@ -443,7 +443,7 @@ function checkTrainable(files: readonly SourceFile[], rows: SourceRows, labels: 
   );
 }
 
-/** Where a row stands, for messages. */
+/** The position of a row, for messages. */
 function placeOf({ name }: SourceFile, { line }: TableRow): { file: string; line?: number } {
   return line === null ? { file: name } : { file: name, line };
 }

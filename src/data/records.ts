@@ -13,7 +13,7 @@ import { medquad, readMedquadFolder } from './formats/medquad';
 import { parquet } from './formats/parquet';
 import { type RawFile, readRawFile, unpacked } from './text-file';
 
-/** Every format, those with first bytes of their own before those that are told by their name. */
+/** Every format; those detected by their first bytes precede those detected by their name. */
 export const FORMATS: readonly Format[] = [parquet, arrow, medquad, jsonLines, json, csv];
 
 /** A file's rows with its identity. */
@@ -22,7 +22,7 @@ export interface RecordFile {
   readonly name: string;
   /** The format's name: `CSV`, `Parquet`, … */
   readonly format: string;
-  /** sha256 (hex) of the file as it lies; of a folder, over the paths and hashes of its files. */
+  /** sha256 (hex) of the file as it is stored; of a folder, over the paths and hashes of its files. */
   readonly sha256: string;
   /** Bytes that are kept while rows are read; 0 for a folder, whose rows are kept instead. */
   readonly bytes: number;
@@ -32,7 +32,7 @@ export interface RecordFile {
 /**
  * Reads a data file, or a folder of MedQuAD's XML documents.
  *
- * @param options the columns that are wanted (no other is decoded), and how a CSV is read
+ * @param options the selected columns (no other is decoded), and how a CSV is read
  * @throws MedreproError `input` (exit 2) with what is wrong and where.
  */
 export async function readRecords(path: string, options: ParseOptions = {}): Promise<RecordFile> {

@@ -18,7 +18,7 @@ export type RowsByRole = Readonly<Record<Role, Uint32Array>>;
 /**
  * The rows that are left, by the role of their file.
  *
- * @param notes gets one line for everything that leaves rows out.
+ * @param notes gets one line for everything that drops rows.
  * @throws MedreproError `input`: a row that is left has nothing in a column that is not optional; no row is left of a role.
  */
 export function chooseRows(files: readonly SourceFile[], spec: DataSpec, notes: string[]): RowsByRole {
@@ -124,7 +124,7 @@ function apply(rows: number[], step: RowStep, all: SourceRows): number[] {
 
 const isBlank = (text: string): boolean => text.trim() === '';
 
-/** What two rows share when one is the other's duplicate: no value differs from every text. */
+/** The key by which rows are duplicates; a missing value differs from every text. */
 function keyOf(all: SourceRows, row: number, columns: readonly string[]): string {
   return JSON.stringify(columns.map((column) => (all.isMissing(row, column) ? null : all.text(row, column))));
 }
@@ -146,7 +146,7 @@ function withoutDuplicates(
   });
 }
 
-/** A step may judge a column that is empty here and there; what it leaves must be whole. */
+/** A step may drop rows by a column with empty cells; the remaining rows must have a value in every column. */
 function checkFilled(rows: readonly number[], all: SourceRows, files: readonly SourceFile[], spec: DataSpec): void {
   for (const row of rows) {
     const { name, form, rows: own } = files[all.fileOf(row)]!;

@@ -36,16 +36,16 @@ export interface SourceFile {
   readonly form: 'own' | 'test';
   /** Its name among the spec's parts; null where the source is one file. */
   readonly part: string | null;
-  /** What is done to its rows before they are put behind those of other parts. */
+  /** Steps applied to its rows before they follow those of other parts. */
   readonly steps: readonly RowStep[];
   /** Path or asset name, as the user knows it. */
   readonly name: string;
-  /** sha256 (hex) of the file as it lies. */
+  /** sha256 (hex) of the file as it is stored. */
   readonly sha256: string;
   readonly rows: RowStore;
   /** By the spec's name of the column: what its cells are in the file. */
   readonly kinds: Readonly<Record<string, ColumnKind>>;
-  /** What was left out while reading, one line each. */
+  /** What was omitted while reading, one line each. */
   readonly notes: readonly string[];
 }
 
@@ -121,7 +121,7 @@ export async function readSources(
     const own = form === 'test' ? testSpec(spec) : spec;
     const columns = wanted.embedded ? embeddedColumns(own.columns) : own.columns;
     const { separator, missingTexts } = spec;
-    // the miniatures' files are what they are
+    // a spec's CSV options are about files of the user
     const csv = wanted.embedded ? undefined : { separator, missingTexts };
     const options = { choose: chooser(columns), csv };
     const records = wanted.embedded

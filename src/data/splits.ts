@@ -9,7 +9,7 @@
  * - `pandasSample`: DataFrame.sample; `pandasSplit`: sample and what `drop(index)` leaves.
  * - `kFold`, `stratifiedKFold`: one fold of sklearn.model_selection's KFold and StratifiedKFold.
  * - `sklearnSplit`, `sklearnStratifiedSplit`: sklearn.model_selection.train_test_split (numpy RandomState), plain and with
- *   `stratify`; they refuse what scikit-learn refuses.
+ *   `stratify`; they reject what scikit-learn rejects.
  * - `stratifiedSplit`: ours; scikit-learn's wherever scikit-learn makes a split, and a stated policy where it does not.
  */
 
@@ -31,8 +31,8 @@ export interface Sizes {
 }
 
 /**
- * A share of the rows in (0, 1), rounded up to whole rows; or, from 1 on, a number of rows. The libraries tell the two
- * apart by type (float, int), which comes to the same since a share must lie below 1. Or what gives the rows of both sides for n
+ * A share of the rows in (0, 1), rounded up to whole rows; or, from 1 on, a number of rows. The libraries distinguish the two
+ * apart by type (float, int), which is equivalent, since a share is below 1. Or a function that gives the rows of both sides for n
  * rows, which may be fewer than all: `train_size` alone, or with `test_size`.
  */
 export type TestSize = number | ((n: number) => Sizes);
@@ -269,7 +269,7 @@ function rowsByClass(labels: ArrayLike<number>): ClassRows[] {
   return [...rows].map(([label, own]) => ({ label, rows: own })).sort((a, b) => a.label - b.label);
 }
 
-/** The rows of each class, refused where the libraries refuse to stratify. */
+/** The rows of each class, rejected where the libraries reject to stratify. */
 function stratifiable(labels: ArrayLike<number>, sizes: Sizes): readonly (readonly number[])[] {
   const classes = rowsByClass(labels);
   const single = classes.filter((c) => c.rows.length < 2);
@@ -284,7 +284,7 @@ function stratifiable(labels: ArrayLike<number>, sizes: Sizes): readonly (readon
   return classes.map((c) => c.rows);
 }
 
-/** What a stratified split draws from. */
+/** The counts from which a stratified split draws. */
 interface Draws {
   permutation(n: number): Uint32Array;
   permuted(items: Uint32Array): Uint32Array;

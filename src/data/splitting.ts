@@ -157,7 +157,7 @@ function holdOutOf(
     const { train, heldOut } = splitSizes(n, share, spec, last);
     return { train, test: heldOut };
   };
-  // a share alone is what the libraries themselves round
+  // a share alone is rounded by the libraries themselves
   const size = last && spec.train !== null ? sizesOf : share;
   const classed = (): { readonly labels: number[]; readonly classes: readonly string[] } => {
     const names = Array.from(rows, of);
@@ -211,7 +211,7 @@ function foldOf(folds: DataSpec['folds']): Fold {
   return folds;
 }
 
-/** What a stratified split keeps in proportion: the class of each row, by its index over all files. */
+/** The class of each row, by its index over all files, which a stratified split keeps in proportion. */
 interface RowLabels extends Pick<Labelling, 'sorted'> {
   of(row: number): string;
 }

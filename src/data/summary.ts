@@ -1,4 +1,4 @@
-/** What a model will really be trained and evaluated on, in numbers a reader can check before step 1. */
+/** Counts of what a model is trained and evaluated on, to be checked before step 1. */
 
 /** A tokenised row as far as it is counted here. */
 export interface CountedRow {

@@ -3,8 +3,8 @@
  *
  * Two forms. A template with `{{`, `{%` or `{#` is Jinja, rendered as transformers renders templates (`trim_blocks`,
  * `lstrip_blocks`), except that a line end that ends it stays where it follows text or a variable: in a prompt it is text.
- * Any other template is plain text in which `{name}` stands for a column; all other braces are text. One with both is
- * refused: in Jinja `{name}` would stay as it is.
+ * Any other template is plain text in which `{name}` is a column; all other braces are text. One with both is
+ * rejected: in Jinja `{name}` would stay as it is.
  */
 
 import { specError } from '../errors';

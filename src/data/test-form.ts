@@ -3,7 +3,7 @@
 import type { DataSpec } from '../paper/types';
 
 /**
- * The spec as test rows see it: `testData` laid over `data`. Parts and row steps are its own or none; a filter and optional columns
+ * The spec of test rows: `testData` overrides `data`. Parts and row steps are its own or none; a filter and optional columns
  * go with the columns.
  */
 export function testSpec(spec: DataSpec): DataSpec {

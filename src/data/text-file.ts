@@ -1,8 +1,8 @@
 /**
  * A text file as bytes that are known to be UTF-8.
  *
- * Everything that is not is refused with one line that says where and what it looks like: a data file that is decoded
- * with replacement characters trains on other text than the paper did, and nobody sees it.
+ * Anything else is rejected with one line that says where and what it looks like: a data file that is decoded
+ * with replacement characters trains on other text than the paper did, unnoticed.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -11,7 +11,7 @@ import { firstBrokenByte, lineAt, MAX_FILE_BYTES, readBytes } from '../files';
 import { containerError } from './containers';
 import { GzipFault, gunzip, isGzip } from './gzip';
 
-/** A file as it lies: what is hashed and named in errors. */
+/** A file as it is stored: what is hashed and named in errors. */
 export interface RawFile {
   /** Path or asset name, as the user knows it. */
   readonly name: string;
@@ -64,7 +64,7 @@ export function asTextFile(file: RawFile): TextFile {
 }
 
 /**
- * A file without gzip around it (told by the first bytes or by `.gz`).
+ * A file without gzip around it (detected by the first bytes or by `.gz`).
  *
  * @throws MedreproError `input`: broken gzip, above 1 GiB, or another container (`containers.ts`).
  */
@@ -98,7 +98,7 @@ async function unpack({ name, bytes }: RawFile): Promise<Uint8Array> {
   }
 }
 
-/** Refuses UTF-16. */
+/** Rejects UTF-16. */
 function checkKind(name: string, bytes: Uint8Array): void {
   const refuse = (what: string, details: ErrorDetails): MedreproError =>
     inputError(`this is ${what}, not UTF-8 text`, { where: { file: name }, ...details });

@@ -4,7 +4,7 @@
  *
  * As transformers 4.57 does it (`PreTrainedTokenizerFast.__init__`), in which the papers' models were trained: a few classes of
  * tokenizer put their begin and end of text by `add_bos_token` and `add_eos_token`, whatever tokenizer.json says; for all others
- * tokenizer.json decides. Release 5 lets it decide for every class.
+ * tokenizer.json decides. In release 5 it decides for every class.
  */
 
 import type { AddedToken, ConfigToken, TokenizerConfig, TokenizerFile } from './tokenizer-files';
@@ -51,7 +51,7 @@ export function namedToken(config: TokenizerConfig, name: NamedToken): string | 
 
 /**
  * The tokens that are added to those of tokenizer.json, in order: `added_tokens_decoder` or added_tokens.json by id, which also
- * changes how tokens that are there already are looked for, then special tokens that are not there yet.
+ * changes how existing tokens are matched, then special tokens that do not exist yet.
  *
  * @throws MedreproError `input` when one has no content
  */

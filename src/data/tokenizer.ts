@@ -103,9 +103,9 @@ export class Tokenizer {
   }
 
   /**
-   * {@link encodeTruncated} of ids that are there already.
+   * {@link encodeTruncated} of existing ids.
    *
-   * @param side where tokens of the text go: `truncation_side`
+   * @param side from which tokens of the text are removed: `truncation_side`
    * @param special whether the special tokens are around them
    */
   truncate(ids: Uint32Array, maxLength: number, side: 'right' | 'left' = 'right', special = true): Encoded {
@@ -123,7 +123,7 @@ export class Tokenizer {
   }
 
   /**
-   * The text of some ids; special tokens are left out when `skipSpecial`, and spaces are cleaned up where
+   * The text of some ids; special tokens are omitted when `skipSpecial`, and spaces are cleaned up where
    * tokenizer_config.json and the release of transformers say so.
    */
   decode(ids: ArrayLike<number>, skipSpecial = false): string {
@@ -150,7 +150,7 @@ export class Tokenizer {
 // --- internal ---
 
 /**
- * Whether `decode` takes spaces away before punctuation and in English short forms. Release 5 does not for BPE unless a second
+ * Whether `decode` removes spaces before punctuation and in English short forms. Release 5 does not for BPE unless a second
  * switch insists.
  */
 function cleansUp(config: TokenizerConfig, model: string, release: TransformersRelease): boolean {
@@ -159,7 +159,7 @@ function cleansUp(config: TokenizerConfig, model: string, release: TransformersR
   return config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
 }
 
-/** An error of the pipeline with the file it is about. */
+/** An error of the pipeline with its file. */
 function unusable(error: unknown, file: string): unknown {
   if (!(error instanceof MedreproError)) return error;
   return inputError(`this tokenizer cannot be used: ${error.message}`, {

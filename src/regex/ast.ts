@@ -1,6 +1,6 @@
 /**
- * What an expression says, whichever dialect it was written in. Nothing here remembers spelling: classes are sets of code
- * points, anchors say what they test, flags have been applied.
+ * The syntax tree of an expression of any dialect, independent of its spelling: classes are sets of code
+ * points, anchors name what they test, flags have been applied.
  */
 import type { CharSet } from './sets';
 

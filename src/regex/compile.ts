@@ -1,6 +1,6 @@
 /**
  * Regular expressions that come with models and specs, in the dialect they were written for. They mean there what they
- * mean here or are refused by name, and none can run for ever: what is seen to be linear runs in JavaScript's engine, the
+ * mean here or are rejected by name, and each terminates: what is provably linear runs in JavaScript's engine, the
  * rest step by step with a limit.
  */
 import { inputError, type MedreproError, specError, type Where } from '../errors';
@@ -16,7 +16,7 @@ import { nodeCount, whyStepped } from './safety';
 export type Dialect = 'python' | 'oniguruma';
 
 export interface RegexOptions {
-  /** What the expression is, for messages: `the pattern of target_modules`. */
+  /** What the expression is used for, for messages: `the pattern of target_modules`. */
   readonly name?: string;
   /** Where it stands. */
   readonly where?: Where;
@@ -136,7 +136,7 @@ class CompiledRegex implements Regex {
     expression.lastIndex = from;
     const found = expression.exec(text);
     if (found === null) {
-      // the engine gives up after a million matches of parts, and says so as if nothing fitted
+      // the engine gives up after a million partial matches, and reports no match
       if ((text.length - from) * steps < SURE) return null;
       return this.stepped(new Matcher(this.program('part'), text), text, from, sticky);
     }

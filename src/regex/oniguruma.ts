@@ -1,7 +1,7 @@
 /**
  * Expressions of Oniguruma 6.9 as the Rust tokenizers library (0.23) compiles those of a tokenizer.json: its own syntax,
  * Unicode classes, `^` and `$` at every line. References to groups, conditions, calls, `\K`, `\X` and absent operators are
- * refused.
+ * rejected.
  */
 import { type Node, width } from './ast';
 import { type Flags, Parser, type Quantifier } from './parser';
@@ -143,7 +143,7 @@ export class OnigurumaParser extends Parser {
     return { kind: 'sequence', items: [node] };
   }
 
-  /** The sharp s equals `ss` in Oniguruma when case is ignored; such pairs are refused in either direction. */
+  /** The sharp s equals `ss` in Oniguruma when case is ignored; such pairs are rejected in either direction. */
   private refuseFolds(codePoint: number): void {
     const character = String.fromCodePoint(codePoint);
     const before = this.runEnds === this.position - character.length ? this.run : '';
@@ -239,7 +239,7 @@ export class OnigurumaParser extends Parser {
     return letter === letter.toLowerCase() ? set : complement(set);
   }
 
-  /** The character an escape stands for, its backslash read. */
+  /** The character of an escape whose backslash was read. */
   private character(start: number, inClass: boolean): number {
     const braced = this.match(/x\{([0-9a-fA-F]{1,8})\}/y) ?? this.match(/u([0-9a-fA-F]{4})/y);
     if (braced !== null) return this.codePoint(braced[1]!, 16, start);

@@ -1,5 +1,5 @@
 /**
- * What the dialects have in common: branches, groups, quantifiers, flags. A dialect adds its escapes, classes and groups.
+ * The syntax that the dialects share: branches, groups, quantifiers, flags. A dialect adds its escapes, classes and groups.
  */
 import type { Node, Parsed } from './ast';
 import { ANYTHING, type CaseRule, type CharSet, ignoringCase, NOT_LINE_FEED, one } from './sets';
@@ -57,7 +57,7 @@ export abstract class Parser {
   protected abstract escape(flags: Flags): Node;
   /** A class in brackets, `[` not yet read. */
   protected abstract characterClass(flags: Flags): CharSet;
-  /** What follows `(?`, not yet read; null where it says nothing by itself (a comment). */
+  /** What follows `(?`, not yet read; null where it matches nothing itself (a comment). */
   protected abstract extension(flags: Flags, start: number): Node | null;
   /** A quantifier in braces, `{` not yet read; null (and nothing read) where it is text. */
   protected abstract braces(): Quantifier | null;
@@ -205,7 +205,7 @@ export abstract class Parser {
     }
   }
 
-  /** What must not be repeated is refused as the dialect does: places. */
+  /** What must not be repeated is rejected as the dialect does: places. */
   protected repeatable(node: Node): boolean {
     return node.kind !== 'anchor' && node.kind !== 'boundary';
   }

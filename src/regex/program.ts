@@ -28,7 +28,7 @@ export type Instruction =
       readonly negative: boolean;
       readonly body: number;
       next: number;
-      /** Code points to go back, for one that looks behind. */
+      /** Code points to go back, for a lookbehind. */
       readonly fewest: number;
       readonly most: number;
     }
@@ -113,7 +113,7 @@ class Writer {
         const { ahead, negative } = node;
         const { min: fewest, max: most } = ahead ? { min: 0, max: 0 } : width(node.body);
         const look = this.add({ op: 'look', ahead, negative, body: this.here + 1, next: 0, fewest, most });
-        // one that looks behind must end where it began: failing depends on that as well
+        // a lookbehind must end where it began: whether it fails depends on that as well
         this.write(node.body, ahead && pure);
         this.add({ op: 'done' });
         look.next = this.here;

@@ -1,5 +1,5 @@
 /**
- * Expressions of Python's `re` (3.11) for text: `re.compile(source)`. Back references, conditions and `\N{…}` are refused.
+ * Expressions of Python's `re` (3.11) for text: `re.compile(source)`. Back references, conditions and `\N{…}` are rejected.
  */
 import { type Node, width } from './ast';
 import { type Flags, NO_FLAGS, Parser, type Quantifier } from './parser';
@@ -182,7 +182,7 @@ export class PythonParser extends Parser {
     return letter === letter!.toLowerCase() ? set : complement(set);
   }
 
-  /** The character an escape stands for, its backslash read. */
+  /** The character of an escape whose backslash was read. */
   private character(start: number, inClass: boolean): number {
     const hex = this.match(/x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})/y);
     if (hex !== null) return this.codePoint(hex[1] ?? hex[2] ?? hex[3]!, 16, start);

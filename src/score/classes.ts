@@ -30,7 +30,7 @@ export function classesOf(predictions: readonly string[], references: readonly R
     });
   });
   const byValue = valuesOf(gold);
-  // the first spelling of a value among the references stands for all
+  // the first spelling of a value among the references names its class
   const spelling = (text: string): string => byValue?.get(numberIn(text) ?? Number.NaN) ?? text;
   const [own, said] = [gold.map(spelling), predictions.map(spelling)];
   const known = new Set(own);
@@ -52,7 +52,7 @@ export function classesOf(predictions: readonly string[], references: readonly R
 
 // --- internal ---
 
-/** Sixteen digits and more are not all told apart by a double. */
+/** A double does not distinguish all integers of sixteen digits and more. */
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?$/i;
 const MAX_DIGITS = 15;
 

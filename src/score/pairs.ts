@@ -7,12 +7,12 @@ import { type RecordFile, readRecords } from '../data/records';
 import { inputError, type MedreproError } from '../errors';
 import type { References } from '../metrics/text-metric';
 
-/** What a column holds. */
+/** The role of a column. */
 export type Role = 'prediction' | 'reference' | 'question' | 'id';
 
 /**
- * Column names by role, as `--map` gives them, or paths into nested rows (`data/paths.ts`); a role that is not named is looked
- * for under the usual names.
+ * Column names by role, as `--map` gives them, or paths into nested rows (`data/paths.ts`); a role that is not named is
+ * found under the usual names.
  */
 export type ColumnMap = Readonly<Partial<Record<Role, string>>>;
 
@@ -49,7 +49,7 @@ export interface QuestionAnswers {
  * A cell of the references may hold a list of texts, or a path may lead through one (`answers[].text`): the row then has several
  * references.
  *
- * @throws MedreproError `input` (exit 2): a column that is not there or is there twice, a cell without text, an id twice, files of
+ * @throws MedreproError `input` (exit 2): a column that is missing or exists twice, a cell without text, an id twice, files of
  *   different length or order, and whatever makes a file unreadable.
  */
 export async function readPairs(predictions: string, references: string, map: ColumnMap = {}): Promise<Pairs> {
@@ -154,7 +154,7 @@ function usualColumns(columns: readonly string[], role: Role): number[] {
   return [];
 }
 
-/** Where a role's column is; null when nobody named one and none looks like it. */
+/** The place of a role's column; null when none is named and none has a usual name. */
 function placeFor({ columns, record }: OpenFile, role: Role, map: ColumnMap): Place | null {
   const named = map[role];
   const usual = named === undefined ? usualColumns(columns, role) : [];
@@ -210,7 +210,7 @@ function referencesOf(file: OpenFile, row: DataRecord, i: number, place: Place):
   return others.length === 0 ? first : texts;
 }
 
-/** What a path leads to in a row: one value, or one for every element of the lists that its `[]` go through. */
+/** The values of a path in a row: one, or one for every element of the lists that its `[]` go through. */
 function valuesAt({ values }: DataRecord, { column, steps }: Place): unknown[] {
   const [first, ...inner] = levels(steps);
   let found: unknown[] = [follow(values[column], first!)];
@@ -242,7 +242,7 @@ function wrongCell(
   });
 }
 
-/** @throws MedreproError always: written as a value, so that it can stand for a column that is not there. */
+/** @throws MedreproError always: typed as a value, so that it can follow `??`. */
 function noColumn({ name, parsed }: RecordFile, what: string, role: Role): never {
   throw inputError(`${what}; the columns are ${parsed.columns.slice(0, 12).join(', ')}`, {
     where: headerOf({ name, parsed }),
@@ -261,7 +261,7 @@ function placeOfRow({ name }: RecordFile, { line }: DataRecord): { file: string;
   return line === null ? { file: name } : { file: name, line };
 }
 
-/** How the file was read, and texts that other readers take for nothing. */
+/** How the file was read, and texts that other readers take as missing. */
 function notesOf({ record }: OpenFile, texts: readonly string[], what: string): string[] {
   const notes = record.parsed.notes.map((note) => `${record.name}: ${note}`);
   if (!record.parsed.untyped) return notes;
@@ -286,8 +286,8 @@ function sharedColumns(said: RecordFile, gold: RecordFile, map: ColumnMap): stri
 }
 
 /**
- * Shared columns with the same values in another order: the rows are hardly pairs then. Only a warning, since nobody said that
- * such a column names the rows.
+ * Shared columns with the same values in another order: the rows are probably not pairs. Only a warning, since such
+ * a column need not identify the rows.
  */
 function otherOrder(said: OpenFile, gold: OpenFile, shared: readonly string[]): string[] {
   return shared.flatMap((name) => {
@@ -308,7 +308,7 @@ function valuesOf({ columns, rows }: OpenFile, name: string): string[] {
   return rows.map(({ values }) => textOfCell(values[place]) ?? '');
 }
 
-/** Ids must be unique, and the same row by row; files without ids are taken as they lie. */
+/** Ids must be unique, and the same row by row; files without ids are paired by position. */
 function checkOrder(said: OpenFile, gold: OpenFile, map: ColumnMap): void {
   const [own, other] = [ids(said, map), ids(gold, map)];
   if (own === null || other === null) return;

@@ -23,7 +23,7 @@ import {
 } from './findings';
 import type { Pairs, QuestionAnswers } from './pairs';
 
-/** The metrics of generated text that are computed when nobody names any. */
+/** The metrics of generated text that are computed by default. */
 export const DEFAULT_METRICS = ['exact-match', 'f1', 'bleu', 'rougeL', 'meteor'] as const;
 
 export interface ScoredMetric extends ScoredVerdict {
@@ -57,7 +57,7 @@ export interface ScoreResult {
   readonly withoutEcho: Readonly<Record<string, number>> | null;
   readonly echoAlone: Readonly<Record<string, number>> | null;
   readonly warnings: readonly string[];
-  /** What of each row claims about two experiments are judged by. */
+  /** The values of each row by which claims about two experiments are judged. */
   readonly perRow: Pick<ScoreData, 'test' | 'items'>;
 }
 
@@ -83,7 +83,7 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   const warnings = new Set<string>(pairs.notes);
   const classes = options.metrics.some(isClassMetric) ? classesOf(predictions, references) : null;
   for (const warning of classes?.warnings ?? []) warnings.add(warning);
-  // what the texts show by themselves is looked for in the first reference
+  // findings about the texts themselves use the first reference
   const firsts = references.map((of) => (typeof of === 'string' ? of : of[0]!));
   const items: ScoreData['items'] = {};
   const metrics = options.metrics.map((id) => {
@@ -131,7 +131,7 @@ export function scoreSignature(id: string): string | null {
 
 const isClassMetric = (id: string): boolean => CLASS_METRICS.some((metric) => metric.id === id);
 
-/** The references' classes first, so that every predictions file of the same references numbers them alike. */
+/** The references' classes first, so that every predictions file of the same references numbers them equally. */
 function referencesFirst(classes: Classes, references: readonly References[]): NonNullable<ScoreData['test']> {
   const { labels, gold, predicted } = classes;
   const known = new Set(references);

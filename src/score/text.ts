@@ -19,7 +19,7 @@ export function renderScore(result: ScoreResult, { target, files, disclaimers, n
   const { metrics, findings, warnings } = result;
   const head = `${target ?? 'metrics'}: ${count(result.rows)} predictions${target === null ? '' : ', re-scored (L2 score)'}`;
   const blocks = [`${head}\n${valueTable(metrics)}`];
-  // before anything that explains the numbers: what says that they mean nothing
+  // first the findings that make the numbers meaningless, then those that explain them
   if (warnings.length > 0) blocks.push(warnings.map((line) => `warning: ${line}`).join('\n'));
   if (findings.length > 0) {
     const lines = findings.map(({ id, says, means }) => `  ${id}: ${says}\n    ${means}`);

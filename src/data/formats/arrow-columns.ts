@@ -1,5 +1,5 @@
 /**
- * The columns of an Arrow record batch: nodes and buffers in the order of a walk over the fields. A column that nobody wants is
+ * The columns of an Arrow record batch: nodes and buffers in the order of a walk over the fields. A column that is not selected is
  * passed over without touching its bytes.
  */
 
@@ -34,7 +34,7 @@ export class Batch {
   private buffer = 0;
   private view = 0;
 
-  /** @param size of the whole file, in bytes: more rows than it can mean are refused */
+  /** @param size of the whole file, in bytes: more rows than it can mean are rejected */
   constructor(
     header: Table,
     private readonly body: DataView,
@@ -276,14 +276,14 @@ function decimals({ of }: Field, data: DataView): (i: number) => string {
   return (i) => decimalText(bigEndian(bytesOf(data, width * i, width).toReversed()), scale);
 }
 
-/** Value i lies in [offsets[i], offsets[i+1]). */
+/** Value i is in [offsets[i], offsets[i+1]). */
 function ranges(offsets: DataView, length: number, large: boolean): (i: number) => [number, number] {
   if (length === 0) return () => [0, 0];
   const at = (i: number): number => (large ? Number(offsets.getBigInt64(8 * i, true)) : offsets.getInt32(4 * i, true));
   return (i) => [at(i), at(i + 1)];
 }
 
-/** Rows may share their bytes, so what they become is counted. */
+/** Rows may share their bytes, so their decoded size is counted. */
 function text(data: DataView, range: [number, number], { type }: Field, budget: Budget): string | Uint8Array {
   const [start, end] = checked(range, data.byteLength);
   budget.spend(end - start);

@@ -2,8 +2,8 @@
  * Arrow IPC: the stream that Hugging Face datasets writes to `.arrow` files, and Arrow's own file form of it, which is Feather.
  *
  * Layout (arrow.apache.org/docs/format/Columnar.html): messages of 0xFFFFFFFF, the metadata's length, a FlatBuffers
- * Message, and a body of buffers; first the schema, then dictionaries and record batches. Batches are decoded one by one, and of them
- * only the chosen columns; a type that is not read is refused by name, and only where it is chosen.
+ * Message, and a body of buffers; first the schema, then dictionaries and record batches. Batches are decoded one by one, and
+ * only their selected columns; an unsupported type is rejected by name, and only where it is selected.
  */
 
 import { inputError } from '../../errors';
@@ -22,7 +22,7 @@ export const arrow: Format = {
   parse,
 };
 
-/** What the Arrow schema in a Parquet file's metadata says of its columns beyond Parquet's own. @param encoded in base64 */
+/** Types of columns in the Arrow schema of a Parquet file's metadata that Parquet's own schema lacks. @param encoded in base64 */
 export function arrowHints(encoded: string | undefined): ReadonlyMap<string, ArrowHint> {
   const hints = new Map<string, ArrowHint>();
   if (encoded === undefined) return hints;
@@ -109,7 +109,7 @@ function rowsIn(bytes: Uint8Array): number {
 
 interface Columns {
   readonly length: number;
-  /** By the column; undefined where nobody wants it. */
+  /** By column; undefined for one that is not selected. */
   readonly values: readonly (readonly unknown[] | undefined)[];
 }
 

@@ -5,10 +5,10 @@ import { inputError, MedreproError } from '../../errors';
 import { damaged, isObject } from './format';
 import { decodeJson } from './json-reader';
 
-/** A file that makes no sense, in words for its reader. */
+/** A file that is inconsistent; the message is for its reader. */
 export class Damage extends Error {}
 
-/** A type or feature that is well-formed and not read here. */
+/** A type or feature that is well-formed but not supported. */
 export class Unsupported extends Error {}
 
 /**
@@ -38,7 +38,7 @@ export function reading<T>(file: string, what: string, step: () => T): T {
   }
 }
 
-/** Runs a library's code on bytes that may be damaged: whatever it throws is the bytes' fault. @throws Damage */
+/** Runs a library's code on bytes that may be damaged: whatever it throws is attributed to the bytes. @throws Damage */
 export function trusting<T>(what: string, step: () => T): T {
   try {
     return step();
@@ -47,10 +47,10 @@ export function trusting<T>(what: string, step: () => T): T {
   }
 }
 
-/** Bytes that the wanted columns may take, decompressed and with their values. */
+/** Most bytes of the selected columns, decompressed and with their values. */
 export const MAX_READ_BYTES = 2 ** 30;
 
-/** Rows that a file may claim for nothing, and for each of its bytes: runs of one value take next to no room. */
+/** Rows that any file may claim, and rows for each of its bytes: runs of one value take almost no space. */
 const FREE_ROWS = 2 ** 20;
 const ROWS_PER_BYTE = 64;
 
@@ -62,10 +62,10 @@ export function checkCount(count: number, bytes: number, what: string): void {
   }
 }
 
-/** What a value is counted for: its place in a list. */
+/** Bytes counted for a value: its slot in a list. */
 export const CELL_BYTES = 16;
 
-/** Counts what reading takes, over all wanted columns: a small file may otherwise name the same bytes again and again. */
+/** Counts the memory of reading, over all selected columns: a small file could reference the same bytes many times. */
 export class Budget {
   private spent = 0;
 
@@ -113,7 +113,7 @@ export function uuidText(bytes: Uint8Array): string {
 /** Key of the schema's metadata under which `datasets` keeps its features. */
 export const FEATURES_KEY = 'huggingface';
 
-/** Names of the classes of every `ClassLabel` column. @param metadata JSON under {@link FEATURES_KEY}; nonsense has none */
+/** Names of the classes of every `ClassLabel` column. @param metadata JSON under {@link FEATURES_KEY}; invalid JSON names none */
 export function classNamesOf(metadata: string | undefined): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, readonly string[]>();
   const info = metadata === undefined ? undefined : decodeJson(metadata);

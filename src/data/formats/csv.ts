@@ -1,8 +1,8 @@
 /**
  * CSV, and the same with tabs, semicolons or bars.
  *
- * Fields are told apart as pandas' C parser does (RFC 4180 and what it makes of files that break it): a quote inside an unquoted
- * field is a character, text behind a closing quote belongs to the field, a short row lacks its last cells. LF, CR LF and CR end
+ * Fields are separated as by pandas' C parser (RFC 4180, and its own rules for files that violate it): a quote inside an unquoted
+ * field is a character, text after a closing quote belongs to the field, a short row lacks its last cells. LF, CR LF and CR end
  * rows, also mixed in one file; blank lines are skipped. Whatever is wrong is one error with the file, the row (from 1, without the
  * header) and the line. Rows are read one by one, and only the cells of chosen columns become text.
  */
@@ -68,7 +68,7 @@ const DELIMITERS: readonly (readonly [byte: number, name: string])[] = [
   [0x7c, 'bars'],
 ];
 
-/** Commas, unless the name says tabs or the header has none and one of the others. */
+/** Commas, unless the file name says tabs, or the header has no comma but one of the others. */
 function delimiterOf({ name, bytes }: TextFile): number {
   const found = new Set<number>();
   let quoted = false;
@@ -87,14 +87,14 @@ function delimiterOf({ name, bytes }: TextFile): number {
 const nameOf = (delimiter: number): string => DELIMITERS.find(([byte]) => byte === delimiter)![1];
 
 interface Row {
-  /** Text of the wanted cells. */
+  /** Text of the selected cells. */
   readonly values: (string | undefined)[];
   readonly line: number;
 }
 
 const NONE: ReadonlySet<number> = new Set();
 
-/** Rows whose reading is pandas' and not the standard's, counted. */
+/** Counts rows that are read by pandas' rules, not by the standard. */
 class OddRows {
   private short = 0;
   private shortLine = 0;
@@ -124,7 +124,7 @@ class OddRows {
   }
 }
 
-/** A cursor over the rows of a file. It makes nothing but the rows: a file of a gigabyte has hundreds of millions of fields. */
+/** A cursor over the rows of a file. It allocates nothing but the rows: a file of 1 GB has hundreds of millions of fields. */
 class Rows {
   /** Cells of the last row, and whether a field of it breaks the rules of quoting. */
   width = 0;
@@ -166,7 +166,7 @@ class Rows {
     return { values, line };
   }
 
-  /** Moves to the delimiter or line end behind a field. */
+  /** Moves to the delimiter or line end after a field. */
   private field(rowStart: number, rowLine: number): void {
     const { bytes } = this.file;
     const { delimiter } = this;
@@ -176,7 +176,7 @@ class Rows {
     this.close = -1;
     this.doubled = false;
     if (bytes[i] === QUOTE) {
-      // within quotes, then behind them, where another quote is a character
+      // within quotes, then after them, where another quote is a character
       for (i++; ; i++) {
         if (i >= end) throw this.unclosed(i, rowLine);
         const byte = bytes[i]!;

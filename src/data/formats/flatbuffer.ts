@@ -87,7 +87,7 @@ export class Table {
     return Array.from({ length: count }, (_, i) => read(start + 4 + i * size));
   }
 
-  /** Where a field's value lies, or null when the table does not have it. */
+  /** Offset of a field's value, or null when the table does not have it. */
   private place(field: number): number | null {
     const vtable = this.at - this.view.getInt32(this.at, true);
     const size = this.view.getUint16(vtable, true);

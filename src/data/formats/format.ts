@@ -1,7 +1,7 @@
 /**
  * What every reader of a data file gives: named columns and rows of values, each with the line it starts on.
  *
- * A format parses; which columns are wanted and what a cell may hold is decided in `columns.ts`.
+ * A format parses; which columns are selected and what a cell may hold is decided in `columns.ts`.
  */
 
 import { inputError, type MedreproError } from '../../errors';
@@ -15,13 +15,13 @@ import type { RawFile } from '../text-file';
  * list or object of them. Times and decimals are strings, as Python prints them; binary values that are no text stay bytes.
  */
 export interface DataRecord {
-  /** (columns,) values in the order of the file's columns; `undefined` where the row has none or nobody chose the column. */
+  /** (columns,) values in the order of the file's columns; `undefined` where the row has none or the column is not selected. */
   readonly values: readonly unknown[];
   /** Line of the file on which the row starts, from 1; null in formats without lines. */
   readonly line: number | null;
 }
 
-/** A file's content before anyone chose columns. */
+/** A file's content before columns are selected. */
 export interface Parsed {
   /** Column names in the order of the file. */
   readonly columns: readonly string[];
@@ -29,24 +29,24 @@ export interface Parsed {
   readonly headerLine: number | null;
   /** Rows in file order; iterating may throw where a row is malformed. Can be iterated again. */
   readonly records: Iterable<DataRecord>;
-  /** What a reader of the result should know, one line each; complete once the records were iterated. */
+  /** Notes for the user, one line each; complete once the records were iterated. */
   readonly notes: readonly string[];
   /** Names of the classes by id, of columns that the file says are datasets' `ClassLabel`. */
   readonly classNames?: ReadonlyMap<string, readonly string[]>;
   /**
-   * The file's cells are text without types (CSV): numbers are told by how they look. Texts such as NA mean a missing value to
+   * The file's cells are text without types (CSV): numbers are detected by their form. Texts such as NA mean a missing value to
    * pandas; whether they do here.
    */
   readonly untyped?: { readonly missingTexts: 'missing' | 'text' };
 }
 
-/** How a path of `--map` or of a spec's columns goes on behind the column: a key, an element, or every element. */
+/** A step of a path of `--map` or of a spec's columns after its column: a key, an element, or every element. */
 export type Step = string | number | typeof EACH;
 
 /** `[]` of a path: a row for every element of the list. */
 export const EACH = Symbol('each element');
 
-/** A column, and the way from its value to the one that is wanted. */
+/** A column, and the steps from its value to the selected one. */
 export interface Place {
   /** Index into the columns. */
   readonly column: number;
@@ -54,31 +54,31 @@ export interface Place {
 }
 
 /**
- * Which columns are wanted, asked once their names are known and each time that the rows are iterated. Columns that are not there
- * are left out: `columns.ts` names them. Nothing else is decoded.
+ * Selects columns; called when their names are known and each time that the rows are iterated. Columns that do not exist are
+ * omitted: `columns.ts` reports them. Nothing else is decoded.
  */
 export type Choose = (columns: readonly string[]) => readonly Place[];
 
-/** How a CSV is read, as a spec says it. */
+/** A spec's options for CSV. */
 export interface CsvOptions {
-  /** null = commas, or what the header has instead of them. */
+  /** null = commas, or the separator that the header has instead. */
   readonly separator: ',' | ';' | '|' | 'tab' | null;
   /** What NA, None, null and the like mean. */
   readonly missingTexts: 'missing' | 'text';
 }
 
-/** What a file is read with. */
+/** How a file is read. */
 export interface ParseOptions {
-  /** Absent = every column is wanted. */
+  /** Absent = every column. */
   readonly choose?: Choose | undefined;
   readonly csv?: CsvOptions | undefined;
 }
 
-/** A way to write tables down. */
+/** A file format of tables. */
 export interface Format {
   /** As messages name it. */
   readonly name: string;
-  /** File names (without `.gz`) that promise it. */
+  /** File names (without `.gz`) of this format. */
   readonly fileName: RegExp;
   /** Whether the first bytes are this format's own; absent for formats that look like any text. */
   readonly matches?: (head: Uint8Array) => boolean;
@@ -118,13 +118,13 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A file that is not what its format says. */
+/** The error for a file that violates its format. */
 export function damaged(file: string, what: string, line?: number, cause?: unknown): MedreproError {
   const where = line === undefined ? { file } : { file, line };
   return inputError(what, { where, remedy: 'copy or export the file again', cause });
 }
 
-/** A file without a single row. */
+/** The error for a file without rows. */
 export function noRows(file: string): MedreproError {
   return inputError('the file holds no rows', { where: { file }, remedy: 'export it again, with its rows' });
 }

@@ -1,16 +1,16 @@
 /**
- * Reading JSON from its bytes: only what is wanted becomes a value, everything else is checked and passed over.
+ * Reading JSON from its bytes: only selected values are decoded, everything else is validated and skipped.
  *
  * The grammar is RFC 8259's with the numbers that Python's json adds (NaN, Infinity, -Infinity). Unlike JSON.parse, integers
- * stay exact (bigint), floats stay floats (45.0 is a number, 45 a bigint), and a lone surrogate is refused: it is no text, and a
- * decoder would put U+FFFD in its place. The last of two equal keys counts, as in Python.
+ * stay exact (bigint), floats stay floats (45.0 is a number, 45 a bigint), and a lone surrogate is rejected: it is no text, and a
+ * decoder would replace it by U+FFFD. The last of two equal keys counts, as in Python.
  */
 
-/** What is not JSON, and where. */
+/** A syntax error, and where it is. */
 export class JsonFault extends Error {
   constructor(
     readonly what: string,
-    /** Byte of the file at which it is seen. */
+    /** Byte of the file at which it is detected. */
     readonly offset: number,
   ) {
     super(what);
@@ -20,10 +20,10 @@ export class JsonFault extends Error {
 /** Lists and objects within each other: Python's own reader stops at about a thousand. */
 const MAX_DEPTH = 500;
 
-/** Keys that are remembered. */
+/** Most keys that are cached. */
 const MAX_KEYS = 256;
 
-/** Digits of an integer: Python refuses to print longer ones. */
+/** Digits of an integer: Python rejects to print longer ones. */
 const MAX_DIGITS = 4300;
 
 /** A cursor over the bytes of one or more JSON values. Every method throws {@link JsonFault}. */
@@ -35,7 +35,7 @@ export class JsonReader {
   private readonly keys: string[] = [];
   private nextKey = 0;
 
-  /** @param bytes valid UTF-8 without a byte order mark; the values lie in [start, end) */
+  /** @param bytes valid UTF-8 without a byte order mark; the values are in [start, end) */
   constructor(
     private readonly bytes: Uint8Array,
     start = 0,
@@ -45,7 +45,7 @@ export class JsonReader {
     this.text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Reads on at another place, in [start, end). */
+  /** Continues at another position, in [start, end). */
   moveTo(start: number, end: number): this {
     this.at = start;
     this.end = end;
@@ -58,7 +58,7 @@ export class JsonReader {
     return this.at;
   }
 
-  /** The first byte of the next value, without taking it; -1 at the end. */
+  /** The first byte of the next value, without consuming it; -1 at the end. */
   peek(): number {
     while (this.at < this.end) {
       const byte = this.bytes[this.at]!;
@@ -91,7 +91,7 @@ export class JsonReader {
     }
   }
 
-  /** Passes over the next value. */
+  /** Skips the next value. */
   skip(depth = 0): void {
     switch (this.peek()) {
       case OPEN_BRACE:
@@ -108,7 +108,7 @@ export class JsonReader {
     }
   }
 
-  /** An object: `member` is called behind each key and takes or passes over the value. `keys` false leaves them undecoded. */
+  /** An object: `member` is called after each key and reads or skips the value. `keys` false leaves keys undecoded. */
   members(member: (key: string) => void, depth = 0, keys = true): void {
     this.open(OPEN_BRACE, depth);
     if (this.takes(CLOSE_BRACE)) return;
@@ -123,7 +123,7 @@ export class JsonReader {
     if (!this.takes(CLOSE_BRACE)) throw this.fault('a comma or } is missing in an object');
   }
 
-  /** A list: `element` takes or passes over each one. */
+  /** A list: `element` reads or skips each one. */
   elements(element: (index: number) => void, depth = 0): void {
     this.open(OPEN_BRACKET, depth);
     if (this.takes(CLOSE_BRACKET)) return;
@@ -133,7 +133,7 @@ export class JsonReader {
     if (!this.takes(CLOSE_BRACKET)) throw this.fault('a comma or ] is missing in a list');
   }
 
-  /** Takes a byte (behind white space) if it is next. */
+  /** Consumes a byte (after white space) if it is next. */
   takes(byte: number): boolean {
     if (this.peek() !== byte) return false;
     this.at++;
@@ -163,7 +163,7 @@ export class JsonReader {
     return key;
   }
 
-  /** Takes a string of plain characters if it is next. */
+  /** Consumes a string of plain characters if it is next. */
   private holds(known: string): boolean {
     const { bytes } = this;
     const start = this.at + 1;
@@ -181,7 +181,7 @@ export class JsonReader {
     return escaped ? this.unescape(raw, start) : raw;
   }
 
-  /** Moves behind a string's closing quote. @returns whether it has escapes */
+  /** Moves past a string's closing quote. @returns whether it has escapes */
   private passString(): boolean {
     const start = this.at;
     let escaped = false;
@@ -242,7 +242,7 @@ export class JsonReader {
   }
 }
 
-/** JSON that a cell of text holds; undefined where it is none. */
+/** The JSON value in a cell of text; undefined where there is none. */
 export function decodeJson(text: string): unknown {
   try {
     const reader = new JsonReader(new TextEncoder().encode(text));

@@ -44,7 +44,7 @@ function parseJson(raw: RawFile, options: ParseOptions): Parsed {
     return rowsOf(file, () => objectsOf(file, reader.offset), choose);
   }
   if (first !== 0x7b) throw damaged(name, `the file holds ${kindOf(first)}, not rows`);
-  // JSON Lines under the name of JSON is common, and a reader that takes it saves a search
+  // JSON Lines in a file named .json is common
   const root = reading(file, 'this is not JSON', () => rootOf(reader));
   return root === null ? parseLines(raw, options) : parseRoot(file, root, choose);
 }
@@ -56,7 +56,7 @@ interface Located {
   readonly line: number | null;
 }
 
-/** Rows of objects: the columns are all keys, in order of first appearance. Two passes, so that nothing is kept. */
+/** Rows of objects: the columns are all keys, in order of first appearance. Two passes, so that nothing is kept in memory. */
 function rowsOf(file: TextFile, objects: () => Iterable<Located>, choose?: Choose): Parsed {
   const places = new Map<string, number>();
   let count = 0;
@@ -149,7 +149,7 @@ interface RootKey {
   readonly objects: number;
 }
 
-/** What the root object holds, nothing of it decoded; null when more objects follow on lines of their own. */
+/** The keys of the root object, values not decoded; null when more objects follow on lines of their own. */
 function rootOf(reader: JsonReader): RootKey[] | null {
   const keys = new Map<string, RootKey>();
   const garbage = new Garbage();
@@ -304,7 +304,7 @@ function severalLists(file: string, holders: readonly RootKey[]): MedreproError 
   });
 }
 
-/** A fault of the grammar as an error with its line. */
+/** Turns a syntax error into an error with its line. */
 function reading<T>({ name, bytes }: TextFile, what: string, read: () => T): T {
   try {
     return read();
@@ -314,7 +314,7 @@ function reading<T>({ name, bytes }: TextFile, what: string, read: () => T): T {
   }
 }
 
-/** What a value is, told by its first byte. */
+/** The kind of a value, from its first byte. */
 function kindOf(first: number): string {
   if (first === 0x5b) return 'a list';
   if (first === 0x7b) return 'an object';

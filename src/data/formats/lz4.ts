@@ -28,7 +28,7 @@ export function lz4Frame(input: Uint8Array, length: number): Uint8Array {
     if (head === 0) break;
     const size = head & 0x7fffffff;
     if (size > input.length - at) throw new Damage('an LZ4 block ends outside its frame');
-    // blocks may refer to those before them, so all of them are one output
+    // blocks may refer to preceding ones, so all of them share one output
     if (head >>> 31 === 0) written = block(input, at, at + size, output, written);
     else {
       output.set(input.subarray(at, at + size), written);

@@ -4,7 +4,7 @@
  *     <Document id source url><Focus>…</Focus><QAPairs><QAPair pid><Question qid qtype>…</Question><Answer>…</Answer>
  *
  * A folder gives the pairs of all its `.xml` files in the order of their paths (by code point), a file those of its own
- * document. Pairs without an answer (three of the twelve sources keep theirs back) are left out and counted.
+ * document. Pairs without an answer (three of the twelve sources withhold theirs) are omitted and counted.
  */
 
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export const medquad: Format = {
   parse: (file) => tableOf([file], file.name),
 };
 
-/** What a folder gives: its rows, and one hash over the path and content of every file. */
+/** The rows of a folder, and one hash over the path and content of every file. */
 export function readMedquadFolder(folder: string): { readonly sha256: string; readonly parsed: Parsed } {
   const names = readFolder(folder, { deep: true })
     .filter((name) => /\.xml$/i.test(name))

@@ -55,7 +55,7 @@ export function hybrid(source: Bytes, width: number, count: number): Uint32Array
     if (head % 2 === 1) {
       const groups = (head - 1) / 2;
       const taken = Math.min(8 * groups, count - done);
-      // some writers leave out what the last group has beyond the values
+      // some writers omit the unused rest of the last group
       const bytes = source.take(Math.min(groups * width, source.bytes.length - source.at));
       unpackBits(bytes, width, taken, values, done);
       done += taken;
@@ -106,7 +106,7 @@ export function deltaLengths(source: Bytes, count: number): Uint8Array[] {
 }
 
 /**
- * DELTA_BYTE_ARRAY: each value shares its first bytes with the one before it.
+ * DELTA_BYTE_ARRAY: each value shares its first bytes with the preceding one.
  *
  * @param spend called with the bytes that each value takes, so that a few pages cannot grow without end
  */

@@ -11,7 +11,7 @@ import { checkedThrift } from './thrift';
 export interface SchemaNode {
   readonly element: SchemaElement;
   readonly children: readonly SchemaNode[];
-  /** Definition level of a value that is there at this node, and repetition level of a further one. */
+  /** Definition level of a value that is present at this node, and repetition level of a further one. */
   readonly definition: number;
   readonly repetition: number;
   /** Place among the leaves, which are the columns as they are stored; -1 for a group. */
@@ -47,7 +47,7 @@ const MAX_FOOTER_BYTES = 2 ** 24;
 const MAX_COLUMNS = 2 ** 14;
 const MAX_DEPTH = 32;
 
-/** @throws Damage with what makes no sense */
+/** @throws Damage with what is inconsistent */
 export function readFooter(bytes: Uint8Array): Footer {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(bytes.length - 8, true);
@@ -93,7 +93,7 @@ function chunkOf(chunk: ColumnMetaData, size: number): Chunk {
   return { codec: String(chunk.codec), values: whole(chunk.num_values, size, 'values'), start, end: start + length };
 }
 
-/** A number of a schema element that is stored as something else would be believed by everything behind. */
+/** A number of a schema element that is stored as another type would be trusted by all later steps. */
 function checkNumbers({ name, type_length, num_children, scale, logical_type }: SchemaElement): void {
   const own = logical_type?.type === 'DECIMAL' ? logical_type.scale : undefined;
   for (const value of [type_length, num_children, scale, own]) {

@@ -1,4 +1,4 @@
-/** The pages of a Parquet column: headers through hyparquet, everything they claim held against what is there. */
+/** The pages of a Parquet column: headers through hyparquet, everything they claim checked against the file. */
 
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { type Budget, CELL_BYTES, Damage, trusting } from './binary';
@@ -12,7 +12,7 @@ export interface Entries {
   /** (entries,) levels; null where the schema allows only 0. */
   readonly repetition: Uint32Array | null;
   readonly definition: Uint32Array | null;
-  /** The values that are there, in order; nulls take no place. */
+  /** The values that are present, in order; nulls are omitted. */
   readonly values: readonly unknown[];
   readonly count: number;
 }
@@ -138,7 +138,7 @@ function joined(pages: readonly Entries[]): Entries {
 
 const bitWidth = (value: number): number => 32 - Math.clz32(value);
 
-/** Levels, then values, all compressed together; levels have their length before them. */
+/** Levels, then values, all compressed together; levels are preceded by their length. */
 function readPage(page: Page): Entries {
   const { codec, bytes, header, leaf } = page;
   const source = new Bytes(decompressed(codec, bytes, header.whole));

@@ -1,11 +1,11 @@
-/** What a stored value of a Parquet column means: text, integers, floats, booleans; times and decimals as Python prints them. */
+/** Converts the stored values of a Parquet column: text, integers, floats, booleans; times and decimals as Python prints them. */
 
 import type { SchemaElement } from 'hyparquet/src/types.js';
 import { dateText, decimalText, type TimeDigits, timestampText, timeText } from '../../python';
 import { bigEndian, bytesOrText, Damage, halfFloat, Unsupported, utf8, uuidText } from './binary';
 import type { Physical } from './parquet-pages';
 
-/** How Arrow knows the column (its own schema in the file), where Parquet says less. */
+/** The column's type in the Arrow schema of the file, where Parquet's is less specific. */
 export interface ArrowHint {
   /** Time zone of timestamps; null without one. */
   readonly zone: string | null;

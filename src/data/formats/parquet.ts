@@ -1,6 +1,6 @@
 /**
- * Parquet: footer and page headers through hyparquet, pages here, since that library believes every length they claim (a damaged
- * one keeps it busy for ever, or fills the memory). What is read is bounded by the file's size and by one stated limit; only
+ * Parquet: footer and page headers through hyparquet, pages here, since that library trusts every length they claim (a damaged
+ * one makes it loop without end, or exhausts memory). What is read is bounded by the file's size and by one stated limit; only
  * the pages of chosen columns are decoded, one row group at a time.
  */
 

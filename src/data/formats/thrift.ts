@@ -1,5 +1,5 @@
 /**
- * Thrift's compact protocol, checked before a library reads it: that one believes every length and goes on over numbers without
+ * Thrift's compact protocol, checked before a library reads it: the library trusts every length and continues over numbers without
  * end. What passes here has no number longer than ten bytes, no text or list that ends outside, and a bounded nesting.
  */
 
@@ -14,8 +14,8 @@ const MAX_PARTS = 2 ** 21;
 /**
  * Walks over a struct.
  *
- * @returns the offset behind it
- * @throws Damage when it does not lie whole in bytes[at, end)
+ * @returns the offset after it
+ * @throws Damage when it is not contained in bytes[at, end)
  */
 export function checkedThrift(bytes: Uint8Array, at: number, end = bytes.length): number {
   return new Walker(bytes, at, end).struct(0);

@@ -1,7 +1,7 @@
 /**
  * A small strict XML reader: elements, attributes, text, CDATA, comments, processing instructions.
  *
- * The five named entities and numeric references are known; a document type is refused, so that no entity can be declared,
+ * The five named entities and numeric references are known; a document type is rejected, so that no entity can be declared,
  * expanded or fetched. Namespaces are left in the names.
  */
 

@@ -1,4 +1,4 @@
-/** What a Jinja template says (jinja2 3.1, nodes.py). */
+/** The syntax tree of a Jinja template (jinja2 3.1, nodes.py). */
 
 export type Expression =
   | { readonly kind: 'constant'; readonly value: string | number | bigint | boolean | null }
@@ -10,7 +10,7 @@ export type Expression =
   | {
       readonly kind: 'slice';
       readonly object: Expression;
-      /** Start, stop, step; null for one that is left out. */
+      /** Start, stop, step; null for one that is omitted. */
       readonly parts: readonly (Expression | null)[];
     }
   | { readonly kind: 'call'; readonly callee: Expression; readonly args: Arguments }
@@ -45,7 +45,7 @@ export interface Arguments {
   readonly named: readonly (readonly [string, Expression])[];
 }
 
-/** What a loop or an assignment binds. */
+/** The target of a loop or an assignment. */
 export type Target =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'tuple'; readonly items: readonly Target[] }

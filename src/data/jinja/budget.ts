@@ -31,7 +31,7 @@ export class Budget {
       throw new TemplateError(`the template takes more than ${this.mostSteps} steps`);
   }
 
-  /** Counts a text of `length` characters before it is made. @throws TemplateError past the limit */
+  /** Counts a text of `length` characters before it is allocated. @throws TemplateError past the limit */
   text(length: number): void {
     this.characters += length;
     if (!(this.characters <= this.mostCharacters)) {

@@ -32,7 +32,7 @@ export interface FilterContext {
   readonly attribute: (value: Value, name: string) => Value;
 }
 
-/** @throws TemplateError for a filter that is unknown, not supported, or refuses the value */
+/** @throws TemplateError for a filter that is unknown, not supported, or rejects the value */
 export function applyFilter(name: string, value: Value, args: CallArguments, context: FilterContext): Value {
   const filter = FILTERS.get(name);
   if (filter === undefined) {
@@ -41,7 +41,7 @@ export function applyFilter(name: string, value: Value, args: CallArguments, con
   return filter(value, new Given(name, args), context);
 }
 
-/** @throws TemplateError for a test that is unknown or refuses the value */
+/** @throws TemplateError for a test that is unknown or rejects the value */
 export function applyTest(name: string, value: Value, args: CallArguments, budget: Budget): boolean {
   const test = TESTS.get(name);
   if (test === undefined) throw new TemplateError(`no test named '${name}'`);
@@ -172,7 +172,7 @@ const tojson: Filter = (value, given, { budget }) => {
   else if (separators !== null) throw new TemplateError('separators are two texts');
   if (pair.length !== 2) throw new TemplateError('separators are two texts');
   const spaces = indent === null || typeof indent === 'string' ? indent : ' '.repeat(small(integerOf(indent)));
-  // each leaf may stand on a line of its own, indented
+  // each leaf may be on a line of its own, indented
   budget.text(weight(value) * (1 + (spaces === null ? 0 : spaces.length / 4)));
   return budget.made(
     json(value, {

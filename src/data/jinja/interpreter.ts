@@ -26,7 +26,7 @@ import {
   weight,
 } from './values';
 
-/** @throws TemplateError when the template refuses, asks for what is not there or takes more than its budget */
+/** @throws TemplateError when the template rejects, asks for what is not there or takes more than its budget */
 export function render(body: Body, variables: ReadonlyMap<string, Value>): string {
   let input = 0;
   for (const value of variables.values()) input += weight(value);
@@ -154,7 +154,7 @@ class Interpreter {
       }
       case 'with': {
         const inner = new Frame(frame);
-        // values are those of the outside, whatever is bound before them
+        // values are those of the enclosing scope, whatever is bound before them
         const values = statement.bindings.map(([, value]) => this.evaluate(value, frame));
         statement.bindings.forEach(([target], i) => {
           this.bind(target, values[i]!, inner);
@@ -203,7 +203,7 @@ class Interpreter {
       };
     }
     const value = loop.value();
-    // as jinja2 compiles it: what is left with continue or break has not been gone through
+    // as jinja2 compiles it: an iteration that ends with continue or break is not complete
     let completed = false;
     for (const [i, one] of items.entries()) {
       this.budget.step(2);

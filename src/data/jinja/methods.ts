@@ -1,4 +1,4 @@
-/** Methods of texts, dicts and lists. Those that change a value are refused, as transformers' sandbox does. */
+/** Methods of texts, dicts and lists. Those that change a value are rejected, as transformers' sandbox does. */
 import type { Budget } from './budget';
 import { TemplateError } from './errors';
 import { formatFields } from './format';
@@ -148,7 +148,7 @@ export const capitalised = (text: string): string => {
   return titled(first) + lower(text.slice(first.length));
 };
 
-/** Python lowers a final sigma by what stands before it, as JavaScript does. */
+/** Python lowers a final sigma by what precedes it, as JavaScript does. */
 export const lower = (text: string): string => text.toLowerCase();
 
 // --- internal ---
@@ -310,7 +310,7 @@ const STR = new Map<string, Method<string>>([
   [
     'center',
     (text, given, budget) =>
-      // as CPython: the odd one goes left when the width is odd
+      // as CPython: the extra character is on the left when the width is odd
       pad(text, given, budget, (missing) => Math.floor(missing / 2) + (missing & (missing + points(text)) & 1)),
   ],
   ['partition', (text, given) => partition(text, given.text(0), false)],

@@ -68,10 +68,10 @@ export function item(value: Value, index: Value, budget: Budget): Value {
   return MISSING;
 }
 
-/** Stands for an item that is not there, where null is a value. */
+/** An item that does not exist, where null is a value. */
 export const MISSING = new Undefined('missing');
 
-/** `value[start:stop:step]`; null for a part that is left out. */
+/** `value[start:stop:step]`; null for a part that is omitted. */
 export function slice(value: Value, parts: readonly Value[], budget: Budget): Value {
   if (value instanceof Undefined) return value.fail();
   const isText = typeof value === 'string';

@@ -39,7 +39,7 @@ export class JinjaTemplate {
 
   /**
    * @param variables plain JSON data
-   * @throws TemplateError when the template refuses, asks for what is not there or takes more than its budget
+   * @throws TemplateError when the template rejects, asks for what is not there or takes more than its budget
    */
   render(variables: Readonly<Record<string, unknown>>, { now }: RenderOptions = {}): string {
     const values = new Map<string, Value>([

@@ -38,7 +38,7 @@ export function repr(value: Value): string {
 }
 
 export interface JsonOptions {
-  /** What a level is indented by; null for one line. */
+  /** The indent of a level; null for one line. */
   readonly indent: string | null;
   readonly itemSeparator: string;
   readonly keySeparator: string;

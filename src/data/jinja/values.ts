@@ -1,5 +1,5 @@
 /**
- * What a template computes with: Python's values, none of them an object of JavaScript's that a template could look into.
+ * The values of a template: Python's, none of them a JavaScript object whose properties a template could read.
  * An integer is a bigint, a float a number.
  */
 import { TemplateError } from './errors';
@@ -72,7 +72,7 @@ export class Sequence extends Items {
   }
 }
 
-/** What `map`, `select` and `items` give: it can be gone through once. */
+/** What `map`, `select` and `items` return: it can be iterated once. */
 export class Generator {
   private left: readonly Value[] | null;
 
@@ -236,7 +236,7 @@ function orderOfTexts(left: string, right: string): number {
   while (at < length && left.charCodeAt(at) === right.charCodeAt(at)) at++;
   if (at === length) return left.length - right.length;
   const [a, b] = [left.charCodeAt(at), right.charCodeAt(at)];
-  // surrogates stand for code points above all others
+  // surrogates encode code points above all others
   const [highA, highB] = [a >= 0xd800 && a <= 0xdfff, b >= 0xd800 && b <= 0xdfff];
   return highA === highB ? a - b : highA ? 1 : -1;
 }

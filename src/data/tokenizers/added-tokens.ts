@@ -11,13 +11,13 @@ import { refused } from './part';
 import { type Piece, slice } from './piece';
 import { firstLength, SPACE, WORD } from './unicode';
 
-/** A part of a text: an added token's id, or a piece that the pipeline goes on with. */
+/** A part of a text: an added token's id, or a piece that the pipeline processes further. */
 export type Section = number | Piece;
 
 export class AddedTokens {
   private readonly ids = new Map<string, number>();
   private readonly tokens = new Map<number, AddedToken>();
-  /** Of tokens that are looked for after normalisation: what they become. */
+  /** Normalised text of the tokens that are matched after normalisation. */
   private readonly normal = new Map<number, string>();
   private readonly special = new Set<string>();
   private readonly raw: Splitter | null;
@@ -79,12 +79,12 @@ export class AddedTokens {
     return this.ids.get(content) ?? -1;
   }
 
-  /** The text that stands for an id when decoding; null when it is none of these. */
+  /** The text of an id when decoding; null for an id that is none of these tokens. */
   tokenOf(id: number): string | null {
     return this.normal.get(id) ?? this.tokens.get(id)?.content ?? null;
   }
 
-  /** Whether a token is left out with the special tokens. */
+  /** Whether decoding without special tokens omits a token. */
   isSpecial(token: string): boolean {
     return this.special.has(token);
   }
@@ -125,7 +125,7 @@ export class AddedTokens {
 interface Entry {
   readonly id: number;
   readonly token: AddedToken;
-  /** What is looked for. */
+  /** The text that is matched. */
   readonly text: string;
 }
 

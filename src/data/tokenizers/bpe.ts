@@ -79,7 +79,7 @@ export class Bpe implements Model {
     return this.vocabulary.tokenOf(id);
   }
 
-  /** Comma by comma what the library does: the right token loses its prefix, and all three must have ids. */
+  /** Exactly as the library: the right token loses its prefix, and all three must have ids. */
   private addMerge(rank: number, merge: string | readonly [string, string]): void {
     const [left, right] = (typeof merge === 'string' ? merge.split(' ') : merge) as [string, string];
     if (!right.startsWith(this.prefix)) {

@@ -25,7 +25,7 @@ export function toByteCharacters(text: string): string {
   return out;
 }
 
-/** The bytes that a token of such characters stands for; null when one of them is not in the alphabet. */
+/** The bytes that a token of such characters encodes; null when one of them is not in the alphabet. */
 export function fromByteCharacters(token: string): Uint8Array | null {
   const bytes = new Uint8Array(token.length);
   for (let i = 0; i < token.length; i++) {

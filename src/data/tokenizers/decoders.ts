@@ -7,7 +7,7 @@ import { patternOf } from './pattern';
 import { prependScheme } from './pre-tokenizers';
 import type { Finder } from './spans';
 
-/** Changes a list of tokens, at the end of which they are put together. */
+/** Changes a list of tokens; the last list is concatenated. */
 export type Decoder = (tokens: readonly string[]) => readonly string[];
 
 /** @throws MedreproError `input` on a type that is not known, or fields that are not its */
@@ -48,7 +48,7 @@ function sequence(decoders: readonly Decoder[]): Decoder {
   return (tokens) => decoders.reduce((list, decoder) => decoder(list), tokens);
 }
 
-/** A token with a character outside the alphabet stands for itself. */
+/** A token with a character outside the alphabet is its own text. */
 const byteLevel: Decoder = (tokens) => [
   LOSSY.decode(Buffer.concat(tokens.map((token) => fromByteCharacters(token) ?? ENCODER.encode(token)))),
 ];
@@ -113,7 +113,7 @@ function strip(part: Part): Decoder {
       while (from < Math.min(start, characters.length) && characters[from] === content) from++;
       let to = characters.length;
       for (let i = 0; i < stop; i++) {
-        // there the library fails
+        // the library fails here
         if (to === 0) throw refused(`${part.name} has more to strip than a token has characters`);
         if (characters[to - 1] !== content) break;
         to--;

@@ -1,7 +1,7 @@
 /**
  * Many words in a text at once, the longest at the leftmost place, in time linear in the text however the words overlap.
  *
- * An automaton of Aho and Corasick over the words written backwards, run from the text's end, gives for every place the longest
+ * An automaton of Aho and Corasick over the reversed words, run from the end of the text, gives for every position the longest
  * word that begins there; going through the text from its start then takes them greedily.
  */
 

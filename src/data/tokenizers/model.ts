@@ -6,7 +6,7 @@ export interface Model {
   idOf(token: string): number;
   /** The token of an id; null when there is none. */
   tokenOf(id: number): string | null;
-  /** Entries of the vocabulary: what the library numbers added tokens from. */
+  /** Entries of the vocabulary: the library numbers added tokens from here. */
   readonly size: number;
   /** One more than the largest id. */
   readonly idLimit: number;

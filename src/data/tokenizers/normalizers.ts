@@ -92,7 +92,7 @@ function transforming(change: (text: string) => string): Normalizer {
 
 /**
  * The library applies a list of changed characters to what stems from the original text. If something in front stems from
- * nothing, it comes out twice or fails: nobody can mean that.
+ * nothing, it duplicates text or fails, which cannot be intended.
  */
 function transformed(change: (text: string, head: number) => { text: string; head: number }): Normalizer {
   return (piece) => {

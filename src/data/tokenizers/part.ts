@@ -72,7 +72,7 @@ export class Part {
     return refused(`${this.name} has no usable "${field}"`);
   }
 
-  /** For a type that nobody knows. */
+  /** The error for an unknown type. */
   unknown(): MedreproError {
     return refused(`${this.name} is not known`);
   }

@@ -1,7 +1,7 @@
 /**
- * What a `Split` or `Replace` looks for: a text, or an expression in Oniguruma's syntax.
+ * The pattern of a `Split` or `Replace`: a text, or an expression in Oniguruma's syntax.
  *
- * Both go through the project's own matcher or, where it knows that an expression cannot run for ever, the engine's
+ * Both go through the project's own matcher or, where an expression is known to be linear, the engine's
  * (src/regex).
  */
 

@@ -1,7 +1,7 @@
 /**
  * A piece of a text on its way through a pipeline.
  *
- * The Rust library knows for every character where in the original text it came from. Ids depend on that in one place only:
+ * The Rust library tracks for every character its position in the original text. Ids depend on that in one place only:
  * `Metaspace` with the scheme `first` asks whether a piece begins where the text begins. So that is all that is kept.
  */
 export interface Piece {

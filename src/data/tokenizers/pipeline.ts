@@ -1,7 +1,7 @@
 /**
  * tokenizer.json as a whole: text to ids and back, as the Rust library `tokenizers` 0.23 does it.
  *
- * What a word becomes depends on the word alone, whatever the model: so its ids are kept in a Map, which makes encoding two to
+ * The ids of a word depend on the word alone, for every model: so they are cached in a Map, which makes encoding two to
  * three times faster.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Post-processors of tokenizer.json (the Rust library's src/processors): which special tokens stand around a single text.
- * What they say of pairs and of offsets does not matter here.
+ * Their fields about pairs and offsets have no effect here.
  */
 
 import { isObject, type Part, refused } from './part';

@@ -18,11 +18,11 @@ export interface Step {
   readonly before?: (piece: Piece) => void;
   /** Spans of the pieces, flat; absent: the piece stays whole. */
   readonly spans?: (text: string) => number[];
-  /** Changes what a piece came to, character by character, without regard to the others. */
+  /** Changes the resulting pieces, character by character, independently of each other. */
   readonly after?: (text: string) => string;
 }
 
-/** The steps in order. @throws MedreproError `input` on a type that is not known or is refused. */
+/** The steps in order. @throws MedreproError `input` on a type that is not known or is rejected. */
 export function stepsOf(part: Part): Step[] {
   switch (part.type) {
     case 'Sequence':
@@ -85,7 +85,7 @@ export function prependScheme(part: Part): 'always' | 'first' | 'never' {
   const scheme = part.string('prepend_scheme', 'always');
   if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never') throw part.wrong('prepend_scheme');
   if (part.get('add_prefix_space') === null || part.boolean('add_prefix_space')) return scheme;
-  // the library wants both fields to say so
+  // the library requires both fields to say so
   if (scheme !== 'never') throw part.wrong('add_prefix_space');
   return scheme;
 }

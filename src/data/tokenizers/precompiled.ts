@@ -1,6 +1,6 @@
 /**
  * `Precompiled`: SentencePiece's table of replacements, a double array over UTF-8 bytes and the texts it points into
- * (crate `spm_precompiled` 0.1.4, and the library's src/normalizers/precompiled.rs with its oddities).
+ * (crate `spm_precompiled` 0.1.4, and the library's src/normalizers/precompiled.rs with its quirks).
  */
 
 import { refused } from './part';
@@ -47,7 +47,7 @@ class Output {
   head = 0;
   /** Units of the old text that are accounted for. */
   private at = 0;
-  /** Units of an old piece that the next kept character leaves behind. */
+  /** Units of a replaced piece that the next kept character does not cover. */
   private lastWasHead = false;
 
   constructor(private readonly oldHead: number) {}
@@ -56,7 +56,7 @@ class Output {
     this.put(character, character.length);
   }
 
-  /** The library accounts for what is removed with the character before it, and forgets it where there is none. */
+  /** The library attributes what is removed to the preceding character, and drops it where there is none. */
   replace(old: string, normal: string): void {
     const [before, after] = [[...old], [...normal]];
     for (const [i, character] of after.entries()) {
@@ -94,7 +94,7 @@ class Table {
     this.texts = bytes.subarray(4 + size);
   }
 
-  /** What the shortest prefix of `key` that is in the table becomes; null when none is. */
+  /** The replacement of the shortest prefix of `key` in the table; null when none is in it. */
   lookUp(key: string): string | null {
     let node = offsetOf(this.unit(0));
     for (const byte of this.encoder.encode(key)) {

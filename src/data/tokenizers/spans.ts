@@ -1,5 +1,5 @@
 /**
- * Cutting at matches: what the Rust library's `NormalizedString::split` makes of the matches of a pattern.
+ * Splitting at the matches of a pattern, as the Rust library's `NormalizedString::split` does.
  *
  * Spans are flat lists of units: start, end, start, end, …
  */
@@ -78,7 +78,7 @@ export function behaviourOf(value: unknown, name: string): Behaviour {
 
 // --- internal ---
 
-/** Joins a span to the one before it where `joins` says so. */
+/** Joins a span to the preceding one where `joins` is true. */
 function merged(
   spans: readonly number[],
   flags: readonly boolean[],
@@ -95,7 +95,7 @@ function merged(
 }
 
 function mergedWithNext(spans: readonly number[], flags: readonly boolean[]): number[] {
-  // from the right, as ends and starts in turn
+  // from the right: ends and starts alternate
   const out: number[] = [];
   let before = false;
   for (let i = flags.length - 1; i >= 0; i--) {

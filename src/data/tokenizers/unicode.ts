@@ -3,7 +3,7 @@
  *
  * Its parts take them from crates of different Unicode versions: `char` of Rust's standard library and the `regex` crate
  * (recent), `unicode_categories` and `unicode-normalization-alignments` (old: characters assigned since are unknown to
- * them). Where that is not what the engine's own `\p{…}` says, the difference is written down as code points. Every class is
+ * them). Where the engine's own `\p{…}` differs, the difference is listed as code points. Every class is
  * compared with the library over all of Unicode: test/fixtures/make_tokenizer_pipelines.py.
  */
 
@@ -77,7 +77,7 @@ export type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
 /**
  * A normal form as that library has it: characters that its tables do not know neither decompose nor compose nor move, so the
- * text between them is normalised by itself.
+ * text between them is normalised separately.
  */
 export function normalForm(text: string, form: Form): string {
   if (!UNKNOWN_TO_NORMAL_FORMS.test(text)) return text.normalize(form);
@@ -87,7 +87,7 @@ export function normalForm(text: string, form: Form): string {
     .join('');
 }
 
-/** `char::to_lowercase` of every character by itself: no final sigma. */
+/** `char::to_lowercase` of every character alone: no final sigma. */
 export function lowercase(text: string): string {
   // only a capital sigma depends on its neighbours
   return text.includes('\u03a3')
