@@ -2,6 +2,7 @@
 
 import { stringify } from 'yaml';
 import { DEFAULTS } from '../src/paper/defaults';
+import { KNOWN, PEER_DEFAULTS } from '../src/paper/peers';
 import { PaperFile, Settings } from '../src/paper/schema';
 import { membersOf, type Part, plainName, wordsOf } from '../src/paper/schema-part';
 import { Statement } from '../src/paper/statements';
@@ -23,10 +24,18 @@ export function specPage(): string {
   page.title('Blocks');
   page.text(
     'A block holds any part of the settings. Blocks are laid over each other field by field: `defaults.both`, `defaults.as-released`,',
-    '`defaults.<scale>`, then those of the experiment. Lists, and objects whose `kind` changes, are replaced. A block also has:',
+    '`defaults.<scale>`, then the same three of the experiment that this one extends, then its own. Below them all are what the releases',
+    'under `peers` did, and below those the defaults. Lists, and objects whose `kind` changes, are replaced. A block also has:',
   );
   const [block] = objectsIn(fieldOf(fieldOf(PaperFile, 'defaults'), 'both'));
   page.object(block!, '', [], ['section', 'released', 'assumed', 'peers']);
+
+  page.title('Releases of the libraries', 3);
+  page.text(
+    'What `peers` sets, where no block says otherwise. A patch release counts as its minor one; of other releases nothing is known:',
+    'naming one is an error.',
+  );
+  page.peers();
 
   page.title('Settings');
   page.object(Settings, '', []);
@@ -67,6 +76,20 @@ class Page {
 
   title(text: string, depth = 2): void {
     this.lines.push(`${'#'.repeat(depth)} ${text}`, '');
+  }
+
+  /** What each release is known to have done. */
+  peers(): void {
+    this.lines.push('| releases | setting | value | where it was read or measured |', '|---|---|---|---|');
+    for (const { peer, path, value, releases, when = {}, but, source } of PEER_DEFAULTS) {
+      const known = (releases === undefined ? KNOWN[peer] : [releases]).map(([first, last]) =>
+        first === last ? first : `${first} to ${last}`,
+      );
+      const conditions = Object.entries(when).map(([name, values]) => ` with \`${name}\` ${values.join(', ')}`);
+      const what = `\`${JSON.stringify(value)}\`${conditions.join(' and')}${but === undefined ? '' : `; ${but}`}`;
+      this.lines.push(`| ${peer} ${known.join(', ')} | \`${path}\` | ${cell(what)} | ${cell(source)} |`);
+    }
+    this.lines.push('');
   }
 
   text(...lines: readonly string[]): void {
