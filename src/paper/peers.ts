@@ -1,8 +1,8 @@
 /**
  * What releases of the peers did where a paper does not say otherwise: `peers: { transformers: '4.46', peft: '0.13' }` in a block.
  *
- * A row is here only after the value was read in that peer's source, or measured by running it, at the releases of the row;
- * `source` says where. A release that is not in {@link KNOWN} is an error of the spec rather than a guess.
+ * A row is here only after the value was read in that peer's source, or measured by running it: `source` says at which releases.
+ * Those between releases that agree are taken to agree. A release that is not in {@link KNOWN} is an error of the spec rather than a guess.
  */
 
 import { matches, type When } from './paths';
@@ -85,7 +85,8 @@ const CLASSES = { task: ['sequence-classification'], 'loss.kind': ['cross-entrop
 /** A loss that a script computes: a compute_loss of its own. */
 const OWN_LOSS = { 'loss.kind': ['focal', 'dice-ce'] };
 
-const ARGUMENTS = 'training_args.py of 4.57.6, 5.17.0 and 5.18.0, and of a copy between 4.47 and 4.51';
+const ARGUMENTS =
+  'training_args.py of 4.57.6, 5.17.0, 5.18.0 and a 4.x copy older than those; earlier releases are taken to agree';
 const ERAS = 'the steps of the Trainer at 4.40 to 5.18, run by test/fixtures/check_trainer_eras.py';
 const QUANTISATION = 'utils/quantization_config.py of 4.57.6, 5.17.0 and 5.18.0';
 const SFT = 'trainer/sft_config.py, and base_config.py where it is, at every tag from 0.12.0 to 1.9.0';
