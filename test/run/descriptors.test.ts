@@ -1,6 +1,6 @@
 /** Runs in one process close what they opened, however they end: descriptors, mapped files, the memory of devices. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runJob } from '../../src/commands/run/job';
 import type { RunRequest } from '../../src/commands/run/request';
@@ -11,6 +11,7 @@ import { execute } from '../../src/run/execute';
 import { readInputs } from '../../src/run/inputs';
 import { open } from '../../src/run/open';
 import { prepareRun } from '../../src/run/prepare';
+import { type Held, heldBelow } from '../held';
 import { CONFIG, directories, experiment, request as requestOf, rows, run, sandbox, writeModel } from './support';
 
 setDefaultTimeout(60_000);
@@ -18,39 +19,7 @@ setDefaultTimeout(60_000);
 const box = sandbox();
 afterAll(() => box.remove());
 
-/** Address space that a device reserves at least. */
-const REGION = 2 ** 28;
-
-interface Held {
-  /** Open descriptors of this process. */
-  readonly descriptors: number;
-  /** Files of the sandbox that are open or mapped. */
-  readonly files: readonly string[];
-  /** Regions as large as a device's memory, rounded: the heap grows meanwhile. */
-  readonly regions: number;
-}
-
-function held(): Held {
-  const links = readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return []; // the descriptor of this folder itself
-    }
-  });
-  const maps = readFileSync('/proc/self/maps', 'utf8').trim().split('\n');
-  const mapped = maps.flatMap((line) => line.match(/\/.*$/)?.[0] ?? []);
-  const reserved = maps.reduce((sum, line) => {
-    const [begin, end] = line
-      .split(' ', 1)[0]!
-      .split('-')
-      .map((address) => Number.parseInt(address, 16));
-    const bytes = end! - begin!;
-    return bytes >= REGION ? sum + bytes : sum;
-  }, 0);
-  const files = [...links, ...mapped].filter((path) => path.startsWith(box.path));
-  return { descriptors: links.length, files, regions: Math.round(reserved / REGION) };
-}
+const held = (): Held => heldBelow(box.path);
 
 /** A checkpoint of the sandbox's model without one tensor. */
 function without(name: string): string {
