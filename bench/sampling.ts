@@ -1,6 +1,6 @@
 /**
  * Milliseconds that drawing one token takes at a vocabulary of 151,936 (Qwen3), with penalties and a copy of the scores:
- * `bun bench/sampling.ts`. Median and minimum over batches of 10 draws, of wall time and of the process's CPU time; on a busy
+ * `bun bench/sampling.ts`. Median and minimum over batches of 3 draws, of wall time and of the process's CPU time; on a busy
  * machine the minimum of CPU time is closest to what the code takes.
  * Scores are normal with a few likely tokens (as a trained model's) and without (as an untrained one's).
  */
@@ -9,7 +9,7 @@ import { type Sampling, sample } from '../src/generate/sampling';
 import { hostLibrary } from '../src/native/device';
 
 const VOCABULARY = 151_936;
-const [BATCHES, WARM_UP, BATCH] = [150, 50, 10];
+const [BATCHES, WARM_UP, BATCH] = [500, 100, 3];
 const host = hostLibrary();
 let state = 1;
 const random = (): number => {
@@ -34,6 +34,7 @@ const settings: Record<string, Omit<Sampling, 'temperature' | 'seed'> & { penalt
   all: ALL,
   'top-k 50': { topK: 50, topP: null },
   'top-p 0.9': NUCLEUS,
+  'top-k 5000, top-p 0.95': { topK: 5000, topP: 0.95 },
   'top-k 20, top-p 0.95': { topK: 20, topP: 0.95 },
   'min-p 0.05': { ...ALL, minP: 0.05 },
   'top-p 0.9, penalties': { ...NUCLEUS, penalties: PENALTIES },

@@ -24,6 +24,9 @@ export interface Sampling {
 /** Scores below the best one by more than this have no probability: they would add less than 1e-17 to the sum. */
 const NEGLIGIBLE = 80;
 
+/** Up to so many best tokens are found fastest with a heap and then weighed exactly. */
+const SMALL_K = 256;
+
 /** Index of the largest score, the lowest on ties, as torch's argmax; -1 when every score is NaN. */
 export function argmax(scores: ArrayLike<number>): number {
   let best = -1;
@@ -50,7 +53,7 @@ export function sample(
   const range = rangeOf(scores, options.temperature);
   if (range.best === Number.NEGATIVE_INFINITY) return -1;
   const u = uniform(options.seed, row, index);
-  const quick = options.topK === null ? drawQuickly(scores, range, options, u) : null;
+  const quick = options.topK !== null && options.topK <= SMALL_K ? null : drawQuickly(scores, range, options, u);
   if (quick !== null) return quick;
   const { total, ranked } = candidates(scaledBy(scores, options.temperature), range.best, options, exp);
   const bound = u * total;
@@ -215,6 +218,8 @@ const NONE = 0xffff;
 
 /** Sums of e^-d by bucket. */
 const sums = new Float64Array(NEGLIGIBLE * LEAST_SCALE);
+/** Tokens by bucket, NONE included. */
+const counts = new Uint32Array(NONE + 1);
 /** The bucket of each token. */
 let bucketOf = new Uint16Array(0);
 
@@ -229,19 +234,18 @@ interface Buckets {
   readonly total: number;
 }
 
-/**
- * The token that `candidates` and the walk over them would draw, where nine digits decide it; null where they do not. Without
- * top-k.
- */
+/** The token that `candidates` and the walk over them would draw, where nine digits decide it; null where they do not. */
 function drawQuickly(scores: Float32Array, range: Range, options: Sampling, u: number): number | null {
   if (!Number.isFinite(range.best)) return null;
   const buckets = fill(scores, range, options.temperature);
   const { best, count, total } = buckets;
-  const { topP, minP = 0 } = options;
+  const { topK, topP, minP = 0 } = options;
+  const most = topK === null ? total : sumOfBest(buckets, topK);
   // what is kept is a prefix of the order: it ends where the tokens before reach topP, or where one is too improbable
-  const reach = topP === null || topP >= 1 ? Number.POSITIVE_INFINITY : topP * total;
-  const cut = reach === Number.POSITIVE_INFINITY && minP === 0 ? total : cutAt(buckets, reach, minP);
-  if (cut === null) return null;
+  const reach = topP === null || topP >= 1 ? Number.POSITIVE_INFINITY : topP * most;
+  const end = reach === Number.POSITIVE_INFINITY && minP === 0 ? most : cutAt(buckets, reach, minP);
+  if (end === null) return null;
+  const cut = Math.min(end, most);
   const bound = u * cut;
   let [before, bucket] = [0, 0];
   while (bucket < count && before + sums[bucket]! <= bound) before += sums[bucket++]!;
@@ -308,7 +312,26 @@ function addAll(
   }
 }
 
-/** The sum of what is kept; null where nine digits do not decide which token is the last. */
+/** The sum of the k best weights, and of those that tie with the last of them. */
+function sumOfBest(buckets: Buckets, k: number): number {
+  const { best, count } = buckets;
+  counts.fill(0);
+  for (let id = 0; id < bucketOf.length; id++) counts[bucketOf[id]!]!++;
+  let sum = 0;
+  let seen = 0;
+  let bucket = 0;
+  for (; bucket < count && seen + counts[bucket]! < k; bucket++) {
+    seen += counts[bucket]!;
+    sum += sums[bucket]!;
+  }
+  if (bucket === count) return sum;
+  const members = inBucket(buckets, bucket);
+  const least = members[k - seen - 1]!.score;
+  for (const { score } of members) if (score >= least) sum += Math.exp(score - best);
+  return sum;
+}
+
+/** The sum of what is kept by probability; null where nine digits do not decide which token is the last. */
 function cutAt(buckets: Buckets, reach: number, minP: number): number | null {
   const { best, scale, count, total } = buckets;
   const farthest = minP === 0 ? Number.POSITIVE_INFINITY : -Math.log(minP);

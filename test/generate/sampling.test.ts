@@ -141,8 +141,10 @@ describe('a draw from sums to nine digits', () => {
   });
   test('is the draw by its definition however far scores are apart', () => {
     for (const spread of [1e-7, 1e-3, 1, 25, 400]) {
-      const values = Float32Array.from({ length: 3000 }, (_, id) => spread * uniform(3, id, 0));
-      for (const kept of [{}, { topP: 0.9 }, { topP: 0.5, minP: 0.01 }, { minP: 0.2 }]) {
+      // every score twice
+      const values = Float32Array.from({ length: 3000 }, (_, id) => spread * uniform(3, id >> 1, 0));
+      const settings = [{}, { topP: 0.9 }, { topP: 0.5, minP: 0.01 }, { minP: 0.2 }];
+      for (const kept of [...settings, ...settings.map((one) => ({ ...one, topK: 999 })), { topK: 3000 }]) {
         const options = { ...ALL, ...kept };
         for (let index = 0; index < 5; index++) {
           expect(sample(values, options, 0, index, Math.exp)).toBe(defined(values, options, index));
