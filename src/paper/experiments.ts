@@ -4,6 +4,7 @@
  */
 
 import type { Layer } from './layers';
+import { SCALES } from './lists';
 import { type Problem, suggest } from './problems';
 import type { PaperFile } from './schema';
 import { type Path, problemAt, type YamlSource } from './source';
@@ -17,8 +18,6 @@ export interface Described extends Blocks {
   /** The experiments it extends, the farthest first. */
   readonly bases: readonly Described[];
 }
-
-export const SCALES = ['full', 'mini'] as const satisfies readonly Scale[];
 
 /** All experiments in the order of the file, and what is wrong with their names and with what they extend. */
 export function describedExperiments(file: PaperFile, source: YamlSource): { all: Described[]; problems: Problem[] } {

@@ -8,8 +8,9 @@
 import { type MedreproError, usageError } from '../errors';
 import { contradictions } from './check';
 import { DEFAULT_DISCLAIMERS, miniatureMarks, withDefaults } from './defaults';
-import { type Described, describedExperiments, layersIn, layersOf, SCALES } from './experiments';
+import { type Described, describedExperiments, layersIn, layersOf } from './experiments';
 import { checkNotes, checkPeers, layOver } from './layers';
+import { SCALES } from './lists';
 import { isRecord } from './paths';
 import { type Problem, suggest, throwProblems } from './problems';
 import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, Settings, SPEC_VERSION } from './schema';
@@ -152,7 +153,7 @@ export function fileOf(origin: FileOrigin): string {
   return origin.kind === 'embedded' ? origin.name : origin.path;
 }
 
-export { SCALES } from './experiments';
+export { SCALES };
 
 // --- internal ---
 

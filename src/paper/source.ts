@@ -9,7 +9,7 @@ import { isRecord } from './paths';
 import { flawsOf, MAX_YAML_LENGTH } from './plain-yaml';
 import { type Problem, problemError, suggest, throwProblems } from './problems';
 import type { Part } from './schema-part';
-import { accepts, type Fault, type Path } from './validate';
+import { accepts, type Fault, type Path, phrase } from './validate';
 
 export type { Path };
 
@@ -113,14 +113,11 @@ export function problemsOf(
   source: YamlSource,
   place: (path: Path) => Path = (path) => path,
 ): Problem[] {
-  return faults.slice(0, MAX_PROBLEMS).map(({ path: own, is, expected, actual, known }) => {
-    const path = place(own);
-    if (is === 'unknown') {
-      return problemAt(source, path, 'is not a known field', { suggestion: suggest(String(own.at(-1)), known) });
-    }
-    if (is === 'missing') return problemAt(source, path, `is missing: it must be ${expected}`);
-    const suggestion = actual === null ? null : suggest(actual.replaceAll('"', ''), known);
-    return problemAt(source, path, `must be ${expected}`, actual === null ? {} : { actual, suggestion });
+  return faults.slice(0, MAX_PROBLEMS).map((fault) => {
+    const { path, actual, known } = fault;
+    const name = fault.is === 'unknown' ? String(path.at(-1)) : (actual ?? '').replaceAll('"', '');
+    const more = { suggestion: suggest(name, known), ...(actual === null ? {} : { actual }) };
+    return problemAt(source, place(path), phrase(fault), more);
   });
 }
 

@@ -3,6 +3,7 @@
  * kept as the printed strings, because the number of digits is part of the statement.
  */
 
+import { READINGS } from './lists';
 import { count, text, truth, whole } from './schema/numbers';
 import { type Fields, list, object, union, value, words } from './schema-part';
 
@@ -14,9 +15,7 @@ const common = {
   where: printed.describe('Section or table.'),
   'claim?': printed.describe('The claim that changes when this is inconsistent; absent = none.'),
   'note?': printed.describe('What a reader should know about it.'),
-  'reading?': words('as-written', 'as-released').describe(
-    "Only in one reading of the spec; absent = checked with the text's.",
-  ),
+  'reading?': words(...READINGS).describe("Only in one reading of the spec; absent = checked with the text's."),
 };
 
 /** A kind of statement with its fields; `example` is one of it, without `kind` and `where`. */

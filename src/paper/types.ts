@@ -5,6 +5,7 @@
  * The fields and what they mean stand in the schema (`schema.ts`, `schema/`); here is what no file holds.
  */
 
+import { READINGS, type Reading, type Scale } from './lists';
 import type { PaperFile, Settings } from './schema';
 import type { Choices, Generation } from './schema/answers';
 import type { DataPart, DataSpec, Folds, LabelMask, RowStep, TestData } from './schema/data';
@@ -35,21 +36,18 @@ export type {
   LossScaling,
   Optimiser,
   Quantisation,
+  Reading,
   RowStep,
+  Scale,
   Schedule,
   StepCount,
   TestData,
   Training,
 };
+export { READINGS };
 
 /** Where a value comes from: the paper's text, its released code, or our own choice with a reason. */
 export type Mark = 'as-written' | 'as-released' | 'assumed';
-
-export type Scale = 'mini' | 'full';
-
-/** What the paper's text says, or what its released code and logs did. */
-export const READINGS = ['as-written', 'as-released'] as const;
-export type Reading = (typeof READINGS)[number];
 
 /** Weights and tokeniser: an embedded miniature, a folder, or (full scale) a hub repository. */
 export interface ModelSource {

@@ -28,6 +28,22 @@ export function accepts<T>(part: Part<T>, value: unknown, faults: Fault[]): valu
   return faults.length === before;
 }
 
+/** A fault in words, after the path of what is wrong. */
+export function phrase({ is, expected }: Fault): string {
+  if (is === 'unknown') return 'is not a known field';
+  return is === 'missing' ? `is missing: it must be ${expected}` : `must be ${expected}`;
+}
+
+/** Faults in one line. */
+export const summary = (faults: readonly Fault[]): string =>
+  faults
+    .slice(0, MAX_SUMMARY)
+    .map((fault) => {
+      const was = fault.actual === null ? '' : ` (was ${fault.actual})`;
+      return `${fault.path.length === 0 ? 'it' : fault.path.join('.')} ${phrase(fault)}${was}`;
+    })
+    .join('; ');
+
 /** The JSON Schema of what has no fields, as arktype gives it. */
 export function leafJsonSchema(notation: Notation): Readonly<Record<string, unknown>> {
   const { $schema: _dialect, ...rest }: Readonly<Record<string, unknown>> = { ...typeOf(notation).toJsonSchema() };
@@ -35,6 +51,9 @@ export function leafJsonSchema(notation: Notation): Readonly<Record<string, unkn
 }
 
 // --- internal ---
+
+/** More faults than these have one cause: the file is of another kind. */
+const MAX_SUMMARY = 5;
 
 type ArkType = Arktype.Type;
 

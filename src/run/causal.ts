@@ -71,8 +71,8 @@ export class CausalTask implements Task {
     const rows = log.at(-1)?.diverged ? 0 : this.inputs.data.splits.test.length;
     const wanted = rows === 0 ? ids.filter((id) => includes(TRAINING_METRICS, id)) : ids;
     const losses = rows === 0 ? [] : this.losses('test');
-    const metrics: TestOutcome['metrics'] = {};
-    const items: NonNullable<TestOutcome['items']> = {};
+    const metrics: Record<string, TestOutcome['metrics'][string]> = {};
+    const items: Record<string, NonNullable<TestOutcome['items']>[string]> = {};
     const curve = log.length === 0 ? null : curveScores(log.map(({ loss }) => loss));
     const answers = generation === null || rows === 0 ? null : this.answer(generation);
     const outcomes = choices === null || rows === 0 ? null : this.choose(choices, answers);

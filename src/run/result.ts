@@ -6,61 +6,61 @@
 
 import { inputError } from '../errors';
 import { ISAS, type Isa } from '../native/isa';
-import { type } from '../paper/type';
+import { PRECISIONS, SCALES } from '../paper/lists';
+import { whole } from '../paper/schema/numbers';
+import { list, map, nullable, object, pattern, value, words } from '../paper/schema-part';
+import { accepts, type Fault, summary } from '../paper/validate';
 
 /** The kernel path a run took: a CPU path or CUDA. */
 export type KernelPath = Isa | 'cuda';
 
-const Sha256 = /^[0-9a-f]{64}$/;
+const sha256 = pattern(/^[0-9a-f]{64}$/);
+const wholeNumber = value('number.integer');
 
-const Metric = type({
-  /** Unrounded. */
-  value: 'number',
-  /** Rounded for people. */
-  printed: 'string',
-  /** Names each argument that can change the number. */
-  signature: 'string',
+const Metric = object({
+  value: value('number').describe('Unrounded.'),
+  printed: value('string').describe('Rounded for people.'),
+  signature: value('string').describe('Names each argument that can change the number.'),
 });
 
 /** Classes of the test rows; null where the task has none. */
-export const TestClasses = type({
-  gold: 'number.integer[]',
-  predicted: 'number.integer[]',
-  /** The name of class i. */
-  labels: 'string[]',
-}).or('null');
+export const TestClasses = nullable(
+  object({
+    gold: value('number.integer[]'),
+    predicted: value('number.integer[]'),
+    labels: value('string[]').describe('The name of class i.'),
+  }),
+);
 
 /** Per test row, for metrics that are a ratio of sums over rows (or exp of one), by metric id. */
-export const ItemsByMetric = type({
-  '[string]': { kind: "'ratio' | 'exp-ratio'", numerators: 'number[]', denominators: 'number[]' },
-});
+export const ItemsByMetric = map(
+  object({ kind: words('ratio', 'exp-ratio'), numerators: value('number[]'), denominators: value('number[]') }),
+);
 
-export const ResultFile = type({
-  format: "'medrepro-result-1'",
-  paper: 'string',
-  experiment: 'string',
-  scale: "'mini' | 'full'",
-  seed: 'number.integer >= 0',
-  /** `specSha256` of the experiment as it was run, overrides included. */
-  specSha256: Sha256,
-  /** Hash of the rows, in order, that the run trained and was evaluated on. */
-  dataSha256: Sha256,
-  precision: "'fp32' | 'bf16' | 'fp16'",
-  kernelPath: type.enumerated(...ISAS, 'cuda'),
-  /** Version and kernel hash of the build: a result of another build is not reused. */
-  'build?': 'string',
-  /** Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict. */
-  overrides: 'string[]',
-  /** On the test split, by metric id. */
-  metrics: { '[string]': Metric },
+const ResultFile = object({
+  format: words('medrepro-result-1'),
+  paper: value('string'),
+  experiment: value('string'),
+  scale: words(...SCALES),
+  seed: whole,
+  specSha256: sha256.describe('`specSha256` of the experiment as it was run, overrides included.'),
+  dataSha256: sha256.describe('Hash of the rows, in order, that the run trained and was evaluated on.'),
+  precision: words(...PRECISIONS),
+  kernelPath: words(...ISAS, 'cuda'),
+  'build?': value('string').describe('Version and kernel hash of the build: a result of another build is not reused.'),
+  overrides: value('string[]').describe(
+    'Flags that changed an input (`--data`, `--model`, `--tokenizer`): such a run has no golden verdict.',
+  ),
+  metrics: map(Metric).describe('On the test split, by metric id.'),
   test: TestClasses,
   'items?': ItemsByMetric,
-  /** Evaluations on the validation split, in order. */
-  validation: type({ step: 'number.integer', epoch: 'number', metrics: 'Record<string, number>' }).array(),
-  /** Warnings that qualify the result: a stable id and a sentence each. */
-  'warnings?': type({ id: 'string', message: 'string' }).array(),
-  /** The step whose weights were evaluated on the test split. */
-  selectedStep: 'number.integer',
+  validation: list(object({ step: wholeNumber, epoch: value('number'), metrics: map(value('number')) })).describe(
+    'Evaluations on the validation split, in order.',
+  ),
+  'warnings?': list(object({ id: value('string'), message: value('string') })).describe(
+    'Warnings that qualify the result: a stable id and a sentence each.',
+  ),
+  selectedStep: wholeNumber.describe('The step whose weights were evaluated on the test split.'),
 });
 
 type ResultData = typeof ResultFile.infer;
@@ -77,21 +77,21 @@ export interface ExperimentResult extends ResultData {
  * @throws MedreproError `input` when it is not one.
  */
 export function parseResult(text: string, file: string): ExperimentResult {
-  let value: unknown;
+  let content: unknown;
   try {
-    value = JSON.parse(text);
+    content = JSON.parse(text);
   } catch (cause) {
     throw inputError('is not JSON', { where: { file }, cause, remedy: 'the run did not finish: run it again' });
   }
-  const result = ResultFile(value);
-  if (result instanceof type.errors) {
-    throw inputError(`is not a result: ${result.summary}`, {
+  const faults: Fault[] = [];
+  if (!accepts(ResultFile, content, faults)) {
+    throw inputError(`is not a result: ${summary(faults)}`, {
       where: { file },
       remedy: 'the file comes from another version of medrepro: run it again',
     });
   }
-  checkItems(result, file);
-  return { ...result, file };
+  checkItems(content, file);
+  return { ...content, file };
 }
 
 /** @throws MedreproError `input` when the lists of test rows have different lengths. */

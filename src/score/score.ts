@@ -85,7 +85,7 @@ export function scorePairs(pairs: Pairs, options: ScoreOptions): ScoreResult {
   for (const warning of classes?.warnings ?? []) warnings.add(warning);
   // findings about the texts themselves use the first reference
   const firsts = references.map((of) => (typeof of === 'string' ? of : of[0]!));
-  const items: ScoreData['items'] = {};
+  const items: Record<string, ScoreData['items'][string]> = {};
   const metrics = options.metrics.map((id) => {
     const score = scoreOf(id, pairs, classes);
     if (score !== null && 'rows' in score && score.rows !== null) {

@@ -4,32 +4,35 @@
  */
 
 import { inputError } from '../errors';
-import { type } from '../paper/type';
+import { list, map, object, pattern, value, words } from '../paper/schema-part';
+import { accepts, type Fault, summary } from '../paper/validate';
 import { checkItems, ItemsByMetric, TestClasses } from '../run/result';
 import type { Evidence } from './evidence';
 import type { GoldenData } from './golden';
 import { judgeScored, type ScoredVerdict } from './printed';
 
-export const ScoreFile = type({
-  format: "'medrepro-score-1'",
-  paper: 'string',
-  experiment: 'string',
-  /** The predictions and the references, with the sha256 of each file's bytes. */
-  files: type({
-    role: "'predictions' | 'references' | 'train'",
-    name: 'string',
-    sha256: /^[0-9a-f]{64}$/,
-    rows: 'number.integer',
-  }).array(),
-  /** By metric id, in order; a value of null has a reason. */
-  metrics: {
-    '[string]': {
-      value: 'number | null',
-      signature: 'string | null',
-      toolNoise: 'number | null',
-      reason: 'string | null',
-    },
-  },
+const textOrNull = value('string | null');
+
+const ScoreFile = object({
+  format: words('medrepro-score-1'),
+  paper: value('string'),
+  experiment: value('string'),
+  files: list(
+    object({
+      role: words('predictions', 'references', 'train'),
+      name: value('string'),
+      sha256: pattern(/^[0-9a-f]{64}$/),
+      rows: value('number.integer'),
+    }),
+  ).describe("The predictions and the references, with the sha256 of each file's bytes."),
+  metrics: map(
+    object({
+      value: value('number | null'),
+      signature: textOrNull,
+      toolNoise: value('number | null'),
+      reason: textOrNull,
+    }),
+  ).describe('By metric id, in order; a value of null has a reason.'),
   test: TestClasses,
   items: ItemsByMetric,
 });
@@ -44,21 +47,21 @@ export interface ScoreRecord extends ScoreData {
 
 /** Reads a `score.json`. @throws MedreproError `input` when it is not one. */
 export function parseScore(text: string, file: string): ScoreRecord {
-  let value: unknown;
+  let content: unknown;
   try {
-    value = JSON.parse(text);
+    content = JSON.parse(text);
   } catch (cause) {
     throw inputError('is not JSON', { where: { file }, cause, remedy: 'score the predictions again' });
   }
-  const record = ScoreFile(value);
-  if (record instanceof type.errors) {
-    throw inputError(`is not a re-scoring: ${record.summary}`, {
+  const faults: Fault[] = [];
+  if (!accepts(ScoreFile, content, faults)) {
+    throw inputError(`is not a re-scoring: ${summary(faults)}`, {
       where: { file },
       remedy: 'the file comes from another version of medrepro: score the predictions again',
     });
   }
-  checkItems(record, file);
-  return { ...record, file };
+  checkItems(content, file);
+  return { ...content, file };
 }
 
 /** Published predictions as evidence: without a seed and without validation rows. */

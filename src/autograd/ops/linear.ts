@@ -7,11 +7,12 @@
  */
 import { MR_BF16, MR_F16, MR_F32 } from '../../native/bindings';
 import type { FloatDtype, Tensor } from '../../native/tensor';
+import type { Precision } from '../../paper/lists';
 import type { Tape } from '../tape';
 import { addBias } from './elementwise';
 
 /** fp32 sums of fp32 products, or of products of operands rounded to bf16 or fp16. */
-export type Compute = 'fp32' | 'bf16' | 'fp16';
+export type Compute = Precision;
 
 /** Storage dtype of activations under a compute mode. */
 export const activationDtype = (compute: Compute): FloatDtype => ACTIVATIONS[compute];

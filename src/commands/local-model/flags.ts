@@ -3,6 +3,7 @@
 import type { FlagDefs } from '../../cli/command';
 import type { Flags } from '../../cli/flags';
 import { usageError } from '../../errors';
+import { PRECISIONS } from '../../paper/lists';
 import { DEVICE_FLAGS, readDevice } from '../flags';
 import type { LocalModelRequest } from './request';
 
@@ -11,7 +12,7 @@ export const MODEL_FLAGS = {
   adapter: { type: 'string', valueHint: 'dir', description: "a PEFT adapter's folder" },
   precision: {
     type: 'enum',
-    options: ['fp32', 'bf16', 'fp16'],
+    options: [...PRECISIONS],
     default: 'fp32',
     description: 'of activations and matrix products',
   },
@@ -60,7 +61,7 @@ export function readLocalModel(flags: Flags): LocalModelRequest {
   return {
     model,
     adapter: flags.text('adapter'),
-    precision: flags.choice('precision', ['fp32', 'bf16', 'fp16']) ?? 'fp32',
+    precision: flags.choice('precision', PRECISIONS) ?? 'fp32',
     quantise: quantise === 'none' ? null : quantise,
     ...readDevice(flags),
     maxNewTokens: flags.integer('max-new-tokens', { min: 0, max: LARGEST }) ?? 0,

@@ -1,11 +1,9 @@
 /** How it is trained: the loop, its optimiser and its schedule. */
 
+import { PRECISIONS } from '../lists';
 import { nullable, object, partial, pattern, union, value, words } from '../schema-part';
 import { stepCount } from './model';
 import { count, notNegative, positive, share, truth, whole } from './numbers';
-
-/** In which numbers a model computes. */
-export const precision = words('fp32', 'bf16', 'fp16');
 
 // --- optimisers ---
 
@@ -123,7 +121,7 @@ const fields = {
 
 For a classifier, whose labels have no shift, both sums are the mean over the rows of the step.`,
   ),
-  precision: precision.describe('Numbers in which the model computes.'),
+  precision: words(...PRECISIONS).describe('Numbers in which the model computes.'),
   gradientCheckpointing: truth.describe('Recompute activations in the backward pass: less memory, the same result.'),
   selection: union(
     words('last'),
