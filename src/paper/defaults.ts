@@ -80,7 +80,7 @@ interface Default {
 
 const ours = (block: string, values: Json): Default[] => of('medrepro', flat(block, values));
 
-/** The kind that an object without one is of: naming it changes nothing of what stands beside it. */
+/** The kind that an object without one is of: naming it keeps the other fields of the object. */
 export const DEFAULT_KINDS: Readonly<Record<string, string>> = {
   loss: 'cross-entropy',
   'training.optimiser': 'adamw',
