@@ -66,6 +66,16 @@ MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes);
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device);
 MR_API int32_t mr_copy_to_host(mr_stream* s, int64_t bytes, const void* device, void* host);
 
+/* What a back end knows of a family of its kernels: whether it is on, and whether a device has run it. */
+enum mr_family { MR_FAMILY_OFF = 0, MR_FAMILY_ON = 1, MR_FAMILY_CHANGED = 2, MR_FAMILY_UNPROVEN = 4 };
+/* Families of kernels that are chosen or proven apart: the name of one; NULL beyond the last. The CPU has none. */
+MR_API const char* mr_family_name(int32_t family);
+/* What in the environment turns it on, such as VARIABLE=value; empty where nothing does. */
+MR_API const char* mr_family_setting(int32_t family);
+/* MR_FAMILY_ON where the stream takes these kernels (s NULL: where a device that has the instructions would, unasked);
+ * MR_FAMILY_CHANGED: changed since a device ran them, and tested in the emulation alone; MR_FAMILY_UNPROVEN: no device ran them. */
+MR_API int32_t mr_family_state(mr_stream* s, int32_t family);
+
 /* What is queued between the two is recorded and not run; mr_replay runs it as often as wanted, with the same arguments and what
  * is in memory then. No memory is allocated, freed or copied from or to the host meanwhile. mr_record_end: NULL when an op
  * could not be recorded. The CPU records nothing: MR_ERR_DEVICE. */
@@ -213,9 +223,6 @@ MR_API int32_t mr_rope_cached(mr_stream* s, int32_t dtype, int32_t kind, int64_t
                               void* k_cache, void* v_cache);
 /* y[i,:] = x[rows[i],:] */
 MR_API int32_t mr_gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y);
-/* y[rows[i],:] = x[i,:]; the rows must be distinct. */
-MR_API int32_t mr_scatter_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows,
-                               void* y);
 /* dx[rows[i],:] += dy[i,:]; the rows must be distinct. */
 MR_API int32_t mr_scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* dy, const int32_t* rows,
                                    void* dx);
@@ -245,9 +252,8 @@ MR_API int32_t mr_argmax_rows(mr_stream* s, int64_t rows, int64_t cols, const fl
 
 /* out[0] = sum of x, in double, in a fixed order (chunks of 4096 elements, 16 lanes each). */
 MR_API int32_t mr_sum(mr_stream* s, int64_t n, const float* x, double* out);
-/* out[0] = sum of x^2, likewise. */
-MR_API int32_t mr_sum_squares(mr_stream* s, int64_t n, const float* x, double* out);
-/* out[i] = the same of each of count arrays of fp32; spans[2 i] is the address of an array, spans[2 i + 1] <= largest its n. */
+/* out[i] = sum of x^2, likewise, of each of count arrays of fp32; spans[2 i] is the address of an array, spans[2 i + 1] <= largest its
+ * n. */
 MR_API int32_t mr_sum_squares_each(mr_stream* s, int64_t count, int64_t largest, const int64_t* spans, double* out);
 /* AdamW as torch.optim.AdamW (single tensor, no amsgrad): g = grad*grad_scale; p *= 1 - lr*weight_decay; m, v moments;
  * p -= lr/bias1 * m / (sqrt(v)/sqrt(bias2) + eps). bias1 = 1 - beta1^t, bias2 = 1 - beta2^t come from the caller. */

@@ -121,6 +121,7 @@ const NOT_OPS = new Set([
   'mr_device_free',
   'mr_device_name',
   'mr_device_free_memory',
+  'mr_family_state',
   'mr_host_alloc',
   'mr_host_free',
   'mr_record_begin',

@@ -1,5 +1,4 @@
-// gather_rows.cpp: the rows that carry labels out of the packed tokens, and their gradients back; new keys and values into
-// their places in a cache.
+// gather_rows.cpp: the rows that carry labels out of the packed tokens, and their gradients back.
 #include "op.h"
 
 namespace mr {
@@ -9,13 +8,6 @@ template <class T>
 static void gather_typed(mr_stream* s, int64_t n, int64_t cols, const T* x, const int32_t* rows, T* y) {
   parallel_chunks(s, n, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) memcpy(y + i * cols, x + rows[i] * cols, (size_t)cols * sizeof(T));
-  });
-}
-
-template <class T>
-static void put_typed(mr_stream* s, int64_t n, int64_t cols, const T* x, const int32_t* rows, T* y) {
-  parallel_chunks(s, n, rows_per_task(cols), [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) memcpy(y + rows[i] * cols, x + i * cols, (size_t)cols * sizeof(T));
   });
 }
 
@@ -44,13 +36,6 @@ int32_t gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const 
   int32_t error = check_rows("gather_rows", dtype, n, cols, x, rows, y);
   if (error) return error;
   with_storage(dtype, [=](auto* type) { gather_typed(s, n, cols, as(type, x), rows, as(type, y)); });
-  return MR_OK;
-}
-
-int32_t scatter_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
-  int32_t error = check_rows("scatter_rows", dtype, n, cols, x, rows, y);
-  if (error) return error;
-  with_storage(dtype, [=](auto* type) { put_typed(s, n, cols, as(type, x), rows, as(type, y)); });
   return MR_OK;
 }
 

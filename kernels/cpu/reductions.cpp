@@ -43,17 +43,14 @@ int32_t sum(mr_stream* s, int64_t n, const float* x, double* out) {
   return sum_of("sum", s, n, x, out, [](double v) { return v; });
 }
 
-int32_t sum_squares(mr_stream* s, int64_t n, const float* x, double* out) {
-  return sum_of("sum_squares", s, n, x, out, [](double v) { return v * v; });  // exact: 24 + 24 bits
-}
-
 int32_t sum_squares_each(mr_stream* s, int64_t count, int64_t largest, const int64_t* spans, double* out) {
   MR_REQUIRE(count >= 0 && largest >= 0, "sum_squares_each: count %lld, largest %lld", (long long)count, (long long)largest);
   MR_REQUIRE(count == 0 || (spans && out), "sum_squares_each: spans and out must not be NULL");
   for (int64_t i = 0; i < count; i++) {
     int64_t n = spans[2 * i + 1];
     MR_REQUIRE(n <= largest, "sum_squares_each: array %lld has %lld elements", (long long)i, (long long)n);
-    int32_t code = sum_squares(s, n, (const float*)spans[2 * i], out + i);
+    const float* x = (const float*)spans[2 * i];
+    int32_t code = sum_of("sum_squares_each", s, n, x, out + i, [](double v) { return v * v; });  // exact: 24 + 24 bits
     if (code != MR_OK) return code;
   }
   return MR_OK;

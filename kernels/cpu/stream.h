@@ -47,7 +47,8 @@ namespace MR_PATH {
 // parallel(s, tasks, [&](int64_t task) { ... })
 template <class Body>
 static inline void parallel(mr_stream* s, int64_t tasks, Body body) {
-  run_tasks(s, tasks, [](void* context, int64_t task) { (*static_cast<Body*>(context))(task); }, &body);
+  auto run = [](void* context, int64_t task) { (*static_cast<Body*>(context))(task); };
+  run_tasks(s, tasks, run, &body);
 }
 
 // Splits [0, n) into chunks of a fixed size (never of n/threads: chunk borders must not depend on the thread count).

@@ -14,7 +14,8 @@ struct Gradients {
 
 // What the backward knows of a (head, token): in memory [heads, tokens]. The tensor kernels have lse in units of ln 2.
 struct __align__(8) RowStats {
-  float lse, dot;
+  float lse;
+  float dot;
 };
 
 // dS is scaled before it is rounded to f16, whose range loss scaling uses up as it is; in bf16 the sums are scaled instead.

@@ -41,7 +41,8 @@ struct Shared {
 
 // What a block knows of a row: its largest score, in units of ln 2 but in fp32, and the sum relative to it.
 struct __align__(8) Part {
-  float largest, total;
+  float largest;
+  float total;
 };
 // Of all blocks, where keys are split: [splits, blocks x, kv_heads, rows of a block], sums with head_dim columns.
 struct Parts {

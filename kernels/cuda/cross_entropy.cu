@@ -16,7 +16,7 @@ constexpr int PACKS = 4;
 
 // Elements that the threads of a block take at a time, and how far a thread's first lies before the end of its last.
 template <int THREADS>
-constexpr int64_t TILE = (int64_t)THREADS * N * PACKS;
+constexpr int64_t TILE = int64_t{THREADS} * N * PACKS;
 template <int THREADS>
 constexpr int64_t SPAN = TILE<THREADS> - (int64_t)(THREADS - 1) * N;
 

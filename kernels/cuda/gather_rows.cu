@@ -1,5 +1,5 @@
-// gather_rows.cu: the rows that carry labels out of the packed tokens, and their gradients back; new keys and values into their
-// places in a cache. A negative row is reported when the stream is synchronised; nothing is read or written there.
+// gather_rows.cu: the rows that carry labels out of the packed tokens, and their gradients back. A negative row is reported when the
+// stream is synchronised; nothing is read or written there.
 #include "rows.h"
 
 namespace mr {
@@ -16,9 +16,9 @@ __device__ __forceinline__ void copy_pack(const Raw* from, Raw* to, int64_t i, i
       if (i + j < n) to[i + j] = from[i + j];
 }
 
-// y[i] = x[rows[i]], or where `scatter` y[rows[i]] = x[i].
+// y[i] = x[rows[i]].
 template <class Raw>
-__global__ void copy_kernel(bool scatter, int64_t n, int64_t cols, const Raw* x, const int32_t* rows, Raw* y, Fault* fault) {
+__global__ void gather_kernel(int64_t n, int64_t cols, const Raw* x, const int32_t* rows, Raw* y, Fault* fault) {
   constexpr int N = 16 / (int)sizeof(Raw);
   int64_t i = own_row();
   follow_kernels();
@@ -28,8 +28,8 @@ __global__ void copy_kernel(bool scatter, int64_t n, int64_t cols, const Raw* x,
     if (threadIdx.x == 0) report(fault, FAULT_ROW, i, row);
     return;
   }
-  const Raw* from = x + (scatter ? i : row) * cols;
-  Raw* to = y + (scatter ? row : i) * cols;
+  const Raw* from = x + row * cols;
+  Raw* to = y + i * cols;
   for (int64_t c = threadIdx.x * N; c < cols; c += blockDim.x * N) copy_pack(from, to, c, cols);
 }
 
@@ -58,17 +58,10 @@ int32_t check_rows(const char* op, int32_t dtype, int64_t n, int64_t cols, const
 }
 
 template <class Raw>
-int32_t copy_rows(mr_stream* s, const char* op, bool scatter, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
+int32_t gather(mr_stream* s, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
   dim3 block = row_block(cols, 16 / (int)sizeof(Raw));
-  return launch_early(s, op, copy_kernel<Raw>, row_grid(n, block), block, 0, scatter, n, cols, static_cast<const Raw*>(x), rows,
-                static_cast<Raw*>(y), s->fault);
-}
-
-int32_t copy_rows_of(mr_stream* s, const char* op, bool scatter, int32_t dtype, int64_t n, int64_t cols, const void* x,
-                     const int32_t* rows, void* y) {
-  MR_TRY(check_rows(op, dtype, n, cols, x, rows, y));
-  return dtype == MR_F32 ? copy_rows<uint32_t>(s, op, scatter, n, cols, x, rows, y)
-                         : copy_rows<uint16_t>(s, op, scatter, n, cols, x, rows, y);
+  return launch_early(s, "gather_rows", gather_kernel<Raw>, row_grid(n, block), block, 0, n, cols, static_cast<const Raw*>(x), rows,
+                      static_cast<Raw*>(y), s->fault);
 }
 
 }  // namespace
@@ -79,11 +72,8 @@ using namespace mr;
 extern "C" {
 
 MR_API int32_t mr_gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
-  return copy_rows_of(s, "gather_rows", false, dtype, n, cols, x, rows, y);
-}
-
-MR_API int32_t mr_scatter_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* x, const int32_t* rows, void* y) {
-  return copy_rows_of(s, "scatter_rows", true, dtype, n, cols, x, rows, y);
+  MR_TRY(check_rows("gather_rows", dtype, n, cols, x, rows, y));
+  return (dtype == MR_F32 ? gather<uint32_t> : gather<uint16_t>)(s, n, cols, x, rows, y);
 }
 
 MR_API int32_t mr_scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* dy, const int32_t* rows,

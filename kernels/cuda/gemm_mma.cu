@@ -174,8 +174,7 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
 #pragma unroll
       for (int e = 0; e < 4; e++) sum[i][j][e] = 0.0f;
 
-  // the first rounds only fill the ring: one loop, since what brings a tile is long and written out for every storage
-#pragma unroll 1
+#pragma unroll 1  // the first rounds only fill the ring: one loop, since loading a tile is long and inlined for every storage type
   for (int step = 1 - STAGES; step < steps; step++) {
     int ahead = step + STAGES - 1;
     if (step >= 0) {

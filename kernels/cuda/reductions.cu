@@ -40,8 +40,8 @@ __device__ __forceinline__ double block_part(bool squares, int64_t n, const floa
   return block_sum<THREADS>(sum, shared.sums);
 }
 
-__global__ void sum_kernel(bool squares, int64_t n, const float* x, double* sums) {
-  double sum = block_part(squares, n, x, gridDim.x, shared_memory<Shared>());
+__global__ void sum_kernel(int64_t n, const float* x, double* sums) {
+  double sum = block_part(false, n, x, gridDim.x, shared_memory<Shared>());
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
@@ -71,17 +71,6 @@ __global__ void fold_each_kernel(const int64_t* spans, int64_t stride, const dou
   if (threadIdx.x == 0) out[blockIdx.x] = sum;
 }
 
-int32_t sum_of(const char* op, mr_stream* s, bool squares, int64_t n, const float* x, double* out) {
-  MR_REQUIRE(n >= 0, "%s: n is %lld", op, (long long)n);
-  MR_REQUIRE(out && (n == 0 || x), "%s: x and out must not be NULL", op);
-  int64_t blocks = blocks_of(n);
-  if (blocks == 1) return launch(s, op, sum_kernel, dim3(1), dim3(THREADS), sizeof(Shared), squares, n, x, out);
-  double* sums = static_cast<double*>(workspace(s, blocks * (int64_t)sizeof(double)));
-  if (sums == nullptr) return MR_ERR_MEMORY;
-  MR_TRY(launch(s, op, sum_kernel, dim3((unsigned)blocks), dim3(THREADS), sizeof(Shared), squares, n, x, sums));
-  return launch(s, op, fold_kernel, dim3(1), dim3(THREADS), sizeof(Shared), blocks, sums, out);
-}
-
 }  // namespace
 }  // namespace mr
 
@@ -89,10 +78,15 @@ using namespace mr;
 
 extern "C" {
 
-MR_API int32_t mr_sum(mr_stream* s, int64_t n, const float* x, double* out) { return sum_of("sum", s, false, n, x, out); }
-
-MR_API int32_t mr_sum_squares(mr_stream* s, int64_t n, const float* x, double* out) {
-  return sum_of("sum_squares", s, true, n, x, out);
+MR_API int32_t mr_sum(mr_stream* s, int64_t n, const float* x, double* out) {
+  MR_REQUIRE(n >= 0, "sum: n is %lld", (long long)n);
+  MR_REQUIRE(out && (n == 0 || x), "sum: x and out must not be NULL");
+  int64_t blocks = blocks_of(n);
+  if (blocks == 1) return launch(s, "sum", sum_kernel, dim3(1), dim3(THREADS), sizeof(Shared), n, x, out);
+  double* sums = static_cast<double*>(workspace(s, blocks * (int64_t)sizeof(double)));
+  if (sums == nullptr) return MR_ERR_MEMORY;
+  MR_TRY(launch(s, "sum", sum_kernel, dim3((unsigned)blocks), dim3(THREADS), sizeof(Shared), n, x, sums));
+  return launch(s, "sum", fold_kernel, dim3(1), dim3(THREADS), sizeof(Shared), blocks, sums, out);
 }
 
 MR_API int32_t mr_sum_squares_each(mr_stream* s, int64_t count, int64_t largest, const int64_t* spans, double* out) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "families.h"
 
 namespace mr {
 
@@ -69,41 +69,37 @@ int32_t attribute(cudaDeviceAttr which, int device, int32_t* value) {
   return MR_OK;
 }
 
-// Kernels that were proven in the emulation and have not run on a card yet: there they wait until they are asked for.
+// Whether these kernels are on where nobody asked, on a device that has their instructions.
+constexpr bool by_default(const Family& family) {
 #ifdef MR_EMULATED
-constexpr bool UNPROVEN = true;
+  (void)family;
+  return true;
 #else
-constexpr bool UNPROVEN = false;
+  return family.proof != UNPROVEN;
 #endif
-
-// What `variable` of the environment says, `no` or `yes`; `unasked` without it.
-int32_t choose(const mr_stream* s, const char* variable, const char* no, const char* yes, bool unasked, bool* choice) {
-  const char* said = getenv(variable);
-  *choice = unasked;
-  if (said == nullptr || said[0] == 0) return MR_OK;
-  if (strcmp(said, no) != 0 && strcmp(said, yes) != 0)
-    return fail(MR_ERR_ARGUMENT, "%s is %.20s and can be %s or %s", variable, said, no, yes);
-  *choice = strcmp(said, yes) == 0;
-#ifndef MR_EMULATED
-  if (*choice && s->compute_capability != 90)
-    return fail(MR_ERR_DEVICE, "%s is %s, which takes compute capability 9.0, and the GPU has %d.%d", variable, yes,
-                s->compute_capability / 10, s->compute_capability % 10);
-#else
-  (void)s;
-#endif
-  return MR_OK;
 }
 
-// Which kernels run on a card of compute capability 9.0, whose machine code alone has these instructions.
+// The families that a device of compute capability 9.0 can choose: machine code for it alone has their instructions.
 int32_t choose_kernels(mr_stream* s) {
 #ifdef MR_EMULATED
-  bool there = true;
+  bool available = true;
 #else
-  bool there = s->compute_capability == 90;
+  bool available = s->compute_capability == 90;
 #endif
-  MR_TRY(choose(s, "MEDREPRO_CUDA_GEMM", "sm80", "sm90", there, &s->wgmma));
-  MR_TRY(choose(s, "MEDREPRO_CUDA_ATTENTION", "sm80", "sm90", s->wgmma && UNPROVEN, &s->wgmma_attention));
-  return choose(s, "MEDREPRO_CUDA_OVERLAP", "off", "on", UNPROVEN, &s->overlaps);
+  for (const Family& family : FAMILIES) {
+    if (family.variable == nullptr) continue;
+    bool& taken = s->*family.taken;
+    taken = available && by_default(family) && (family.needs == nullptr || s->*family.needs);
+    const char* value = getenv(family.variable);
+    if (value == nullptr || value[0] == 0) continue;
+    if (strcmp(value, family.off) != 0 && strcmp(value, family.on) != 0)
+      return fail(MR_ERR_ARGUMENT, "%s is %.20s and can be %s or %s", family.variable, value, family.off, family.on);
+    taken = strcmp(value, family.on) == 0;
+    if (taken && !available)
+      return fail(MR_ERR_DEVICE, "%s is %s, which takes compute capability 9.0, and the GPU has %d.%d", family.variable, family.on,
+                  s->compute_capability / 10, s->compute_capability % 10);
+  }
+  return MR_OK;
 }
 
 int32_t open_stream(mr_stream* s, int32_t device) {
@@ -200,6 +196,25 @@ MR_API double mr_device_free_memory(mr_stream* s) {
   size_t free = 0, total = 0;
   if (s == nullptr || check(cudaMemGetInfo(&free, &total), "mr_device_free_memory") != MR_OK) return 0;
   return (double)free;
+}
+
+MR_API const char* mr_family_name(int32_t family) {
+  return family < 0 || family >= mr::FAMILY_COUNT ? nullptr : mr::FAMILIES[family].name;
+}
+
+MR_API const char* mr_family_setting(int32_t family) {
+  if (family < 0 || family >= mr::FAMILY_COUNT || mr::FAMILIES[family].variable == nullptr) return "";
+  static thread_local char setting[64];
+  snprintf(setting, sizeof setting, "%s=%s", mr::FAMILIES[family].variable, mr::FAMILIES[family].on);
+  return setting;
+}
+
+MR_API int32_t mr_family_state(mr_stream* s, int32_t family) {
+  if (family < 0 || family >= mr::FAMILY_COUNT) return MR_FAMILY_OFF;
+  const mr::Family& f = mr::FAMILIES[family];
+  bool on = f.taken == nullptr || (s == nullptr ? mr::by_default(f) : s->*f.taken);
+  return (on ? MR_FAMILY_ON : MR_FAMILY_OFF) |
+         (f.proof == mr::CHANGED ? MR_FAMILY_CHANGED : f.proof == mr::UNPROVEN ? MR_FAMILY_UNPROVEN : 0);
 }
 
 MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes) {

@@ -33,6 +33,10 @@ export const MR_GATE_SILU = 0;
 export const MR_GATE_GELU = 1;
 export const MR_DICE_EXAMPLE = 0;
 export const MR_DICE_CLASS = 1;
+export const MR_FAMILY_OFF = 0;
+export const MR_FAMILY_ON = 1;
+export const MR_FAMILY_CHANGED = 2;
+export const MR_FAMILY_UNPROVEN = 4;
 export const MR_ISA_PORTABLE = 0;
 export const MR_ISA_AVX2 = 1;
 export const MR_ISA_AVX512 = 2;
@@ -56,6 +60,9 @@ const DEVICE_SYMBOLS = {
   mr_host_free: { args: ['ptr', 'ptr', 'i64'], returns: 'i32' },
   mr_copy_to_device: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_copy_to_host: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
+  mr_family_name: { args: ['i32'], returns: 'ptr' },
+  mr_family_setting: { args: ['i32'], returns: 'ptr' },
+  mr_family_state: { args: ['ptr', 'i32'], returns: 'i32' },
   mr_record_begin: { args: ['ptr'], returns: 'i32' },
   mr_record_end: { args: ['ptr'], returns: 'ptr' },
   mr_replay: { args: ['ptr', 'ptr'], returns: 'i32' },
@@ -92,14 +99,12 @@ const DEVICE_SYMBOLS = {
   mr_attention_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr', 'i64', 'i64', 'i64', 'f32', 'i64', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_rope_cached: { args: ['ptr', 'i32', 'i32', 'i64', 'i64', 'i64', 'i64', 'f32', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_gather_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
-  mr_scatter_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_scatter_add_rows: { args: ['ptr', 'i32', 'i64', 'i64', 'ptr', 'ptr', 'ptr'], returns: 'i32' },
   mr_cross_entropy: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'i32', 'f32', 'ptr', 'i32', 'ptr', 'i32'], returns: 'i32' },
   mr_focal_loss: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'f32', 'f32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_dice_loss: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr', 'f32', 'f32', 'i32', 'f32', 'ptr', 'ptr', 'i32'], returns: 'i32' },
   mr_argmax_rows: { args: ['ptr', 'i64', 'i64', 'ptr', 'i64', 'ptr'], returns: 'i32' },
   mr_sum: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
-  mr_sum_squares: { args: ['ptr', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_sum_squares_each: { args: ['ptr', 'i64', 'i64', 'ptr', 'ptr'], returns: 'i32' },
   mr_adamw: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
   mr_adamw_8bit: { args: ['ptr', 'i64', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'ptr', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64', 'f64'], returns: 'i32' },
@@ -224,6 +229,29 @@ export class DeviceLibrary {
   copyToHost(s: Address, bytes: number, device: Address, host: Address): number {
     i64(bytes, 'mr_copy_to_host', 'bytes');
     return this.symbols.mr_copy_to_host(s, bytes, device, host);
+  }
+  /**
+   * Families of kernels that are chosen or proven apart: the name of one; NULL beyond the last. The CPU has none.
+   */
+  familyName(family: number): string {
+    i32(family, 'mr_family_name', 'family');
+    return cString(this.symbols.mr_family_name(family));
+  }
+  /**
+   * What in the environment turns it on, such as VARIABLE=value; empty where nothing does.
+   */
+  familySetting(family: number): string {
+    i32(family, 'mr_family_setting', 'family');
+    return cString(this.symbols.mr_family_setting(family));
+  }
+  /**
+   * MR_FAMILY_ON where the stream takes these kernels (s NULL: where a device that has the instructions would,
+   * unasked); MR_FAMILY_CHANGED: changed since a device ran them, and tested in the emulation alone;
+   * MR_FAMILY_UNPROVEN: no device ran them.
+   */
+  familyState(s: Address, family: number): number {
+    i32(family, 'mr_family_state', 'family');
+    return this.symbols.mr_family_state(s, family);
   }
   /**
    * What is queued between the two is recorded and not run; mr_replay runs it as often as wanted, with the same
@@ -798,17 +826,6 @@ export class Ops {
   }
 
   /**
-   * y[rows[i],:] = x[i,:]; the rows must be distinct.
-   */
-  scatterRows(dtype: number, n: number, cols: number, x: Address, rows: Address, y: Address): void {
-    i32(dtype, 'mr_scatter_rows', 'dtype');
-    i64(n, 'mr_scatter_rows', 'n');
-    i64(cols, 'mr_scatter_rows', 'cols');
-    const code = this.symbols.mr_scatter_rows(this.stream, dtype, n, cols, x, rows, y);
-    if (code !== 0) this.fail(code, 'mr_scatter_rows');
-  }
-
-  /**
    * dx[rows[i],:] += dy[i,:]; the rows must be distinct.
    */
   scatterAddRows(dtype: number, n: number, cols: number, dy: Address, rows: Address, dx: Address): void {
@@ -884,17 +901,8 @@ export class Ops {
   }
 
   /**
-   * out[0] = sum of x^2, likewise.
-   */
-  sumSquares(n: number, x: Address, out: Address): void {
-    i64(n, 'mr_sum_squares', 'n');
-    const code = this.symbols.mr_sum_squares(this.stream, n, x, out);
-    if (code !== 0) this.fail(code, 'mr_sum_squares');
-  }
-
-  /**
-   * out[i] = the same of each of count arrays of fp32; spans[2 i] is the address of an array, spans[2 i + 1] <=
-   * largest its n.
+   * out[i] = sum of x^2, likewise, of each of count arrays of fp32; spans[2 i] is the address of an array, spans[2
+   * i + 1] <= largest its n.
    */
   sumSquaresEach(count: number, largest: number, spans: Address, out: Address): void {
     i64(count, 'mr_sum_squares_each', 'count');
@@ -1061,4 +1069,4 @@ export class Ops {
 }
 
 /** Names of all ops, as in the header. */
-export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_gemm_several', 'mr_gemm_residual', 'mr_gemm_gated', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_rope_cached', 'mr_gather_rows', 'mr_scatter_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares', 'mr_sum_squares_each', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;
+export const OP_NAMES = ['mr_fill', 'mr_copy', 'mr_cast', 'mr_add', 'mr_scale', 'mr_swiglu_forward', 'mr_swiglu_backward', 'mr_geglu_forward', 'mr_geglu_backward', 'mr_add_bias_forward', 'mr_add_bias_backward', 'mr_dropout', 'mr_uniform', 'mr_normal', 'mr_gemm', 'mr_gemm_low_rank', 'mr_gemm_several', 'mr_gemm_residual', 'mr_gemm_gated', 'mr_scale_rows', 'mr_scale_rows_backward', 'mr_gemm_4bit', 'mr_embedding_forward', 'mr_embedding_backward', 'mr_rms_norm_forward', 'mr_rms_norm_backward', 'mr_rope', 'mr_attention_forward', 'mr_attention_backward', 'mr_attention_cached', 'mr_rope_cached', 'mr_gather_rows', 'mr_scatter_add_rows', 'mr_cross_entropy', 'mr_focal_loss', 'mr_dice_loss', 'mr_argmax_rows', 'mr_sum', 'mr_sum_squares_each', 'mr_adamw', 'mr_adamw_8bit', 'mr_adafactor', 'mr_subtract_identity', 'mr_adalora_importance', 'mr_adalora_score', 'mr_quantize_4bit', 'mr_dequantize_4bit', 'mr_quantize_8bit', 'mr_dequantize_8bit', 'mr_quantize_int8', 'mr_dequantize_int8', 'mr_int8_linear'] as const;

@@ -1,6 +1,6 @@
 /** Which device a request means on this machine, and why not the other. */
 import { MedreproError } from '../errors';
-import { DeviceLibrary } from './bindings';
+import { type Address, DeviceLibrary, MR_FAMILY_CHANGED, MR_FAMILY_ON, MR_FAMILY_UNPROVEN } from './bindings';
 import { CUDA_WORKSPACE_BYTES, Device } from './device';
 import type { Isa } from './isa';
 import { type Backend, locateLibrary } from './library';
@@ -20,6 +20,19 @@ export interface CudaState {
   readonly reason: string;
   /** Bytes of the GPU's memory that nobody uses; 0 when it is not usable. */
   readonly freeBytes: number;
+  /** As the library's own table lists them; none without the library. */
+  readonly families: readonly KernelFamily[];
+}
+
+/** Kernels that are chosen, or shown to be right on a card, apart from the others. */
+export interface KernelFamily {
+  readonly name: string;
+  /** Whether the GPU takes them; where none is usable, whether one that has their instructions would. */
+  readonly on: boolean;
+  /** `unproven`: no card has run them; `changed`: none has since they changed. Both were tested in the emulation. */
+  readonly proof: 'ran' | 'changed' | 'unproven';
+  /** What in the environment turns them on, such as VARIABLE=value; null where nothing does. */
+  readonly setting: string | null;
 }
 
 let known: CudaState | undefined;
@@ -71,20 +84,43 @@ export function openDevice(
   });
 }
 
+/** The families of a library's kernels; `stream` 0: as they are before there is a device. */
+export function familiesOf(library: DeviceLibrary, stream: Address): KernelFamily[] {
+  const families: KernelFamily[] = [];
+  for (let index = 0; ; index++) {
+    const name = library.familyName(index);
+    if (name === '') return families;
+    const state = library.familyState(stream, index);
+    const has = (bit: number): boolean => (state & bit) !== 0;
+    families.push({
+      name,
+      on: has(MR_FAMILY_ON),
+      proof: has(MR_FAMILY_UNPROVEN) ? 'unproven' : has(MR_FAMILY_CHANGED) ? 'changed' : 'ran',
+      setting: library.familySetting(index) || null,
+    });
+  }
+}
+
 // --- internal ---
 
 function askDriver(): CudaState {
-  const missing = (reason: string): CudaState => ({ usable: false, reason, freeBytes: 0 });
+  const missing = (reason: string, families: readonly KernelFamily[] = []): CudaState => ({
+    usable: false,
+    reason,
+    freeBytes: 0,
+    families,
+  });
   try {
     const found = locateLibrary('cuda');
     if (found === null) return missing('this build of medrepro has no CUDA kernels (it was made without nvcc)');
     const library = DeviceLibrary.open(found.path);
     const stream = library.streamCreate(0, 0, -1);
-    if (stream === 0) return missing(library.lastError());
+    if (stream === 0) return missing(library.lastError(), familiesOf(library, stream));
     const freeBytes = library.deviceFreeMemory(stream);
     const name = library.deviceName(stream);
+    const families = familiesOf(library, stream);
     library.streamDestroy(stream);
-    return { usable: true, reason: `${name}, ${(freeBytes / 1e9).toFixed(1)} GB free`, freeBytes };
+    return { usable: true, reason: `${name}, ${(freeBytes / 1e9).toFixed(1)} GB free`, freeBytes, families };
   } catch (error) {
     return missing(error instanceof MedreproError ? error.message : String(error));
   }

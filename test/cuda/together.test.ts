@@ -85,7 +85,8 @@ for (const [name, make] of Object.entries(open)) {
           const [wq, wk] = [random([headDim], 'f32'), random([headDim], 'f32')];
           const [cos, sin] = [random([20, headDim / 2], 'f32'), random([20, headDim / 2], 'f32')];
           const positions = device!.fromArray(Int32Array.of(3, 0, 19, 7, 7), [tokens], 'i32');
-          const places = device!.fromArray(Int32Array.of(8, 0, 3, 5, 1), [tokens], 'i32');
+          const rowsOf = Int32Array.of(8, 0, 3, 5, 1);
+          const places = device!.fromArray(rowsOf, [tokens], 'i32');
           const before = random([rows, kvCount * headDim], dtype);
           const [kCache, vCache, kApart, vApart] = [0, 1, 2, 3].map(() => copyOf(before));
           const apart = [q!, k!].map((x, i) => {
@@ -106,7 +107,10 @@ for (const [name, make] of Object.entries(open)) {
             [apart[1]!, kApart!],
             [v!, vApart!],
           ] as const) {
-            ops!.scatterRows(x.code, tokens, x.cols, x.address, places.address, cache.address);
+            rowsOf.forEach((row, t) => {
+              const [from, to] = [x.rowsFrom(t, 1), cache.rowsFrom(row, 1)];
+              ops!.copy(from.bytes, from.address, to.address);
+            });
           }
           const [forQ, forK] = [
             [q!.address, kind === null ? 0 : wq.address] as const,

@@ -61,6 +61,11 @@ MR_API int32_t mr_stream_synchronize(mr_stream* s) {
   return MR_OK;  // every CPU op has finished when it returns
 }
 
+// Every path is tested on the machine that runs it.
+MR_API const char* mr_family_name(int32_t) { return nullptr; }
+MR_API const char* mr_family_setting(int32_t) { return ""; }
+MR_API int32_t mr_family_state(mr_stream*, int32_t) { return MR_FAMILY_OFF; }
+
 MR_API int32_t mr_stream_isa(mr_stream* s) { return s == nullptr ? -1 : s->isa; }
 MR_API int32_t mr_stream_threads(mr_stream* s) { return s == nullptr ? 0 : s->threads; }
 

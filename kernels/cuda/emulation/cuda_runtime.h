@@ -25,22 +25,22 @@ struct dim3 {
   unsigned x, y, z;
   dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
-struct __align__(8) int2 {
+struct alignas(8) int2 {
   int x, y;
 };
-struct __align__(16) int4 {
+struct alignas(16) int4 {
   int x, y, z, w;
 };
-struct __align__(8) uint2 {
+struct alignas(8) uint2 {
   unsigned x, y;
 };
-struct __align__(16) uint4 {
+struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
-struct __align__(8) float2 {
+struct alignas(8) float2 {
   float x, y;
 };
-struct __align__(16) float4 {
+struct alignas(16) float4 {
   float x, y, z, w;
 };
 inline int2 make_int2(int x, int y) { return {x, y}; }

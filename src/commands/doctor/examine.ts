@@ -12,7 +12,7 @@ import { version } from '../../../package.json';
 import { asMedreproError } from '../../errors';
 import { readText } from '../../files';
 import { MR_CPU_AVX2, MR_CPU_AVX512, MR_CPU_AVX512BF16, MR_CPU_F16C, MR_CPU_FMA } from '../../native/bindings';
-import { cudaState } from '../../native/choose';
+import { cudaState, type KernelFamily } from '../../native/choose';
 import { hostLibrary } from '../../native/device';
 import { ISAS, type Isa } from '../../native/isa';
 import { cacheFolders, locateLibrary } from '../../native/library';
@@ -62,6 +62,7 @@ export function renderReport(report: DoctorDocument): string {
     rows.push(['threads', String(cpu.threads)]);
   } else rows.push(['kernels', `not usable: ${report.cpuError}`]);
   rows.push(['cuda', cuda.reason]);
+  for (const family of cuda.families) rows.push([family.on ? '  on' : '  off', explainFamily(family)]);
   rows.push(['cache', `${cache.folder}${cache.exists ? '' : ' (not there yet)'}`]);
   rows.push([
     'output',
@@ -129,8 +130,18 @@ function explainPaths(features: number, best: number): PathReport[] {
 }
 
 function examineCuda(): DoctorDocument['cuda'] {
-  const { usable, reason } = cudaState();
-  return { available: usable, reason };
+  const { usable, reason, families } = cudaState();
+  return { available: usable, reason, families };
+}
+
+const PROOF: Readonly<Record<KernelFamily['proof'], string>> = {
+  ran: 'a card has run them',
+  changed: 'changed since a card ran them, tested in an emulation',
+  unproven: 'no card has run them, tested in an emulation',
+};
+
+function explainFamily({ name, on, proof, setting }: KernelFamily): string {
+  return `${name}: ${PROOF[proof]}${on || setting === null ? '' : `; ${setting} turns them on`}`;
 }
 
 function glibcVersion(): string | null {

@@ -1,4 +1,5 @@
 /** What `doctor` is asked and answers: every choice with its reason. */
+import type { KernelFamily } from '../../native/choose';
 import type { Library } from '../../native/library';
 
 export interface DoctorRequest {
@@ -41,7 +42,8 @@ export interface DoctorDocument {
   readonly cpu: CpuReport | null;
   /** Why there is no CPU back end; null when there is one. */
   readonly cpuError: string | null;
-  readonly cuda: { readonly available: boolean; readonly reason: string };
+  /** `families`: which kernels are on, and which of them a card has run as they are. */
+  readonly cuda: { readonly available: boolean; readonly reason: string; readonly families: readonly KernelFamily[] };
   readonly cache: { readonly folder: string; readonly exists: boolean };
   readonly out: { readonly folder: string; readonly freeBytes: number | null };
   /** Where a hub token was found; its value is never read into the report. */

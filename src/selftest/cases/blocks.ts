@@ -355,22 +355,6 @@ function gatherCase(n: number, rows: number, cols: number, dtype: FloatDtype): C
   });
 }
 
-function putCase(n: number, rows: number, cols: number, dtype: FloatDtype): Case {
-  const shape = `${n} of ${rows}x${cols}`;
-  const draws = new Draws(`put ${shape}`);
-  const chosen = draws.distinct(n, rows);
-  const x = draws.values(dtype, n * cols);
-  const before = draws.values(dtype, rows * cols);
-  return kernelCase({
-    op: 'scatter_rows',
-    shape,
-    dtype,
-    buffers: { x: input(dtype, x), rows: input('i32', chosen), y: update(dtype, before) },
-    call: (ops, at) => ops.scatterRows(DTYPE_CODE[dtype], n, cols, at.x, at.rows, at.y),
-    expected: () => ({ y: exactly(reference.scatterRows(x, chosen, cols, before), 'a copy') }),
-  });
-}
-
 function scatterCase(n: number, rows: number, cols: number, dtype: FloatDtype): Case {
   const shape = `${n} of ${rows}x${cols}`;
   const draws = new Draws(`scatter ${shape} ${dtype}`);
@@ -479,9 +463,6 @@ export function blockCases(): Case[] {
       gatherCase(2, 3, 2500, dtype),
     ]),
     ...STORED.flatMap((dtype) => [
-      putCase(1, 1, 1, dtype),
-      putCase(9, 20, 33, dtype),
-      putCase(31, 31, 80, dtype),
       scatterCase(1, 1, 1, dtype),
       scatterCase(9, 20, 33, dtype),
       scatterCase(31, 31, 80, dtype),

@@ -27,20 +27,8 @@ function sumCase(n: number): Case {
   });
 }
 
-function sumSquaresCase(n: number): Case {
-  const x = new Draws(`sum of squares ${n}`).values('f32', n, 1e-3);
-  return kernelCase({
-    op: 'sum_squares',
-    shape: `${n}`,
-    dtype: 'f32',
-    buffers: { x: input('f32', x), out: output('f64', 1) },
-    call: (ops, at) => ops.sumSquares(n, at.x, at.out),
-    expected: () => ({ out: doubleSum(reference.sumSquares(x), reference.sumSquares(x)) }),
-  });
-}
-
 /** Sizes of arrays that are summed together: a chunk of a GPU's block, tails, nothing, more than one block. */
-const TOGETHER = [2048, 70_001, 1, 0, 4097] as const;
+const TOGETHER = [2048, 70_001, 1, 0, 15, 4096, 4097] as const;
 
 function sumSquaresEachCase(): Case {
   const arrays = TOGETHER.map((n) => new Draws(`sum of squares ${n} of several`).values('f32', n, 1e-3));
@@ -271,7 +259,6 @@ function adafactorCase({ rows, cols, ...rest }: AdafactorCase): Case {
 export function reductionCases(): Case[] {
   return [
     ...[...SIZES, MANY].map(sumCase),
-    ...SIZES.map(sumSquaresCase),
     sumSquaresEachCase(),
     adamwCase({ n: 1, step: 1, weightDecay: 0, gradScale: 1 }),
     adamwCase({ n: 33, step: 1, weightDecay: 0.01, gradScale: 1 }),
