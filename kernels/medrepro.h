@@ -39,7 +39,7 @@ enum mr_kind4 { MR_FP4 = 0, MR_NF4 = 1 };
 /* how a norm uses its weight: w times the normalised value rounded to the storage type, or 1 + w times the value that is
  * not yet rounded (Gemma) */
 enum mr_norm { MR_NORM_SCALE = 0, MR_NORM_OFFSET = 1 };
-/* how a gated unit bends its gate: mr_swiglu_forward, mr_geglu_forward */
+/* activation of a gated linear unit: mr_swiglu_forward, mr_geglu_forward */
 enum mr_gate { MR_GATE_SILU = 0, MR_GATE_GELU = 1 };
 /* how the Dice coefficient is summed: over the classes of one example, or over the examples of one class */
 enum mr_dice_reduction { MR_DICE_EXAMPLE = 0, MR_DICE_CLASS = 1 };
@@ -56,11 +56,11 @@ MR_API int32_t mr_stream_synchronize(mr_stream* s);
 /* Device memory, aligned to 256 bytes at least, of unknown content (zeros on the CPU); NULL when there is none. */
 MR_API void* mr_device_alloc(mr_stream* s, int64_t bytes);
 MR_API int32_t mr_device_free(mr_stream* s, void* p, int64_t bytes);
-/* What the device calls itself; never NULL. */
+/* The device's name; never NULL. */
 MR_API const char* mr_device_name(mr_stream* s);
-/* Bytes of device memory that nobody uses. */
+/* Free bytes of device memory. */
 MR_API double mr_device_free_memory(mr_stream* s);
-/* Zeros in the host's memory that ops take like device memory, only slower; NULL when there is none. */
+/* Zeroed host memory that ops can access like device memory, only slower; NULL when there is none. */
 MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes);
 MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes);
 MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, void* device);
@@ -76,7 +76,7 @@ MR_API const char* mr_family_setting(int32_t family);
  * MR_FAMILY_CHANGED: changed since a device ran them, and tested in the emulation alone; MR_FAMILY_UNPROVEN: no device ran them. */
 MR_API int32_t mr_family_state(mr_stream* s, int32_t family);
 
-/* What is queued between the two is recorded and not run; mr_replay runs it as often as wanted, with the same arguments and what
+/* What is queued between the two is recorded and not run; mr_replay runs it any number of times, with the same arguments and what
  * is in memory then. No memory is allocated, freed or copied from or to the host meanwhile. mr_record_end: NULL when an op
  * could not be recorded. The CPU records nothing: MR_ERR_DEVICE. */
 MR_API int32_t mr_record_begin(mr_stream* s);
@@ -143,7 +143,7 @@ MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, 
 MR_API int32_t mr_gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a,
                                int32_t b_dtype, int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2,
                                const void* b2, int32_t c_dtype, void* c0, void* c1, void* c2);
-/* C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch that joins the residual stream R. The bits are those of mr_gemm
+/* C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch added to the residual stream R. The bits are those of mr_gemm
  * into the type of C and then mr_add: the product is rounded before it is added. C and R do not overlap. */
 MR_API int32_t mr_gemm_residual(mr_stream* s, int32_t compute, int64_t m, int64_t n, int64_t k, int32_t a_dtype, const void* a,
                                 int32_t b_dtype, const void* b, int32_t c_dtype, const void* r, void* c);
@@ -163,7 +163,7 @@ MR_API int32_t mr_scale_rows_backward(mr_stream* s, int64_t rows, int64_t cols, 
 
 /* The same with B in four bits: W as mr_quantize_4bit packed it, [n,k] when trans_b is 1 and [k,n] when it is 0, its rows
  * whole blocks and blocksize a multiple of 32. The bits are those of mr_dequantize_4bit into the type of `compute` and
- * mr_gemm, but no dense matrix is made. A [m,k] is not transposed. */
+ * mr_gemm, but no dense matrix is stored. A [m,k] is not transposed. */
 MR_API int32_t mr_gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
                             int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize,
                             const uint8_t* packed, const float* absmax, int32_t c_dtype, void* c, int64_t ldc,
@@ -205,7 +205,7 @@ MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtyp
                                      const void* q, const void* k, const void* v, const void* o, const float* lse,
                                      const void* d_o, void* dq, void* dk, void* dv);
 /* The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of its position
- * p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens included. q and o
+ * p is row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens included. q and o
  * [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. On a CPU the bits are those of the rows from
  * past[i] on of mr_attention_forward over the whole sequence; a GPU may add the keys up in another order. */
 MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
@@ -213,9 +213,9 @@ MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype,
                                    const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
                                    int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
                                    const void* v_cache, void* o);
-/* New tokens' queries and keys made ready for mr_attention_cached, and their keys and values stored: q [tokens, heads*head_dim] and
+/* Queries and keys of new tokens prepared for mr_attention_cached, and their keys and values stored: q [tokens, heads*head_dim] and
  * k [tokens, kv_heads*head_dim] are, in place, normed per head (mr_rms_norm_forward with the weights wq and wk fp32[head_dim];
- * not where these are NULL) and turned (mr_rope); then k_cache[places[t],:] = k[t,:] and v_cache[places[t],:] = v[t,:]. The bits
+ * not where these are NULL) and rotated (mr_rope); then k_cache[places[t],:] = k[t,:] and v_cache[places[t],:] = v[t,:]. The bits
  * are those of the separate ops; places must be distinct, head_dim at most 8192. */
 MR_API int32_t mr_rope_cached(mr_stream* s, int32_t dtype, int32_t kind, int64_t tokens, int64_t heads, int64_t kv_heads,
                               int64_t head_dim, float eps, void* q, const float* wq, void* k, const float* wk, const void* v,
@@ -263,7 +263,7 @@ MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad
 /* The same with both moments in 8 bits (Dettmers et al. 2022), as bitsandbytes' blockwise kernel on CUDA: blocks of 256 along the
  * flat parameter, moment[i] = map[codes[i]] * absmax[i/256]. m_map, v_map: 256 ascending values that hold 0. The new moments are
  * rounded to the nearest code (m never to one of the other sign), the parameter is updated from what they were before that rounding,
- * and decays after its update. An element whose gradient is not finite keeps its parameter and begins its moments anew. */
+ * and decays after its update. An element whose gradient is not finite keeps its parameter, and its moments are reset to 0. */
 MR_API int32_t mr_adamw_8bit(mr_stream* s, int64_t n, float* param, const float* grad, uint8_t* m_codes, float* m_absmax,
                              const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr,
                              double beta1, double beta2, double eps, double weight_decay, double bias1, double bias2,

@@ -27,12 +27,12 @@ MR_API int32_t mr_stream_threads(mr_stream* s);
  * An empty file is an error. */
 MR_API void* mr_map_file(const char* path, int64_t* bytes);
 MR_API int32_t mr_unmap_file(void* address, int64_t bytes);
-/* Maps `bytes` zeros of a new file without a name in `folder`, to read and write: pages the system may write out when memory
- * is short. Its blocks are reserved at once, so a full disk is NULL here (mr_last_error) and no signal later. Freed by
+/* Maps `bytes` zeros of a new file without a name in `folder`, to read and write: pages the system may write out under memory
+ * pressure. Its blocks are reserved at once, so a full disk is NULL here (mr_last_error) and no signal later. Freed by
  * mr_unmap_file. */
 MR_API void* mr_map_scratch(const char* folder, int64_t bytes);
-/* Gives back the memory of the whole pages inside [address, address + bytes) of a mapped file; they are read from the file
- * again when they are touched. Only for addresses inside what mr_map_file returned. */
+/* Releases the memory of the whole pages inside [address, address + bytes) of a mapped file; they are read from the file
+ * again on access. Only for addresses inside what mr_map_file returned. */
 MR_API int32_t mr_release_pages(void* address, int64_t bytes);
 /* Peak resident set of this process in bytes (VmHWM). */
 MR_API double mr_peak_memory(void);

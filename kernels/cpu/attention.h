@@ -1,7 +1,7 @@
 // attention.h: what attention's forward and backward share: the shape, the walk over sequences, argument checks.
 //
 // Both work on blocks of QUERY_BLOCK queries of one head against all the keys these may see, so that memory is a block
-// times the keys, never tokens times tokens. The scores of a block lie row by row: S [rows, keys].
+// times the keys, never tokens times tokens. The scores of a block are stored row by row: S [rows, keys].
 #pragma once
 
 #include "gemm_kernel.h"

@@ -1,12 +1,12 @@
 // attention_forward.cpp: O = softmax(scale * Q K^T, causal) V for packed sequences and grouped heads, and the
-// log-sum-exp of every row for the backward; the same for tokens that follow others, whose keys lie in a cache.
+// log-sum-exp of every row for the backward; the same for tokens that follow others, whose keys are cached.
 //
 // A task takes up to CHUNK queries of one (sequence, kv head). It packs their keys once, and a block's values once for
 // the group's heads; for each block of queries and head: scores by one product, softmax row by row, output by a second
 // product. Rows stay unnormalised until they are written, so the division is per output and not per score.
 //
 // Blocks begin at multiples of QUERY_BLOCK in their sequence, also when the first query is not one of them: so a token
-// has the same bits whether its predecessors are computed with it or lie in a cache.
+// has the same bits whether its predecessors are computed with it or cached.
 #include "attention.h"
 #include "vec_math.h"
 
@@ -61,7 +61,7 @@ static void softmax_block(const Attention& a, float* scores, int64_t ld, int64_t
 // Where the block of a query begins.
 MR_INLINE int64_t block_of(int64_t query) { return query / QUERY_BLOCK * QUERY_BLOCK; }
 
-// Queries [begin, end) of a sequence whose position p lies in row q_row0 + p of q and o, and in row k_row0 + p of k and v.
+// Queries [begin, end) of a sequence whose position p is row q_row0 + p of q and o, and in row k_row0 + p of k and v.
 namespace {
 struct Queries {
   int64_t q_row0, k_row0, begin, end, visible;

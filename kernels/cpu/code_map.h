@@ -23,7 +23,7 @@ MR_INLINE int32_t code_bounds(const char* op, const float* map, CodeBounds& boun
   return MR_OK;
 }
 
-// The nearest code, the lower one on ties: how many of the bounds lie below x.
+// The nearest code, the lower one on ties: how many of the bounds are below x.
 MR_INLINE uint8_t nearest_code(const CodeBounds& bounds, float x) {
   int low = 0;
   for (int step = CODES / 2; step >= 1; step /= 2)

@@ -5,7 +5,7 @@
 // with the whole shared operand. So each operand is packed exactly once, with one barrier between the two phases.
 // When K is so deep that the shared operand would not fit its budget, both phases repeat over slabs of K.
 //
-// Best is not to pack at all. An A that lies along k (activations) is read in place; when its words must be made first
+// Best is not to pack at all. An A that is contiguous along k (activations) is read in place; when its words must be made first
 // (fp32 storage, 16-bit compute) its rows are converted, not transposed. C with at most TALL_MR rows reads a B that lies
 // along n in place, since every element is used once or twice; C with few columns and A stored [k, m] is computed as
 // its transpose, which is that case.
@@ -34,10 +34,10 @@ struct Product {
   bool accumulate;
   bool transposed;  // C is stored transposed
   bool share_a;     // A is the shared operand
-  bool rows_a;      // A lies along k, and so it is multiplied: read in place, or converted row by row
+  bool rows_a;      // A is contiguous along k, and so it is multiplied: read in place, or converted row by row
   bool direct_a;    // ... in place
   bool direct_b;    // B is read in place; then share_a
-  bool few;         // A has few rows and B lies along k; then share_a
+  bool few;         // A has few rows and B is contiguous along k; then share_a
   float* shared;    // the shared operand's K blocks, one after another
   int64_t slab;     // K words in this pass: [slab0, slab0 + slab)
   int64_t slab0;

@@ -1,5 +1,5 @@
-// gemm_few.cpp: see gemm_few.h. A tile of B, TILE words deep, is made ready in the first-level cache and used at once; the
-// next one is made ready while the sums of this one are still on their way.
+// gemm_few.cpp: see gemm_few.h. A tile of B, TILE words deep, is prepared in the first-level cache and used at once; the
+// next one is prepared while the sums of this one are still on their way.
 #include "gemm_few.h"
 
 namespace mr {

@@ -1,4 +1,4 @@
-// gemm_few.h: few rows of A against a B that lies along k, as when tokens are generated: every weight is used once or a few
+// gemm_few.h: few rows of A against a B that is contiguous along k, as when tokens are generated: every weight is used once or a few
 // times, so what counts is to read B's rows from end to end and to keep several chains of fmas going.
 #pragma once
 

@@ -11,7 +11,7 @@ namespace MR_PATH {
 
 enum Source {
   PACKED,        // in the order of use
-  DIRECT,        // words where they lie
+  DIRECT,        // words in place
   DIRECT_PAIRS,  // B in bf16: two rows make the words
 };
 
@@ -61,12 +61,12 @@ MR_INLINE V16 load_c(const void* p, int32_t dtype, int64_t at, Lanes lanes) {
 // The slow way out, for 16-bit, partial and transposed tiles: sums [rows, width] -> target.
 static __attribute__((noinline)) void finish(const float* sums, int rows, int width, int n, float alpha,
                                              const Target& t) {
-  float turned[NR * TALL_MR];  // [n, rows]
+  float transposed[NR * TALL_MR];  // [n, rows]
   int outer = rows, inner = n, step = width;
   if (t.transposed) {
     for (int j = 0; j < n; j++)
-      for (int i = 0; i < rows; i++) turned[j * rows + i] = sums[i * width + j];
-    sums = turned, outer = n, inner = rows, step = rows;
+      for (int i = 0; i < rows; i++) transposed[j * rows + i] = sums[i * width + j];
+    sums = transposed, outer = n, inner = rows, step = rows;
   }
   for (int i = 0; i < outer; i++) {
     each_vector(0, inner, [&](int64_t j, auto lanes) {
@@ -181,7 +181,7 @@ static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const ch
 #endif
 
 struct Kernels {
-  Kernel wide[MR + 1];         // NR columns
+  Kernel full_width[MR + 1];         // NR columns
   Kernel narrow[TALL_MR + 1];  // 16 columns
   Kernel direct_a[DIRECT_MR + 1];
   Kernel direct_a_narrow[DIRECT_MR + 1];
@@ -218,7 +218,7 @@ void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t 
       touch(ahead);
       const char* panel_b = (const char*)(b + col * kc);
       if (MR == TALL_MR || (width == NR && rows <= MR)) {
-        kernels.wide[rows](kc, panel_a, 0, panel_b, NR * 4, (int)cols, alpha, shift(target, row, col));
+        kernels.full_width[rows](kc, panel_a, 0, panel_b, NR * 4, (int)cols, alpha, shift(target, row, col));
         continue;
       }
       for (int64_t part = 0; part < cols; part += LANES)

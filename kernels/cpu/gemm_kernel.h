@@ -19,7 +19,7 @@ namespace MR_PATH {
 
 // A micro-kernel holds up to MR x NR sums in registers: 28 zmm, 12 ymm, 8 xmm. Two kinds of skinny kernels hold fewer
 // columns or fewer rows: TALL_MR x 16 for one panel of rows that is a little too tall (rank 16), and DIRECT_MR rows
-// when A is read where it lies: more rows, often a multiple of 4 KiB apart, would evict one another from the
+// when A is read in place: more rows, often a multiple of 4 KiB apart, would evict one another from the
 // first-level cache.
 #if defined(__AVX512F__)
 constexpr int MR = 14, NV = 2, TALL_MR = 16, DIRECT_MR = 8;
@@ -119,12 +119,12 @@ MR_INLINE void touch(Ahead* ahead) {
 void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
                      const float* b, float alpha, const Target& target, Ahead* ahead);
 
-// The same with A read where it lies: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k
+// The same with A read in place: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k
 // when the mode is MODE_PAIR.
 void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
                        float alpha, const Target& target, Ahead* ahead);
 
-// The same for one panel of m <= TALL_MR rows with B read where it lies: element k of column j at b + k * b_row +
+// The same for one panel of m <= TALL_MR rows with B read in place: element k of column j at b + k * b_row +
 // size * j (bytes), fp32, or bf16 with two rows to a word when the mode is MODE_PAIR. n must be a multiple of NR.
 void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row,
                        float alpha, const Target& target);

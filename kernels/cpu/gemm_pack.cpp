@@ -1,5 +1,5 @@
 // gemm_pack.cpp: see gemm_pack.h. An operand is read either along k (a panel of the transpose: 16 x 16 words are
-// turned in registers) or along its lanes (a copy); either way it is widened, rounded or paired as the mode asks.
+// transposed in registers) or along its lanes (a copy); either way it is widened, rounded or paired as the mode asks.
 #include "gemm_pack.h"
 
 namespace mr {
@@ -89,7 +89,7 @@ MR_INLINE __m512i words_along_k(const void* data, int64_t elements) {
   return words_of_elements<M>(p, (__mmask16)mask);
 }
 
-// Sixteen neighbouring lanes at one word; for pairs the odd k may lie beyond the depth.
+// Sixteen neighbouring lanes at one word; for pairs the odd k may be beyond the depth.
 template <Mode M, class T>
 MR_INLINE __m512i words_along_lanes(const void* data, int64_t k_stride, __mmask16 mask, bool odd_exists) {
   const T* p = (const T*)data;
@@ -155,7 +155,7 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
       int64_t have = lanes - l0;
       int64_t w = 0;
       if (M == MODE_F32 && SAME<T, bf16>) {
-        // pairs of bf16 are turned together, and parted into words afterwards: half the work of turning words
+        // pairs of bf16 are transposed together and split into words afterwards: half the work of transposing words
         for (; w + 2 * LANES <= words && l0 + LANES <= width; w += 2 * LANES) {
           __m512i r[16];
 #pragma GCC unroll 16
@@ -292,7 +292,7 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
     float* to = dst + l;
     int64_t w = 0;
     if (SAME<T, bf16> && M != MODE_HALF) {
-      // pairs of bf16 are turned together, and parted into words afterwards: half the work of turning words
+      // pairs of bf16 are transposed together and split into words afterwards: half the work of transposing words
       for (; w + LANES <= words; w += LANES) turn_pairs((const bf16*)eight + w, x.lane_stride, lanes - l, to + w * LANES);
     }
     for (; w < words; w += LANES) {
@@ -385,28 +385,28 @@ void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64
   for (int64_t i = 0; i < rows; i++) convert_row(mode, a, row0 + i, word0, words, dst + i * words);
 }
 
-// Where lanes lie next to one another, a few words of every panel are copied before the next few: whole rows of
+// Where lanes are adjacent, a few words of every panel are copied before the next few: whole rows of
 // memory are read in order, not 64 bytes of each.
-static int64_t words_per_turn(const Operand& x, const KPart& part) { return x.k_stride == 1 ? part.count : 16; }
+static int64_t words_per_step(const Operand& x, const KPart& part) { return x.k_stride == 1 ? part.count : 16; }
 
 void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t first_panel, int64_t last_panel,
                   const KPart& part, float* dst) {
-  int64_t turn = words_per_turn(a, part), end = part.first + part.count;
-  for (int64_t w = part.first; w < end; w += turn) {
+  int64_t step = words_per_step(a, part), end = part.first + part.count;
+  for (int64_t w = part.first; w < end; w += step) {
     for (int64_t i = first_panel; i < last_panel; i++) {
       int64_t begin = panel_begin(i, rows), count = panel_begin(i + 1, rows) - begin;
-      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(turn, end - w), count,
+      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(step, end - w), count,
                  dst + begin * part.words + w * count);
     }
   }
 }
 
 void pack_b_block(Mode mode, const Operand& b, int64_t col0, int64_t cols, const KPart& part, float* dst) {
-  int64_t turn = words_per_turn(b, part), end = part.first + part.count;
-  for (int64_t w = part.first; w < end; w += turn) {
+  int64_t step = words_per_step(b, part), end = part.first + part.count;
+  for (int64_t w = part.first; w < end; w += step) {
     for (int64_t col = 0; col < cols; col += NR) {
       int64_t width = panel_width(cols - col);
-      pack_panel(mode, b, col0 + col, min64(NR, cols - col), part.word0 + w, min64(turn, end - w), width,
+      pack_panel(mode, b, col0 + col, min64(NR, cols - col), part.word0 + w, min64(step, end - w), width,
                  dst + col * part.words + w * width);
     }
   }

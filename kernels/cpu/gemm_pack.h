@@ -14,7 +14,7 @@ struct FourBit {
   float table[LANES];
 };
 
-// One operand of a product. A "lane" is a row of op(A) or a column of op(B); element (lane, k) lies at
+// One operand of a product. A "lane" is a row of op(A) or a column of op(B); element (lane, k) is at
 // data[lane * lane_stride + k * k_stride], and one of the strides is 1.
 struct Operand {
   const void* data;
@@ -33,7 +33,7 @@ MR_INLINE Operand operand_b(int32_t trans, int64_t n, int64_t k, const void* b, 
   return {b, dtype, trans ? ldb : 1, trans ? 1 : ldb, n, k, nullptr};
 }
 
-// The kernels can read this operand where it lies.
+// The kernels can read this operand in place.
 bool readable_in_place(Mode mode, const Operand& x);
 
 // dst[w * width + l] = word `word0 + w` of lane `lane0 + l`, for w < words and l < width; lanes at and beyond
@@ -45,7 +45,7 @@ void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64
 void pack_panel_4bit(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words,
                      int64_t width, float* dst);
 
-// Rows of an A that lies along k, for multiply_direct_a: row i at dst + i * words.
+// Rows of an A that is contiguous along k, for multiply_direct_a: row i at dst + i * words.
 void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst);
 
 // Part of a K block of a whole operand's panels: the block is words [word0, word0 + words), of which [word0 + first,

@@ -47,7 +47,7 @@ MR_INLINE void load_columns(const char* p, int64_t stride, const int64_t rows[16
   out[2] = _mm512_unpacklo_epi64(b, d), out[3] = _mm512_unpackhi_epi64(b, d);
 }
 
-// The value of nibble T of a word: the even element of a pair lies in the high half of its byte.
+// The value of nibble T of a word: the even element of a pair is the high half of its byte.
 template <int T>
 MR_INLINE V16 nibble(V16 table, __m512i word) {
   return {_mm512_permutexvar_ps(_mm512_srli_epi32(word, (T ^ 1) * 4), table.v)};  // the permutation reads four bits
@@ -85,7 +85,7 @@ static void pack_along_k(const Operand& x, int64_t lane0, int64_t lanes, int64_t
     V16 scale = splat(0.0f);
     int64_t block = -1;
     for (int64_t k = begin; k < end;) {
-      // steps end at multiples of 32, so that none lies in two blocks
+      // steps end at multiples of 32, so that none spans two blocks
       int64_t count = min64(min64(32 - k % 32, end - k), 32);
       if (k / four.blocksize != block) {
         block = k / four.blocksize;
@@ -144,7 +144,7 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
 
 static_assert(NR == LANES, "a panel of B is one vector wide");
 
-// Elements T and T + 1 of sixteen lanes, each of whose words holds eight: the even element of a pair lies in the high half of its byte.
+// Elements T and T + 1 of sixteen lanes, each of whose words holds eight: the even element of a pair is the high half of its byte.
 template <Mode M, int T>
 MR_INLINE void store_pair(float* dst, V16 table, V16 scale, I16 word) {
   store(dst + T * LANES, in_mode<M>(lookup(table, shift_right<T * 4 + 4>(word)) * scale));

@@ -47,7 +47,7 @@ static constexpr int64_t COLUMN_BLOCK = 256;
 // Columns of each group with any |x| >= threshold: columns[0] = how many, then their indices in ascending order.
 template <class T>
 static void find_outliers(mr_stream* s, Groups groups, int64_t cols, float threshold, const T* x, int32_t* lists) {
-  // first a flag per column, where its index may come to stand: indices never overtake the flags still to be read
+  // first a flag per column, where its index may be stored: indices never overtake the flags still to be read
   int64_t blocks = (cols + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
   parallel(s, groups.count * blocks, [=](int64_t task) {
     int64_t group = task / blocks, begin = task % blocks * COLUMN_BLOCK;
@@ -106,7 +106,7 @@ static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float thres
       V16 factor = splat(127.0f * reciprocal);
       each_vector(0, cols, [=](int64_t c, auto lanes) {
         V16 v = load_rounded(in + c, lanes) * factor;
-        // a row of zeros is 0 * inf, an outlier lies beyond 127, and neither has a code; 1.5 * 2^23 rounds to even and
+        // a row of zeros is 0 * inf, an outlier is beyond 127, and neither has a code; 1.5 * 2^23 rounds to even and
         // leaves the integer in the low bits
         V16 magnitude = floats(bits(v) & isplat(0x7fffffff));
         I16 code = bits(select(less(magnitude, splat(127.5f)), v, zero) + splat(12582912.0f)) & isplat(0xff);

@@ -63,7 +63,7 @@ struct CodeBook {
 
 void code_book(int32_t kind, float table[LANES]) { memcpy(table, CodeBook(kind).code, LANES * sizeof table[0]); }
 
-// How many bounds lie below each lane: its place in ascending order.
+// How many bounds are below each lane: its place in ascending order.
 MR_INLINE I16 place(const CodeBook& book, V16 x) {
   I16 n = isplat(0);
   for (int i = 0; i < 15; i++) n = increment(less(splat(book.bound[i]), x), n);

@@ -1,5 +1,5 @@
 // rms_norm.cpp: y = (x * rstd) * w over rows, as transformers' Qwen3RMSNorm: the normalised value is rounded to the
-// storage type before it meets the weight. Or, as its Gemma3RMSNorm, y = (x * rstd) * (1 + w), rounded at the end.
+// storage type before it is multiplied by the weight. Or, as its Gemma3RMSNorm, y = (x * rstd) * (1 + w), rounded at the end.
 #include "op.h"
 
 namespace mr {
@@ -20,14 +20,14 @@ MR_INLINE float sum_row(int64_t cols, Term term) {
   return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-// What the normalised value is multiplied by, and that value as the weight meets it.
+// The factor of the normalised value, and the operand that it multiplies (rounded to the storage type unless the factor is 1 + w).
 template <bool OFFSET, class Lanes>
 MR_INLINE V16 factor_of(const float* w, Lanes lanes) {
   V16 weight = load(w, lanes);
   return OFFSET ? splat(1.0f) + weight : weight;
 }
 template <bool OFFSET, class T>
-MR_INLINE V16 met_by_weight(V16 n, const T* storage) {
+MR_INLINE V16 weight_operand(V16 n, const T* storage) {
   return OFFSET ? n : rounded(n, storage);
 }
 
@@ -46,7 +46,7 @@ static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, c
       rstd[r] = scale;
       V16 factor = splat(scale);
       each_vector(0, cols, [=](int64_t c, auto lanes) {
-        V16 n = met_by_weight<OFFSET>(load(in + c, lanes) * factor, in);
+        V16 n = weight_operand<OFFSET>(load(in + c, lanes) * factor, in);
         store(out + c, n * factor_of<OFFSET>(w + c, lanes), lanes);
       });
     }
@@ -86,10 +86,10 @@ static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* d
       const T *d = dy + r * cols + begin, *in = x + r * cols + begin;
       if (end - begin == COLUMN_BLOCK)
         for (int v = 0; v < COLUMN_BLOCK / LANES; v++)
-          sum[v] = fma(load(d + v * LANES), met_by_weight<OFFSET>(load(in + v * LANES) * scale, in), sum[v]);
+          sum[v] = fma(load(d + v * LANES), weight_operand<OFFSET>(load(in + v * LANES) * scale, in), sum[v]);
       else
         each_vector(0, end - begin, [&](int64_t c, auto lanes) {
-          V16 n = met_by_weight<OFFSET>(load(in + c, lanes) * scale, in);
+          V16 n = weight_operand<OFFSET>(load(in + c, lanes) * scale, in);
           sum[c / LANES] = fma(load(d + c, lanes), n, sum[c / LANES]);
         });
     }

@@ -1,5 +1,5 @@
 // rope.cpp: rotary position embedding in the half-split layout of transformers' rotate_half: element c of a head's
-// first half turns together with element c of its second half.
+// first half is rotated together with element c of its second half.
 #include "op.h"
 
 namespace mr {

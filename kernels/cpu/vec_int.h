@@ -1,4 +1,4 @@
-// vec_int.h: sixteen 32-bit integer lanes beside V16, for random bits, code-book lookups and the exponents of floats.
+// vec_int.h: sixteen 32-bit integer lanes next to V16, for random bits, code-book lookups and the exponents of floats.
 //
 // Same rules as vec.h: one meaning per lane on every path, nothing with linkage outside the path's namespace.
 #pragma once
@@ -222,7 +222,7 @@ MR_INLINE void store_nibbles(uint8_t* p, I16 a) {
 #endif
 
 #if !defined(__AVX512F__)
-// In two steps because 2^n alone may lie outside the range of floats: the first product is exact, the second rounds
+// In two steps because 2^n alone may be outside the range of floats: the first product is exact, the second rounds
 // once, so the bits are those of the single instruction. |n| <= 252.
 MR_INLINE V16 scale_exp2(V16 a, V16 n) {
   V16 half = round_even(n * splat(0.5f));

@@ -70,7 +70,7 @@ __device__ __forceinline__ Pack<float> update(const Step& k, float row_mean, int
 
 enum Summed { PARAMETER, ROW_MOMENTS, UPDATE };
 
-// partial[b] = sum over what lies a grid apart: squares of the parameter or of its update, or the moments of the rows.
+// partial[b] = sum over elements a grid apart: squares of the parameter or of its update, or the moments of the rows.
 template <int SUMMED>
 __global__ void partial_kernel(Step k, int64_t n) {
   Shared& shared = shared_memory<Shared>();

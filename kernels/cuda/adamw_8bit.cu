@@ -38,8 +38,8 @@ __global__ void adamw_8bit_kernel(int64_t n, float* param, const float* grad, Mo
   fill_bounds(maps.v_bounds, v.map);
   __syncthreads();
   int lane = (int)threadIdx.x % WARP;
-  for (int turn = 0; turn < PER_WARP; turn++) {
-    int64_t b = ((int64_t)blockIdx.x * PER_WARP + turn) * WARPS + threadIdx.x / WARP, begin = b * MOMENT_BLOCK;
+  for (int item = 0; item < PER_WARP; item++) {
+    int64_t b = ((int64_t)blockIdx.x * PER_WARP + item) * WARPS + threadIdx.x / WARP, begin = b * MOMENT_BLOCK;
     if (begin >= n) return;
     float m_scale = m.absmax[b], v_scale = v.absmax[b], first[EACH], second[EACH], m_largest = 0, v_largest = 0;
     MR_UNROLL

@@ -39,8 +39,8 @@ inline int32_t check_attention(const char* op, const Attention& a) {
   return MR_OK;
 }
 
-// Queries of one sequence, or keys: positions [begin, end) of it. Position p lies in row q_row0 + p of q and o, and in row
-// k_row0 + p of k and v. Keys from `visible` on are seen by nobody; there are `length` positions.
+// Queries of one sequence, or keys: positions [begin, end) of it. Position p is row q_row0 + p of q and o, and in row
+// k_row0 + p of k and v. Keys from `visible` on are visible to no query; there are `length` positions.
 struct Span {
   int64_t q_row0, k_row0;
   int begin, end, length, visible;

@@ -8,7 +8,7 @@
 // twice, and no two blocks ever add to one sum (FlashAttention-2, Dao 2023, adds dQ with atomics instead).
 //
 // On tensor cores a warp owns 16 keys (dk_dv_kernel) or 16 queries (dq_kernel). It computes the square of scores with its own
-// rows first, S^T or S, so that P and dS are left operands of the next products as they lie in registers. Heads of up to 128
+// rows first, S^T or S, so that P and dS are left operands of the next products as they are held in registers. Heads of up to 128
 // go to attention_backward_wgmma.cu where stream.cu chose it.
 #include "attention_backward.h"
 

@@ -2,7 +2,7 @@
 //
 // Two kernels in order: dQ, which begins with D, and dK with dV. A warpgroup owns 64 queries of one head or 64 keys; the block's two
 // share what comes by, 64 rows at a time, in two stages. The square of scores has the warpgroup's own rows first, S or S^T, so that P
-// and dS are left operands of the next products as they lie in registers. Exponentials are made while dP is multiplied, and dS while
+// and dS are left operands of the next products as they are held in registers. Exponentials are made while dP is multiplied, and dS while
 // dV is.
 #include "attention_backward.h"
 

@@ -1,4 +1,4 @@
-// attention_cached.cu: attention of new tokens to those before them, whose keys and values lie in a cache.
+// attention_cached.cu: attention of new tokens to those before them, whose keys and values are cached.
 //
 // How many there are (`past`) is read on the device alone and no grid depends on it, so a recorded graph of launches stays
 // right as a cache fills.

@@ -1,12 +1,12 @@
 // attention_forward.cu: O = softmax(scale * Q K^T, causal) V for packed sequences and grouped heads, and the log-sum-exp
-// of every row for the backward; also for tokens that follow others whose keys lie in a cache (attend).
+// of every row for the backward; also for tokens that follow others whose keys are cached (attend).
 //
 // Softmax is online (Milakov and Gimelshein 2018; FlashAttention-2, Dao 2023): a block goes over tiles of keys in order and
 // keeps the largest score and the sum of every row; what it has added up is scaled down whenever a larger score appears, and
 // divided by the sum once, at the end.
 //
 // On tensor cores (forward_kernel, as FlashAttention-2) a warp owns 16 or 32 queries with their scores and sums in
-// registers; the block's keys and values of a tile come in turns, the one while the other is multiplied. Heads of up
+// registers; the block's keys and values of a tile arrive alternately, one while the other is multiplied. Heads of up
 // to 128 go to attention_forward_wgmma.cu where stream.cu chose it.
 #include "attention_simt.h"
 #include "attention_wgmma.h"

@@ -114,7 +114,7 @@ __device__ __forceinline__ void write(const Attention& a, const float (&sum)[ROW
   }
 }
 
-// Whether a key lies in what the query sees, for keys and queries of the sequence.
+// Whether the query sees a key, for keys and queries of the sequence.
 __device__ __forceinline__ bool sees(const Attention& a, const Span& span, int query, int key) {
   return key <= query && key < span.visible && key >= first_key(a, query);
 }

@@ -1,7 +1,7 @@
 // attention_tiles.h: products of attention on tensor cores: tiles of 16-bit rows in shared memory, and the fragments of them that a
 // warp multiplies (ptx.h).
 //
-// A tile has DIM columns, 64, 128 or 256: head_dim and zeros behind it. C is the compute type, bf16 or f16; what is stored in
+// A tile has DIM columns, 64, 128 or 256: head_dim and then zeros. C is the compute type, bf16 or f16; what is stored in
 // another type, or not aligned, is converted on the way into shared memory.
 #pragma once
 
@@ -36,7 +36,7 @@ inline bool copies_whole(const Attention& a, Pointers... pointers) {
 }
 
 // Chunk `chunk` (16 bytes) of a row. The chunks of a row change places with the row, so that one chunk of eight rows, which
-// ldmatrix reads at once, lies in all banks.
+// ldmatrix reads at once, spans all banks.
 template <int DIM, class C>
 __device__ __forceinline__ C* chunk_at(C* tile, int row, int chunk) {
   return tile + row * DIM + (chunk ^ (row & 7)) * 8;
@@ -48,7 +48,7 @@ __device__ __forceinline__ C* boxed_chunk_at(C* tile, int row, int chunk) {
   return tile + chunk / 8 * ROWS * 64 + row * 64 + (chunk % 8 ^ (row & 7)) * 8;
 }
 
-// tile[r] = row r of those that begin at element `first` and lie `stride` apart, for r < count; zeros in the other rows and
+// tile[r] = row r of those that begin at element `first` and are `stride` apart, for r < count; zeros in the other rows and
 // beyond head_dim. Where `whole`, by copies that the caller commits and waits for. THREADS threads take part; `thread` is the
 // calling one's number, which a caller short of registers makes opaque. With BOXED the tile is arranged for wgmma.
 template <int ROWS, int DIM, int THREADS, bool BOXED = false, class C>
@@ -167,7 +167,7 @@ __device__ __forceinline__ void accumulate(const float (&p)[M][N][4], C* y, int 
   }
 }
 
-// Where a warp's results are turned from fragments into rows: 16 of them, begun 32 bytes apart so that no two lanes meet in a bank.
+// Where a warp's results are rearranged from fragments into rows: 16 of them, begun 32 bytes apart so that no two lanes access one bank.
 template <int DIM>
 struct Staging {
   float x[16][DIM + 8];

@@ -50,8 +50,8 @@ inline int64_t blocks_of(const Attention& a, int span, int64_t columns) {
   return divide_up(spans_at_most(a, span), a.sequences) * a.sequences * columns;
 }
 __device__ __forceinline__ int64_t span_of_block(const Attention& a, int columns) {
-  unsigned sequences = (unsigned)a.sequences, turn = blockIdx.x / columns, turns = gridDim.x / columns;
-  return turn % sequences * (turns / sequences) + turn / sequences;
+  unsigned sequences = (unsigned)a.sequences, index = blockIdx.x / columns, count = gridDim.x / columns;
+  return index % sequences * (count / sequences) + index / sequences;
 }
 
 // s [64, 64] = x [64, DIM] times y [64, DIM] transposed, as a part of the open group of products.

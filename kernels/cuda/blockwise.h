@@ -10,7 +10,7 @@ namespace mr {
 constexpr float LEAST_SCALE = 1e-38f;
 __device__ __forceinline__ float divisor_of(float largest) { return largest > LEAST_SCALE ? largest : LEAST_SCALE; }
 
-// absmax[b] of |x - offset|; blocks lie along rows of threads.
+// absmax[b] of |x - offset|; one block per row of threads.
 template <class T>
 __global__ void absmax_kernel(int64_t n, int64_t blocks, int64_t blocksize, float offset, const T* x, float* absmax) {
   constexpr int N = Pack<T>::N;
@@ -38,7 +38,7 @@ __device__ __forceinline__ int64_t block_of(const Blocks& blocks, int64_t i) {
 }
 // What the elements of one block are scaled by.
 struct Scaler {
-  int64_t end;  // the first element behind the block
+  int64_t end;  // the first element after the block
   bool whole;
   float divisor, reciprocal;
 };

@@ -1,5 +1,5 @@
 // code_map.h: 8-bit codes as places in an ascending map of 256 values, as cpu/code_map.h. That the map ascends is not checked: it
-// lies in device memory.
+// is in device memory.
 #pragma once
 
 #include "device.h"
@@ -21,7 +21,7 @@ __device__ __forceinline__ void fill_bounds(CodeTable& bounds, const float* map)
   if (threadIdx.x < CODES - 1) bounds.entry[threadIdx.x] = (map[threadIdx.x] + map[threadIdx.x + 1]) / 2;
 }
 
-// The nearest code, the lower one on ties: how many of the 255 bounds lie below x.
+// The nearest code, the lower one on ties: how many of the 255 bounds are below x.
 __device__ __forceinline__ int nearest_code(const CodeTable& bounds, float x) {
   int low = 0;
   for (int step = CODES / 2; step >= 1; step /= 2)

@@ -1,7 +1,7 @@
 // cross_entropy.cu: -log softmax at the label and its gradient, one block a row, for vocabularies up to hundreds of thousands.
 //
-// The logits are read twice: once for the maximum and the sum of exponentials at the same time (the sum is scaled anew when a
-// larger element turns up), and once, backwards, for the gradient, which may take the logits' place: what of a row was read last is
+// The logits are read twice: once for the maximum and the sum of exponentials at the same time (the sum is rescaled when a
+// larger element is found), and once, backwards, for the gradient, which may take the logits' place: what of a row was read last is
 // still in the cache, where neither this second reading nor what is written takes its place. No row has to fit anywhere.
 #include "rows.h"
 
@@ -14,7 +14,7 @@ constexpr int N = Pack<float>::N;
 // moves on in double.
 constexpr int PACKS = 4;
 
-// Elements that the threads of a block take at a time, and how far a thread's first lies before the end of its last.
+// Elements that the threads of a block take at a time, and the distance from a thread's first to the end of its last.
 template <int THREADS>
 constexpr int64_t TILE = int64_t{THREADS} * N * PACKS;
 template <int THREADS>

@@ -2,10 +2,10 @@
 //
 // An op file <op>.cu holds its kernels in an anonymous namespace and mr_<op> as medrepro.h declares it. The same file is
 // compiled by nvcc and, for the tests, by the host compiler against emulation/cuda_runtime.h; so kernels are started by
-// `launch`, all shared memory comes from `shared_memory<T>()`, and instructions without a word in C++ are in ptx.h.
+// `launch`, all shared memory comes from `shared_memory<T>()`, and instructions without a C++ equivalent are in ptx.h.
 //
 // Rules: no floating-point atomics, no order that depends on which block runs first, no fused multiply-add but fmaf (nvcc is
-// told so), nothing allocated or synchronised inside an op. Indices into memory are int64_t.
+// given --fmad=false), nothing allocated or synchronised inside an op. Indices into memory are int64_t.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -147,7 +147,7 @@ inline int32_t launch(mr_stream* s, const char* op, void (*kernel)(Parameters...
 }
 
 // The same for a kernel whose blocks may be in place before the kernels before it have ended (programmatic dependent launch): what
-// starting takes is then hidden behind those. Every thread of it must call wait_for_kernels() (or follow_kernels()) before it
+// starting takes is then hidden by those. Every thread of it must call wait_for_kernels() (or follow_kernels()) before it
 // touches device memory, and none may end without; the emulation reports the first access of one that has not.
 template <class... Parameters, class... Arguments>
 inline int32_t launch_early(mr_stream* s, const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared_bytes,
@@ -171,8 +171,8 @@ __device__ __forceinline__ T& shared_memory() {
 constexpr int WARP = 32;
 constexpr uint32_t ALL_LANES = 0xffffffffu;
 
-// In a kernel that is launched early: lets the kernel behind it take its place too, as soon as all blocks of this one have theirs,
-// and waits for the end of those before it. The one behind waits for the end of this one, which comes after all before it.
+// In a kernel that is launched early: lets the next kernel start too, as soon as all blocks of this one have theirs,
+// and waits for the end of those before it. The next one waits for the end of this one, which comes after all before it.
 __device__ __forceinline__ void follow_kernels() {
   admit_next_kernel();
   wait_for_kernels();

@@ -103,7 +103,7 @@ __global__ void merge_tiles_kernel(int64_t tokens, int tile, const uint64_t* key
 constexpr int SUM_THREADS = 128;
 
 // One chunk of places by SUM_THREADS packs of columns. partial [chunks, 2, hidden]: what the chunk has of a run that began before
-// it, and of one that begins in it and goes on behind it.
+// it, and of one that begins in it and continues after it.
 template <class T>
 __global__ void sum_chunks_kernel(int64_t tokens, int64_t hidden, int chunk, const uint64_t* sorted, const T* dy, float* dtable,
                                   float* partial) {
@@ -137,7 +137,7 @@ __global__ void sum_chunks_kernel(int64_t tokens, int64_t hidden, int chunk, con
   }
 }
 
-// The run that begins in a chunk and goes on behind it: the chunk's own part, then those of the chunks after it.
+// The run that begins in a chunk and continues after it: the chunk's own part, then those of the chunks after it.
 __global__ void sum_runs_kernel(int64_t tokens, int64_t hidden, int chunk, const uint64_t* sorted, const float* partial, float* dtable) {
   constexpr int P = Pack<float>::N;
   int64_t c = ((int64_t)blockIdx.y * SUM_THREADS + threadIdx.x) * P;
@@ -145,7 +145,7 @@ __global__ void sum_runs_kernel(int64_t tokens, int64_t hidden, int chunk, const
   if (c >= hidden || next >= tokens) return;
   uint32_t id = id_of(sorted[next]);
   if (id == NO_ID || id_of(sorted[next - 1]) != id || (begin > 0 && id_of(sorted[begin - 1]) == id)) return;
-  int64_t low = next, high = tokens;  // the first place behind the run
+  int64_t low = next, high = tokens;  // the first place after the run
   while (low < high) {
     int64_t middle = (low + high) / 2;
     if (id_of(sorted[middle]) <= id)

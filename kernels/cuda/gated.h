@@ -52,7 +52,7 @@ __global__ void gated_forward_kernel(int64_t n, const T* gate, const T* up, T* y
   store_pack(y, i, n, u);
 }
 
-// A thread has read all it needs before it writes: the outputs may lie over the inputs.
+// A thread has read all it needs before it writes: the outputs may alias the inputs.
 template <class Act, class T>
 __global__ void gated_backward_kernel(int64_t n, const T* dy, const T* gate, const T* up, T* dgate, T* dup) {
   constexpr int N = Pack<T>::N;

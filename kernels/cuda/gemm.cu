@@ -11,7 +11,7 @@
 // compiled for the emulation, so nothing of it could be checked where there is no GPU: every access of these kernels is.
 //
 // Products that share A, join a residual or end in a gated unit are one launch where gemm_few.cu computes them; gemm_thin.cu joins a
-// residual; elsewhere they are the ops they stand for.
+// residual; elsewhere they are the ops they replace.
 //
 // The order of an output's sums depends on m, n, k, layout and `compute` alone: the same kernel takes operands of every alignment and
 // storage, fed otherwise; what gemm_thin.cu's copies cannot bring goes to gemm_mma.cu, which cuts K in the same places.

@@ -7,7 +7,7 @@
 
 namespace mr {
 
-// How an operand's elements lie in memory. FOUR_BIT: two to a byte, the even element in the high half, with one scale a block.
+// How an operand's elements are stored. FOUR_BIT: two to a byte, the even element in the high half, with one scale a block.
 enum Storage { STORED_F32 = 0, STORED_BF16 = 1, STORED_F16 = 2, STORED_FOUR_BIT = 3 };
 
 // op(A) or op(B) seen as `rows` x k (for B, rows are columns of the product).
@@ -83,7 +83,7 @@ inline bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
 // ---- parts of K ------------------------------------------------------------------------------------------------------
 
 // Streaming multiprocessors that a split aims to keep busy: a number of ours and not the device's, since it is a part of the
-// order of sums. Emulated products are small, and still meet every kernel.
+// order of sums. Emulated products are small, and still reach every kernel.
 #ifdef MR_EMULATED
 constexpr int64_t AIMED_MULTIPROCESSORS = 4;
 #else
@@ -117,7 +117,7 @@ inline bool is_thin(const Product& p) {
   return p.compute == MR_BF16 && p.rank == 0 && small <= 64 && large >= 128 && p.k >= 64 && (p.a.along_k || !p.b.along_k);
 }
 inline Split split_thin(const Product& p) {
-  constexpr int64_t ROWS = 128, STEP = 64, AT_ONCE = 2 * AIMED_MULTIPROCESSORS, BEGIN = 6;  // what a block costs beside its steps
+  constexpr int64_t ROWS = 128, STEP = 64, AT_ONCE = 2 * AIMED_MULTIPROCESSORS, BEGIN = 6;  // what a block costs besides its steps
   int64_t tiles = divide_up(p.m > p.n ? p.m : p.n, ROWS), steps = divide_up(p.k, STEP);
   int64_t room = PARTS_LIMIT / (p.m * p.n * 4), most = steps / 4 < room ? steps / 4 : room;
   int64_t least = INT64_MAX, best = steps;
@@ -129,7 +129,7 @@ inline Split split_thin(const Product& p) {
   return {divide_up(steps, best), best * STEP};
 }
 
-// Where `parts` matrices of sums lie; NULL without memory.
+// Address of `parts` matrices of sums; NULL without memory.
 inline float* parts_in_workspace(mr_stream* s, const Product& p, int64_t parts) {
   void* begin = workspace(s, p.reserved + parts * p.m * p.n * 4);
   return begin == nullptr ? nullptr : reinterpret_cast<float*>(static_cast<char*>(begin) + p.reserved);
@@ -182,7 +182,7 @@ __device__ __forceinline__ Raw fetch(const Operand& x, int64_t row, int64_t at, 
   if (count <= 0) return raw;
   int64_t i = row * x.ld + at;
   if (x.storage == STORED_FOUR_BIT) {
-    // rows are whole blocks of at least 32 elements, so packs are whole and of one block; what the codes lie in is aligned to
+    // rows are whole blocks of at least 32 elements, so packs are whole and of one block; the memory of the codes is aligned to
     // no more than bytes
     const uint8_t* p = static_cast<const uint8_t*>(x.data) + i / 2;
     if (reinterpret_cast<uintptr_t>(p) % 4 == 0) raw.low.x = *reinterpret_cast<const uint32_t*>(p);
@@ -311,7 +311,7 @@ __device__ __forceinline__ void store_pair(const Output& out, int64_t row, int64
 }
 
 // A part of the product that one warp holds, on its way from fragments to whole rows: in shared memory, swizzled so that neither way
-// meets a bank twice.
+// accesses a bank twice.
 template <int ROWS, int COLS>
 struct Patch {
   float x[ROWS * COLS];

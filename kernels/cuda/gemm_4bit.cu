@@ -1,4 +1,4 @@
-// gemm_4bit.cu: mr_gemm_4bit: products whose B lies in four bits. The kernels of mr_gemm dequantise it on its way into a tile (a fetch of
+// gemm_4bit.cu: mr_gemm_4bit: products whose B is stored in four bits. The kernels of mr_gemm dequantise it on its way into a tile (a fetch of
 // gemm.h), into the type of `compute` as mr_dequantize_4bit does, so the bits are those of the product with the dense matrix, and
 // memory is asked for half a byte a weight.
 #include "gemm.h"

@@ -1,4 +1,4 @@
-// gemm_arrange.cu: a small operand of a product as its kernel wants it: 16-bit numbers, in whole lines, along k or not.
+// gemm_arrange.cu: a small operand of a product in the layout of its kernel: 16-bit numbers, in whole lines, along k or not.
 #include "gemm.h"
 
 namespace mr {
@@ -12,18 +12,18 @@ __device__ __forceinline__ float stored_element(const Operand& x, int64_t i) {
   return x.storage == STORED_BF16 ? to_float(bf16{bits}) : to_float(f16{bits});
 }
 
-// Eight elements of a line of y a thread. turned: y's lines are x's columns; then neighbouring threads take neighbouring lines, since
-// those lie side by side in x.
+// Eight elements of a line of y a thread. transposed: y's lines are x's columns; then neighbouring threads take neighbouring lines, since
+// those are adjacent in x.
 template <class T>
-__global__ void arrange_kernel(Operand x, int64_t lines, int64_t inner, bool turned, float factor, T* y, int64_t ld) {
+__global__ void arrange_kernel(Operand x, int64_t lines, int64_t inner, bool transposed, float factor, T* y, int64_t ld) {
   int64_t i = global_thread(), packs = ld / 8;
   if (i >= lines * packs) return;
-  int64_t line = turned ? i % lines : i / packs, at = (turned ? i / lines : i % packs) * 8;
+  int64_t line = transposed ? i % lines : i / packs, at = (transposed ? i / lines : i % packs) * 8;
   T pack[8];
 #pragma unroll
   for (int j = 0; j < 8; j++) {
     float value = 0.0f;
-    if (at + j < inner) value = stored_element(x, turned ? (at + j) * x.ld + line : line * x.ld + at + j);
+    if (at + j < inner) value = stored_element(x, transposed ? (at + j) * x.ld + line : line * x.ld + at + j);
     pack[j] = from_float<T>(value * factor);
   }
   uint32_t w[4];
@@ -41,11 +41,11 @@ int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool a
   void* begin = workspace(s, *reserved + bytes);
   if (begin == nullptr) return MR_ERR_MEMORY;
   void* copy = static_cast<char*>(begin) + *reserved;
-  bool turned = x->along_k != along_k;
+  bool transposed = x->along_k != along_k;
   dim3 grid((unsigned)divide_up(lines * (ld / 8), THREADS));
   MR_TRY(compute == MR_BF16
-             ? launch(s, op, arrange_kernel<bf16>, grid, dim3(THREADS), 0, *x, lines, inner, turned, factor, static_cast<bf16*>(copy), ld)
-             : launch(s, op, arrange_kernel<f16>, grid, dim3(THREADS), 0, *x, lines, inner, turned, factor, static_cast<f16*>(copy), ld));
+             ? launch(s, op, arrange_kernel<bf16>, grid, dim3(THREADS), 0, *x, lines, inner, transposed, factor, static_cast<bf16*>(copy), ld)
+             : launch(s, op, arrange_kernel<f16>, grid, dim3(THREADS), 0, *x, lines, inner, transposed, factor, static_cast<f16*>(copy), ld));
   *reserved += bytes;
   x->data = copy, x->ld = ld, x->along_k = along_k, x->storage = storage_of(compute);
   return MR_OK;

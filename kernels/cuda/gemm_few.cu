@@ -1,4 +1,4 @@
-// gemm_few.cu: products in 16 bits where one operand has at most 8 rows and both lie along k: x W^T of decoding (few tokens) and
+// gemm_few.cu: products in 16 bits where one operand has at most 8 rows and both are contiguous along k: x W^T of decoding (few tokens) and
 // x A^T of a small rank. They take as long as it takes to read the large operand once.
 //
 // A warp makes COLS outputs for each of the few rows, by itself: its lanes cut K into packs of 8, lane t taking packs t, t + 32, ...,
@@ -30,7 +30,7 @@ struct Many {
 struct FewProducts {
   Operand few;
   int64_t k;
-  Many many[MOST_PRODUCTS];  // those beyond the last one begin behind the grid
+  Many many[MOST_PRODUCTS];  // those beyond the last one begin after the grid
   // of a gated unit, whose gate and up are the first two: y = act(gate) * up, stored as they are
   int32_t kind;
   void* y;
@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(THREADS, 5) few_kernel(const __grid_constant__
   CodeBook* book = nullptr;
   if (!WHOLE) {
     book = &shared_memory<Shared>().book;
-    fill_book(*book, many.x);  // one operand at most lies in four bits
+    fill_book(*book, many.x);  // at most one operand is stored in four bits
     if (few.storage == STORED_FOUR_BIT) fill_book(*book, few);
     __syncthreads();
   }

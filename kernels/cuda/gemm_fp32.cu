@@ -127,15 +127,15 @@ __global__ void __launch_bounds__(THREADS) fp32_kernel(const __grid_constant__ O
   }
 
   float held_a[Part<BM>::EACH], held_b[Part<BN>::EACH];
-  // a K block is a multiple of DEPTH, so a step lies in one block
+  // a K block is a multiple of DEPTH, so a step is within one block
   fetch_tile<BM>(a, shared.book, row0, k_begin, k_last, held_a);
   fetch_tile<BN>(b, shared.book, col0, k_begin, k_last, held_b);
   int64_t next_block = k_begin + block;
   bool first = !out.accumulate;
-  int turn = 0;
-  for (int64_t k0 = k_begin; k0 < k_last; k0 += DEPTH, turn ^= 1) {
-    put_tile<BM>(a.along_k, held_a, shared.a[turn]);
-    put_tile<BN>(b.along_k, held_b, shared.b[turn]);
+  int buffer = 0;
+  for (int64_t k0 = k_begin; k0 < k_last; k0 += DEPTH, buffer ^= 1) {
+    put_tile<BM>(a.along_k, held_a, shared.a[buffer]);
+    put_tile<BN>(b.along_k, held_b, shared.b[buffer]);
     __syncthreads();
     if (k0 + DEPTH < k_last) {
       fetch_tile<BM>(a, shared.book, row0, k0 + DEPTH, k_last, held_a);
@@ -147,14 +147,14 @@ __global__ void __launch_bounds__(THREADS) fp32_kernel(const __grid_constant__ O
 #pragma unroll
       for (int i = 0; i < TM; i += GROUP_M) {
         float part[GROUP_M];
-        take<GROUP_M>(&shared.a[turn].x[kk][i * 16 + ty * GROUP_M], part);
+        take<GROUP_M>(&shared.a[buffer].x[kk][i * 16 + ty * GROUP_M], part);
 #pragma unroll
         for (int l = 0; l < GROUP_M; l++) x[i + l] = part[l];
       }
 #pragma unroll
       for (int j = 0; j < TN; j += GROUP) {
         float part[GROUP];
-        take<GROUP>(&shared.b[turn].x[kk][j * 16 + tx * GROUP], part);
+        take<GROUP>(&shared.b[buffer].x[kk][j * 16 + tx * GROUP], part);
 #pragma unroll
         for (int l = 0; l < GROUP; l++) y[j + l] = part[l];
       }

@@ -1,8 +1,8 @@
 // gemm_mma.cu: products in 16 bits with mma.sync, on every card.
 //
-// A block of WARPS_M x WARPS_N warps makes a tile BM x BN of the product, K in steps of 32. Tiles of A and B lie in a ring of STAGES
+// A block of WARPS_M x WARPS_N warps makes a tile BM x BN of the product, K in steps of 32. Tiles of A and B are in a ring of STAGES
 // stages in shared memory, in the order in which they are stored (along k, or along rows); ldmatrix takes fragments out, transposing
-// where k is not the direction of storage. 16 bytes are a chunk; chunks are swizzled so that the eight rows of an 8x8 matrix lie in
+// where k is not the direction of storage. 16 bytes are a chunk; chunks are swizzled so that the eight rows of an 8x8 matrix are in
 // different banks, and so do neighbouring chunks while they are written.
 //
 // Operands that are of the compute type, with rows at multiples of 16 bytes, are copied without passing registers (cp.async). Others
@@ -179,7 +179,7 @@ __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
     int ahead = step + STAGES - 1;
     if (step >= 0) {
       wait_copies<STAGES - 2>();
-      __syncthreads();  // this step's tiles are there for all, and nobody reads those of the one before any more
+      __syncthreads();  // this step's tiles are there for all, and no thread reads the previous step's any more
     }
     if (ahead < steps) begin(ahead);
     commit_copies();
@@ -258,7 +258,7 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
 
 template <class T>
 int32_t run(mr_stream* s, const char* op, const Product& p) {
-  // The bits of an output are those of its chain of instructions over k, whatever tile it lies in; only the split is part of it.
+  // The bits of an output are those of its chain of instructions over k, whatever tile it is in; only the split is part of it.
   int64_t large = divide_up(p.m, 128) * divide_up(p.n, 128), small = divide_up(p.m, 64) * divide_up(p.n, 64);
   bool copies = copies_by_16(p.a, p.compute) && copies_by_16(p.b, p.compute);
   if (p.rank > 0) copies = copies && copies_by_16(p.u, p.compute) && copies_by_16(p.v, p.compute);

@@ -5,9 +5,9 @@
 // columns. Two barriers a stage hand it over: `full` when its bytes are there, `empty` when all consumers' products have read it.
 // While a tile's sums are written the first stages of the next one arrive.
 //
-// Tensor cores stand still while a tile's sums leave the registers, so results of the compute type leave them as they are stored: each
+// Tensor cores idle while a tile's sums leave the registers, so results of the compute type leave them as they are stored: each
 // warp rounds 16 rows x 64 columns at a time into a box in shared memory, TMA takes it from there while the next one, or the next
-// tile, is made. fp32 results and parts of K are stored as they lie in registers; others (odd strides) go through Patch.
+// tile, is made. fp32 results and parts of K are stored as they are held in registers; others (odd strides) go through Patch.
 //
 // Operands of the compute type with rows at multiples of 16 bytes are copied by TMA, one thread asking; others (fp32 weights, four bits,
 // odd strides) are read, converted and stored in the same arrangement by all 128 threads of the first warpgroup. The products are the same
@@ -24,8 +24,8 @@ namespace {
 
 constexpr int THREADS = 3 * WARPGROUP;
 constexpr int CONSUMER_WARPS = 8;
-// A block owns what it was launched with, 65536 / 384 = 168 a thread in eights; whoever asks for more than the others gave back waits
-// for ever.
+// A block owns what it was launched with, 65536 / 384 = 168 a thread in eights; setmaxnreg.inc blocks until
+// enough registers are released.
 constexpr int PRODUCER_REGISTERS = 88, CONSUMER_REGISTERS = 208;
 static_assert(PRODUCER_REGISTERS + 2 * CONSUMER_REGISTERS <= 3 * (65536 / THREADS / 8 * 8), "more registers than the block has");
 

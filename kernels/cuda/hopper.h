@@ -113,7 +113,7 @@ __device__ __forceinline__ void publish_stores() {
 // ---- copies of tiles -----------------------------------------------------------------------------------------------------
 
 // The box at (inner, line) of the map's matrix to 64 * box_lines elements of shared memory, aligned to 1024 bytes, zeros where it leaves
-// the matrix; counts as 128 * box_lines bytes of the barrier. Line l of the box is 128 bytes, of which chunk c (16 bytes) lies at
+// the matrix; counts as 128 * box_lines bytes of the barrier. Line l of the box is 128 bytes, of which chunk c (16 bytes) is at
 // place c ^ l % 8. By one thread.
 __device__ __forceinline__ void load_tile(void* to, const CUtensorMap& map, int64_t inner, int64_t line, uint64_t* barrier) {
 #ifdef MR_EMULATED
@@ -125,7 +125,7 @@ __device__ __forceinline__ void load_tile(void* to, const CUtensorMap& map, int6
                : "memory");
 #endif
 }
-// The way back: 64 * box_lines elements of shared memory, as load_tile arranges them, to the box at (inner, line), as far as it lies in the
+// The way back: 64 * box_lines elements of shared memory, as load_tile arranges them, to the box at (inner, line), as far as it is in the
 // matrix. By one thread, after publish_stores of all who wrote them and a barrier. It reads them until that thread's wait_stores.
 __device__ __forceinline__ void store_tile(const CUtensorMap& map, int64_t inner, int64_t line, const void* from) {
 #ifdef MR_EMULATED
@@ -173,8 +173,8 @@ __device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
 
 // ---- registers of a warpgroup --------------------------------------------------------------------------------------------
 
-// By all warps of a warpgroup. What is taken comes from what the block's other warpgroups gave back of the registers that it was
-// launched with, and from nowhere else: too much waits for ever.
+// By all warps of a warpgroup. What is taken comes from what the block's other warpgroups released of the registers that it was
+// launched with, and from nowhere else: asking for more blocks for good.
 
 template <int COUNT>
 __device__ __forceinline__ void give_registers() {

@@ -51,7 +51,7 @@ __global__ void quantize_kernel(int64_t rows, int64_t cols, float threshold, con
     uint32_t word[2] = {0, 0};
     for (int j = 0; j < N; j++) {
       float t = rounded_to_half(v.x[j]) * factor;
-      // a row of zeros is 0 * inf, an outlier lies beyond 127, and neither has a code; 1.5 * 2^23 rounds to even and leaves the
+      // a row of zeros is 0 * inf, an outlier is beyond 127, and neither has a code; 1.5 * 2^23 rounds to even and leaves the
       // integer in the low bits
       if (!(fabsf(t) < 127.5f)) t = 0;
       word[j / 4] |= (__float_as_uint(t + 12582912.0f) & 0xff) << j % 4 * 8;
@@ -70,7 +70,7 @@ struct ListShared {
   int32_t of_warp[LIST_THREADS / WARP];
 };
 
-// outliers[0] = how many flags are set, then where, ascending, then zeros. The flags stand where the list comes to stand, and no
+// outliers[0] = how many flags are set, then where, ascending, then zeros. The flags are stored where the list will be, and no
 // index overtakes one that is still to be read. One block a group.
 __global__ void list_kernel(int64_t cols, int32_t* lists) {
   ListShared& shared = shared_memory<ListShared>();

@@ -1,4 +1,4 @@
-// int8_groups.h: rows of a product that share their outlier columns, as mr_quantize_int8 is told of them.
+// int8_groups.h: rows of a product that share their outlier columns, as mr_quantize_int8 takes them.
 #pragma once
 
 #include "device.h"

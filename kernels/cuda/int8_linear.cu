@@ -17,7 +17,7 @@ constexpr float PRODUCT_SCALE = 6.200124e-05f, CODE_SCALE = 7.874015718698502e-3
 struct Shared {
   struct Codes {
     uint8_t x[TILE * DEPTH];
-    // chunks of 16 codes, swizzled so that eight neighbouring rows lie in different banks
+    // chunks of 16 codes, swizzled so that eight neighbouring rows are in different banks
     __device__ __forceinline__ uint8_t* chunk(int row, int c) { return x + row * DEPTH + (c ^ (row >> 1 & 3)) * 16; }
   };
   Codes x[STAGES], w[STAGES];

@@ -1,4 +1,4 @@
-// ptx.h: the instructions that C++ has no word for, each with the arithmetic or the data movement it stands for, which is what
+// ptx.h: instructions without a C++ equivalent, each with its arithmetic or data movement, which is what
 // the emulation runs.
 //
 // Fragments of a warp's products (PTX ISA, "Matrix Fragments for mma.m16n8k16" and its neighbours): with g = lane / 4 and
@@ -27,7 +27,7 @@ __device__ __forceinline__ void wait_for_kernels() {
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
-// The kernel behind this one may take its place once all blocks have called this or ended.
+// The next kernel may start once all blocks have called this or ended.
 __device__ __forceinline__ void admit_next_kernel() {
 #if !defined(MR_EMULATED) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
@@ -177,7 +177,7 @@ __device__ __forceinline__ uint32_t shared_address(const void* p) {
 #endif
 }
 
-// The same value, of which the compiler no longer knows where it comes from: what follows from it is computed again where it is
+// The same value, of which the compiler no longer knows where it comes from: what follows from it is recomputed where it is
 // used, instead of filling registers from before the loop on.
 __device__ __forceinline__ uint32_t opaque(uint32_t x) {
 #ifndef MR_EMULATED

@@ -42,7 +42,7 @@ __global__ void quantize_kernel(Ordered book, Blocks blocks, const T* x, uint8_t
   Scaler by = scaler_of(blocks, i);
   uint32_t word = 0;
   for (int j = 0; j < N; j++) {
-    uint32_t code = (uint32_t)(book.order >> 28) & 15;  // the half byte behind an odd count holds the code of 0
+    uint32_t code = (uint32_t)(book.order >> 28) & 15;  // the half byte after an odd count holds the code of 0
     if (i + j < n) {
       if (i + j >= by.end) by = scaler_of(blocks, i + j);
       float t = scaled(by, v.x[j]);

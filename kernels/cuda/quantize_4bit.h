@@ -1,4 +1,4 @@
-// quantize_4bit.h: the values of the 4-bit codes, as bitsandbytes has them, for all ops that restore what four bits stand for.
+// quantize_4bit.h: the values of the 4-bit codes, as bitsandbytes has them, for all ops that restore 4-bit values.
 #pragma once
 
 #include "device.h"

@@ -1,4 +1,4 @@
-// reductions.cu: sum and sum of squares in double. Blocks add up what lies a grid apart, threads what lies a block apart; one
+// reductions.cu: sum and sum of squares in double. Blocks add up elements a grid apart, threads elements a block apart; one
 // block then adds the sums of the blocks. How many blocks there are depends on n alone.
 #include "device.h"
 

@@ -1,4 +1,4 @@
-// rms_norm.cu: RMSNorm and its gradients. A row lies along a block, or several short rows (the norms over heads) beside each other
+// rms_norm.cu: RMSNorm and its gradients. A block takes one row, or several short rows (the norms over heads) next to each other
 // in it. Where its packs are whole and fit there, registers hold it from its one reading to the end; else it is read twice, the
 // second time from the cache. Either way a thread adds up the same elements in the same order: no bit depends on it.
 #include "column_sums.h"
@@ -6,10 +6,10 @@
 namespace mr {
 namespace {
 
-// What the normalised value is multiplied by, and that value as the weight meets it.
+// The factor of the normalised value, and the operand that it multiplies (rounded to the storage type unless the factor is 1 + w).
 __device__ __forceinline__ float factor_of(float w, bool offset) { return offset ? 1.0f + w : w; }
 template <class T>
-__device__ __forceinline__ float met_by_weight(float n, bool offset) {
+__device__ __forceinline__ float weight_operand(float n, bool offset) {
   return offset ? n : to_float(from_float<T>(n));
 }
 
@@ -29,7 +29,7 @@ __global__ void forward_kernel(bool offset, int64_t rows, int64_t cols, float ep
   for (int64_t c = threadIdx.x * N; mine && c < cols; c += blockDim.x * N) {
     Pack<T> v = load_pack(x + row * cols, c, cols);
     Values<N> weight = load_values<N>(w, c, cols);
-    for (int j = 0; j < N; j++) v.x[j] = met_by_weight<T>(v.x[j] * scale, offset) * factor_of(weight.x[j], offset);
+    for (int j = 0; j < N; j++) v.x[j] = weight_operand<T>(v.x[j] * scale, offset) * factor_of(weight.x[j], offset);
     store_pack(y + row * cols, c, cols, v);
   }
   if (mine && threadIdx.x == 0) rstd[row] = scale;
@@ -38,7 +38,7 @@ __global__ void forward_kernel(bool offset, int64_t rows, int64_t cols, float ep
 // Blocks that a multiprocessor should have room for: 1,024 threads with 64 bytes or more of loads each keep its memory busy.
 constexpr int held_blocks(int packs) { return packs <= 2 ? 4 : 2; }
 
-// ROWS rows of a thread, `block.y` rows apart, and up to PACKS packs of each, `block.x` packs apart: where they lie.
+// ROWS rows of a thread, `block.y` rows apart, and up to PACKS packs of each, `block.x` packs apart: their addresses.
 template <class T, int PACKS, int ROWS>
 struct Held {
   static constexpr int N = Pack<T>::N;
@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(ROW_THREADS, held_blocks(PACKS))
     for (int p = 0; p < PACKS; p++) {
       Pack<T> v = unpack(packs[k][p]);
       for (int j = 0; j < N; j++) v.x[j] *= scale[k];
-      if (!offset) v = unpack(packed(v));  // as met_by_weight
+      if (!offset) v = unpack(packed(v));  // as weight_operand
       for (int j = 0; j < N; j++) v.x[j] *= factor[p].x[j];
       store_rounded<true>(y + at.row(k) * cols, at.column(p), at.width(k), v);
     }
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(ROW_THREADS, held_blocks(PACKS))
   }
 }
 
-// dy * n as the weight met n.
+// dy * n with n as the weight's operand.
 template <class T>
 struct WeightGradient {
   static constexpr int N = Pack<T>::N;
@@ -196,7 +196,7 @@ struct WeightGradient {
   __device__ __forceinline__ void add(Values<N>& sum, int64_t row, int64_t c, int64_t cols) const {
     float scale = rstd[row];
     Values<N> d = load_values<N>(dy + row * cols, c, cols), v = load_values<N>(x + row * cols, c, cols);
-    for (int j = 0; j < N; j++) sum.x[j] = fmaf(d.x[j], met_by_weight<T>(v.x[j] * scale, offset), sum.x[j]);
+    for (int j = 0; j < N; j++) sum.x[j] = fmaf(d.x[j], weight_operand<T>(v.x[j] * scale, offset), sum.x[j]);
   }
 };
 

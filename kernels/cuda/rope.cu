@@ -1,13 +1,13 @@
-// rope.cu: rotary position embedding in the half-split layout of transformers' rotate_half: element c of a head's first half turns
+// rope.cu: rotary position embedding in the half-split layout of transformers' rotate_half: element c of a head's first half is rotated
 // together with element c of its second half.
 #include "rows.h"
 
 namespace mr {
 namespace {
 
-constexpr int HEADS = 2;  // of a token, that a thread turns by the same angles
+constexpr int HEADS = 2;  // of a token, that a thread rotates by the same angles
 
-// A row of the block is HEADS heads of a token, of which the first half is read, and written, beside the second. A thread reads
+// A row of the block is HEADS heads of a token, of which the first half is read, and written, together with the second. A thread reads
 // what it writes before it writes: y may be x.
 template <class T, bool WHOLE>
 __global__ void __launch_bounds__(ROW_THREADS)

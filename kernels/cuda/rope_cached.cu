@@ -1,4 +1,4 @@
-// rope_cached.cu: new tokens' queries and keys normed and turned, their keys and values put into the cache, in one launch. The bits
+// rope_cached.cu: new tokens' queries and keys normed and rotated, their keys and values put into the cache, in one launch. The bits
 // are those of rms_norm.cu, rope.cu and gather_rows.cu one after the other.
 #include "rows.h"
 
@@ -12,15 +12,15 @@ struct Heads {
   const float* w;  // NULL: not normed
   int64_t count;
 };
-struct Turn {
+struct Rotation {
   const float *cosines, *sines;
   const int32_t *positions, *places;
 };
 
-// A row is a head of a token: of q, then k, then v. What a head is after its norm lies in shared memory, where its first half meets its
+// A row is a head of a token: of q, then k, then v. What a head is after its norm is kept in shared memory, where its first half is combined with its
 // second one.
 template <class T>
-__global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float eps, Heads<T> q, Heads<T> k, const T* v, Turn turn,
+__global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float eps, Heads<T> q, Heads<T> k, const T* v, Rotation rotation,
                                    T* k_cache, T* v_cache, Fault* fault) {
   constexpr int N = Pack<T>::N;
   RowShared& shared = shared_memory<RowShared>();
@@ -32,7 +32,7 @@ __global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float
   head -= of_q ? 0 : of_v ? q.count + k.count : q.count;
   int64_t first = (token * heads.count + head) * dim, place = 0;
   if (mine && !of_q) {
-    place = turn.places[token];
+    place = rotation.places[token];
     if (place < 0) {
       if (threadIdx.x == 0 && head == 0) report(fault, FAULT_ROW, token, (int32_t)place);
       mine = false;
@@ -40,7 +40,7 @@ __global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float
   }
   int64_t stored = (place * k.count + head) * dim;
   const T* x = of_v ? v + first : heads.x + first;
-  bool turns = mine && !of_v, norms = turns && heads.w != nullptr;
+  bool rotates = mine && !of_v, norms = rotates && heads.w != nullptr;
 
   float squares = 0;
   for (int64_t c = threadIdx.x * N; mine && c < dim; c += blockDim.x * N) {
@@ -62,11 +62,11 @@ __global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float
   }
   __syncthreads();
   int64_t half = dim / 2;
-  int64_t position = turns ? turn.positions[token] : 0;
+  int64_t position = rotates ? rotation.positions[token] : 0;
   T* y = heads.x + first;
-  for (int64_t c = threadIdx.x * N; turns && c < half; c += blockDim.x * N) {
-    Values<N> co = load_values<N>(turn.cosines + position * half, c, half);
-    Values<N> si = load_values<N>(turn.sines + position * half, c, half);
+  for (int64_t c = threadIdx.x * N; rotates && c < half; c += blockDim.x * N) {
+    Values<N> co = load_values<N>(rotation.cosines + position * half, c, half);
+    Values<N> si = load_values<N>(rotation.sines + position * half, c, half);
     Pack<T> a, b;
     for (int j = 0; j < N; j++) {
       bool there = c + j < half;
@@ -107,7 +107,7 @@ MR_API int32_t mr_rope_cached(mr_stream* s, int32_t dtype, int32_t kind, int64_t
     int64_t shared = (int64_t)sizeof(RowShared) + block.y * head_dim * 4;
     return launch_early(s, "rope_cached", rope_cached_kernel<T>, row_grid(rows, block), block, shared, kind == MR_NORM_OFFSET, rows,
                         head_dim, eps, Heads<T>{as(type, q), wq, heads}, Heads<T>{as(type, k), wk, kv_heads}, as(type, v),
-                        Turn{cos_table, sin_table, positions, places}, as(type, k_cache), as(type, v_cache), s->fault);
+                        Rotation{cos_table, sin_table, positions, places}, as(type, k_cache), as(type, v_cache), s->fault);
   });
 }
 

@@ -1,4 +1,4 @@
-// rows.h: what elementwise ops and ops over rows share: groups of N elements whatever their type, blocks that lie along rows.
+// rows.h: what elementwise ops and ops over rows share: groups of N elements whatever their type, blocks that take whole rows.
 #pragma once
 
 #include "device.h"
@@ -34,7 +34,7 @@ __device__ __forceinline__ void store_values(T* p, int64_t i, int64_t n, const V
   }
 }
 
-// ---- packs as they lie in memory -------------------------------------------------------------------------------------
+// ---- packs as stored in memory -------------------------------------------------------------------------------------
 
 // 16 bytes of T before they are unpacked. `load_pack` waits for what it loads; loads of raw packs that follow each other are all
 // under way together, and 16-bit elements take half the registers of their floats.
@@ -74,7 +74,7 @@ __device__ __forceinline__ RawPack<T> packed(const Pack<T>& pack) {
   return {make_uint4(words[0], words[1], words[2], words[3])};
 }
 
-// Elements i .. i+N-1 of p[0..n), 0 beyond n. i is a multiple of N. WHOLE: p and n are as `whole_packs` wants them.
+// Elements i .. i+N-1 of p[0..n), 0 beyond n. i is a multiple of N. WHOLE: p and n are as `whole_packs` takes them.
 template <bool WHOLE, class T>
 __device__ __forceinline__ RawPack<T> load_raw(const T* p, int64_t i, int64_t n) {
   if constexpr (WHOLE) {

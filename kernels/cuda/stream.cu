@@ -20,7 +20,7 @@ int32_t fail(int32_t code, const char* format, ...) {
 
 int32_t check(cudaError_t error, const char* op) {
   if (error == cudaSuccess) return MR_OK;
-  // said here, and not once more by whoever starts the next kernel and asks; an error of the context comes back by itself
+  // cleared here, so that the check of the next launch does not report it again; an error of the context comes back by itself
   cudaGetLastError();
   return fail(error == cudaErrorMemoryAllocation ? MR_ERR_MEMORY : MR_ERR_DEVICE, "%s: %s", op, cudaGetErrorString(error));
 }
@@ -69,7 +69,7 @@ int32_t attribute(cudaDeviceAttr which, int device, int32_t* value) {
   return MR_OK;
 }
 
-// Whether these kernels are on where nobody asked, on a device that has their instructions.
+// Whether these kernels are on by default, on a device that has their instructions.
 constexpr bool by_default(const Family& family) {
 #ifdef MR_EMULATED
   (void)family;

@@ -200,19 +200,19 @@ export class DeviceLibrary {
     return this.symbols.mr_device_free(s, p, bytes);
   }
   /**
-   * What the device calls itself; never NULL.
+   * The device's name; never NULL.
    */
   deviceName(s: Address): string {
     return cString(this.symbols.mr_device_name(s));
   }
   /**
-   * Bytes of device memory that nobody uses.
+   * Free bytes of device memory.
    */
   deviceFreeMemory(s: Address): number {
     return this.symbols.mr_device_free_memory(s);
   }
   /**
-   * Zeros in the host's memory that ops take like device memory, only slower; NULL when there is none.
+   * Zeroed host memory that ops can access like device memory, only slower; NULL when there is none.
    */
   hostAlloc(s: Address, bytes: number): Address {
     i64(bytes, 'mr_host_alloc', 'bytes');
@@ -254,7 +254,7 @@ export class DeviceLibrary {
     return this.symbols.mr_family_state(s, family);
   }
   /**
-   * What is queued between the two is recorded and not run; mr_replay runs it as often as wanted, with the same
+   * What is queued between the two is recorded and not run; mr_replay runs it any number of times, with the same
    * arguments and what is in memory then. No memory is allocated, freed or copied from or to the host meanwhile.
    * mr_record_end: NULL when an op could not be recorded. The CPU records nothing: MR_ERR_DEVICE.
    */
@@ -318,7 +318,7 @@ export class HostLibrary {
   }
   /**
    * Maps `bytes` zeros of a new file without a name in `folder`, to read and write: pages the system may write out
-   * when memory is short. Its blocks are reserved at once, so a full disk is NULL here (mr_last_error) and no
+   * under memory pressure. Its blocks are reserved at once, so a full disk is NULL here (mr_last_error) and no
    * signal later. Freed by mr_unmap_file.
    */
   mapScratch(folder: Address, bytes: number): Address {
@@ -326,8 +326,8 @@ export class HostLibrary {
     return address(this.symbols.mr_map_scratch(folder, bytes));
   }
   /**
-   * Gives back the memory of the whole pages inside [address, address + bytes) of a mapped file; they are read from
-   * the file again when they are touched. Only for addresses inside what mr_map_file returned.
+   * Releases the memory of the whole pages inside [address, address + bytes) of a mapped file; they are read from
+   * the file again on access. Only for addresses inside what mr_map_file returned.
    */
   releasePages(address: Address, bytes: number): number {
     i64(bytes, 'mr_release_pages', 'bytes');
@@ -595,7 +595,7 @@ export class Ops {
   }
 
   /**
-   * C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch that joins the residual stream R. The bits are
+   * C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch added to the residual stream R. The bits are
    * those of mr_gemm into the type of C and then mr_add: the product is rounded before it is added. C and R do not
    * overlap.
    */
@@ -654,7 +654,7 @@ export class Ops {
   /**
    * The same with B in four bits: W as mr_quantize_4bit packed it, [n,k] when trans_b is 1 and [k,n] when it is 0,
    * its rows whole blocks and blocksize a multiple of 32. The bits are those of mr_dequantize_4bit into the type of
-   * `compute` and mr_gemm, but no dense matrix is made. A [m,k] is not transposed.
+   * `compute` and mr_gemm, but no dense matrix is stored. A [m,k] is not transposed.
    */
   gemm4bit(compute: number, transB: number, m: number, n: number, k: number, alpha: number, a: Matrix, kind: number, blocksize: number, packed: Address, absmax: Address, c: Matrix, accumulate: number): void {
     i32(compute, 'mr_gemm_4bit', 'compute');
@@ -778,10 +778,10 @@ export class Ops {
 
   /**
    * The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of
-   * its position p lies in row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new
-   * tokens included. q and o [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. On a CPU the
-   * bits are those of the rows from past[i] on of mr_attention_forward over the whole sequence; a GPU may add the
-   * keys up in another order.
+   * its position p is row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens
+   * included. q and o [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. On a CPU the bits are
+   * those of the rows from past[i] on of mr_attention_forward over the whole sequence; a GPU may add the keys up in
+   * another order.
    */
   attentionCached(compute: number, dtype: number, tokens: number, sequences: number, cuSeqlens: Address, cacheRows: Address, past: Address, heads: number, kvHeads: number, headDim: number, scale: number, window: number, q: Address, kCache: Address, vCache: Address, o: Address): void {
     i32(compute, 'mr_attention_cached', 'compute');
@@ -797,9 +797,9 @@ export class Ops {
   }
 
   /**
-   * New tokens' queries and keys made ready for mr_attention_cached, and their keys and values stored: q [tokens,
+   * Queries and keys of new tokens prepared for mr_attention_cached, and their keys and values stored: q [tokens,
    * heads*head_dim] and k [tokens, kv_heads*head_dim] are, in place, normed per head (mr_rms_norm_forward with the
-   * weights wq and wk fp32[head_dim]; not where these are NULL) and turned (mr_rope); then k_cache[places[t],:] =
+   * weights wq and wk fp32[head_dim]; not where these are NULL) and rotated (mr_rope); then k_cache[places[t],:] =
    * k[t,:] and v_cache[places[t],:] = v[t,:]. The bits are those of the separate ops; places must be distinct,
    * head_dim at most 8192.
    */
@@ -927,7 +927,7 @@ export class Ops {
    * of 256 along the flat parameter, moment[i] = map[codes[i]] * absmax[i/256]. m_map, v_map: 256 ascending values
    * that hold 0. The new moments are rounded to the nearest code (m never to one of the other sign), the parameter
    * is updated from what they were before that rounding, and decays after its update. An element whose gradient is
-   * not finite keeps its parameter and begins its moments anew.
+   * not finite keeps its parameter, and its moments are reset to 0.
    */
   adamw8bit(n: number, param: Address, grad: Address, mCodes: Address, mAbsmax: Address, mMap: Address, vCodes: Address, vAbsmax: Address, vMap: Address, lr: number, beta1: number, beta2: number, eps: number, weightDecay: number, bias1: number, bias2: number, gradScale: number): void {
     i64(n, 'mr_adamw_8bit', 'n');

@@ -90,7 +90,7 @@ class Pool {
       for (int64_t task = 0; task < tasks; task++) body(context, task);
       return;
     }
-    // The last job is closed and nobody is inside: these fields are the caller's alone.
+    // The last job is closed and no worker is inside: these fields are the caller's alone.
     body_ = body;
     context_ = context;
     tasks_ = tasks;

@@ -152,7 +152,7 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
     return fail_launch("block %u thread %u %s device memory before it waited for the kernels before (%s)", me.block - 1, me.thread,
                        verb, place(caller));
   uintptr_t first = (uintptr_t)p - begin;
-  // after a write no earlier read matters: whoever is ordered after the write is ordered after those
+  // after a write no earlier read matters: what is ordered after the write is ordered after those
   each_cell(memory, first, first + (uintptr_t)bytes, writes, [&](Cell& cell) {
     bool stale = memory->shared && (cell.async || cell.write.launch != me.launch || cell.write.block != me.block);
     if (cell.awaited && !stale)

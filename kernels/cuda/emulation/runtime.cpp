@@ -437,10 +437,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t) {
   return emulation::capturing == nullptr ? error : refuse("cudaStreamSynchronize while the stream is captured");
 }
 
-// What the runtime keeps of a call that failed, until somebody asks: cudaGetLastError.
+// What the runtime keeps of a call that failed, until cudaGetLastError.
 static cudaError_t unasked = cudaSuccess;
 
-// Device memory ends where a page that nobody may touch begins, so a host that strays beyond it stops at once.
+// Device memory ends where a page without access begins, so a host that accesses beyond it faults at once.
 cudaError_t cudaMalloc(void** p, size_t bytes) {
   if (emulation::capturing != nullptr) return refuse("cudaMalloc while the stream is captured");
   if (bytes > (size_t)4 << 30) return unasked = cudaErrorMemoryAllocation;

@@ -5,7 +5,7 @@
 
 namespace emulation {
 
-// When an access happened, seen from its block: an access is ordered after another one of the block when a barrier of both lies
+// When an access happened, seen from its block: an access is ordered after another one of the block when a barrier of both is
 // between them.
 struct Moment {
   uint32_t launch;
@@ -49,7 +49,7 @@ void copy_leaves(void* to, int64_t bytes);
 void copy_arrives(void* to, int64_t bytes);
 bool within_memory(const void* p, int64_t bytes);
 
-// ---- the asynchronous proxy: copies of tiles and products of a warpgroup, which see ordinary stores only behind a fence ----
+// ---- the asynchronous proxy: copies of tiles and products of a warpgroup, which see ordinary stores only after a fence ----
 
 // How many fences each thread of the block has executed.
 extern uint32_t fences_of[1024];
@@ -57,7 +57,7 @@ extern uint32_t fences_of[1024];
 void async_write(void* p, int64_t bytes, bool arrived);
 // A copy or a product reads shared memory: written, arrived, published.
 void async_read(const void* p, int64_t bytes, const char* what);
-// Shared memory that a copy still reads: nobody else may touch it.
+// Shared memory that a copy still reads: no other access is allowed.
 void lend(const void* p, int64_t bytes, bool lent);
 // The running thread ends: with nothing left that it had to wait for.
 void end_thread();

@@ -27,7 +27,7 @@ struct Barrier {
 std::map<const uint64_t*, Barrier> barriers;
 
 Barrier& find(uint64_t* barrier) {
-  check_read(barrier, 8);  // behind a barrier of the block since it was initialised
+  check_read(barrier, 8);  // after a barrier of the block since its initialisation
   auto found = barriers.find(barrier);
   if (found == barriers.end() || found->second.launch != here.now->launch || found->second.block != here.now->block)
     stop("an mbarrier that this block has not initialised");
@@ -101,7 +101,7 @@ Pending& mine() {
   return p;
 }
 
-// Where element (row, k) of an operand lies: PTX ISA, "Matrix descriptor" and "Canonical layouts", 128B swizzling.
+// The address of element (row, k) of an operand: PTX ISA, "Matrix descriptor" and "Canonical layouts", 128B swizzling.
 const char* place(uint64_t descriptor, bool along_k, int row, int k) {
   uint32_t start = (uint32_t)(descriptor & 0x3fff) << 4, leading = (uint32_t)(descriptor >> 16 & 0x3fff) << 4,
            stride = (uint32_t)(descriptor >> 32 & 0x3fff) << 4;

@@ -2,7 +2,7 @@
 // tiles described by a tensor map (TMA), products of a warpgroup (wgmma).
 //
 // Everything asynchronous happens as late as it may: a tile arrives when somebody waits for its barrier, having been NaN since the copy
-// began; a product reads its operands when its warp waits for its group. So whoever waits for too little, or frees
+// began; a product reads its operands when its warp waits for its group. So a thread that waits for too little, or frees
 // a stage too early, computes with NaN. A tile that is stored is read as late, and must not be touched before.
 #pragma once
 
@@ -48,13 +48,13 @@ struct WarpgroupProduct {
   bool a_along_k, b_along_k;
   bool adds;            // to the sums, or begins them
   float (*value)(uint16_t bits);
-  // where the left operand lies in registers: what the four lanes of the thread's rows hold of it, [lane][register]
+  // where the left operand is in registers: what the four lanes of the thread's rows hold of it, [lane][register]
   bool from_registers = false;
   uint32_t left[4][4] = {};
 };
 void warpgroup_fence();
 void warpgroup_multiply(const WarpgroupProduct& product);
-// With the left operand in registers; those are read now, as nobody checks registers.
+// With the left operand in registers; those are read now, as registers are not checked.
 void warpgroup_multiply(WarpgroupProduct product, const uint32_t (&a)[4]);
 void warpgroup_commit();
 void warpgroup_wait(int pending);
