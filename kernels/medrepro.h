@@ -105,15 +105,14 @@ MR_API int32_t mr_geglu_forward(mr_stream* s, int32_t dtype, int64_t n, const vo
 MR_API int32_t mr_geglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
                                  void* dgate, void* dup);
 /* y[r,:] = x[r,:] + b; b fp32[cols]. y may alias x. */
-MR_API int32_t mr_add_bias_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* x, const float* b,
-                                   void* y);
+MR_API int32_t mr_add_bias_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* x, const float* b, void* y);
 /* db += sum over rows of dy, in row order. */
 MR_API int32_t mr_add_bias_backward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* dy, float* db);
 /* Inverted dropout with a counter-based generator: element i is kept when Philox4x32-10(key = seed, counter =
  * (offset + i) / 4)[(offset + i) % 4] >= p * 2^32, and then scaled by 1/(1-p). offset must be a multiple of 4.
  * Its own backward: call it on dy with the same seed and offset. */
-MR_API int32_t mr_dropout(mr_stream* s, int32_t dtype, int64_t n, float p, uint32_t seed_low, uint32_t seed_high,
-                          int64_t offset, const void* x, void* y, int32_t accumulate);
+MR_API int32_t mr_dropout(mr_stream* s, int32_t dtype, int64_t n, float p, uint32_t seed_low, uint32_t seed_high, int64_t offset,
+                          const void* x, void* y, int32_t accumulate);
 /* y[i] uniform in [low, high), element i from Philox counter i/4 lane i%4: 24 random bits. */
 MR_API int32_t mr_uniform(mr_stream* s, int64_t n, float low, float high, uint32_t seed_low, uint32_t seed_high, float* y);
 /* y[i] ~ N(mean, std): Box-Muller on pairs of the same generator, own log/sin/cos. */
@@ -127,22 +126,22 @@ MR_API int32_t mr_normal(mr_stream* s, int64_t n, float mean, float std, uint32_
  * while packing, products summed in fp32. a, b, c may each be MR_F32, MR_BF16 or MR_F16. Rank-r (skinny) shapes take kernels of their own with
  * the same bits in fp32. */
 MR_API int32_t mr_gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k,
-                       float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b,
-                       int64_t ldb, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
+                       float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
+                       int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
 /* C[m,n] = A[m,k] op(B)[k,n] + alpha * U[m,rank] op(V)[rank,n] (+ C when accumulate): a linear layer with a low-rank update. V is
  * stored as B is: [n,rank] when trans_b is 1, [rank,n] when it is 0. In fp32, and on the CPU in every type, the bits are those of
  * mr_gemm for A and B and then, accumulating, for U and V; a GPU passes over C once, and rounds it once. */
-MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k,
-                                int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
-                                int64_t rank, float alpha, int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype,
-                                const void* v, int64_t ldv, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
+MR_API int32_t mr_gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
+                                const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb, int64_t rank, float alpha,
+                                int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype, const void* v, int64_t ldv,
+                                int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
 /* Products of one A with up to three matrices, as a block's projections are: c_i[m,n_i] = A[m,k] B_i[n_i,k]^T, rows without gaps, with
  * the bits of mr_gemm for each. n_i may be 0. A GPU makes them in one launch where there are few rows. */
-MR_API int32_t mr_gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a,
-                               int32_t b_dtype, int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2,
-                               const void* b2, int32_t c_dtype, void* c0, void* c1, void* c2);
+MR_API int32_t mr_gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a, int32_t b_dtype,
+                               int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2, const void* b2, int32_t c_dtype,
+                               void* c0, void* c1, void* c2);
 /* C[m,n] = R[m,n] + A[m,k] B[n,k]^T, rows without gaps: a branch added to the residual stream R. The bits are those of mr_gemm
  * into the type of C and then mr_add: the product is rounded before it is added. C and R do not overlap. */
 MR_API int32_t mr_gemm_residual(mr_stream* s, int32_t compute, int64_t m, int64_t n, int64_t k, int32_t a_dtype, const void* a,
@@ -151,8 +150,8 @@ MR_API int32_t mr_gemm_residual(mr_stream* s, int32_t compute, int64_t m, int64_
 /* The gated unit of an MLP: gate[m,n] = A[m,k] Bg[n,k]^T, up[m,n] = A Bu^T and y = act(gate) * up (kind: mr_gate), all three written,
  * rows without gaps. The bits are those of mr_gemm, twice, and mr_swiglu_forward or mr_geglu_forward. */
 MR_API int32_t mr_gemm_gated(mr_stream* s, int32_t compute, int32_t kind, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
-                             const void* a, int32_t b_dtype, const void* bg, const void* bu, int32_t c_dtype, void* gate,
-                             void* up, void* y);
+                             const void* a, int32_t b_dtype, const void* bg, const void* bu, int32_t c_dtype, void* gate, void* up,
+                             void* y);
 
 /* y[r,:] = factors[r] * x[r,:]: the A * E of AdaLoRA's singular value form. */
 MR_API int32_t mr_scale_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, const float* factors, float* y);
@@ -165,9 +164,8 @@ MR_API int32_t mr_scale_rows_backward(mr_stream* s, int64_t rows, int64_t cols, 
  * whole blocks and blocksize a multiple of 32. The bits are those of mr_dequantize_4bit into the type of `compute` and
  * mr_gemm, but no dense matrix is stored. A [m,k] is not transposed. */
 MR_API int32_t mr_gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
-                            int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize,
-                            const uint8_t* packed, const float* absmax, int32_t c_dtype, void* c, int64_t ldc,
-                            int32_t accumulate);
+                            int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize, const uint8_t* packed,
+                            const float* absmax, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate);
 
 /* ---- transformer blocks -------------------------------------------------------------------------------------- */
 
@@ -179,12 +177,11 @@ MR_API int32_t mr_embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab,
 MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding,
                                      const int32_t* ids, int32_t dy_dtype, const void* dy, float* dtable);
 /* y = x * rstd times w or 1 + w (kind: mr_norm); rstd[r] = 1/sqrt(mean(x[r,:]^2) + eps). w fp32[cols]. */
-MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps,
-                                   const void* x, const float* w, void* y, float* rstd);
+MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps, const void* x,
+                                   const float* w, void* y, float* rstd);
 /* dx (accumulate or write); dw += sum over rows, in row order; dw may be NULL when w is frozen. */
 MR_API int32_t mr_rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, const void* dy,
-                                    const void* x, const float* w, const float* rstd, void* dx, int32_t accumulate,
-                                    float* dw);
+                                    const void* x, const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw);
 /* Rotary embedding, half-split ("rotate_half") layout, x [tokens, heads*head_dim]; cos, sin [max_position, head_dim/2] fp32;
  * positions [tokens]. inverse = 1 rotates by the negative angle: the backward. y may alias x. */
 MR_API int32_t mr_rope(mr_stream* s, int32_t dtype, int64_t tokens, int64_t heads, int64_t head_dim, const void* x,
@@ -195,24 +192,22 @@ MR_API int32_t mr_rope(mr_stream* s, int32_t dtype, int64_t tokens, int64_t head
  * itself computes something behind the real tokens); not with a window.
  * lse [T, heads] = log-sum-exp of the scaled scores (scale > 0), kept for the backward. compute as in mr_gemm. */
 MR_API int32_t mr_attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
-                                     const int32_t* cu_seqlens,
-                                    const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
-                                    const void* q, const void* k, const void* v, void* o, float* lse);
+                                    const int32_t* cu_seqlens, const int32_t* visible, int64_t heads, int64_t kv_heads,
+                                    int64_t head_dim, float scale, int64_t window, const void* q, const void* k, const void* v,
+                                    void* o, float* lse);
 /* dq, dk, dv are written (not accumulated). */
 MR_API int32_t mr_attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
-                                     const int32_t* cu_seqlens,
-                                     const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
-                                     const void* q, const void* k, const void* v, const void* o, const float* lse,
-                                     const void* d_o, void* dq, void* dk, void* dv);
+                                     const int32_t* cu_seqlens, const int32_t* visible, int64_t heads, int64_t kv_heads,
+                                     int64_t head_dim, float scale, int64_t window, const void* q, const void* k, const void* v,
+                                     const void* o, const float* lse, const void* d_o, void* dq, void* dk, void* dv);
 /* The same for tokens that follow others of their sequence: sequence i has past[i] earlier tokens, and the key of its position
  * p is row cache_rows[i] + p of k_cache and v_cache [*, kv_heads*head_dim], those of the new tokens included. q and o
  * [T, heads*head_dim] hold the new tokens alone, cu_seqlens counts them. On a CPU the bits are those of the rows from
  * past[i] on of mr_attention_forward over the whole sequence; a GPU may add the keys up in another order. */
 MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
-                                     const int32_t* cu_seqlens,
-                                   const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
-                                   int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
-                                   const void* v_cache, void* o);
+                                   const int32_t* cu_seqlens, const int32_t* cache_rows, const int32_t* past, int64_t heads,
+                                   int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
+                                   const void* k_cache, const void* v_cache, void* o);
 /* Queries and keys of new tokens prepared for mr_attention_cached, and their keys and values stored: q [tokens, heads*head_dim] and
  * k [tokens, kv_heads*head_dim] are, in place, normed per head (mr_rms_norm_forward with the weights wq and wk fp32[head_dim];
  * not where these are NULL) and rotated (mr_rope); then k_cache[places[t],:] = k[t,:] and v_cache[places[t],:] = v[t,:]. The bits
@@ -232,19 +227,18 @@ MR_API int32_t mr_scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64
 /* loss[r] = -log softmax(logits[r])[labels[r]], 0 where the label is ignore_index. dlogits (row stride ld as well; may be NULL,
  * in fp32 may alias logits) = grad_scale * (softmax - onehot), 0 on ignored rows, computed in fp32 and rounded once to
  * dlogits_dtype. A label outside [0, classes) is MR_ERR_ARGUMENT. */
-MR_API int32_t mr_cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                                const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss,
-                                int32_t dlogits_dtype, void* dlogits, int32_t accumulate);
+MR_API int32_t mr_cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
+                                int32_t ignore_index, float grad_scale, float* loss, int32_t dlogits_dtype, void* dlogits,
+                                int32_t accumulate);
 /* Focal loss (Lin et al. 2017): loss[r] = alpha * (1 - pt)^gamma * -log pt. dlogits (may be NULL) scaled by grad_scale. */
-MR_API int32_t mr_focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                             const int32_t* labels, float gamma, float alpha, float grad_scale, float* loss, float* dlogits,
-                             int32_t accumulate);
+MR_API int32_t mr_focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
+                             float gamma, float alpha, float grad_scale, float* loss, float* dlogits, int32_t accumulate);
 /* Self-adjusting soft Dice (Li et al. 2020): p = softmax, w = (1-p)^exponent * p, y = onehot;
  * 1 - (2*sum(w*y) + smooth) / (sum(w) + sum(y) + smooth), sums over the classes of each example (mean over examples) or
  * over the examples of each class (mean over classes). loss[0] = that mean; dlogits (may be NULL) scaled by grad_scale. */
-MR_API int32_t mr_dice_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                            const int32_t* labels, float exponent, float smooth, int32_t reduction, float grad_scale,
-                            float* loss, float* dlogits, int32_t accumulate);
+MR_API int32_t mr_dice_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
+                            float exponent, float smooth, int32_t reduction, float grad_scale, float* loss, float* dlogits,
+                            int32_t accumulate);
 /* out[r] = index of the largest of x[r, 0..cols), the lowest index on ties. */
 MR_API int32_t mr_argmax_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, int64_t ld, int32_t* out);
 
@@ -265,9 +259,8 @@ MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad
  * rounded to the nearest code (m never to one of the other sign), the parameter is updated from what they were before that rounding,
  * and decays after its update. An element whose gradient is not finite keeps its parameter, and its moments are reset to 0. */
 MR_API int32_t mr_adamw_8bit(mr_stream* s, int64_t n, float* param, const float* grad, uint8_t* m_codes, float* m_absmax,
-                             const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr,
-                             double beta1, double beta2, double eps, double weight_decay, double bias1, double bias2,
-                             double grad_scale);
+                             const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr, double beta1,
+                             double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale);
 
 /* One step of Adafactor (Shazeer and Stern 2018) as transformers' Adafactor, on a parameter [rows, cols]: g =
  * grad*grad_scale, update = g^2 + eps1 is averaged into row [rows] and column [cols] with beta2, and the update is
@@ -275,8 +268,8 @@ MR_API int32_t mr_adamw_8bit(mr_stream* s, int64_t n, float* param, const float*
  * is divided by max(1, rms(update)/clip) and multiplied by lr = step_size * max(eps2, rms(param)), or step_size where
  * eps2 < 0. m (first moment with beta1) may be NULL. param -= weight_decay*lr*param, then param -= update. */
 MR_API int32_t mr_adafactor(mr_stream* s, int64_t rows, int64_t cols, float* param, const float* grad, float* m, float* row,
-                            float* column, double step_size, double beta1, double beta2, double eps1, double eps2,
-                            double clip, double weight_decay, double grad_scale);
+                            float* column, double step_size, double beta1, double beta2, double eps1, double eps2, double clip,
+                            double weight_decay, double grad_scale);
 
 /* ---- AdaLoRA's rank allocation (Zhang et al. 2023), as PEFT's RankAllocator ---------------------------------------- */
 
@@ -288,10 +281,9 @@ MR_API int32_t mr_adalora_importance(mr_stream* s, int64_t n, const float* param
                                      double beta1, double beta2, float* sensitivity, float* uncertainty);
 /* scores[r] = score of e[r] + (mean score of a[r,:] + mean score of b[:,r]), score = sensitivity * uncertainty;
  * a [rank, in_features], e [rank], b [out_features, rank]. Means in double. */
-MR_API int32_t mr_adalora_score(mr_stream* s, int64_t rank, int64_t in_features, int64_t out_features,
-                                const float* a_sensitivity, const float* a_uncertainty, const float* e_sensitivity,
-                                const float* e_uncertainty, const float* b_sensitivity, const float* b_uncertainty,
-                                float* scores);
+MR_API int32_t mr_adalora_score(mr_stream* s, int64_t rank, int64_t in_features, int64_t out_features, const float* a_sensitivity,
+                                const float* a_uncertainty, const float* e_sensitivity, const float* e_uncertainty,
+                                const float* b_sensitivity, const float* b_uncertainty, float* scores);
 
 /* ---- quantisation (bitsandbytes' formats) --------------------------------------------------------------------------- */
 
@@ -306,8 +298,8 @@ MR_API int32_t mr_dequantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t
 MR_API int32_t mr_quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const float* x,
                                 uint8_t* codes, float* absmax);
 /* y[i] = map[codes[i]] * absmax[b] + offset */
-MR_API int32_t mr_dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map,
-                                  const uint8_t* codes, const float* absmax, float* y);
+MR_API int32_t mr_dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const uint8_t* codes,
+                                  const float* absmax, float* y);
 /* LLM.int8 (Dettmers et al. 2022): x, rounded to fp16, in 8 bits with one scale a row. codes [rows, cols] are int8;
  * absmax[r] = the largest |x[r,:]| (below threshold); codes = round(x * (127 * (1 / absmax))), to even. outliers: NULL, or room for
  * [groups, 1 + cols]: how many columns of the group's rows hold an |x| >= threshold, then which, ascending; their codes are 0 in those
@@ -321,9 +313,8 @@ MR_API int32_t mr_dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, cons
  * x[:, outliers] w[:, outliers]^T of x as it is and w restored and rounded to dtype, one fma per column in ascending order.
  * x [rows, inputs] and y are of dtype; groups, ends and outliers as of mr_quantize_int8, outliers may be NULL; inputs <= 131072. */
 MR_API int32_t mr_int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                              const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers,
-                              int32_t dtype, const void* x,
-                              const uint8_t* w_codes, const float* w_absmax, void* y);
+                              const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers, int32_t dtype,
+                              const void* x, const uint8_t* w_codes, const float* w_absmax, void* y);
 
 #ifdef __cplusplus
 }

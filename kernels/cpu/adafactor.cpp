@@ -81,9 +81,9 @@ static void each_part(mr_stream* s, const Parts& parts, Body body) {
   });
 }
 
-int32_t adafactor(mr_stream* s, int64_t rows, int64_t cols, float* param, const float* grad, float* m, float* row,
-                  float* column, double step_size, double beta1, double beta2, double eps1, double eps2, double clip,
-                  double weight_decay, double grad_scale) {
+int32_t adafactor(mr_stream* s, int64_t rows, int64_t cols, float* param, const float* grad, float* m, float* row, float* column,
+                  double step_size, double beta1, double beta2, double eps1, double eps2, double clip, double weight_decay,
+                  double grad_scale) {
   MR_REQUIRE(rows >= 0 && cols >= 0, "adafactor: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows * cols == 0 || (param && grad && column), "adafactor: param, grad and column must not be NULL");
   MR_REQUIRE(clip > 0, "adafactor: clip is %g, not positive", clip);
@@ -155,8 +155,7 @@ int32_t adafactor(mr_stream* s, int64_t rows, int64_t cols, float* param, const 
   Step step{rows, cols, grad, row, column, (float)grad_scale, row_mean, factored};
   each_part(s, parts, [=](int64_t part, int64_t r, int64_t begin, int64_t end) {
     V16 row_factor = step.row_factor(r);
-    partial[part] = sum_squares_lanes(
-        begin, end, [=](int64_t c, auto lanes) { return step.update(r, c, row_factor, lanes); });
+    partial[part] = sum_squares_lanes(begin, end, [=](int64_t c, auto lanes) { return step.update(r, c, row_factor, lanes); });
   });
   float rms = (float)((double)(float)__builtin_sqrt(total()) / __builtin_sqrt((double)n));
   float ratio = rms / (float)clip;

@@ -44,9 +44,9 @@ int32_t adalora_score(mr_stream* s, int64_t rank, int64_t in_features, int64_t o
                       const float* b_sensitivity, const float* b_uncertainty, float* scores) {
   MR_REQUIRE(rank >= 0 && in_features > 0 && out_features > 0, "adalora_score: rank %lld, %lld inputs, %lld outputs",
              (long long)rank, (long long)in_features, (long long)out_features);
-  MR_REQUIRE(rank == 0 || (a_sensitivity && a_uncertainty && e_sensitivity && e_uncertainty && b_sensitivity &&
-                           b_uncertainty && scores),
-             "adalora_score: no argument may be NULL");
+  MR_REQUIRE(
+      rank == 0 || (a_sensitivity && a_uncertainty && e_sensitivity && e_uncertainty && b_sensitivity && b_uncertainty && scores),
+      "adalora_score: no argument may be NULL");
   parallel_chunks(s, rank, 4, [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       int64_t row = r * in_features;

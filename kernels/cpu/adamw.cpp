@@ -7,15 +7,14 @@
 namespace mr {
 namespace MR_PATH {
 
-int32_t adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m, float* v, double lr, double beta1,
-              double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale) {
+int32_t adamw(mr_stream* s, int64_t n, float* param, const float* grad, float* m, float* v, double lr, double beta1, double beta2,
+              double eps, double weight_decay, double bias1, double bias2, double grad_scale) {
   MR_REQUIRE(n >= 0, "adamw: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (param && grad && m && v), "adamw: param, grad, m and v must not be NULL");
   MR_REQUIRE(bias1 > 0 && bias2 > 0, "adamw: bias1 %g and bias2 %g must be positive (1 - beta^step)", bias1, bias2);
   V16 decay = splat((float)(1 - lr * weight_decay)), gradient_factor = splat((float)grad_scale);
   V16 mix = splat((float)(1 - beta1)), keep2 = splat((float)beta2), mix2 = splat((float)(1 - beta2));
-  V16 root_bias2 = splat((float)__builtin_sqrt(bias2)), epsilon = splat((float)eps),
-      step = splat((float)(-(lr / bias1)));
+  V16 root_bias2 = splat((float)__builtin_sqrt(bias2)), epsilon = splat((float)eps), step = splat((float)(-(lr / bias1)));
   bool small_mix = (float)(1 - beta1) < 0.5f;
   V16 mix_from_end = splat((float)(1 - beta1)) - splat(1.0f);
   elementwise(s, n, [=](int64_t i, auto lanes) {

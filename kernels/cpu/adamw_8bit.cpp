@@ -33,9 +33,9 @@ struct Moment {
   }
 };
 
-int32_t adamw_8bit(mr_stream* s, int64_t n, float* param, const float* grad, uint8_t* m_codes, float* m_absmax,
-                   const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr, double beta1,
-                   double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale) {
+int32_t adamw_8bit(mr_stream* s, int64_t n, float* param, const float* grad, uint8_t* m_codes, float* m_absmax, const float* m_map,
+                   uint8_t* v_codes, float* v_absmax, const float* v_map, double lr, double beta1, double beta2, double eps,
+                   double weight_decay, double bias1, double bias2, double grad_scale) {
   MR_REQUIRE(n >= 0, "adamw_8bit: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (param && grad && m_codes && m_absmax && m_map && v_codes && v_absmax && v_map),
              "adamw_8bit: a pointer is NULL");

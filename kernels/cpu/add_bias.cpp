@@ -28,8 +28,7 @@ static void backward_typed(mr_stream* s, int64_t rows, int64_t cols, const T* dy
       each_vector(0, end - begin, [&](int64_t c, auto lanes) { sum[c / LANES] = sum[c / LANES] + load(d + c, lanes); });
     }
     float* out = db + begin;
-    each_vector(0, end - begin,
-                [&](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + sum[c / LANES], lanes); });
+    each_vector(0, end - begin, [&](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + sum[c / LANES], lanes); });
   });
 }
 

@@ -13,8 +13,7 @@ template <class T>
 static void scale_typed(mr_stream* s, int64_t n, float alpha, const T* x, T* y, bool accumulate) {
   V16 factor = splat(alpha);
   if (accumulate)
-    elementwise(
-        s, n, [=](int64_t i, auto lanes) { store(y + i, fma(factor, load(x + i, lanes), load(y + i, lanes)), lanes); });
+    elementwise(s, n, [=](int64_t i, auto lanes) { store(y + i, fma(factor, load(x + i, lanes), load(y + i, lanes)), lanes); });
   else
     elementwise(s, n, [=](int64_t i, auto lanes) { store(y + i, factor * load(x + i, lanes), lanes); });
 }

@@ -17,8 +17,7 @@ constexpr int64_t QUERY_BLOCK = 32;
 // The first key of a block under a window is rounded down to this, so that it begins a panel of packed keys on every
 // path (and products have the same depth on every path).
 constexpr int64_t KEY_ALIGN = 32;
-static_assert(KEY_ALIGN % NR == 0 && QUERY_BLOCK % KEY_ALIGN == 0,
-              "blocks must begin and end at panels of packed keys");
+static_assert(KEY_ALIGN % NR == 0 && QUERY_BLOCK % KEY_ALIGN == 0, "blocks must begin and end at panels of packed keys");
 // Queries (and keys, in the backward) of one task where a sequence is cut: long enough to pay for packing its keys
 // again.
 constexpr int64_t CHUNK = 256;
@@ -66,23 +65,20 @@ static inline Span find_span(const Attention& a, int64_t chunk, int64_t index, i
     int64_t spans = spans_of(*length, chunk);
     if (index < spans) {
       int64_t begin = index > 0 ? index * chunk : 0;
-      return {a.cu_seqlens[i], begin, *length - begin < chunk ? *length : begin + chunk,
-              a.visible ? a.visible[i] : *length};
+      return {a.cu_seqlens[i], begin, *length - begin < chunk ? *length : begin + chunk, a.visible ? a.visible[i] : *length};
     }
     index -= spans;
   }
 }
 
-MR_INLINE const void* at(const void* p, int32_t dtype, int64_t element) {
-  return (const char*)p + element * dtype_bytes(dtype);
-}
+MR_INLINE const void* at(const void* p, int32_t dtype, int64_t element) { return (const char*)p + element * dtype_bytes(dtype); }
 MR_INLINE void* at(void* p, int32_t dtype, int64_t element) { return (char*)p + element * dtype_bytes(dtype); }
 
 MR_INLINE int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // y[r, :] = x[r, :] * factor[r] into the storage type; factor may be NULL (1).
-static inline void write_rows(int64_t rows, int64_t cols, const float* x, int64_t ldx, const float* factor,
-                              int32_t dtype, void* y, int64_t ldy) {
+static inline void write_rows(int64_t rows, int64_t cols, const float* x, int64_t ldx, const float* factor, int32_t dtype, void* y,
+                              int64_t ldy) {
   for (int64_t r = 0; r < rows; r++) {
     V16 f = splat(factor ? factor[r] : 1.0f);
     const float* in = x + r * ldx;
@@ -97,20 +93,17 @@ static inline int32_t check_attention(const char* op, const Attention& a) {
   MR_REQUIRE(is_activation(a.compute), "%s: compute %d is not f32, bf16 or f16", op, a.compute);
   MR_REQUIRE(is_activation(a.dtype), "%s: dtype %d is not f32, bf16 or f16", op, a.dtype);
   MR_REQUIRE(a.heads >= 1 && a.kv_heads >= 1 && a.heads % a.kv_heads == 0 && a.head_dim >= 1,
-             "%s: %lld heads, %lld kv_heads, head_dim %lld", op, (long long)a.heads, (long long)a.kv_heads,
-             (long long)a.head_dim);
-  MR_REQUIRE(a.sequences >= 0 && a.window >= 0, "%s: sequences %lld, window %lld", op, (long long)a.sequences,
-             (long long)a.window);
+             "%s: %lld heads, %lld kv_heads, head_dim %lld", op, (long long)a.heads, (long long)a.kv_heads, (long long)a.head_dim);
+  MR_REQUIRE(a.sequences >= 0 && a.window >= 0, "%s: sequences %lld, window %lld", op, (long long)a.sequences, (long long)a.window);
   MR_REQUIRE(a.sequences == 0 || (a.cu_seqlens && a.cu_seqlens[0] == 0), "%s: cu_seqlens must begin with 0", op);
   for (int64_t i = 0; i < a.sequences; i++)
-    MR_REQUIRE(a.cu_seqlens[i] <= a.cu_seqlens[i + 1], "%s: cu_seqlens[%lld] = %d is above its successor %d", op,
-               (long long)i, a.cu_seqlens[i], a.cu_seqlens[i + 1]);
+    MR_REQUIRE(a.cu_seqlens[i] <= a.cu_seqlens[i + 1], "%s: cu_seqlens[%lld] = %d is above its successor %d", op, (long long)i,
+               a.cu_seqlens[i], a.cu_seqlens[i + 1]);
   MR_REQUIRE(a.tokens == (a.sequences > 0 ? a.cu_seqlens[a.sequences] : 0), "%s: %lld tokens, and cu_seqlens ends with %d", op,
              (long long)a.tokens, a.sequences > 0 ? a.cu_seqlens[a.sequences] : 0);
   MR_REQUIRE(!a.visible || a.window == 0, "%s: visible keys and a window exclude each other", op);
   for (int64_t i = 0; a.visible && i < a.sequences; i++)
-    MR_REQUIRE(a.visible[i] >= 1, "%s: visible[%lld] is %d, and a query must see a key", op, (long long)i,
-               a.visible[i]);
+    MR_REQUIRE(a.visible[i] >= 1, "%s: visible[%lld] is %d, and a query must see a key", op, (long long)i, a.visible[i]);
   return MR_OK;
 }
 

@@ -34,17 +34,14 @@ template <class T>
 static void row_dots(int64_t rows, int64_t cols, const T* a, const T* b, int64_t ld, float* dots) {
   for (int64_t i = 0; i < rows; i++) {
     V16 sum = splat(0.0f);
-    each_vector(0, cols, [&](int64_t c, auto lanes) {
-      sum = fma(load(a + i * ld + c, lanes), load(b + i * ld + c, lanes), sum);
-    });
+    each_vector(0, cols, [&](int64_t c, auto lanes) { sum = fma(load(a + i * ld + c, lanes), load(b + i * ld + c, lanes), sum); });
     dots[i] = reduce_add(sum);
   }
 }
 
 // scores -> P and dp -> dS in place, row by row; what a query does not see is 0.
 static void score_gradients(const Attention& a, float* scores, float* dp, int64_t ld, int64_t rows, int64_t query,
-                            int64_t first_key, int64_t keys, int64_t visible, const float* lse,
-                            const float* dots) {
+                            int64_t first_key, int64_t keys, int64_t visible, const float* lse, const float* dots) {
   for (int64_t i = 0; i < rows; i++) {
     float *p = scores + i * ld, *ds = dp + i * ld;
     int64_t lo = a.first_key(query + i) - first_key, hi = (query + i + 1 < visible ? query + i + 1 : visible) - first_key;
@@ -116,8 +113,7 @@ static int32_t backward_task(const Attention& a, const Gradients& t, const Part&
       pack_b(compute, 1, keys, d, at(k, dtype, offset * a.kv_width()), a.kv_width(), dtype, w.packed_keys);
       pack_b(compute, 1, keys, d, at(v, dtype, offset * a.kv_width()), a.kv_width(), dtype, w.packed_values);
     }
-    if (part.want_dq)
-      pack_b(compute, 0, d, keys, at(k, dtype, offset * a.kv_width()), a.kv_width(), dtype, w.packed_rows);
+    if (part.want_dq) pack_b(compute, 0, d, keys, at(k, dtype, offset * a.kv_width()), a.kv_width(), dtype, w.packed_rows);
 
     for (int64_t g = 0; g < a.group(); g++) {
       int64_t head = part.kv_head * a.group() + g, row = row0 + query, from = row * a.q_width() + head * d;
@@ -132,11 +128,10 @@ static int32_t backward_task(const Attention& a, const Gradients& t, const Part&
       if (error) return error;
       score_gradients(a, w.scores, w.dp, w.ld, rows, query, first_key, keys, part.queries.visible, lse, dots);
       if (part.want_dk_dv) {
-        error = gemm_serial(compute, 1, 0, keys, d, rows, 1.0f, w.scores, w.ld, MR_F32, d_o, a.q_width(), dtype,
-                            w.dv + offset * d, d, 1);
+        error = gemm_serial(compute, 1, 0, keys, d, rows, 1.0f, w.scores, w.ld, MR_F32, d_o, a.q_width(), dtype, w.dv + offset * d,
+                            d, 1);
         if (error) return error;
-        error = gemm_serial(compute, 1, 0, keys, d, rows, 1.0f, w.dp, w.ld, MR_F32, q, a.q_width(), dtype,
-                            w.dk + offset * d, d, 1);
+        error = gemm_serial(compute, 1, 0, keys, d, rows, 1.0f, w.dp, w.ld, MR_F32, q, a.q_width(), dtype, w.dk + offset * d, d, 1);
         if (error) return error;
       }
       if (part.want_dq) {
@@ -176,14 +171,12 @@ static void cut_sequences(mr_stream* s, const Attention& a, const Gradients& t, 
     }
   });
 }
-static_assert(CHUNK % QUERY_BLOCK == 0 && CHUNK % KEY_ALIGN == 0,
-              "chunks must begin with a block of queries and of keys");
+static_assert(CHUNK % QUERY_BLOCK == 0 && CHUNK % KEY_ALIGN == 0, "chunks must begin with a block of queries and of keys");
 
 int32_t attention_backward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
-                         const int32_t* cu_seqlens,
-                           const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window,
-                           const void* q, const void* k, const void* v, const void* o, const float* lse,
-                           const void* d_o, void* dq, void* dk, void* dv) {
+                           const int32_t* cu_seqlens, const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                           float scale, int64_t window, const void* q, const void* k, const void* v, const void* o,
+                           const float* lse, const void* d_o, void* dq, void* dk, void* dv) {
   Attention a = {compute, dtype, tokens, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
   int32_t error = check_attention("attention_backward", a);
   if (error) return error;

@@ -69,8 +69,8 @@ struct Queries {
 }  // namespace
 
 // lse may be NULL.
-static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_head, const void* q, const void* k,
-                            const void* v, void* o, float* lse) {
+static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_head, const void* q, const void* k, const void* v,
+                            void* o, float* lse) {
   int64_t d = a.head_dim, base = a.first_key_of_block(block_of(span.begin)), all_keys = span.end - base;
   int64_t ld = (all_keys + LANES - 1) / LANES * LANES;
   int64_t keys_bytes = align64(pack_b_bytes(a.compute, all_keys, d));
@@ -99,8 +99,8 @@ static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_
     for (int64_t g = 0; g < a.group(); g++) {
       int64_t head = kv_head * a.group() + g, row = span.q_row0 + query;
       float inverse[QUERY_BLOCK], block_lse[QUERY_BLOCK];
-      int32_t error = gemm_packed(a.compute, 0, rows, keys, d, a.scale, at(q, a.dtype, row * a.q_width() + head * d),
-                                  a.q_width(), a.dtype, block_keys, scores, ld, 0);
+      int32_t error = gemm_packed(a.compute, 0, rows, keys, d, a.scale, at(q, a.dtype, row * a.q_width() + head * d), a.q_width(),
+                                  a.dtype, block_keys, scores, ld, 0);
       if (error) return error;
       softmax_block(a, scores, ld, rows, query, first_key, keys, span.visible, inverse, block_lse);
       error = gemm_packed(a.compute, 0, rows, d, keys, 1.0f, scores, ld, MR_F32, packed_values, out, d, 0);
@@ -113,9 +113,8 @@ static int32_t forward_task(const Attention& a, const Queries& span, int64_t kv_
 }
 
 int32_t attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
-                         const int32_t* cu_seqlens,
-                          const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
-                          const void* k, const void* v, void* o, float* lse) {
+                          const int32_t* cu_seqlens, const int32_t* visible, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                          float scale, int64_t window, const void* q, const void* k, const void* v, void* o, float* lse) {
   Attention a = {compute, dtype, tokens, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window, visible};
   int32_t error = check_attention("attention_forward", a);
   if (error) return error;
@@ -132,9 +131,7 @@ int32_t attention_forward(mr_stream* s, int32_t compute, int32_t dtype, int64_t 
 }
 
 // New tokens are cut where mr_attention_forward cuts the whole sequence. The index-th of all such pieces, in order.
-static int64_t pieces_of(int64_t past, int64_t count) {
-  return count == 0 ? 0 : (past + count - 1) / CHUNK - past / CHUNK + 1;
-}
+static int64_t pieces_of(int64_t past, int64_t count) { return count == 0 ? 0 : (past + count - 1) / CHUNK - past / CHUNK + 1; }
 static Queries find_piece(const Attention& a, const int32_t* cache_rows, const int32_t* past, int64_t index) {
   for (int64_t i = 0;; i++) {
     int64_t before = past[i], count = a.cu_seqlens[i + 1] - a.cu_seqlens[i], pieces = pieces_of(before, count);
@@ -149,19 +146,17 @@ static Queries find_piece(const Attention& a, const int32_t* cache_rows, const i
   }
 }
 
-int32_t attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences,
-                         const int32_t* cu_seqlens,
-                         const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads,
-                         int64_t head_dim, float scale, int64_t window, const void* q, const void* k_cache,
-                         const void* v_cache, void* o) {
+int32_t attention_cached(mr_stream* s, int32_t compute, int32_t dtype, int64_t tokens, int64_t sequences, const int32_t* cu_seqlens,
+                         const int32_t* cache_rows, const int32_t* past, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                         float scale, int64_t window, const void* q, const void* k_cache, const void* v_cache, void* o) {
   Attention a = {compute, dtype, tokens, sequences, cu_seqlens, heads, kv_heads, head_dim, scale, window};
   int32_t error = check_attention("attention_cached", a);
   if (error) return error;
   MR_REQUIRE(sequences == 0 || (cache_rows && past), "attention_cached: cache_rows or past is NULL");
   int64_t pieces = 0;
   for (int64_t i = 0; i < sequences; i++) {
-    MR_REQUIRE(cache_rows[i] >= 0 && past[i] >= 0, "attention_cached: sequence %lld has past %d at row %d",
-               (long long)i, past[i], cache_rows[i]);
+    MR_REQUIRE(cache_rows[i] >= 0 && past[i] >= 0, "attention_cached: sequence %lld has past %d at row %d", (long long)i, past[i],
+               cache_rows[i]);
     pieces += pieces_of(past[i], cu_seqlens[i + 1] - cu_seqlens[i]);
   }
   MR_REQUIRE(pieces == 0 || (q && k_cache && v_cache && o), "attention_cached: a pointer is NULL");

@@ -45,9 +45,8 @@ static double sum_exp(const float* x, int64_t n, float largest) {
 }
 
 template <class T>
-static void cross_entropy_typed(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                                const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, T* dlogits,
-                                bool accumulate) {
+static void cross_entropy_typed(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
+                                int32_t ignore_index, float grad_scale, float* loss, T* dlogits, bool accumulate) {
   parallel_chunks(s, rows, rows_per_task(classes), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const float* x = logits + r * ld;
@@ -71,18 +70,17 @@ static void cross_entropy_typed(mr_stream* s, int64_t rows, int64_t classes, con
           store(d + c, fma(exp(load(x + c, lanes) - shift), factor, load(d + c, lanes)), lanes);
         });
       else
-        each_vector(0, classes,
-                    [=](int64_t c, auto lanes) { store(d + c, exp(load(x + c, lanes) - shift) * factor, lanes); });
+        each_vector(0, classes, [=](int64_t c, auto lanes) { store(d + c, exp(load(x + c, lanes) - shift) * factor, lanes); });
       store(d + label, before + splat(at_label), one);
     }
   });
 }
 
-int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld,
-                      const int32_t* labels, int32_t ignore_index, float grad_scale, float* loss, int32_t dlogits_dtype,
-                      void* dlogits, int32_t accumulate) {
-  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "cross_entropy: rows %lld, classes %lld, ld %lld",
-             (long long)rows, (long long)classes, (long long)ld);
+int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
+                      int32_t ignore_index, float grad_scale, float* loss, int32_t dlogits_dtype, void* dlogits,
+                      int32_t accumulate) {
+  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "cross_entropy: rows %lld, classes %lld, ld %lld", (long long)rows,
+             (long long)classes, (long long)ld);
   MR_REQUIRE(is_activation(dlogits_dtype), "cross_entropy: dlogits_dtype %d is not f32, bf16 or f16", dlogits_dtype);
   MR_REQUIRE(rows == 0 || (logits && labels && loss), "cross_entropy: logits, labels and loss must not be NULL");
   MR_REQUIRE(rows == 0 || dlogits != logits || (!accumulate && dlogits_dtype == MR_F32),
@@ -91,8 +89,7 @@ int32_t cross_entropy(mr_stream* s, int64_t rows, int64_t classes, const float* 
     MR_REQUIRE(labels[r] == ignore_index || (labels[r] >= 0 && labels[r] < classes),
                "cross_entropy: labels[%lld] is %d, outside [0, %lld)", (long long)r, labels[r], (long long)classes);
   with_storage(dlogits_dtype, [=](auto* type) {
-    cross_entropy_typed(s, rows, classes, logits, ld, labels, ignore_index, grad_scale, loss, as(type, dlogits),
-                        accumulate != 0);
+    cross_entropy_typed(s, rows, classes, logits, ld, labels, ignore_index, grad_scale, loss, as(type, dlogits), accumulate != 0);
   });
   return MR_OK;
 }

@@ -55,11 +55,10 @@ int32_t dice_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logi
   MR_REQUIRE(logits && labels && loss, "dice_loss: logits, labels and loss must not be NULL");
   MR_REQUIRE(exponent_ >= 0 && smooth_ >= 0, "dice_loss: exponent %g, smooth %g", (double)exponent_, (double)smooth_);
   MR_REQUIRE(reduction == MR_DICE_EXAMPLE || reduction == MR_DICE_CLASS, "dice_loss: reduction is %d", reduction);
-  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits,
-             "dice_loss: dlogits cannot accumulate into the logits themselves");
+  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits, "dice_loss: dlogits cannot accumulate into the logits themselves");
   for (int64_t r = 0; r < rows; r++)
-    MR_REQUIRE(labels[r] >= 0 && labels[r] < classes, "dice_loss: labels[%lld] is %d, outside [0, %lld)", (long long)r,
-               labels[r], (long long)classes);
+    MR_REQUIRE(labels[r] >= 0 && labels[r] < classes, "dice_loss: labels[%lld] is %d, outside [0, %lld)", (long long)r, labels[r],
+               (long long)classes);
   double exponent = exponent_, smooth = smooth_;
   bool by_class = reduction == MR_DICE_CLASS;
   int64_t groups = by_class ? classes : rows;

@@ -32,9 +32,7 @@ int32_t dropout(mr_stream* s, int32_t dtype, int64_t n, float p, uint32_t seed_l
   MR_REQUIRE(offset >= 0 && offset % 4 == 0, "dropout: offset %lld is not a multiple of 4", (long long)offset);
   MR_REQUIRE(n == 0 || (x && y), "dropout: x and y must not be NULL");
   PhiloxKey key = philox_key(seed_low, seed_high);
-  with_storage(dtype, [=](auto* type) {
-    dropout_typed(s, n, p, key, offset, as(type, x), as(type, y), accumulate != 0);
-  });
+  with_storage(dtype, [=](auto* type) { dropout_typed(s, n, p, key, offset, as(type, x), as(type, y), accumulate != 0); });
   return MR_OK;
 }
 

@@ -10,8 +10,7 @@ static constexpr int64_t COLUMN_BLOCK = 128;
 
 static int32_t check_ids(const char* op, int64_t tokens, int64_t vocab, const int32_t* ids) {
   for (int64_t t = 0; t < tokens; t++)
-    MR_REQUIRE(ids[t] >= 0 && ids[t] < vocab, "%s: ids[%lld] is %d, outside [0, %lld)", op, (long long)t, ids[t],
-               (long long)vocab);
+    MR_REQUIRE(ids[t] >= 0 && ids[t] < vocab, "%s: ids[%lld] is %d, outside [0, %lld)", op, (long long)t, ids[t], (long long)vocab);
   return MR_OK;
 }
 
@@ -34,18 +33,17 @@ static void backward_typed(mr_stream* s, int64_t tokens, int64_t hidden, int64_t
       if (ids[t] == padding) continue;
       const T* d = dy + t * hidden;
       float* out = dtable + ids[t] * hidden;
-      each_vector(begin, end,
-                  [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
+      each_vector(begin, end, [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
     }
   });
 }
 
-int32_t embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int32_t table_dtype,
-                          const void* table, const int32_t* ids, int32_t y_dtype, void* y) {
+int32_t embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int32_t table_dtype, const void* table,
+                          const int32_t* ids, int32_t y_dtype, void* y) {
   MR_REQUIRE(is_activation(table_dtype), "embedding_forward: table dtype %d is not f32, bf16 or f16", table_dtype);
   MR_REQUIRE(is_activation(y_dtype), "embedding_forward: y dtype %d is not f32, bf16 or f16", y_dtype);
-  MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_forward: tokens %lld, vocab %lld, hidden %lld",
-             (long long)tokens, (long long)vocab, (long long)hidden);
+  MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_forward: tokens %lld, vocab %lld, hidden %lld", (long long)tokens,
+             (long long)vocab, (long long)hidden);
   MR_REQUIRE(tokens == 0 || (table && ids && y), "embedding_forward: table, ids and y must not be NULL");
   int32_t error = check_ids("embedding_forward", tokens, vocab, ids);
   if (error) return error;

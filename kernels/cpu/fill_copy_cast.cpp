@@ -31,9 +31,8 @@ int32_t fill(mr_stream* s, int32_t dtype, int64_t n, float value, void* y) {
 int32_t copy(mr_stream* s, int64_t bytes, const void* x, void* y) {
   MR_REQUIRE(bytes >= 0, "copy: bytes is %lld", (long long)bytes);
   MR_REQUIRE(bytes == 0 || (x && y), "copy: x and y must not be NULL");
-  parallel_chunks(s, bytes, 4 * ELEMENTWISE_CHUNK, [=](int64_t begin, int64_t end) {
-    memcpy((char*)y + begin, (const char*)x + begin, (size_t)(end - begin));
-  });
+  parallel_chunks(s, bytes, 4 * ELEMENTWISE_CHUNK,
+                  [=](int64_t begin, int64_t end) { memcpy((char*)y + begin, (const char*)x + begin, (size_t)(end - begin)); });
   return MR_OK;
 }
 
@@ -42,9 +41,7 @@ int32_t cast(mr_stream* s, int32_t x_dtype, int32_t y_dtype, int64_t n, const vo
   MR_REQUIRE(is_activation(y_dtype), "cast: y dtype %d is not f32, bf16 or f16", y_dtype);
   MR_REQUIRE(n >= 0, "cast: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (x && y), "cast: x and y must not be NULL");
-  with_storage(x_dtype, [=](auto* from) {
-    with_storage(y_dtype, [=](auto* to) { cast_typed(s, n, as(from, x), as(to, y)); });
-  });
+  with_storage(x_dtype, [=](auto* from) { with_storage(y_dtype, [=](auto* to) { cast_typed(s, n, as(from, x), as(to, y)); }); });
   return MR_OK;
 }
 

@@ -11,12 +11,12 @@ namespace MR_PATH {
 
 static int32_t check_rows(int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
                           const float* loss) {
-  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "focal_loss: rows %lld, classes %lld, ld %lld",
-             (long long)rows, (long long)classes, (long long)ld);
+  MR_REQUIRE(rows >= 0 && classes >= 1 && ld >= classes, "focal_loss: rows %lld, classes %lld, ld %lld", (long long)rows,
+             (long long)classes, (long long)ld);
   MR_REQUIRE(rows == 0 || (logits && labels && loss), "focal_loss: logits, labels and loss must not be NULL");
   for (int64_t r = 0; r < rows; r++)
-    MR_REQUIRE(labels[r] >= 0 && labels[r] < classes, "focal_loss: labels[%lld] is %d, outside [0, %lld)", (long long)r,
-               labels[r], (long long)classes);
+    MR_REQUIRE(labels[r] >= 0 && labels[r] < classes, "focal_loss: labels[%lld] is %d, outside [0, %lld)", (long long)r, labels[r],
+               (long long)classes);
   return MR_OK;
 }
 
@@ -32,13 +32,12 @@ static double power(double q, double gamma) {
   return q > 0 ? mr_pow(q, gamma) : 0;
 }
 
-int32_t focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels,
-                   float gamma, float alpha, float grad_scale, float* loss, float* dlogits, int32_t accumulate) {
+int32_t focal_loss(mr_stream* s, int64_t rows, int64_t classes, const float* logits, int64_t ld, const int32_t* labels, float gamma,
+                   float alpha, float grad_scale, float* loss, float* dlogits, int32_t accumulate) {
   int32_t error = check_rows(rows, classes, logits, ld, labels, loss);
   if (error) return error;
   MR_REQUIRE(gamma >= 0, "focal_loss: gamma is %g", (double)gamma);
-  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits,
-             "focal_loss: dlogits cannot accumulate into the logits themselves");
+  MR_REQUIRE(rows == 0 || !accumulate || dlogits != logits, "focal_loss: dlogits cannot accumulate into the logits themselves");
   parallel(s, rows, [=](int64_t r) {
     const float* x = logits + r * ld;
     int32_t label = labels[r];

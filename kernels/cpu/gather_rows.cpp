@@ -17,8 +17,7 @@ static void scatter_typed(mr_stream* s, int64_t n, int64_t cols, const T* dy, co
     for (int64_t i = begin; i < end; i++) {
       const T* d = dy + i * cols;
       T* out = dx + rows[i] * cols;
-      each_vector(0, cols,
-                  [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
+      each_vector(0, cols, [=](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + load(d + c, lanes), lanes); });
     }
   });
 }
@@ -39,8 +38,7 @@ int32_t gather_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const 
   return MR_OK;
 }
 
-int32_t scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* dy, const int32_t* rows,
-                         void* dx) {
+int32_t scatter_add_rows(mr_stream* s, int32_t dtype, int64_t n, int64_t cols, const void* dy, const int32_t* rows, void* dx) {
   int32_t error = check_rows("scatter_add_rows", dtype, n, cols, dy, rows, dx);
   if (error) return error;
   with_storage(dtype, [=](auto* type) { scatter_typed(s, n, cols, as(type, dy), rows, as(type, dx)); });

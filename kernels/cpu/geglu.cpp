@@ -8,7 +8,7 @@
 namespace mr {
 namespace MR_PATH {
 
-static constexpr float TWO_ROOT_2_PI = 1.59576912f;   // 2 sqrt(2/pi)
+static constexpr float TWO_ROOT_2_PI = 1.59576912f;  // 2 sqrt(2/pi)
 static constexpr float CUBIC = 0.044715f;
 // Beyond, the gate is 0 or x to every digit; the cube of what is computed with stays finite.
 static constexpr float FLAT = 20.0f;
@@ -56,14 +56,13 @@ int32_t geglu_forward(mr_stream* s, int32_t dtype, int64_t n, const void* gate, 
   return MR_OK;
 }
 
-int32_t geglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
-                       void* dgate, void* dup) {
+int32_t geglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up, void* dgate,
+                       void* dup) {
   MR_REQUIRE(is_activation(dtype), "geglu_backward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "geglu_backward: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (dy && gate && up && dgate && dup), "geglu_backward: a pointer is NULL");
-  with_storage(dtype, [=](auto* type) {
-    backward_typed(s, n, as(type, dy), as(type, gate), as(type, up), as(type, dgate), as(type, dup));
-  });
+  with_storage(
+      dtype, [=](auto* type) { backward_typed(s, n, as(type, dy), as(type, gate), as(type, up), as(type, dgate), as(type, dup)); });
   return MR_OK;
 }
 

@@ -103,9 +103,7 @@ static const char* in_place(const Product& p, const Operand& x, int64_t l, int64
 }
 
 // Bytes from one stored row to the next.
-static int64_t row_bytes(const Operand& x) {
-  return (x.k_stride == 1 ? x.lane_stride : x.k_stride) * dtype_bytes(x.dtype);
-}
+static int64_t row_bytes(const Operand& x) { return (x.k_stride == 1 ? x.lane_stride : x.k_stride) * dtype_bytes(x.dtype); }
 
 // What follows the K block at word w of lanes [lane0, lane0 + lanes): the next K block, or after the last one the
 // first of the lanes that this thread will probably be given next. It is touched during `kernels` calls of
@@ -125,10 +123,8 @@ static Ahead next_of(const Product& p, const Operand& x, int64_t lane0, int64_t 
 }
 
 // Columns [col0, col0 + cols) x all rows in panels [panel0, panel1) of the shared A.
-static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1,
-                             float* packed) {
-  if (p.few)
-    return multiply_few(p.mode, p.m, p.shared, p.b, col0, cols, p.alpha, p.c_dtype, p.c, p.ldc, p.accumulate);
+static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64_t panel0, int64_t panel1, float* packed) {
+  if (p.few) return multiply_few(p.mode, p.m, p.shared, p.b, col0, cols, p.alpha, p.c_dtype, p.c, p.ldc, p.accumulate);
   int64_t row0 = panel_begin(panel0, p.m), rows = panel_begin(panel1, p.m) - row0;
   // with few rows a packed panel is used once: keep it in the first-level cache
   int64_t step = panel1 - panel0 <= 2 ? NR : cols, direct = p.direct_b ? cols / NR * NR : 0;
@@ -145,8 +141,7 @@ static void multiply_columns(const Product& p, int64_t col0, int64_t cols, int64
       Target target = target_of(p, p.slab0 + w, row0, col);
       if (p.rows_a) {
         const char* in_rows = p.direct_a ? in_place(p, p.a, row0, p.slab0 + w) : (const char*)a;
-        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, packed, p.alpha,
-                          target, &ahead);
+        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, packed, p.alpha, target, &ahead);
       } else {
         multiply_panels(p.mode, panel0, panel1, p.m, count, kc, a, packed, p.alpha, target, &ahead);
       }
@@ -161,8 +156,7 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
     int64_t kc = min64(p.block, p.slab - w);
     const float* b = p.shared + w * width;
     Ahead ahead = {};
-    if (!p.direct_a)
-      ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
+    if (!p.direct_a) ahead = next_of(p, p.a, row0, rows, w, ceil_div(rows, p.rows_a ? DIRECT_MR : MR) * ceil_div(cols, NR));
     if (p.rows_a && !p.direct_a) {
       convert_rows(p.mode, p.a, row0, rows, p.slab0 + w, kc, packed);
     } else if (!p.rows_a) {
@@ -173,8 +167,8 @@ static void multiply_rows(const Product& p, int64_t row0, int64_t rows, int64_t 
       Target target = target_of(p, p.slab0 + w, row0, col);
       if (p.rows_a) {
         const char* in_rows = p.direct_a ? in_place(p, p.a, row0, p.slab0 + w) : (const char*)packed;
-        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, b + col * kc, p.alpha,
-                          target, &ahead);
+        multiply_direct_a(p.mode, rows, count, kc, in_rows, p.direct_a ? row_bytes(p.a) : kc * 4, b + col * kc, p.alpha, target,
+                          &ahead);
       } else {
         multiply_panels(p.mode, 0, panels_of(rows), rows, count, kc, packed, b + col * kc, p.alpha, target, &ahead);
       }
@@ -212,8 +206,7 @@ static int32_t multiply_all(mr_stream* s, const Product& p) {
       multiply_columns(p, begin * NR, min64(end * NR, p.n) - begin * NR, other_begin, other_end, packed);
     } else {
       int64_t row = panel_begin(begin, p.m);
-      multiply_rows(p, row, panel_begin(end, p.m) - row, other_begin * NR,
-                    min64(other_end * NR, p.n) - other_begin * NR, packed);
+      multiply_rows(p, row, panel_begin(end, p.m) - row, other_begin * NR, min64(other_end * NR, p.n) - other_begin * NR, packed);
     }
   });
   return no_memory ? fail(MR_ERR_MEMORY, "mr_gemm: no memory for packing") : MR_OK;
@@ -259,19 +252,18 @@ static bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
   return ld >= cols && !__builtin_mul_overflow(rows, ld, &elements) && elements < INT64_MAX / 8;
 }
 
-int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k,
-             float alpha, int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb,
-             int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
+int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
+             int32_t a_dtype, const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb, int32_t c_dtype, void* c,
+             int64_t ldc, int32_t accumulate) {
   if (!is_dtype(compute) || !is_dtype(a_dtype) || !is_dtype(b_dtype) || !is_dtype(c_dtype))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, b %d, c %d)",
-                compute, a_dtype, b_dtype, c_dtype);
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, b %d, c %d)", compute,
+                a_dtype, b_dtype, c_dtype);
   if (m < 0 || n < 0 || k < 0 || !is_matrix(trans_a ? k : m, trans_a ? m : k, lda) ||
       !is_matrix(trans_b ? n : k, trans_b ? k : n, ldb) || !is_matrix(m, n, ldc))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldb %lld, ldc %lld",
-                (long long)m, (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc);
+    return fail(MR_ERR_ARGUMENT, "mr_gemm: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldb %lld, ldc %lld", (long long)m,
+                (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc);
   if (m == 0 || n == 0) return MR_OK;
-  if (c == nullptr || (k > 0 && (a == nullptr || b == nullptr)))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm: a pointer is NULL");
+  if (c == nullptr || (k > 0 && (a == nullptr || b == nullptr))) return fail(MR_ERR_ARGUMENT, "mr_gemm: a pointer is NULL");
   if (k == 0) {
     int64_t row_bytes = n * dtype_bytes(c_dtype), stride = ldc * dtype_bytes(c_dtype);
     for (int64_t i = 0; i < m && !accumulate; i++) memset((char*)c + i * stride, 0, (size_t)row_bytes);
@@ -288,16 +280,16 @@ int32_t gemm(mr_stream* s, int32_t compute, int32_t trans_a, int32_t trans_b, in
 
 int32_t gemm_low_rank(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
                       const void* a, int64_t lda, int32_t b_dtype, const void* b, int64_t ldb, int64_t rank, float alpha,
-                      int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype, const void* v, int64_t ldv,
-                      int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
+                      int32_t u_dtype, const void* u, int64_t ldu, int32_t v_dtype, const void* v, int64_t ldv, int32_t c_dtype,
+                      void* c, int64_t ldc, int32_t accumulate) {
   int32_t code = gemm(s, compute, 0, trans_b, m, n, k, 1.0f, a_dtype, a, lda, b_dtype, b, ldb, c_dtype, c, ldc, accumulate);
   if (code != MR_OK) return code;
   return gemm(s, compute, 0, trans_b, m, n, rank, alpha, u_dtype, u, ldu, v_dtype, v, ldv, c_dtype, c, ldc, 1);
 }
 
 int32_t gemm_several(mr_stream* s, int32_t compute, int64_t m, int64_t k, int32_t a_dtype, const void* a, int32_t b_dtype,
-                     int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2, const void* b2, int32_t c_dtype,
-                     void* c0, void* c1, void* c2) {
+                     int64_t n0, const void* b0, int64_t n1, const void* b1, int64_t n2, const void* b2, int32_t c_dtype, void* c0,
+                     void* c1, void* c2) {
   const int64_t n[] = {n0, n1, n2};
   const void* b[] = {b0, b1, b2};
   void* c[] = {c0, c1, c2};
@@ -320,25 +312,24 @@ int32_t gemm_residual(mr_stream* s, int32_t compute, int64_t m, int64_t n, int64
 int32_t swiglu_forward(mr_stream*, int32_t, int64_t, const void*, const void*, void*);
 int32_t geglu_forward(mr_stream*, int32_t, int64_t, const void*, const void*, void*);
 
-int32_t gemm_gated(mr_stream* s, int32_t compute, int32_t kind, int64_t m, int64_t n, int64_t k, int32_t a_dtype,
-                   const void* a, int32_t b_dtype, const void* bg, const void* bu, int32_t c_dtype, void* gate, void* up,
-                   void* y) {
+int32_t gemm_gated(mr_stream* s, int32_t compute, int32_t kind, int64_t m, int64_t n, int64_t k, int32_t a_dtype, const void* a,
+                   int32_t b_dtype, const void* bg, const void* bu, int32_t c_dtype, void* gate, void* up, void* y) {
   if (kind != MR_GATE_SILU && kind != MR_GATE_GELU) return fail(MR_ERR_ARGUMENT, "mr_gemm_gated: kind %d", kind);
   int32_t code = gemm_several(s, compute, m, k, a_dtype, a, b_dtype, n, bg, n, bu, 0, nullptr, c_dtype, gate, up, nullptr);
   if (code != MR_OK) return code;
   return (kind == MR_GATE_SILU ? swiglu_forward : geglu_forward)(s, c_dtype, m * n, gate, up, y);
 }
 
-int32_t gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
-                  int32_t a_dtype, const void* a, int64_t lda, int32_t kind, int64_t blocksize, const uint8_t* packed,
-                  const float* absmax, int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
+int32_t gemm_4bit(mr_stream* s, int32_t compute, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha, int32_t a_dtype,
+                  const void* a, int64_t lda, int32_t kind, int64_t blocksize, const uint8_t* packed, const float* absmax,
+                  int32_t c_dtype, void* c, int64_t ldc, int32_t accumulate) {
   if (!is_dtype(compute) || !is_dtype(a_dtype) || !is_dtype(c_dtype))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, c %d)",
-                compute, a_dtype, c_dtype);
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: compute and dtypes must be fp32, bf16 or fp16 (compute %d, a %d, c %d)", compute,
+                a_dtype, c_dtype);
   int64_t cols = trans_b ? k : n, rows = trans_b ? n : k;
   if (m < 0 || n < 0 || k < 1 || !is_matrix(m, k, lda) || !is_matrix(m, n, ldc) || !is_matrix(rows, cols, cols))
-    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldc %lld",
-                (long long)m, (long long)n, (long long)k, (long long)lda, (long long)ldc);
+    return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: impossible sizes m %lld, n %lld, k %lld, lda %lld, ldc %lld", (long long)m,
+                (long long)n, (long long)k, (long long)lda, (long long)ldc);
   if ((kind != MR_FP4 && kind != MR_NF4) || blocksize < 32 || blocksize % 32 != 0 || cols % blocksize != 0)
     return fail(MR_ERR_ARGUMENT, "mr_gemm_4bit: kind %d, blocks of %lld in rows of %lld", kind, (long long)blocksize,
                 (long long)cols);

@@ -102,8 +102,8 @@ MR_INLINE void combine(int64_t n, float alpha, const float* sums, float* carry, 
 }
 
 template <class T>
-static void few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t col0, int64_t cols, float alpha, T* c,
-                int64_t ldc, bool accumulate) {
+static void few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t col0, int64_t cols, float alpha, T* c, int64_t ldc,
+                bool accumulate) {
   int64_t words = words_of(mode, b.k), block = k_block(words), panels = panels_of(m);
   int64_t row_bytes = b.four ? b.lane_stride / 2 : b.lane_stride * dtype_bytes(b.dtype);
   alignas(64) float tile[TILE * WIDTH], sums[FEW_ROWS * WIDTH], carry[FEW_ROWS * WIDTH];  // the latter [groups, m, 16]
@@ -120,8 +120,7 @@ static void few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t 
     // f(the place of a vector of C in sums and carry, in C, and how many of its lanes exist)
     auto each = [&](auto f) {
       for (int64_t g = 0; g < groups; g++)
-        for (int64_t i = 0; i < m; i++)
-          f((g * m + i) * LANES, c + i * ldc + col + g * LANES, (int)min64(LANES, n - g * LANES));
+        for (int64_t i = 0; i < m; i++) f((g * m + i) * LANES, c + i * ldc + col + g * LANES, (int)min64(LANES, n - g * LANES));
     };
     if (accumulate) each([&](int64_t at, T* place, int lanes) { store(carry + at, load(place, lanes)); });
     int64_t asked = 0;  // bytes of a row
@@ -144,11 +143,9 @@ static void few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t 
   }
 }
 
-void multiply_few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t col0, int64_t cols, float alpha,
-                  int32_t c_dtype, void* c, int64_t ldc, bool accumulate) {
-  with_storage(c_dtype, [=, &b](auto* type) {
-    few(mode, m, a, b, col0, cols, alpha, as(type, c), ldc, accumulate);
-  });
+void multiply_few(Mode mode, int64_t m, const float* a, const Operand& b, int64_t col0, int64_t cols, float alpha, int32_t c_dtype,
+                  void* c, int64_t ldc, bool accumulate) {
+  with_storage(c_dtype, [=, &b](auto* type) { few(mode, m, a, b, col0, cols, alpha, as(type, c), ldc, accumulate); });
 }
 
 }  // namespace MR_PATH

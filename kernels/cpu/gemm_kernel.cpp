@@ -26,8 +26,8 @@ MR_INLINE V16 multiply_add(V16 a, V16 b, V16 sum) {
 #if defined(__AVX512BF16__)
 // Two neighbouring rows of bf16 -> words: the first row in the low halves.
 MR_INLINE void load_pairs(const char* p, int64_t row, V16 words[2]) {
-  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37,
-                                       5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35,
+                                       3, 34, 2, 33, 1, 32, 0);
   const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
   __m512i even = _mm512_loadu_si512(p), odd = _mm512_loadu_si512(p + row);
   words[0].v = _mm512_castsi512_ps(_mm512_permutex2var_epi16(even, low, odd));
@@ -59,8 +59,7 @@ MR_INLINE V16 load_c(const void* p, int32_t dtype, int64_t at, Lanes lanes) {
 }
 
 // The slow way out, for 16-bit, partial and transposed tiles: sums [rows, width] -> target.
-static __attribute__((noinline)) void finish(const float* sums, int rows, int width, int n, float alpha,
-                                             const Target& t) {
+static __attribute__((noinline)) void finish(const float* sums, int rows, int width, int n, float alpha, const Target& t) {
   float transposed[NR * TALL_MR];  // [n, rows]
   int outer = rows, inner = n, step = width;
   if (t.transposed) {
@@ -71,8 +70,7 @@ static __attribute__((noinline)) void finish(const float* sums, int rows, int wi
   for (int i = 0; i < outer; i++) {
     each_vector(0, inner, [&](int64_t j, auto lanes) {
       V16 sum = load(sums + i * step + j, lanes), c = splat(alpha) * sum;
-      if (t.previous != nullptr)
-        c = fma(splat(alpha), sum, load_c(t.previous, t.previous_dtype, i * t.previous_ld + j, lanes));
+      if (t.previous != nullptr) c = fma(splat(alpha), sum, load_c(t.previous, t.previous_dtype, i * t.previous_ld + j, lanes));
       if (t.out_dtype == MR_BF16) {
         store((bf16*)t.out + i * t.out_ld + j, c, lanes);
       } else if (t.out_dtype == MR_F16) {
@@ -85,15 +83,13 @@ static __attribute__((noinline)) void finish(const float* sums, int rows, int wi
 }
 
 // a_row: bytes between rows of a direct A. b_row: bytes between words of B along k (between elements, for pairs).
-typedef void (*Kernel)(int64_t kc, const char* a, int64_t a_row, const char* b, int64_t b_row, int n, float alpha,
-                       const Target& t);
+typedef void (*Kernel)(int64_t kc, const char* a, int64_t a_row, const char* b, int64_t b_row, int n, float alpha, const Target& t);
 
 template <bool Pair, int Rows, int V, Source A, Source B>
-static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const char* __restrict b, int64_t b_row, int n,
-                   float alpha, const Target& t) {
+static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const char* __restrict b, int64_t b_row, int n, float alpha,
+                   const Target& t) {
   constexpr int WIDTH = V * LANES;
-  bool simple =
-      n == WIDTH && !t.transposed && t.out_dtype == MR_F32 && (t.previous == nullptr || t.previous_dtype == MR_F32);
+  bool simple = n == WIDTH && !t.transposed && t.out_dtype == MR_F32 && (t.previous == nullptr || t.previous_dtype == MR_F32);
   V16 c[Rows][V];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; i++) {
@@ -181,7 +177,7 @@ static void kernel(int64_t kc, const char* __restrict a, int64_t a_row, const ch
 #endif
 
 struct Kernels {
-  Kernel full_width[MR + 1];         // NR columns
+  Kernel full_width[MR + 1];   // NR columns
   Kernel narrow[TALL_MR + 1];  // 16 columns
   Kernel direct_a[DIRECT_MR + 1];
   Kernel direct_a_narrow[DIRECT_MR + 1];
@@ -189,9 +185,8 @@ struct Kernels {
   Kernel direct_b_narrow[TALL_MR + 1];
 };
 static const Kernels WORD_KERNELS = {
-    {MR_TABLE_14_(false, NV, PACKED, PACKED)}, {MR_TABLE_16_(false, 1, PACKED, PACKED)},
-    {MR_TABLE_8_(false, NV, DIRECT, PACKED)},  {MR_TABLE_8_(false, 1, DIRECT, PACKED)},
-    {MR_TABLE_14_(false, NV, PACKED, DIRECT)}, {MR_TABLE_16_(false, 1, PACKED, DIRECT)},
+    {MR_TABLE_14_(false, NV, PACKED, PACKED)}, {MR_TABLE_16_(false, 1, PACKED, PACKED)},  {MR_TABLE_8_(false, NV, DIRECT, PACKED)},
+    {MR_TABLE_8_(false, 1, DIRECT, PACKED)},   {MR_TABLE_14_(false, NV, PACKED, DIRECT)}, {MR_TABLE_16_(false, 1, PACKED, DIRECT)},
 };
 #if defined(__AVX512BF16__)
 static const Kernels PAIR_KERNELS = {
@@ -206,8 +201,8 @@ static const Kernels& kernels_of(Mode) { return WORD_KERNELS; }
 
 // ---- loops over tiles ---------------------------------------------------------------------------------------------
 
-void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
-                     const float* b, float alpha, const Target& target, Ahead* ahead) {
+void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a, const float* b,
+                     float alpha, const Target& target, Ahead* ahead) {
   const Kernels& kernels = kernels_of(mode);
   int64_t row0 = panel_begin(first, m);
   for (int64_t i = first; i < last; i++) {
@@ -228,8 +223,8 @@ void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t 
   }
 }
 
-void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
-                       float alpha, const Target& target, Ahead* ahead) {
+void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b, float alpha,
+                       const Target& target, Ahead* ahead) {
   const Kernels& kernels = kernels_of(mode);
   int64_t groups = ceil_div(m, DIRECT_MR), base = m / groups, longer = m % groups;
   for (int64_t i = 0, row = 0; i < groups; i++) {
@@ -238,15 +233,14 @@ void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* 
       int64_t cols = min64(NR, n - col), width = panel_width(cols);
       touch(ahead);
       Kernel run = width == NR ? kernels.direct_a[rows] : kernels.direct_a_narrow[rows];
-      run(kc, a + row * a_row, a_row, (const char*)(b + col * kc), width * 4, (int)cols, alpha,
-          shift(target, row, col));
+      run(kc, a + row * a_row, a_row, (const char*)(b + col * kc), width * 4, (int)cols, alpha, shift(target, row, col));
     }
     row += rows;
   }
 }
 
-void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row,
-                       float alpha, const Target& target) {
+void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row, float alpha,
+                       const Target& target) {
   const Kernels& kernels = kernels_of(mode);
   int64_t size = mode == MODE_PAIR ? 2 : 4, width = MR == TALL_MR || m <= MR ? NR : LANES;
   Kernel run = width == NR ? kernels.direct_b[m] : kernels.direct_b_narrow[m];

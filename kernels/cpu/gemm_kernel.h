@@ -116,18 +116,18 @@ MR_INLINE void touch(Ahead* ahead) {
 // One K block, from packed operands: the rows of panels first to last - 1 (of m rows, cut as above) x n columns. a:
 // those panels (kc x rows each, one after another). b: panels of kc x panel_width, panel j begins at b + j * NR * kc.
 // The target is seen from the first of these rows.
-void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a,
-                     const float* b, float alpha, const Target& target, Ahead* ahead);
+void multiply_panels(Mode mode, int64_t first, int64_t last, int64_t m, int64_t n, int64_t kc, const float* a, const float* b,
+                     float alpha, const Target& target, Ahead* ahead);
 
 // The same with A read in place: word k of row i at a + i * a_row + 4 * k (bytes): fp32 along k, or bf16 along k
 // when the mode is MODE_PAIR.
-void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b,
-                       float alpha, const Target& target, Ahead* ahead);
+void multiply_direct_a(Mode mode, int64_t m, int64_t n, int64_t kc, const char* a, int64_t a_row, const float* b, float alpha,
+                       const Target& target, Ahead* ahead);
 
 // The same for one panel of m <= TALL_MR rows with B read in place: element k of column j at b + k * b_row +
 // size * j (bytes), fp32, or bf16 with two rows to a word when the mode is MODE_PAIR. n must be a multiple of NR.
-void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row,
-                       float alpha, const Target& target);
+void multiply_direct_b(Mode mode, int64_t m, int64_t n, int64_t kc, const float* a, const char* b, int64_t b_row, float alpha,
+                       const Target& target);
 
 }  // namespace MR_PATH
 }  // namespace mr

@@ -38,8 +38,7 @@ MR_INLINE float word(const Operand& x, int64_t lane, int64_t w) {
 }
 
 template <Mode M, class T>
-static void pack_words(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                       float* dst) {
+static void pack_words(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   for (int64_t w = 0; w < words; w++)
     for (int64_t l = 0; l < width; l++) dst[w * width + l] = l < lanes ? word<M, T>(x, lane0 + l, word0 + w) : 0.0f;
 }
@@ -83,8 +82,7 @@ MR_INLINE __m512i words_along_k(const void* data, int64_t elements) {
 #if defined(__AVX512BF16__)
   if (M == MODE_PAIR && SAME<T, bf16>) return _mm512_maskz_loadu_epi16(mask, p);
   if (M == MODE_PAIR)
-    return (__m512i)_mm512_cvtne2ps_pbh(load_masked(p + 16, (__mmask16)(mask >> 16)).v,
-                                        load_masked(p, (__mmask16)mask).v);
+    return (__m512i)_mm512_cvtne2ps_pbh(load_masked(p + 16, (__mmask16)(mask >> 16)).v, load_masked(p, (__mmask16)mask).v);
 #endif
   return words_of_elements<M>(p, (__mmask16)mask);
 }
@@ -144,8 +142,7 @@ MR_INLINE void store_words(float* dst, int64_t w, int64_t l, int64_t words, int6
 }
 
 template <Mode M, class T>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                 float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   constexpr int64_t SIZE = sizeof(T), PER_WORD = M == MODE_PAIR ? 2 : 1;
   if (width > LANES && width % LANES != 0) return pack_words<M, T>(x, lane0, lanes, word0, words, width, dst);
   const char* base = (const char*)x.data + (lane0 * x.lane_stride + word0 * PER_WORD * x.k_stride) * SIZE;
@@ -165,8 +162,7 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
 #pragma GCC unroll 16
           for (int i = 0; i < 16; i++) {
             _mm512_storeu_si512(dst + (w + 2 * i) * width + l0, _mm512_slli_epi32(r[i], 16));
-            _mm512_storeu_si512(dst + (w + 2 * i + 1) * width + l0,
-                                _mm512_and_si512(r[i], _mm512_set1_epi32((int32_t)0xffff0000)));
+            _mm512_storeu_si512(dst + (w + 2 * i + 1) * width + l0, _mm512_and_si512(r[i], _mm512_set1_epi32((int32_t)0xffff0000)));
           }
         }
       }
@@ -211,8 +207,7 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
   const char* p = (const char*)x.data + (lane * x.lane_stride + word0 * PER_WORD) * SIZE;
   int64_t depth = x.k - word0 * PER_WORD;
   for (int64_t w = 0; w < words; w += LANES)
-    store_words(dst, w, 0, words, 1,
-                words_along_k<M, T>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
+    store_words(dst, w, 0, words, 1, words_along_k<M, T>(p + w * PER_WORD * SIZE, min64(LANES * PER_WORD, depth - w * PER_WORD)));
 }
 
 #elif defined(__AVX2__)
@@ -258,21 +253,18 @@ MR_INLINE void transpose_8x8(__m256 r[8]) {
 MR_INLINE void turn_pairs(const bf16* p, int64_t lane_stride, int64_t lanes, float* dst) {
   __m256 r[8];
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; i++)
-    r[i] = i < lanes ? _mm256_loadu_ps((const float*)(p + i * lane_stride)) : _mm256_setzero_ps();
+  for (int i = 0; i < 8; i++) r[i] = i < lanes ? _mm256_loadu_ps((const float*)(p + i * lane_stride)) : _mm256_setzero_ps();
   transpose_8x8(r);
 #pragma GCC unroll 8
   for (int i = 0; i < 8; i++) {
     __m256i pair = _mm256_castps_si256(r[i]);
     _mm256_storeu_si256((__m256i*)(dst + 2 * i * LANES), _mm256_slli_epi32(pair, 16));
-    _mm256_storeu_si256((__m256i*)(dst + (2 * i + 1) * LANES),
-                        _mm256_and_si256(pair, _mm256_set1_epi32((int32_t)0xffff0000)));
+    _mm256_storeu_si256((__m256i*)(dst + (2 * i + 1) * LANES), _mm256_and_si256(pair, _mm256_set1_epi32((int32_t)0xffff0000)));
   }
 }
 
 template <Mode M, class T>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                 float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   const T* base = (const T*)x.data + lane0 * x.lane_stride + word0 * x.k_stride;
   if (x.k_stride != 1) {
     for (int64_t w = 0; w < words; w++) {
@@ -330,8 +322,7 @@ static void convert(const Operand& x, int64_t lane, int64_t word0, int64_t words
 #else
 
 template <Mode M, class T>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                 float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   pack_words<M, T>(x, lane0, lanes, word0, words, width, dst);
 }
 
@@ -352,23 +343,23 @@ bool readable_in_place(Mode mode, const Operand& x) {
 
 // f<mode, storage type>(...) for an operand `x`. What is stored in the mode's own type is rounded already.
 #if defined(__AVX512BF16__)
-#define MR_BY_MODE_(f, T, ...)                                  \
-  if (mode == MODE_PAIR) return f<MODE_PAIR, T>(__VA_ARGS__);   \
-  if (mode == MODE_HALF) return f<MODE_HALF, T>(__VA_ARGS__);   \
+#define MR_BY_MODE_(f, T, ...)                                \
+  if (mode == MODE_PAIR) return f<MODE_PAIR, T>(__VA_ARGS__); \
+  if (mode == MODE_HALF) return f<MODE_HALF, T>(__VA_ARGS__); \
   return f<MODE_F32, T>(__VA_ARGS__)
 #else
-#define MR_BY_MODE_(f, T, ...)                                        \
-  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, T>(__VA_ARGS__);   \
-  if (mode == MODE_HALF) return f<MODE_HALF, T>(__VA_ARGS__);         \
+#define MR_BY_MODE_(f, T, ...)                                      \
+  if (mode == MODE_ROUNDED) return f<MODE_ROUNDED, T>(__VA_ARGS__); \
+  if (mode == MODE_HALF) return f<MODE_HALF, T>(__VA_ARGS__);       \
   return f<MODE_F32, T>(__VA_ARGS__)
 #endif
-#define MR_BY_STORAGE_(f, ...)                                                      \
-  if (x.dtype == MR_F32) {                                                          \
-    MR_BY_MODE_(f, float, __VA_ARGS__);                                             \
-  } else if (x.dtype == MR_BF16) {                                                  \
-    MR_BY_MODE_(f, bf16, __VA_ARGS__);                                              \
-  } else {                                                                          \
-    MR_BY_MODE_(f, f16, __VA_ARGS__);                                               \
+#define MR_BY_STORAGE_(f, ...)          \
+  if (x.dtype == MR_F32) {              \
+    MR_BY_MODE_(f, float, __VA_ARGS__); \
+  } else if (x.dtype == MR_BF16) {      \
+    MR_BY_MODE_(f, bf16, __VA_ARGS__);  \
+  } else {                              \
+    MR_BY_MODE_(f, f16, __VA_ARGS__);   \
   }
 
 void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
@@ -395,8 +386,7 @@ void pack_a_block(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64
   for (int64_t w = part.first; w < end; w += step) {
     for (int64_t i = first_panel; i < last_panel; i++) {
       int64_t begin = panel_begin(i, rows), count = panel_begin(i + 1, rows) - begin;
-      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(step, end - w), count,
-                 dst + begin * part.words + w * count);
+      pack_panel(mode, a, row0 + begin, count, part.word0 + w, min64(step, end - w), count, dst + begin * part.words + w * count);
     }
   }
 }

@@ -22,7 +22,7 @@ struct Operand {
   int64_t lane_stride;
   int64_t k_stride;
   int64_t lanes;
-  int64_t k;  // depth in elements
+  int64_t k;                      // depth in elements
   const FourBit* four = nullptr;  // not nullptr: data is packed nibbles, dtype the type they are dequantised to (B only)
 };
 
@@ -38,12 +38,11 @@ bool readable_in_place(Mode mode, const Operand& x);
 
 // dst[w * width + l] = word `word0 + w` of lane `lane0 + l`, for w < words and l < width; lanes at and beyond
 // `lanes`, and elements beyond the depth, are zero.
-void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                float* dst);
+void pack_panel(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst);
 
 // The same for an operand in four bits.
-void pack_panel_4bit(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words,
-                     int64_t width, float* dst);
+void pack_panel_4bit(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
+                     float* dst);
 
 // Rows of an A that is contiguous along k, for multiply_direct_a: row i at dst + i * words.
 void convert_rows(Mode mode, const Operand& a, int64_t row0, int64_t rows, int64_t word0, int64_t words, float* dst);

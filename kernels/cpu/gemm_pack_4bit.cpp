@@ -18,8 +18,8 @@ MR_INLINE V16 in_mode(V16 x) {
 
 MR_INLINE __m512i word_of(V16 even, V16 odd) {
 #if defined(__AVX512BF16__)
-  const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                              21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20,
+                                              4, 19, 3, 18, 2, 17, 1, 16, 0);
   return _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(odd.v, even.v));
 #else
   (void)odd;
@@ -66,8 +66,7 @@ MR_INLINE void store_pair(float* dst, int64_t width, V16 table, V16 scale, __m51
 
 // W^T: lanes are rows of W, and k runs along them.
 template <Mode M>
-static void pack_along_k(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                         float* dst) {
+static void pack_along_k(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   constexpr int64_t PER_WORD = M == MODE_PAIR ? 2 : 1;
   const FourBit& four = *x.four;
   V16 table = load(four.table);
@@ -134,8 +133,7 @@ static void pack_along_lanes(const Operand& x, int64_t lane0, int64_t lanes, int
 }
 
 template <Mode M>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                 float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   if (x.k_stride == 1) return pack_along_k<M>(x, lane0, lanes, word0, words, width, dst);
   pack_along_lanes<M>(x, lane0, lanes, word0, words, width, dst);
 }
@@ -204,8 +202,7 @@ static float value(const Operand& x, int64_t lane, int64_t k) {
 }
 
 template <Mode M>
-static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
-                 float* dst) {
+static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width, float* dst) {
   for (int64_t w = 0; w < words; w++)
     for (int64_t l0 = 0; l0 < width; l0 += LANES) {
       float row[LANES] = {};
@@ -216,8 +213,8 @@ static void pack(const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, 
 
 #endif
 
-void pack_panel_4bit(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words,
-                     int64_t width, float* dst) {
+void pack_panel_4bit(Mode mode, const Operand& x, int64_t lane0, int64_t lanes, int64_t word0, int64_t words, int64_t width,
+                     float* dst) {
 #if defined(__AVX512BF16__)
   if (mode == MODE_PAIR) return pack<MODE_PAIR>(x, lane0, lanes, word0, words, width, dst);
 #else

@@ -15,9 +15,7 @@ static void clear(int64_t m, int64_t n, float* c, int64_t ldc) {
     for (int64_t j = 0; j < n; j++) c[i * ldc + j] = 0.0f;
 }
 
-static Target block_target(float* c, int64_t ldc, bool add) {
-  return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc, false};
-}
+static Target block_target(float* c, int64_t ldc, bool add) { return {add ? c : nullptr, ldc, MR_F32, MR_F32, c, ldc, false}; }
 
 // One K block of A: read in place, converted row by row, or packed, as in gemm.cpp.
 struct BlockOfA {
@@ -47,19 +45,19 @@ static void load_block(const BlockOfA& a, int64_t row, int64_t rows, int64_t w, 
   }
 }
 
-static void multiply_block(const BlockOfA& a, int64_t row, int64_t rows, int64_t w, int64_t kc, int64_t n,
-                           const float* b, float alpha, const Target& target) {
+static void multiply_block(const BlockOfA& a, int64_t row, int64_t rows, int64_t w, int64_t kc, int64_t n, const float* b,
+                           float alpha, const Target& target) {
   Ahead none = {};
   if (!a.rows) return multiply_panels(a.mode, 0, panels_of(rows), rows, n, kc, a.packed, b, alpha, target, &none);
   int64_t size = dtype_bytes(a.a.dtype), k = a.mode == MODE_PAIR ? 2 * w : w;
   const char* stored = (const char*)a.a.data + (row * a.a.lane_stride + k) * size;
-  multiply_direct_a(a.mode, rows, n, kc, a.in_place ? stored : (const char*)a.packed,
-                    a.in_place ? a.a.lane_stride * size : kc * 4, b, alpha, target, &none);
+  multiply_direct_a(a.mode, rows, n, kc, a.in_place ? stored : (const char*)a.packed, a.in_place ? a.a.lane_stride * size : kc * 4,
+                    b, alpha, target, &none);
 }
 
-int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha,
-                    const void* a, int64_t lda, int32_t a_dtype, const void* b, int64_t ldb, int32_t b_dtype, float* c,
-                    int64_t ldc, int32_t accumulate) {
+int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m, int64_t n, int64_t k, float alpha, const void* a,
+                    int64_t lda, int32_t a_dtype, const void* b, int64_t ldb, int32_t b_dtype, float* c, int64_t ldc,
+                    int32_t accumulate) {
   Mode mode = mode_of(compute);
   BlockOfA oa = block_of_a(mode, operand_a(trans_a, m, k, a, lda, a_dtype));
   Operand ob = operand_b(trans_b, n, k, b, ldb, b_dtype);
@@ -83,13 +81,10 @@ int32_t gemm_serial(int32_t compute, int32_t trans_a, int32_t trans_b, int64_t m
   return MR_OK;
 }
 
-int64_t pack_b_bytes(int32_t compute, int64_t n, int64_t k) {
-  return max64(64, padded(n) * words_of(mode_of(compute), k) * 4);
-}
+int64_t pack_b_bytes(int32_t compute, int64_t n, int64_t k) { return max64(64, padded(n) * words_of(mode_of(compute), k) * 4); }
 
 // K block by K block; within one, panels of NR columns.
-void pack_b(int32_t compute, int32_t trans_b, int64_t n, int64_t k, const void* b, int64_t ldb, int32_t b_dtype,
-            void* packed) {
+void pack_b(int32_t compute, int32_t trans_b, int64_t n, int64_t k, const void* b, int64_t ldb, int32_t b_dtype, void* packed) {
   Mode mode = mode_of(compute);
   Operand ob = operand_b(trans_b, n, k, b, ldb, b_dtype);
   int64_t words = words_of(mode, k), block = k_block(words), width = padded(n);
@@ -99,8 +94,8 @@ void pack_b(int32_t compute, int32_t trans_b, int64_t n, int64_t k, const void* 
   }
 }
 
-int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int64_t k, float alpha, const void* a,
-                    int64_t lda, int32_t a_dtype, const void* packed, float* c, int64_t ldc, int32_t accumulate) {
+int32_t gemm_packed(int32_t compute, int32_t trans_a, int64_t m, int64_t n, int64_t k, float alpha, const void* a, int64_t lda,
+                    int32_t a_dtype, const void* packed, float* c, int64_t ldc, int32_t accumulate) {
   Mode mode = mode_of(compute);
   BlockOfA oa = block_of_a(mode, operand_a(trans_a, m, k, a, lda, a_dtype));
   int64_t words = words_of(mode, k), block = k_block(words), width = padded(n);

@@ -17,9 +17,7 @@ struct f16 {
 #if defined(__AVX512F__)
 
 MR_INLINE V16 half_to_float(__m256i h) { return {_mm512_cvtph_ps(h)}; }
-MR_INLINE __m256i float_to_half(V16 x) {
-  return _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
+MR_INLINE __m256i float_to_half(V16 x) { return _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 MR_INLINE V16 load(const f16* p) { return half_to_float(_mm256_loadu_si256((const __m256i*)p)); }
 MR_INLINE V16 load(const f16* p, int n) { return half_to_float(_mm256_maskz_loadu_epi16(first_lanes(n), p)); }
 MR_INLINE void store(f16* p, V16 a) { _mm256_storeu_si256((__m256i*)p, float_to_half(a)); }

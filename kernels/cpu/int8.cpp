@@ -34,8 +34,10 @@ struct Groups {
     int64_t low = 0, high = count - 1;
     while (low < high) {
       int64_t middle = (low + high) / 2;
-      if (row < end(middle)) high = middle;
-      else low = middle + 1;
+      if (row < end(middle))
+        high = middle;
+      else
+        low = middle + 1;
     }
     return low;
   }
@@ -78,8 +80,8 @@ static void find_outliers(mr_stream* s, Groups groups, int64_t cols, float thres
 }
 
 template <class T>
-static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float threshold, const T* x, uint8_t* codes,
-                           float* absmax, Groups groups, int32_t* lists) {
+static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float threshold, const T* x, uint8_t* codes, float* absmax,
+                           Groups groups, int32_t* lists) {
   bool split = lists != nullptr;
   if (split) find_outliers(s, groups, cols, threshold, x, lists);
   V16 below = splat(threshold), zero = splat(0.0f);
@@ -123,8 +125,8 @@ static void quantize_typed(mr_stream* s, int64_t rows, int64_t cols, float thres
   });
 }
 
-int32_t quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x,
-                      uint8_t* codes, float* absmax, int64_t groups, const int32_t* ends, int32_t* outliers) {
+int32_t quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold, int32_t x_dtype, const void* x, uint8_t* codes,
+                      float* absmax, int64_t groups, const int32_t* ends, int32_t* outliers) {
   MR_REQUIRE(is_activation(x_dtype), "quantize_int8: x dtype %d is not f32, bf16 or f16", x_dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "quantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(outliers == nullptr || threshold > 0, "quantize_int8: outliers are looked for above %g", threshold);
@@ -141,8 +143,7 @@ int32_t quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float threshold,
 MR_INLINE I16 signed_bytes(const uint8_t* p) { return shift_right_signed<24>(shift_left<24>(load_bytes(p))); }
 
 template <class T>
-static void dequantize_typed(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,
-                             T* y) {
+static void dequantize_typed(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax, T* y) {
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       V16 scale = splat(absmax[r] * CODE_SCALE);
@@ -158,8 +159,8 @@ static void dequantize_typed(mr_stream* s, int64_t rows, int64_t cols, const uin
   });
 }
 
-int32_t dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax,
-                        int32_t y_dtype, void* y) {
+int32_t dequantize_int8(mr_stream* s, int64_t rows, int64_t cols, const uint8_t* codes, const float* absmax, int32_t y_dtype,
+                        void* y) {
   MR_REQUIRE(is_activation(y_dtype), "dequantize_int8: y dtype %d is not f32, bf16 or f16", y_dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "dequantize_int8: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (codes && absmax && y), "dequantize_int8: codes, absmax and y must not be NULL");
@@ -289,27 +290,24 @@ static void product_tile(int64_t row0, int64_t rows, int64_t width, int64_t out,
 }
 
 template <class T>
-static void linear_typed(mr_stream* s, int64_t rows, int64_t out, int64_t in, const uint8_t* xc, const float* xs,
-                         Groups groups, const int32_t* lists, const T* x, const uint8_t* wc, const float* ws, T* y) {
+static void linear_typed(mr_stream* s, int64_t rows, int64_t out, int64_t in, const uint8_t* xc, const float* xs, Groups groups,
+                         const int32_t* lists, const T* x, const uint8_t* wc, const float* ws, T* y) {
   int64_t row_tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
   // neighbouring tasks share rows of w, which are many, and run over all rows of x, which are few
   parallel(s, row_tiles * ((out + TILE_COLS - 1) / TILE_COLS), [=](int64_t task) {
     int64_t r = task % row_tiles * TILE_ROWS, o = task / row_tiles * TILE_COLS;
     int64_t height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS, width = out - o < TILE_COLS ? out - o : TILE_COLS;
-    product_tile(r, height, width, out, in, xc + r * in, xs + r, groups, lists, x + r * in, wc + o * in, ws + o,
-                 y + r * out + o);
+    product_tile(r, height, width, out, in, xc + r * in, xs + r, groups, lists, x + r * in, wc + o * in, ws + o, y + r * out + o);
   });
 }
 
-int32_t int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                    const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers, int32_t dtype,
-                    const void* x, const uint8_t* w_codes, const float* w_absmax, void* y) {
+int32_t int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes, const float* x_absmax,
+                    int64_t groups, const int32_t* ends, const int32_t* outliers, int32_t dtype, const void* x,
+                    const uint8_t* w_codes, const float* w_absmax, void* y) {
   MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is not f32, bf16 or f16", dtype);
-  MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_COLS,
-             "int8_linear: rows %lld, outputs %lld, inputs %lld",
+  MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_COLS, "int8_linear: rows %lld, outputs %lld, inputs %lld",
              (long long)rows, (long long)outputs, (long long)inputs);
-  MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y),
-             "int8_linear: a pointer is NULL");
+  MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y), "int8_linear: a pointer is NULL");
   MR_REQUIRE(outliers == nullptr || (ends ? groups >= 0 : groups == 1), "int8_linear: %lld groups", (long long)groups);
   if (rows == 0) return MR_OK;
   with_storage(dtype, [=](auto* type) {

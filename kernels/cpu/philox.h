@@ -84,8 +84,7 @@ MR_INLINE I16 counters(uint64_t counter) {
 // A round maps (c0, c1, c2, c3) to (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)).
 MR_INLINE I16 philox(const PhiloxKey& key, uint64_t counter) {
   I16 c = counters(counter), m = load_ints(key.multiplier);
-  for (int r = 0; r < PHILOX_ROUNDS; r++)
-    c = reverse_fours(multiply_even(c, m)) ^ odd_to_even(c) ^ load_ints(key.round[r]);
+  for (int r = 0; r < PHILOX_ROUNDS; r++) c = reverse_fours(multiply_even(c, m)) ^ odd_to_even(c) ^ load_ints(key.round[r]);
   return c;
 }
 

@@ -26,22 +26,9 @@ static constexpr float NF4_CODE[16] = {-1.0f,
                                        0.7229568362236023f,
                                        1.0f};
 // sign in bit 3; both codes of zero are +0
-static constexpr float FP4_CODE[16] = {0.0f,
-                                       0.0052083334885537624f,
-                                       0.6666666865348816f,
-                                       1.0f,
-                                       0.3333333432674408f,
-                                       0.5f,
-                                       0.1666666716337204f,
-                                       0.25f,
-                                       0.0f,
-                                       -0.0052083334885537624f,
-                                       -0.6666666865348816f,
-                                       -1.0f,
-                                       -0.3333333432674408f,
-                                       -0.5f,
-                                       -0.1666666716337204f,
-                                       -0.25f};
+static constexpr float FP4_CODE[16] = {
+    0.0f, 0.0052083334885537624f,  0.6666666865348816f,  1.0f,  0.3333333432674408f,  0.5f,  0.1666666716337204f,  0.25f,
+    0.0f, -0.0052083334885537624f, -0.6666666865348816f, -1.0f, -0.3333333432674408f, -0.5f, -0.1666666716337204f, -0.25f};
 // the codes by ascending value
 static constexpr uint8_t NF4_ORDER[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static constexpr uint8_t FP4_ORDER[16] = {11, 10, 13, 12, 15, 14, 9, 0, 8, 1, 6, 7, 4, 5, 2, 3};
@@ -53,8 +40,7 @@ struct CodeBook {
   const uint8_t* order;
   float bound[15];  // between neighbours in ascending order
 
-  explicit CodeBook(int32_t kind)
-      : code(kind == MR_NF4 ? NF4_CODE : FP4_CODE), order(kind == MR_NF4 ? NF4_ORDER : FP4_ORDER) {
+  explicit CodeBook(int32_t kind) : code(kind == MR_NF4 ? NF4_CODE : FP4_CODE), order(kind == MR_NF4 ? NF4_ORDER : FP4_ORDER) {
     for (int i = 0; i < 15; i++) bound[i] = (code[order[i]] + code[order[i + 1]]) / 2;
   }
 };
@@ -84,8 +70,8 @@ MR_INLINE void pack(I16 code, int64_t i, int count, uint8_t* packed) {
 }
 
 template <class T>
-static void quantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int64_t blocksize, const T* x,
-                           uint8_t* packed, float* absmax) {
+static void quantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int64_t blocksize, const T* x, uint8_t* packed,
+                           float* absmax) {
   int64_t blocks = (n + blocksize - 1) / blocksize;
   // a task owns whole bytes: blocks of an odd size come in pairs
   int64_t step = (ELEMENTWISE_CHUNK / blocksize + 1) * 2;
@@ -122,8 +108,7 @@ static void dequantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int6
     for (int64_t i = begin; i < end;) {
       int64_t block = i / blocksize, block_end = (block + 1) * blocksize < end ? (block + 1) * blocksize : end;
       V16 scale = splat(absmax[block]);
-      for (; i % 2 == 0 && i + LANES <= block_end; i += LANES)
-        store(y + i, lookup(table, load_nibbles(packed + i / 2)) * scale);
+      for (; i % 2 == 0 && i + LANES <= block_end; i += LANES) store(y + i, lookup(table, load_nibbles(packed + i / 2)) * scale);
       // a block of odd size or length: element by element, through the same rounding
       for (; i < block_end; i++) {
         T out[LANES];
@@ -135,16 +120,16 @@ static void dequantize_typed(mr_stream* s, const CodeBook& book, int64_t n, int6
   });
 }
 
-static int32_t check_blocks(const char* op, int32_t kind, int64_t n, int64_t blocksize, const void* x,
-                            const void* packed, const void* absmax) {
+static int32_t check_blocks(const char* op, int32_t kind, int64_t n, int64_t blocksize, const void* x, const void* packed,
+                            const void* absmax) {
   MR_REQUIRE(kind == MR_FP4 || kind == MR_NF4, "%s: kind %d is neither fp4 nor nf4", op, kind);
   MR_REQUIRE(n >= 0 && blocksize >= 1, "%s: n %lld, blocksize %lld", op, (long long)n, (long long)blocksize);
   MR_REQUIRE(n == 0 || (x && packed && absmax), "%s: a pointer is NULL", op);
   return MR_OK;
 }
 
-int32_t quantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, int32_t x_dtype, const void* x,
-                      uint8_t* packed, float* absmax) {
+int32_t quantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, int32_t x_dtype, const void* x, uint8_t* packed,
+                      float* absmax) {
   MR_REQUIRE(is_activation(x_dtype), "quantize_4bit: x dtype %d is not f32, bf16 or f16", x_dtype);
   int32_t error = check_blocks("quantize_4bit", kind, n, blocksize, x, packed, absmax);
   if (error) return error;
@@ -153,10 +138,9 @@ int32_t quantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, 
   return MR_OK;
 }
 
-int32_t dequantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, const uint8_t* packed,
-                        const float* absmax, int32_t y_dtype, void* y) {
-  MR_REQUIRE(is_activation(y_dtype), "dequantize_4bit: y dtype %d is not f32, bf16 or f16",
-             y_dtype);
+int32_t dequantize_4bit(mr_stream* s, int32_t kind, int64_t n, int64_t blocksize, const uint8_t* packed, const float* absmax,
+                        int32_t y_dtype, void* y) {
+  MR_REQUIRE(is_activation(y_dtype), "dequantize_4bit: y dtype %d is not f32, bf16 or f16", y_dtype);
   int32_t error = check_blocks("dequantize_4bit", kind, n, blocksize, y, packed, absmax);
   if (error) return error;
   CodeBook book(kind);

@@ -6,15 +6,15 @@
 namespace mr {
 namespace MR_PATH {
 
-static int32_t check_blocks(const char* op, int64_t n, int64_t blocksize, const void* map, const void* x,
-                            const void* codes, const void* absmax) {
+static int32_t check_blocks(const char* op, int64_t n, int64_t blocksize, const void* map, const void* x, const void* codes,
+                            const void* absmax) {
   MR_REQUIRE(n >= 0 && blocksize >= 1, "%s: n %lld, blocksize %lld", op, (long long)n, (long long)blocksize);
   MR_REQUIRE(n == 0 || (map && x && codes && absmax), "%s: a pointer is NULL", op);
   return MR_OK;
 }
 
-int32_t quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const float* x,
-                      uint8_t* codes, float* absmax) {
+int32_t quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const float* x, uint8_t* codes,
+                      float* absmax) {
   int32_t error = check_blocks("quantize_8bit", n, blocksize, map, x, codes, absmax);
   if (error || n == 0) return error;
   CodeBounds bounds;
@@ -46,8 +46,8 @@ int32_t quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, 
   return MR_OK;
 }
 
-int32_t dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map,
-                        const uint8_t* codes, const float* absmax, float* y) {
+int32_t dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const uint8_t* codes,
+                        const float* absmax, float* y) {
   int32_t error = check_blocks("dequantize_8bit", n, blocksize, map, y, codes, absmax);
   if (error) return error;
   parallel_chunks(s, n, ELEMENTWISE_CHUNK, [=](int64_t begin, int64_t end) {

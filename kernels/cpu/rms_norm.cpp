@@ -32,8 +32,7 @@ MR_INLINE V16 weight_operand(V16 n, const T* storage) {
 }
 
 template <bool OFFSET, class T>
-static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, const T* x, const float* w, T* y,
-                          float* rstd) {
+static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, const T* x, const float* w, T* y, float* rstd) {
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const T* in = x + r * cols;
@@ -55,8 +54,8 @@ static void forward_typed(mr_stream* s, int64_t rows, int64_t cols, float eps, c
 
 // With n = x * rstd and g = dy * w (or dy * (1 + w)): dx = rstd * (g - n * mean(g * n)).
 template <bool OFFSET, class T>
-static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w,
-                           const float* rstd, T* dx, bool accumulate) {
+static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w, const float* rstd,
+                           T* dx, bool accumulate) {
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const T *d = dy + r * cols, *in = x + r * cols;
@@ -76,8 +75,7 @@ static void input_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy
 }
 
 template <bool OFFSET, class T>
-static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* rstd,
-                            float* dw) {
+static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* rstd, float* dw) {
   parallel_chunks(s, cols, COLUMN_BLOCK, [=](int64_t begin, int64_t end) {
     V16 sum[COLUMN_BLOCK / LANES];
     for (V16& v : sum) v = splat(0.0f);
@@ -94,21 +92,20 @@ static void weight_gradient(mr_stream* s, int64_t rows, int64_t cols, const T* d
         });
     }
     float* out = dw + begin;
-    each_vector(0, end - begin,
-                [&](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + sum[c / LANES], lanes); });
+    each_vector(0, end - begin, [&](int64_t c, auto lanes) { store(out + c, load(out + c, lanes) + sum[c / LANES], lanes); });
   });
 }
 
 // dw first: dx may be the buffer of dy
 template <bool OFFSET, class T>
-static void backward_typed(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w,
-                           const float* rstd, T* dx, bool accumulate, float* dw) {
+static void backward_typed(mr_stream* s, int64_t rows, int64_t cols, const T* dy, const T* x, const float* w, const float* rstd,
+                           T* dx, bool accumulate, float* dw) {
   if (dw) weight_gradient<OFFSET>(s, rows, cols, dy, x, rstd, dw);
   input_gradient<OFFSET>(s, rows, cols, dy, x, w, rstd, dx, accumulate);
 }
 
-int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps,
-                         const void* x, const float* w, void* y, float* rstd) {
+int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, float eps, const void* x,
+                         const float* w, void* y, float* rstd) {
   MR_REQUIRE(is_activation(dtype), "rms_norm_forward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(kind == MR_NORM_SCALE || kind == MR_NORM_OFFSET, "rms_norm_forward: kind %d", kind);
   MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_forward: rows %lld, cols %lld", (long long)rows, (long long)cols);
@@ -122,8 +119,8 @@ int32_t rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows
   return MR_OK;
 }
 
-int32_t rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, const void* dy,
-                          const void* x, const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw) {
+int32_t rms_norm_backward(mr_stream* s, int32_t dtype, int32_t kind, int64_t rows, int64_t cols, const void* dy, const void* x,
+                          const float* w, const float* rstd, void* dx, int32_t accumulate, float* dw) {
   MR_REQUIRE(is_activation(dtype), "rms_norm_backward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(kind == MR_NORM_SCALE || kind == MR_NORM_OFFSET, "rms_norm_backward: kind %d", kind);
   MR_REQUIRE(rows >= 0 && cols >= 1, "rms_norm_backward: rows %lld, cols %lld", (long long)rows, (long long)cols);

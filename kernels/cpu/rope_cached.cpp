@@ -5,7 +5,8 @@ namespace mr {
 namespace MR_PATH {
 
 int32_t rms_norm_forward(mr_stream*, int32_t, int32_t, int64_t, int64_t, float, const void*, const float*, void*, float*);
-int32_t rope(mr_stream*, int32_t, int64_t, int64_t, int64_t, const void*, const float*, const float*, const int32_t*, int32_t, void*);
+int32_t rope(mr_stream*, int32_t, int64_t, int64_t, int64_t, const void*, const float*, const float*, const int32_t*, int32_t,
+             void*);
 
 // Row t of x to row places[t] of the cache, `bytes` each.
 static void store_rows(mr_stream* s, int64_t tokens, int64_t bytes, const void* x, const int32_t* places, void* cache) {
@@ -16,16 +17,14 @@ static void store_rows(mr_stream* s, int64_t tokens, int64_t bytes, const void* 
   });
 }
 
-int32_t rope_cached(mr_stream* s, int32_t dtype, int32_t kind, int64_t tokens, int64_t heads, int64_t kv_heads,
-                    int64_t head_dim, float eps, void* q, const float* wq, void* k, const float* wk, const void* v,
-                    const float* cos_table, const float* sin_table, const int32_t* positions, const int32_t* places,
-                    void* k_cache, void* v_cache) {
-  MR_REQUIRE(tokens >= 0 && heads >= 1 && kv_heads >= 1, "rope_cached: tokens %lld, heads %lld, kv_heads %lld",
-             (long long)tokens, (long long)heads, (long long)kv_heads);
+int32_t rope_cached(mr_stream* s, int32_t dtype, int32_t kind, int64_t tokens, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                    float eps, void* q, const float* wq, void* k, const float* wk, const void* v, const float* cos_table,
+                    const float* sin_table, const int32_t* positions, const int32_t* places, void* k_cache, void* v_cache) {
+  MR_REQUIRE(tokens >= 0 && heads >= 1 && kv_heads >= 1, "rope_cached: tokens %lld, heads %lld, kv_heads %lld", (long long)tokens,
+             (long long)heads, (long long)kv_heads);
   MR_REQUIRE(head_dim >= 2 && head_dim <= 8192, "rope_cached: head_dim %lld", (long long)head_dim);
   MR_REQUIRE(tokens == 0 || (v && places && k_cache && v_cache), "rope_cached: a pointer is NULL");
-  for (int64_t t = 0; t < tokens; t++)
-    MR_REQUIRE(places[t] >= 0, "rope_cached: places[%lld] is %d", (long long)t, places[t]);
+  for (int64_t t = 0; t < tokens; t++) MR_REQUIRE(places[t] >= 0, "rope_cached: places[%lld] is %d", (long long)t, places[t]);
   float* rstd = (float*)shared_scratch(s, SCRATCH_TILE_0, (tokens * (heads > kv_heads ? heads : kv_heads) + 1) * 4);
   if (rstd == nullptr) return fail(MR_ERR_MEMORY, "rope_cached: no memory for the norms");
   auto prepare = [=](void* x, const float* w, int64_t count) {

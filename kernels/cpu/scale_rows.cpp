@@ -15,9 +15,7 @@ int32_t scale_rows(mr_stream* s, int64_t rows, int64_t cols, const float* x, con
   parallel_chunks(s, rows, rows_per_task(cols), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       V16 factor = splat(factors[r]);
-      each_vector(0, cols, [=](int64_t i, auto lanes) {
-        store(y + r * cols + i, load(x + r * cols + i, lanes) * factor, lanes);
-      });
+      each_vector(0, cols, [=](int64_t i, auto lanes) { store(y + r * cols + i, load(x + r * cols + i, lanes) * factor, lanes); });
     }
   });
   return MR_OK;

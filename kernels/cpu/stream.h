@@ -13,8 +13,8 @@
 
 namespace mr {
 
-struct Ops;   // one function pointer per op: dispatch.inc, generated
-class Pool;   // pool.cpp
+struct Ops;  // one function pointer per op: dispatch.inc, generated
+class Pool;  // pool.cpp
 
 // Records one line for mr_last_error and returns code. printf-style.
 int32_t fail(int32_t code, const char* format, ...) __attribute__((format(printf, 2, 3)));

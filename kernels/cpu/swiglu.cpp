@@ -38,14 +38,13 @@ int32_t swiglu_forward(mr_stream* s, int32_t dtype, int64_t n, const void* gate,
   return MR_OK;
 }
 
-int32_t swiglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up,
-                        void* dgate, void* dup) {
+int32_t swiglu_backward(mr_stream* s, int32_t dtype, int64_t n, const void* dy, const void* gate, const void* up, void* dgate,
+                        void* dup) {
   MR_REQUIRE(is_activation(dtype), "swiglu_backward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(n >= 0, "swiglu_backward: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (dy && gate && up && dgate && dup), "swiglu_backward: a pointer is NULL");
-  with_storage(dtype, [=](auto* type) {
-    backward_typed(s, n, as(type, dy), as(type, gate), as(type, up), as(type, dgate), as(type, dup));
-  });
+  with_storage(
+      dtype, [=](auto* type) { backward_typed(s, n, as(type, dy), as(type, gate), as(type, up), as(type, dgate), as(type, dup)); });
   return MR_OK;
 }
 

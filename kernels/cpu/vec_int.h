@@ -203,8 +203,7 @@ MR_INLINE I16 load_nibbles(const uint8_t* p) {
 MR_INLINE void store_nibbles(uint8_t* p, I16 a) {
   uint8_t bytes[16];
   store_bytes(bytes, a);
-  __m128i words =
-      _mm_maddubs_epi16(_mm_loadu_si128((const __m128i*)bytes), _mm_set1_epi16(0x0110));  // 16 * first + second
+  __m128i words = _mm_maddubs_epi16(_mm_loadu_si128((const __m128i*)bytes), _mm_set1_epi16(0x0110));  // 16 * first + second
   _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(words, words));
 }
 #else

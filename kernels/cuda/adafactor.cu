@@ -7,9 +7,9 @@ namespace {
 
 constexpr int THREADS = 256;
 constexpr int N = Pack<float>::N;
-constexpr int64_t MAX_PARTIAL = 1024;        // blocks of a sum over everything
-constexpr int64_t SLAB_ROWS = 64;            // least rows of which a thread sums one column
-constexpr int64_t SLAB_LIMIT = 4 << 20;      // sums of slabs of columns in the workspace
+constexpr int64_t MAX_PARTIAL = 1024;    // blocks of a sum over everything
+constexpr int64_t SLAB_ROWS = 64;        // least rows of which a thread sums one column
+constexpr int64_t SLAB_LIMIT = 4 << 20;  // sums of slabs of columns in the workspace
 
 struct Shared {
   double sums[THREADS / WARP];
@@ -77,7 +77,7 @@ __global__ void partial_kernel(Step k, int64_t n) {
   float row_mean = SUMMED == UPDATE && k.factored ? k.scalars->row_mean : 0.0f;
   double sum = 0;
   for (int64_t i = global_thread() * N; i < n; i += (int64_t)gridDim.x * THREADS * N) {
-    Pack<float> x = SUMMED == PARAMETER    ? load_pack(k.param, i, n)
+    Pack<float> x = SUMMED == PARAMETER     ? load_pack(k.param, i, n)
                     : SUMMED == ROW_MOMENTS ? load_pack(k.row, i, n)
                                             : update(k, row_mean, i, n);
     for (int j = 0; j < N; j++)
@@ -227,8 +227,26 @@ MR_API int32_t mr_adafactor(mr_stream* s, int64_t rows, int64_t cols, float* par
   char* room = static_cast<char*>(workspace(s, 256 + doubles * (int64_t)sizeof(double)));
   if (room == nullptr) return MR_ERR_MEMORY;
   double* partial = reinterpret_cast<double*>(room + 256);
-  Step k = {rows, cols, param, m, row, column, grad, step_size, eps2, clip, weight_decay, (float)grad_scale, (float)eps1,
-            (float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2), factored, reinterpret_cast<Scalars*>(room), partial,
+  Step k = {rows,
+            cols,
+            param,
+            m,
+            row,
+            column,
+            grad,
+            step_size,
+            eps2,
+            clip,
+            weight_decay,
+            (float)grad_scale,
+            (float)eps1,
+            (float)beta1,
+            (float)(1 - beta1),
+            (float)beta2,
+            (float)(1 - beta2),
+            factored,
+            reinterpret_cast<Scalars*>(room),
+            partial,
             partial + MAX_PARTIAL};
   dim3 blocks((unsigned)divide_up(n, THREADS * N)), threads(THREADS);
   if (eps2 >= 0) MR_TRY(sum_up<PARAMETER>(s, k, n));

@@ -66,8 +66,8 @@ MR_API int32_t mr_subtract_identity(mr_stream* s, int64_t n, float* x) {
   return launch(s, "subtract_identity", subtract_identity_kernel, dim3((unsigned)divide_up(n, THREADS)), dim3(THREADS), 0, n, x);
 }
 
-MR_API int32_t mr_adalora_importance(mr_stream* s, int64_t n, const float* param, const float* grad, double grad_scale, double beta1,
-                                     double beta2, float* sensitivity, float* uncertainty) {
+MR_API int32_t mr_adalora_importance(mr_stream* s, int64_t n, const float* param, const float* grad, double grad_scale,
+                                     double beta1, double beta2, float* sensitivity, float* uncertainty) {
   MR_REQUIRE(n >= 0, "adalora_importance: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (param && grad && sensitivity && uncertainty),
              "adalora_importance: param, grad, sensitivity and uncertainty must not be NULL");
@@ -79,12 +79,13 @@ MR_API int32_t mr_adalora_importance(mr_stream* s, int64_t n, const float* param
 MR_API int32_t mr_adalora_score(mr_stream* s, int64_t rank, int64_t in_features, int64_t out_features, const float* a_sensitivity,
                                 const float* a_uncertainty, const float* e_sensitivity, const float* e_uncertainty,
                                 const float* b_sensitivity, const float* b_uncertainty, float* scores) {
-  MR_REQUIRE(rank >= 0 && in_features > 0 && out_features > 0, "adalora_score: rank %lld, %lld inputs, %lld outputs", (long long)rank,
-             (long long)in_features, (long long)out_features);
-  MR_REQUIRE(rank == 0 || (a_sensitivity && a_uncertainty && e_sensitivity && e_uncertainty && b_sensitivity && b_uncertainty && scores),
-             "adalora_score: no argument may be NULL");
-  return launch(s, "adalora_score", score_kernel, dim3((unsigned)rank), dim3(THREADS), sizeof(Shared), rank, in_features, out_features,
-                a_sensitivity, a_uncertainty, e_sensitivity, e_uncertainty, b_sensitivity, b_uncertainty, scores);
+  MR_REQUIRE(rank >= 0 && in_features > 0 && out_features > 0, "adalora_score: rank %lld, %lld inputs, %lld outputs",
+             (long long)rank, (long long)in_features, (long long)out_features);
+  MR_REQUIRE(
+      rank == 0 || (a_sensitivity && a_uncertainty && e_sensitivity && e_uncertainty && b_sensitivity && b_uncertainty && scores),
+      "adalora_score: no argument may be NULL");
+  return launch(s, "adalora_score", score_kernel, dim3((unsigned)rank), dim3(THREADS), sizeof(Shared), rank, in_features,
+                out_features, a_sensitivity, a_uncertainty, e_sensitivity, e_uncertainty, b_sensitivity, b_uncertainty, scores);
 }
 
 }  // extern "C"

@@ -44,8 +44,16 @@ MR_API int32_t mr_adamw(mr_stream* s, int64_t n, float* param, const float* grad
   MR_REQUIRE(n == 0 || (param && grad && m && v), "adamw: param, grad, m and v must not be NULL");
   MR_REQUIRE(bias1 > 0 && bias2 > 0, "adamw: bias1 %g and bias2 %g must be positive (1 - beta^step)", bias1, bias2);
   float mix = (float)(1 - beta1);
-  Step step = {(float)(1 - lr * weight_decay), (float)grad_scale,      mix,        mix - 1.0f,           (float)beta2,
-               (float)(1 - beta2),             (float)sqrt(bias2),     (float)eps, (float)(-(lr / bias1)), mix < 0.5f};
+  Step step = {(float)(1 - lr * weight_decay),
+               (float)grad_scale,
+               mix,
+               mix - 1.0f,
+               (float)beta2,
+               (float)(1 - beta2),
+               (float)sqrt(bias2),
+               (float)eps,
+               (float)(-(lr / bias1)),
+               mix < 0.5f};
   int64_t blocks = divide_up(n, THREADS * Pack<float>::N);
   return launch(s, "adamw", adamw_kernel, dim3((unsigned)blocks), dim3(THREADS), 0, n, param, grad, m, v, step);
 }

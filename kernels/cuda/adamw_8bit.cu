@@ -85,15 +85,21 @@ using namespace mr;
 extern "C" {
 
 MR_API int32_t mr_adamw_8bit(mr_stream* s, int64_t n, float* param, const float* grad, uint8_t* m_codes, float* m_absmax,
-                             const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr,
-                             double beta1, double beta2, double eps, double weight_decay, double bias1, double bias2,
-                             double grad_scale) {
+                             const float* m_map, uint8_t* v_codes, float* v_absmax, const float* v_map, double lr, double beta1,
+                             double beta2, double eps, double weight_decay, double bias1, double bias2, double grad_scale) {
   MR_REQUIRE(n >= 0, "adamw_8bit: n is %lld", (long long)n);
   MR_REQUIRE(n == 0 || (param && grad && m_codes && m_absmax && m_map && v_codes && v_absmax && v_map),
              "adamw_8bit: a pointer is NULL");
   MR_REQUIRE(bias1 > 0 && bias2 > 0, "adamw_8bit: bias1 %g and bias2 %g must be positive (1 - beta^step)", bias1, bias2);
-  Step step = {(float)(1 - lr * weight_decay), (float)grad_scale,  (float)beta1, (float)(1 - beta1),    (float)beta2,
-               (float)(1 - beta2),             (float)sqrt(bias2), (float)eps,   (float)(-(lr / bias1))};
+  Step step = {(float)(1 - lr * weight_decay),
+               (float)grad_scale,
+               (float)beta1,
+               (float)(1 - beta1),
+               (float)beta2,
+               (float)(1 - beta2),
+               (float)sqrt(bias2),
+               (float)eps,
+               (float)(-(lr / bias1))};
   int64_t blocks = divide_up(n, (int64_t)MOMENT_BLOCK * WARPS * PER_WARP);
   return launch(s, "adamw_8bit", adamw_8bit_kernel, dim3((unsigned)blocks), dim3(THREADS), sizeof(Maps), n, param, grad,
                 Moment{m_codes, m_absmax, m_map}, Moment{v_codes, v_absmax, v_map}, step);

@@ -33,14 +33,16 @@ using namespace mr;
 
 extern "C" {
 
-MR_API int32_t mr_add_bias_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* x, const float* b, void* y) {
+MR_API int32_t mr_add_bias_forward(mr_stream* s, int32_t dtype, int64_t rows, int64_t cols, const void* x, const float* b,
+                                   void* y) {
   MR_REQUIRE(is_activation(dtype), "add_bias_forward: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && cols >= 1, "add_bias_forward: rows %lld, cols %lld", (long long)rows, (long long)cols);
   MR_REQUIRE(rows == 0 || (x && b && y), "add_bias_forward: x, b and y must not be NULL");
   return with_storage(dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     dim3 block = row_block(cols, Pack<T>::N);
-    return launch(s, "add_bias_forward", forward_kernel<T>, row_grid(rows, block), block, 0, rows, cols, as(type, x), b, as(type, y));
+    return launch(s, "add_bias_forward", forward_kernel<T>, row_grid(rows, block), block, 0, rows, cols, as(type, x), b,
+                  as(type, y));
   });
 }
 

@@ -33,12 +33,11 @@ __global__ void argmax_kernel(int64_t cols, const float* x, int64_t ld, int32_t*
     MR_UNROLL
     for (int i = 0; i < AHEAD; i++) packs[i] = load_pack(row, first + i * THREADS * N, cols);
     MR_UNROLL
-    for (int i = 0; i < AHEAD; i++)
-      MR_UNROLL
-      for (int j = 0; j < N; j++) {
-        int64_t c = first + i * THREADS * N + j;
-        if (c < cols) best = better(best, Best{packs[i].x[j], (int32_t)c});
-      }
+    for (int i = 0; i < AHEAD; i++) MR_UNROLL
+    for (int j = 0; j < N; j++) {
+      int64_t c = first + i * THREADS * N + j;
+      if (c < cols) best = better(best, Best{packs[i].x[j], (int32_t)c});
+    }
   }
   for (int bits = WARP / 2; bits > 0; bits /= 2) {
     Best other;

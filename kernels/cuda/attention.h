@@ -26,11 +26,9 @@ inline int32_t check_attention(const char* op, const Attention& a) {
   MR_REQUIRE(is_activation(a.compute), "%s: compute %d is not f32, bf16 or f16", op, a.compute);
   MR_REQUIRE(is_activation(a.dtype), "%s: dtype %d is not f32, bf16 or f16", op, a.dtype);
   MR_REQUIRE(a.heads >= 1 && a.kv_heads >= 1 && a.heads % a.kv_heads == 0 && a.head_dim >= 1,
-             "%s: %lld heads, %lld kv_heads, head_dim %lld", op, (long long)a.heads, (long long)a.kv_heads,
-             (long long)a.head_dim);
+             "%s: %lld heads, %lld kv_heads, head_dim %lld", op, (long long)a.heads, (long long)a.kv_heads, (long long)a.head_dim);
   MR_REQUIRE(a.heads <= 65535, "%s: %lld heads are more than a GPU's grid has rows", op, (long long)a.heads);
-  MR_REQUIRE(a.sequences >= 0 && a.window >= 0, "%s: sequences %lld, window %lld", op, (long long)a.sequences,
-             (long long)a.window);
+  MR_REQUIRE(a.sequences >= 0 && a.window >= 0, "%s: sequences %lld, window %lld", op, (long long)a.sequences, (long long)a.window);
   MR_REQUIRE(a.tokens >= 0 && (a.sequences == 0 ? a.tokens == 0 : a.cu_seqlens != nullptr),
              "%s: %lld tokens in %lld sequences, cu_seqlens %s", op, (long long)a.tokens, (long long)a.sequences,
              a.cu_seqlens ? "given" : "NULL");

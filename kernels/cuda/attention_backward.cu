@@ -11,7 +11,6 @@
 // rows first, S^T or S, so that P and dS are left operands of the next products as they are held in registers. Heads of up to 128
 // go to attention_backward_wgmma.cu where stream.cu chose it.
 #include "attention_backward.h"
-
 #include "attention_simt.h"
 
 namespace mr {
@@ -202,20 +201,19 @@ __global__ void __launch_bounds__(THREADS) dk_dv_kernel(Attention a, bool whole,
         to[half] = one < span.visible ? end_of_queries(a, one, span.length) - first : 0;
       }
       MR_UNROLL
-      for (int n = 0; n < QUERIES / 8; n++)
+      for (int n = 0; n < QUERIES / 8; n++) MR_UNROLL
+      for (int i = 0; i < 2; i++) {
+        int column = 8 * n + lane_column + i;
+        hold_loads();
+        RowStats mine = shared.stats[stage][column];
         MR_UNROLL
-        for (int i = 0; i < 2; i++) {
-          int column = 8 * n + lane_column + i;
-          hold_loads();
-          RowStats mine = shared.stats[stage][column];
-          MR_UNROLL
-          for (int half = 0; half < 2; half++) {
-            float& e = p[0][n][2 * half + i];
-            e = exp2_flushed(fmaf(e, scale, -mine.lse));
-            if (!all_seen && (8 * n + i < from[half] || 8 * n + i >= to[half])) e = 0.0f;
-            if (!only_dv) ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine.dot);
-          }
+        for (int half = 0; half < 2; half++) {
+          float& e = p[0][n][2 * half + i];
+          e = exp2_flushed(fmaf(e, scale, -mine.lse));
+          if (!all_seen && (8 * n + i < from[half] || 8 * n + i >= to[half])) e = 0.0f;
+          if (!only_dv) ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine.dot);
         }
+      }
       if (BOTH) {
         accumulate<DIM>(p, shared.d_o[stage], 0, sum[BOTH ? DV : 0]);
         accumulate<DIM>(ds, shared.q[stage], 0, sum[DK]);
@@ -300,14 +298,13 @@ __global__ void __launch_bounds__(THREADS) dq_kernel(Attention a, bool whole, Gr
       for (int half = 0; half < 2; half++) {
         int one = query + g + 8 * half, from = first_key(a, one), to = min(one + 1, end);
         MR_UNROLL
-        for (int n = 0; n < KEYS / 8; n++)
-          MR_UNROLL
-          for (int i = 0; i < 2; i++) {
-            float e = exp2_flushed(fmaf(p[0][n][2 * half + i], scale, -mine[half].lse));
-            int place = key + 8 * n + lane_column + i;
-            if (!all_seen && (place < from || place >= to)) e = 0.0f;
-            ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine[half].dot);
-          }
+        for (int n = 0; n < KEYS / 8; n++) MR_UNROLL
+        for (int i = 0; i < 2; i++) {
+          float e = exp2_flushed(fmaf(p[0][n][2 * half + i], scale, -mine[half].lse));
+          int place = key + 8 * n + lane_column + i;
+          if (!all_seen && (place < from || place >= to)) e = 0.0f;
+          ds[0][n][2 * half + i] = score_gradient<C>(a, e, ds[0][n][2 * half + i], mine[half].dot);
+        }
       }
       accumulate<DIM>(ds, shared.k[stage], 0, sum);
     }
@@ -329,8 +326,8 @@ int32_t backward(mr_stream* s, const Attention& a, const Gradients& t) {
   if (wgmma_takes(s, a)) return gradients_wgmma(s, op, a, t, stats);
   MR_TRY(with_storage(a.dtype, [&](auto* type) {
     return launch(s, op, dots_kernel<std::remove_pointer_t<decltype(type)>>,
-                  dim3((unsigned)divide_up(a.tokens * a.heads * DOT_LANES, DOT_THREADS)), dim3(DOT_THREADS), 0, a, as(type, t.o), t.lse,
-                  tiles::has_tiles(a) ? tiles::LOG2_E : 1.0f, as(type, t.d_o), stats);
+                  dim3((unsigned)divide_up(a.tokens * a.heads * DOT_LANES, DOT_THREADS)), dim3(DOT_THREADS), 0, a, as(type, t.o),
+                  t.lse, tiles::has_tiles(a) ? tiles::LOG2_E : 1.0f, as(type, t.d_o), stats);
   }));
   if (tiles::has_tiles(a))
     return tiles::with_tiles(a, [&](auto* type, auto width) {

@@ -89,17 +89,15 @@ __global__ void __launch_bounds__(THREADS, 1) dk_dv_kernel(Attention a, bool who
         MR_UNROLL
         for (int i = 0; i < 4; i++) p[n][i] = exp2_flushed(fmaf(p[n][i], scale, i % 2 == 0 ? -mine.x : -mine.z));
       }
-      if (key + 15 > query || key + 16 > span.visible || first_key(a, query + QUERIES - 1) > key)
+      if (key + 15 > query || key + 16 > span.visible || first_key(a, query + QUERIES - 1) > key) MR_UNROLL
+      for (int half = 0; half < 2; half++) {
+        int one = key + g + 8 * half, first = query + lane_column, from = one - first;
+        int to = one < span.visible ? end_of_queries(a, one, span.length) - first : 0;
         MR_UNROLL
-        for (int half = 0; half < 2; half++) {
-          int one = key + g + 8 * half, first = query + lane_column, from = one - first;
-          int to = one < span.visible ? end_of_queries(a, one, span.length) - first : 0;
-          MR_UNROLL
-          for (int n = 0; n < QUERIES / 8; n++)
-            MR_UNROLL
-            for (int i = 0; i < 2; i++)
-              if (8 * n + i < from || 8 * n + i >= to) p[n][2 * half + i] = 0.0f;
-        }
+        for (int n = 0; n < QUERIES / 8; n++) MR_UNROLL
+        for (int i = 0; i < 2; i++)
+          if (8 * n + i < from || 8 * n + i >= to) p[n][2 * half + i] = 0.0f;
+      }
       uint32_t left_p[QUERIES / 16][4], left_ds[QUERIES / 16][4];
       wgmma::as_fragments<C>(p, left_p);
       begin_products();
@@ -226,23 +224,20 @@ __global__ void __launch_bounds__(THREADS, 1)
     MR_UNROLL
     for (int half = 0; half < 2; half++) {
       MR_UNROLL
-      for (int n = 0; n < KEYS / 8; n++)
-        MR_UNROLL
-        for (int i = 2 * half; i < 2 * half + 2; i++) p[n][i] = exp2_flushed(fmaf(p[n][i], scale, -mine[half].lse));
+      for (int n = 0; n < KEYS / 8; n++) MR_UNROLL
+      for (int i = 2 * half; i < 2 * half + 2; i++) p[n][i] = exp2_flushed(fmaf(p[n][i], scale, -mine[half].lse));
       if (all_seen) continue;
       int one = query + g + 8 * half, first = key + lane_column, from = first_key(a, one) - first, to = min(one + 1, end) - first;
       MR_UNROLL
-      for (int n = 0; n < KEYS / 8; n++)
-        MR_UNROLL
-        for (int i = 0; i < 2; i++)
-          if (8 * n + i < from || 8 * n + i >= to) p[n][2 * half + i] = 0.0f;
+      for (int n = 0; n < KEYS / 8; n++) MR_UNROLL
+      for (int i = 0; i < 2; i++)
+        if (8 * n + i < from || 8 * n + i >= to) p[n][2 * half + i] = 0.0f;
     }
     wait_products<0>();
     wgmma::pin(ds);
     MR_UNROLL
-    for (int n = 0; n < KEYS / 8; n++)
-      MR_UNROLL
-      for (int i = 0; i < 4; i++) ds[n][i] = score_gradient<C>(a, p[n][i], ds[n][i], mine[i / 2].dot);
+    for (int n = 0; n < KEYS / 8; n++) MR_UNROLL
+    for (int i = 0; i < 4; i++) ds[n][i] = score_gradient<C>(a, p[n][i], ds[n][i], mine[i / 2].dot);
     uint32_t left[KEYS / 16][4];
     wgmma::as_fragments<C>(ds, left);
     begin_products();
@@ -255,8 +250,8 @@ __global__ void __launch_bounds__(THREADS, 1)
   wait_copies<0>();
   __syncthreads();
   float scales[2] = {scale_of_sums<C>(a), scale_of_sums<C>(a)};
-  tiles::write<DIM, C>(a, whole, sum, scales, shared.staging[tiles::warp_of_thread()], t.dq, q_first + (query - begin_query) * q_width,
-                       q_width, span.end - query);
+  tiles::write<DIM, C>(a, whole, sum, scales, shared.staging[tiles::warp_of_thread()], t.dq,
+                       q_first + (query - begin_query) * q_width, q_width, span.end - query);
 #endif
 }
 

@@ -72,8 +72,8 @@ __device__ __forceinline__ int64_t first_of_item(const Attention& a, const Span&
 }
 
 template <class C, int DIM>
-__global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention a, bool whole, int splits, const void* q,
-                                                                      const void* k, const void* v, void* o, Parts parts) {
+__global__ void __launch_bounds__(Tiling<DIM>::THREADS)
+    decode_kernel(Attention a, bool whole, int splits, const void* q, const void* k, const void* v, void* o, Parts parts) {
   using namespace tiles;
   constexpr int WARPS = Tiling<DIM>::WARPS, THREADS = Tiling<DIM>::THREADS, KEYS = Tiling<DIM>::KEYS, STAGES = Tiling<DIM>::STAGES;
   Shared<C, DIM>& shared = shared_memory<Shared<C, DIM>>();
@@ -141,13 +141,12 @@ __global__ void __launch_bounds__(Tiling<DIM>::THREADS) decode_kernel(Attention 
       multiply_16<C>(s[0][1], queries[step], b[1]);
     }
     MR_UNROLL
-    for (int n = 0; n < 2; n++)
-      MR_UNROLL
-      for (int i = 0; i < 4; i++) {
-        int place = key + 8 * n + 2 * t + i % 2, one = position[i / 2];
-        bool seen = place <= one && place >= first_key(a, one);
-        s[0][n][i] = seen ? s[0][n][i] : -INFINITY;
-      }
+    for (int n = 0; n < 2; n++) MR_UNROLL
+    for (int i = 0; i < 4; i++) {
+      int place = key + 8 * n + 2 * t + i % 2, one = position[i / 2];
+      bool seen = place <= one && place >= first_key(a, one);
+      s[0][n][i] = seen ? s[0][n][i] : -INFINITY;
+    }
     softmax_step<DIM>(s[0], scale, softmax, sum[0]);
     accumulate<DIM>(s, shared.v[stage], warp * 16, sum);
   }
@@ -202,8 +201,8 @@ struct Fp32Shared {
   float sums[FP32_WARPS][FP32_COLUMNS * WARP], largest[FP32_WARPS], total[FP32_WARPS];
 };
 
-__global__ void __launch_bounds__(FP32_WARPS* WARP) decode_fp32_kernel(Attention a, int splits, const void* q, const void* k,
-                                                                       const void* v, void* o, Parts parts) {
+__global__ void __launch_bounds__(FP32_WARPS* WARP)
+    decode_fp32_kernel(Attention a, int splits, const void* q, const void* k, const void* v, void* o, Parts parts) {
   Fp32Shared& shared = shared_memory<Fp32Shared>();
   follow_kernels();
   Span span;
@@ -312,7 +311,7 @@ template <int BLOCK_ROWS>
 int32_t combine(mr_stream* s, const char* op, const Attention& a, const Decoding& plan, int keys, void* o) {
   if (plan.splits == 1) return MR_OK;
   return launch_early(s, op, combine_kernel<BLOCK_ROWS>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, BLOCK_ROWS),
-                dim3(COMBINE_THREADS), 0, a, keys, (int)plan.splits, plan.parts, o);
+                      dim3(COMBINE_THREADS), 0, a, keys, (int)plan.splits, plan.parts, o);
 }
 
 template <class C, int DIM>
@@ -321,8 +320,8 @@ int32_t decode(mr_stream* s, const char* op, const Attention& a, const void* q, 
   MR_TRY(plan_decoding(s, a, ROWS, ENOUGH_BLOCKS, &plan));
   static_assert(sizeof(Shared<C, DIM>) <= tiles::SHARED_LIMIT);
   MR_TRY(launch_early(s, op, decode_kernel<C, DIM>, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
-                dim3(Tiling<DIM>::THREADS), sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)plan.splits, q, k, v,
-                o, plan.parts));
+                      dim3(Tiling<DIM>::THREADS), sizeof(Shared<C, DIM>), a, tiles::copies_whole(a, q, k, v), (int)plan.splits, q,
+                      k, v, o, plan.parts));
   return combine<ROWS>(s, op, a, plan, Tiling<DIM>::KEYS, o);
 }
 
@@ -330,7 +329,7 @@ int32_t decode_fp32(mr_stream* s, const char* op, const Attention& a, const void
   Decoding plan;
   MR_TRY(plan_decoding(s, a, 1, ENOUGH_FP32_BLOCKS, &plan));
   MR_TRY(launch_early(s, op, decode_fp32_kernel, dim3((unsigned)plan.spans, (unsigned)a.kv_heads, (unsigned)plan.splits),
-                dim3(FP32_WARPS * WARP), sizeof(Fp32Shared), a, (int)plan.splits, q, k, v, o, plan.parts));
+                      dim3(FP32_WARPS * WARP), sizeof(Fp32Shared), a, (int)plan.splits, q, k, v, o, plan.parts));
   return combine<1>(s, op, a, plan, FP32_KEYS, o);
 }
 
@@ -348,7 +347,8 @@ MR_API int32_t mr_attention_cached(mr_stream* s, int32_t compute, int32_t dtype,
                                    const int32_t* cu_seqlens, const int32_t* cache_rows, const int32_t* past, int64_t heads,
                                    int64_t kv_heads, int64_t head_dim, float scale, int64_t window, const void* q,
                                    const void* k_cache, const void* v_cache, void* o) {
-  Attention a = {compute, dtype, tokens, sequences, cu_seqlens, nullptr, heads, kv_heads, head_dim, scale, window, past, cache_rows};
+  Attention a = {compute,  dtype,    tokens, sequences, cu_seqlens, nullptr,   heads,
+                 kv_heads, head_dim, scale,  window,    past,       cache_rows};
   MR_TRY(check_attention("attention_cached", a));
   MR_REQUIRE(sequences == 0 || (cache_rows && past), "attention_cached: cache_rows or past is NULL");
   MR_REQUIRE(tokens == 0 || (q && k_cache && v_cache && o), "attention_cached: a pointer is NULL");

@@ -92,8 +92,8 @@ struct Shared {
 };
 
 template <class C, int DIM>
-__global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whole, const void* q, const void* k, const void* v,
-                                                          void* o, float* lse) {
+__global__ void __launch_bounds__(THREADS)
+    forward_kernel(Attention a, bool whole, const void* q, const void* k, const void* v, void* o, float* lse) {
   using namespace tiles;
   constexpr int M = Tiling<DIM>::M, QUERIES = Tiling<DIM>::QUERIES, KEYS = Tiling<DIM>::KEYS;
   Shared<C, DIM>& shared = shared_memory<Shared<C, DIM>>();
@@ -109,11 +109,11 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
 
   auto load_keys = [&](const void* from, int key, C* to) {
     load_tile<KEYS, DIM, THREADS>(a, whole, from, k_first + key * kv_width, kv_width, end - key, to,
-                                   (int)opaque_where<false>(threadIdx.x));
+                                  (int)opaque_where<false>(threadIdx.x));
     commit_copies();
   };
   load_tile<QUERIES, DIM, THREADS>(a, whole, q, q_first, q_width, span.end - span.begin, shared.q,
-                                    (int)opaque_where<false>(threadIdx.x));
+                                   (int)opaque_where<false>(threadIdx.x));
   load_keys(k, begin, shared.k);
   load_keys(v, begin, shared.v);
 
@@ -141,18 +141,16 @@ __global__ void __launch_bounds__(THREADS) forward_kernel(Attention a, bool whol
     bool all_seen = key + KEYS <= min(query + 1, end) && first_key(a, query + 16 * M - 1) <= key;
     MR_UNROLL
     for (int m = 0; m < M; m++) {
-      if (!all_seen)
+      if (!all_seen) MR_UNROLL
+      for (int half = 0; half < 2; half++) {
+        int one = query + 16 * m + g + 8 * half, from = first_key(a, one), to = min(one + 1, end);
         MR_UNROLL
-        for (int half = 0; half < 2; half++) {
-          int one = query + 16 * m + g + 8 * half, from = first_key(a, one), to = min(one + 1, end);
-          MR_UNROLL
-          for (int n = 0; n < KEYS / 8; n++)
-            MR_UNROLL
-            for (int i = 0; i < 2; i++) {
-              int place = key + 8 * n + 2 * t + i;
-              if (place < from || place >= to) s[m][n][2 * half + i] = -INFINITY;
-            }
+        for (int n = 0; n < KEYS / 8; n++) MR_UNROLL
+        for (int i = 0; i < 2; i++) {
+          int place = key + 8 * n + 2 * t + i;
+          if (place < from || place >= to) s[m][n][2 * half + i] = -INFINITY;
         }
+      }
       softmax_step<DIM>(s[m], scale, softmax[m], sum[m]);
     }
     accumulate<DIM>(s, shared.v, 0, sum);

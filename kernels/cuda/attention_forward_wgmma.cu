@@ -66,17 +66,15 @@ __global__ void __launch_bounds__(THREADS, 2) forward_kernel(Attention a, wgmma:
     wgmma::pin(s);
     thread = (int)opaque(threadIdx.x) % WARPGROUP;
     int query = begin_query + thread / WARP * 16;  // the warp's first
-    if (key + KEYS > min(query + 1, end) || first_key(a, query + 15) > key)
+    if (key + KEYS > min(query + 1, end) || first_key(a, query + 15) > key) MR_UNROLL
+    for (int half = 0; half < 2; half++) {
+      int one = query + thread % WARP / 4 + 8 * half, first = key + thread % 4 * 2;
+      int from = first_key(a, one) - first, to = min(one + 1, end) - first;
       MR_UNROLL
-      for (int half = 0; half < 2; half++) {
-        int one = query + thread % WARP / 4 + 8 * half, first = key + thread % 4 * 2;
-        int from = first_key(a, one) - first, to = min(one + 1, end) - first;
-        MR_UNROLL
-        for (int n = 0; n < KEYS / 8; n++)
-          MR_UNROLL
-          for (int i = 0; i < 2; i++)
-            if (8 * n + i < from || 8 * n + i >= to) s[n][2 * half + i] = -INFINITY;
-      }
+      for (int n = 0; n < KEYS / 8; n++) MR_UNROLL
+      for (int i = 0; i < 2; i++)
+        if (8 * n + i < from || 8 * n + i >= to) s[n][2 * half + i] = -INFINITY;
+    }
     tiles::softmax_step<DIM>(s, scale, softmax, sum);
     uint32_t p[KEYS / 16][4];
     wgmma::as_fragments<C>(s, p);

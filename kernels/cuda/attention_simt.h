@@ -16,8 +16,8 @@ namespace simt {
 constexpr int THREADS = 128;
 constexpr int EDGE = 32;
 constexpr int SLICE = 128;
-constexpr int ROWS = 4;            // of a thread
-constexpr int SCORES = 2;          // columns of a thread in the square
+constexpr int ROWS = 4;              // of a thread
+constexpr int SCORES = 2;            // columns of a thread in the square
 constexpr int COLUMNS = SLICE / 16;  // columns of a thread in a slice
 
 typedef float Square[EDGE][EDGE + 1];
@@ -77,8 +77,8 @@ __device__ __forceinline__ void product(const Attention& a, const Rows& x, const
 // sum += p y over the first `terms` of the square's inner edge, p [rows, terms], or [terms, rows] if TRANSPOSED; rows from
 // `count` on are left alone.
 template <bool TRANSPOSED>
-__device__ __forceinline__ void accumulate(const Square& p, const float (&y)[EDGE][SLICE], int count, int terms,
-                                           int64_t columns, float (&sum)[ROWS][COLUMNS]) {
+__device__ __forceinline__ void accumulate(const Square& p, const float (&y)[EDGE][SLICE], int count, int terms, int64_t columns,
+                                           float (&sum)[ROWS][COLUMNS]) {
   int row = row_of_thread(), column = column_of_thread();
   if (row >= count) return;
   for (int k = 0; k < terms; k++) {

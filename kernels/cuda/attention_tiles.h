@@ -112,11 +112,9 @@ __device__ __forceinline__ void two_fragments(uint32_t (&f)[2][2], uint32_t addr
 template <int DIM, int M, int N, class C>
 __device__ __forceinline__ void product(C* x, int row, C* y, float (&s)[M][N][4]) {
   MR_UNROLL
-  for (int m = 0; m < M; m++)
-    MR_UNROLL
-    for (int n = 0; n < N; n++)
-      MR_UNROLL
-      for (int i = 0; i < 4; i++) s[m][n][i] = 0.0f;
+  for (int m = 0; m < M; m++) MR_UNROLL
+  for (int n = 0; n < N; n++) MR_UNROLL
+  for (int i = 0; i < 4; i++) s[m][n][i] = 0.0f;
   uint32_t from_x = lane_of_rows<DIM>(x + row * DIM), from_y = lane_of_columns<DIM>(y);
   MR_UNROLL
   for (int step = 0; step < DIM / 16; step++) {
@@ -180,11 +178,10 @@ __device__ __forceinline__ void write(const Attention& a, bool whole, const floa
   int lane = lane_of_thread(), g = lane / 4, t = lane % 4;
   __syncwarp();
   MR_UNROLL
-  for (int n = 0; n < DIM / 8; n++)
-    MR_UNROLL
-    for (int half = 0; half < 2; half++)
-      *reinterpret_cast<float2*>(&staging.x[g + 8 * half][8 * n + 2 * t]) =
-          make_float2(sum[n][2 * half] * factor[half], sum[n][2 * half + 1] * factor[half]);
+  for (int n = 0; n < DIM / 8; n++) MR_UNROLL
+  for (int half = 0; half < 2; half++)
+    *reinterpret_cast<float2*>(&staging.x[g + 8 * half][8 * n + 2 * t]) =
+        make_float2(sum[n][2 * half] * factor[half], sum[n][2 * half + 1] * factor[half]);
   __syncwarp();
   constexpr int CHUNKS = DIM / 8, STEP = WARP / CHUNKS > 0 ? WARP / CHUNKS : 1;
   static_assert(WARP % CHUNKS == 0 && 16 % STEP == 0, "a warp takes whole rows");
@@ -197,7 +194,7 @@ __device__ __forceinline__ void write(const Attention& a, bool whole, const floa
       const float4* from = reinterpret_cast<const float4*>(&staging.x[r][column]);
       float4 low = from[0], high = from[1];
       *reinterpret_cast<uint4*>(static_cast<C*>(p) + at) = make_uint4(pack_pair<C>(low.x, low.y), pack_pair<C>(low.z, low.w),
-                                                                     pack_pair<C>(high.x, high.y), pack_pair<C>(high.z, high.w));
+                                                                      pack_pair<C>(high.x, high.y), pack_pair<C>(high.z, high.w));
     } else {
       MR_NO_UNROLL
       for (int j = 0; j < 8 && column + j < a.head_dim; j++) put(p, a.dtype, at + j, staging.x[r][column + j]);
@@ -227,12 +224,11 @@ __device__ __forceinline__ void softmax_step(float (&s)[N][4], float scale, Soft
     float scaled = exp2_flushed(fmaf(state.largest[half], scale, shift)), total = 0.0f;
     state.largest[half] = best;
     MR_UNROLL
-    for (int n = 0; n < N; n++)
-      MR_UNROLL
-      for (int i = 2 * half; i < 2 * half + 2; i++) {
-        s[n][i] = exp2_flushed(fmaf(s[n][i], scale, shift));
-        total += s[n][i];
-      }
+    for (int n = 0; n < N; n++) MR_UNROLL
+    for (int i = 2 * half; i < 2 * half + 2; i++) {
+      s[n][i] = exp2_flushed(fmaf(s[n][i], scale, shift));
+      total += s[n][i];
+    }
     state.total[half] = fmaf(state.total[half], scaled, total);
     MR_UNROLL
     for (int n = 0; n < DIM / 8; n++) sum[n][2 * half] *= scaled, sum[n][2 * half + 1] *= scaled;

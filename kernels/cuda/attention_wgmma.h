@@ -14,12 +14,14 @@ int32_t attend_wgmma(mr_stream* s, const char* op, const Attention& a, const voi
                      float* lse);
 
 // Beyond 128 columns a warpgroup's sums leave no registers for the scores: such heads stay with mma.sync.
-inline bool wgmma_takes(const mr_stream* s, const Attention& a) { return s->wgmma_attention && tiles::has_tiles(a) && a.head_dim <= 128; }
+inline bool wgmma_takes(const mr_stream* s, const Attention& a) {
+  return s->wgmma_attention && tiles::has_tiles(a) && a.head_dim <= 128;
+}
 
 namespace wgmma {
 
-constexpr int ROWS = 64;    // of a tile, and of a warpgroup
-constexpr int GROUPS = 2;   // warpgroups a block
+constexpr int ROWS = 64;   // of a tile, and of a warpgroup
+constexpr int GROUPS = 2;  // warpgroups a block
 constexpr int THREADS = GROUPS * WARPGROUP;
 constexpr int64_t SHARED_OF_MULTIPROCESSOR = 228 << 10;  // of which each block takes 1 KB more than it asks for
 

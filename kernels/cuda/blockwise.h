@@ -53,7 +53,8 @@ template <class T>
 inline int32_t find_absmax(mr_stream* s, const char* op, int64_t n, int64_t blocksize, float offset, const T* x, float* absmax) {
   int64_t blocks = divide_up(n, blocksize);
   dim3 block = row_block(blocksize, Pack<T>::N);
-  return launch(s, op, absmax_kernel<T>, row_grid(blocks, block), block, sizeof(RowShared), n, blocks, blocksize, offset, x, absmax);
+  return launch(s, op, absmax_kernel<T>, row_grid(blocks, block), block, sizeof(RowShared), n, blocks, blocksize, offset, x,
+                absmax);
 }
 
 }  // namespace mr

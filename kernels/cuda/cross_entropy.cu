@@ -16,7 +16,9 @@ constexpr int PACKS = 4;
 
 // Elements that the threads of a block take at a time, and the distance from a thread's first to the end of its last.
 template <int THREADS>
-constexpr int64_t TILE = int64_t{THREADS} * N * PACKS;
+// clang-format off
+constexpr int64_t TILE = (int64_t)THREADS * N * PACKS;
+// clang-format on
 template <int THREADS>
 constexpr int64_t SPAN = TILE<THREADS> - (int64_t)(THREADS - 1) * N;
 

@@ -66,10 +66,10 @@ constexpr int64_t WORKSPACE_LIMIT = 64 << 20;
 // Refuses bad arguments with one line of text: MR_REQUIRE(n >= 0, "fill: n is %lld", (long long)n);
 #define MR_REQUIRE(condition, ...) \
   if (!(condition)) return ::mr::fail(MR_ERR_ARGUMENT, __VA_ARGS__)
-#define MR_TRY(expression)                        \
-  do {                                            \
-    int32_t mr_code = (expression);               \
-    if (mr_code != MR_OK) return mr_code;         \
+#define MR_TRY(expression)                \
+  do {                                    \
+    int32_t mr_code = (expression);       \
+    if (mr_code != MR_OK) return mr_code; \
   } while (0)
 
 inline bool is_activation(int32_t dtype) { return dtype == MR_F32 || dtype == MR_BF16 || dtype == MR_F16; }
@@ -106,8 +106,8 @@ inline T* as(T*, void* p) {
 #ifdef MR_EMULATED
 template <class Kernel>
 inline void emulate(dim3 grid, dim3 block, int64_t shared_bytes, bool early, Kernel kernel) {
-  emulation::launch(grid, block, shared_bytes, [](const void* k) { (*static_cast<const Kernel*>(k))(); }, &kernel,
-                    (int64_t)sizeof kernel, early);
+  emulation::launch(
+      grid, block, shared_bytes, [](const void* k) { (*static_cast<const Kernel*>(k))(); }, &kernel, (int64_t)sizeof kernel, early);
 }
 #endif
 
@@ -124,8 +124,7 @@ inline int32_t start(mr_stream* s, const char* op, void (*kernel)(Parameters...)
   emulate(grid, block, shared_bytes, EARLY, [=] { kernel(static_cast<Parameters>(arguments)...); });
   return check(cudaGetLastError(), op);
 #else
-  if (shared_bytes > 48 << 10)
-    MR_TRY(allow_shared_memory(s, reinterpret_cast<const void*>(kernel), shared_bytes, op));
+  if (shared_bytes > 48 << 10) MR_TRY(allow_shared_memory(s, reinterpret_cast<const void*>(kernel), shared_bytes, op));
   cudaLaunchAttribute early = {};
   early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   early.val.programmaticStreamSerializationAllowed = 1;
@@ -150,8 +149,8 @@ inline int32_t launch(mr_stream* s, const char* op, void (*kernel)(Parameters...
 // starting takes is then hidden by those. Every thread of it must call wait_for_kernels() (or follow_kernels()) before it
 // touches device memory, and none may end without; the emulation reports the first access of one that has not.
 template <class... Parameters, class... Arguments>
-inline int32_t launch_early(mr_stream* s, const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared_bytes,
-                            Arguments... arguments) {
+inline int32_t launch_early(mr_stream* s, const char* op, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                            int64_t shared_bytes, Arguments... arguments) {
   return start<true>(s, op, kernel, grid, block, shared_bytes, arguments...);
 }
 

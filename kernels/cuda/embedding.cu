@@ -15,7 +15,8 @@ constexpr int N = 8;  // columns of a thread at a time
 
 // An id outside the vocabulary is reported when the stream is synchronised; its row becomes zeros.
 template <class X, class Y>
-__global__ void forward_kernel(int64_t tokens, int64_t vocab, int64_t hidden, const X* table, const int32_t* ids, Y* y, Fault* fault) {
+__global__ void forward_kernel(int64_t tokens, int64_t vocab, int64_t hidden, const X* table, const int32_t* ids, Y* y,
+                               Fault* fault) {
   int64_t t = own_row();
   if (t >= tokens) return;
   int64_t id = ids[t];
@@ -138,7 +139,8 @@ __global__ void sum_chunks_kernel(int64_t tokens, int64_t hidden, int chunk, con
 }
 
 // The run that begins in a chunk and continues after it: the chunk's own part, then those of the chunks after it.
-__global__ void sum_runs_kernel(int64_t tokens, int64_t hidden, int chunk, const uint64_t* sorted, const float* partial, float* dtable) {
+__global__ void sum_runs_kernel(int64_t tokens, int64_t hidden, int chunk, const uint64_t* sorted, const float* partial,
+                                float* dtable) {
   constexpr int P = Pack<float>::N;
   int64_t c = ((int64_t)blockIdx.y * SUM_THREADS + threadIdx.x) * P;
   int64_t begin = (int64_t)blockIdx.x * chunk, next = begin + chunk;
@@ -167,8 +169,8 @@ __global__ void sum_runs_kernel(int64_t tokens, int64_t hidden, int chunk, const
 
 // ---- one batch of tokens -----------------------------------------------------------------------------------------------
 
-constexpr int64_t BATCH = 1 << 20;        // tokens whose keys, twice, take a quarter of the workspace
-constexpr int64_t PARTIAL = 32 << 20;     // bytes of it for the sums of chunks
+constexpr int64_t BATCH = 1 << 20;     // tokens whose keys, twice, take a quarter of the workspace
+constexpr int64_t PARTIAL = 32 << 20;  // bytes of it for the sums of chunks
 static_assert(BATCH * 16 + PARTIAL <= WORKSPACE_LIMIT, "keys and sums fit");
 constexpr int64_t LEAST_CHUNK = 32;
 
@@ -191,8 +193,8 @@ int32_t add_batch(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, i
   if (tokens <= tile)
     sorted = keys;
   else
-    MR_TRY(launch(s, op, merge_tiles_kernel, dim3((unsigned)divide_up(tokens, SUM_THREADS)), dim3(SUM_THREADS), 0, tokens, tile, keys,
-                  sorted));
+    MR_TRY(launch(s, op, merge_tiles_kernel, dim3((unsigned)divide_up(tokens, SUM_THREADS)), dim3(SUM_THREADS), 0, tokens, tile,
+                  keys, sorted));
   dim3 grid((unsigned)chunks, (unsigned)divide_up(hidden, SUM_THREADS * Pack<T>::N));
   MR_TRY(launch(s, op, sum_chunks_kernel<T>, grid, dim3(SUM_THREADS), 0, tokens, hidden, (int)chunk, sorted, dy, dtable, partial));
   if (chunks == 1) return MR_OK;
@@ -228,8 +230,8 @@ MR_API int32_t mr_embedding_forward(mr_stream* s, int64_t tokens, int64_t vocab,
 MR_API int32_t mr_embedding_backward(mr_stream* s, int64_t tokens, int64_t vocab, int64_t hidden, int64_t padding,
                                      const int32_t* ids, int32_t dy_dtype, const void* dy, float* dtable) {
   MR_REQUIRE(is_activation(dy_dtype), "embedding_backward: dy dtype %d is not f32, bf16 or f16", dy_dtype);
-  MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_backward: tokens %lld, vocab %lld, hidden %lld", (long long)tokens,
-             (long long)vocab, (long long)hidden);
+  MR_REQUIRE(tokens >= 0 && vocab >= 0 && hidden >= 0, "embedding_backward: tokens %lld, vocab %lld, hidden %lld",
+             (long long)tokens, (long long)vocab, (long long)hidden);
   MR_REQUIRE(tokens == 0 || (ids && dy && dtable), "embedding_backward: ids, dy and dtable must not be NULL");
   return with_storage(dy_dtype, [=](auto* type) {
     for (int64_t t = 0; t < tokens && hidden > 0; t += BATCH) {

@@ -26,7 +26,8 @@ struct Family {
 };
 
 constexpr Family FAMILIES[] = {
-    {"fp32 products, optimisers, losses but cross-entropy, 4-bit and 8-bit formats", RAN, nullptr, nullptr, nullptr, nullptr, nullptr},
+    {"fp32 products, optimisers, losses but cross-entropy, 4-bit and 8-bit formats", RAN, nullptr, nullptr, nullptr, nullptr,
+     nullptr},
     {"16-bit products by mma.sync", CHANGED, nullptr, nullptr, nullptr, nullptr, nullptr},
     {"16-bit products by wgmma", CHANGED, &mr_stream::wgmma, "MEDREPRO_CUDA_GEMM", "sm80", "sm90", nullptr},
     {"thin 16-bit products (LoRA's factors)", CHANGED, &mr_stream::wgmma, nullptr, nullptr, nullptr, nullptr},
@@ -35,7 +36,8 @@ constexpr Family FAMILIES[] = {
     {"embedding, RMSNorm, RoPE, gated units, cross-entropy", CHANGED, nullptr, nullptr, nullptr, nullptr, nullptr},
     {"joined ops of decoding", CHANGED, nullptr, nullptr, nullptr, nullptr, nullptr},
     {"LLM.int8 with outlier columns per group of rows", CHANGED, nullptr, nullptr, nullptr, nullptr, nullptr},
-    {"kernels that start before their predecessors end", UNPROVEN, &mr_stream::overlaps, "MEDREPRO_CUDA_OVERLAP", "off", "on", nullptr},
+    {"kernels that start before their predecessors end", UNPROVEN, &mr_stream::overlaps, "MEDREPRO_CUDA_OVERLAP", "off", "on",
+     nullptr},
 };
 constexpr int32_t FAMILY_COUNT = (int32_t)(sizeof FAMILIES / sizeof *FAMILIES);
 

@@ -53,8 +53,9 @@ MR_API int32_t mr_cast(mr_stream* s, int32_t x_dtype, int32_t y_dtype, int64_t n
   MR_REQUIRE(n == 0 || (x && y), "cast: x and y must not be NULL");
   return with_storage(x_dtype, [=](auto* from) {
     return with_storage(y_dtype, [=](auto* to) {
-      return launch_elements<CAST>(s, "cast", n, cast_kernel<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>,
-                                   n, as(from, x), as(to, y));
+      return launch_elements<CAST>(s, "cast", n,
+                                   cast_kernel<std::remove_pointer_t<decltype(from)>, std::remove_pointer_t<decltype(to)>>, n,
+                                   as(from, x), as(to, y));
     });
   });
 }

@@ -15,9 +15,9 @@
 //
 // The order of an output's sums depends on m, n, k, layout and `compute` alone: the same kernel takes operands of every alignment and
 // storage, fed otherwise; what gemm_thin.cu's copies cannot bring goes to gemm_mma.cu, which cuts K in the same places.
-#include "gemm.h"
-
 #include <string.h>
+
+#include "gemm.h"
 
 namespace mr {
 namespace {

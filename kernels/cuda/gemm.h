@@ -13,13 +13,13 @@ enum Storage { STORED_F32 = 0, STORED_BF16 = 1, STORED_F16 = 2, STORED_FOUR_BIT 
 // op(A) or op(B) seen as `rows` x k (for B, rows are columns of the product).
 struct Operand {
   const void* data;
-  int64_t ld;      // elements from one stored row to the next
+  int64_t ld;  // elements from one stored row to the next
   int64_t rows;
-  bool along_k;    // stored [rows, k]; otherwise [k, rows]
-  int32_t storage; // Storage
+  bool along_k;     // stored [rows, k]; otherwise [k, rows]
+  int32_t storage;  // Storage
   // of STORED_FOUR_BIT
   const float* absmax;
-  int64_t blocks;       // of a stored row
+  int64_t blocks;  // of a stored row
   int32_t blocksize;
   int32_t block_shift;  // log2 of it, or -1 when it is no power of two
   int32_t kind;
@@ -72,7 +72,8 @@ int32_t multiply(mr_stream* s, const char* op, const Product& p);
 
 // Makes *x a copy of an operand, k deep, in workspace: of the type `compute`, times `factor`, along k or not, with rows at multiples of 16
 // bytes. It stays as it is when it is in four bits or there is no room; the copy's bits are those that the kernels would convert to.
-int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool along_k, float factor, int64_t* reserved, Operand* x);
+int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool along_k, float factor, int64_t* reserved,
+                Operand* x);
 
 // A stored matrix of rows x cols with row stride ld is possible: no overflow of its size in bytes.
 inline bool is_matrix(int64_t rows, int64_t cols, int64_t ld) {
@@ -156,9 +157,12 @@ __device__ __forceinline__ float load_as_float(const void* p, int32_t dtype, int
   return static_cast<const float*>(p)[i];
 }
 __device__ __forceinline__ void store_as(void* p, int32_t dtype, int64_t i, float x) {
-  if (dtype == MR_BF16) static_cast<bf16*>(p)[i] = from_float<bf16>(x);
-  else if (dtype == MR_F16) static_cast<f16*>(p)[i] = from_float<f16>(x);
-  else static_cast<float*>(p)[i] = x;
+  if (dtype == MR_BF16)
+    static_cast<bf16*>(p)[i] = from_float<bf16>(x);
+  else if (dtype == MR_F16)
+    static_cast<f16*>(p)[i] = from_float<f16>(x);
+  else
+    static_cast<float*>(p)[i] = x;
 }
 
 // The code book of an operand that has one; a barrier must follow.
@@ -185,8 +189,10 @@ __device__ __forceinline__ Raw fetch(const Operand& x, int64_t row, int64_t at, 
     // rows are whole blocks of at least 32 elements, so packs are whole and of one block; the memory of the codes is aligned to
     // no more than bytes
     const uint8_t* p = static_cast<const uint8_t*>(x.data) + i / 2;
-    if (reinterpret_cast<uintptr_t>(p) % 4 == 0) raw.low.x = *reinterpret_cast<const uint32_t*>(p);
-    else raw.low.x = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    if (reinterpret_cast<uintptr_t>(p) % 4 == 0)
+      raw.low.x = *reinterpret_cast<const uint32_t*>(p);
+    else
+      raw.low.x = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
     raw.low.y = __float_as_uint(scale_at(x, row, at));
     return raw;
   }
@@ -211,8 +217,7 @@ __device__ __forceinline__ Raw fetch(const Operand& x, int64_t row, int64_t at, 
   }
   uint32_t w[4];
 #pragma unroll
-  for (int j = 0; j < 4; j++)
-    w[j] = (2 * j < count ? p[2 * j] : 0u) | (2 * j + 1 < count ? (uint32_t)p[2 * j + 1] << 16 : 0u);
+  for (int j = 0; j < 4; j++) w[j] = (2 * j < count ? p[2 * j] : 0u) | (2 * j + 1 < count ? (uint32_t)p[2 * j + 1] << 16 : 0u);
   raw.low = make_uint4(w[0], w[1], w[2], w[3]);
   return raw;
 }
@@ -220,10 +225,14 @@ __device__ __forceinline__ void widen(int32_t storage, const Raw& raw, const Cod
   const uint32_t w[8] = {raw.low.x, raw.low.y, raw.low.z, raw.low.w, raw.high.x, raw.high.y, raw.high.z, raw.high.w};
 #pragma unroll
   for (int j = 0; j < 8; j++) {
-    if (storage == STORED_F32) y[j] = __uint_as_float(w[j]);
-    else if (storage == STORED_BF16) y[j] = to_float(bf16{(uint16_t)(w[j / 2] >> (j % 2 * 16))});
-    else if (storage == STORED_F16) y[j] = to_float(f16{(uint16_t)(w[j / 2] >> (j % 2 * 16))});
-    else y[j] = book.value[w[0] >> ((j ^ 1) * 4) & 15] * __uint_as_float(w[1]);
+    if (storage == STORED_F32)
+      y[j] = __uint_as_float(w[j]);
+    else if (storage == STORED_BF16)
+      y[j] = to_float(bf16{(uint16_t)(w[j / 2] >> (j % 2 * 16))});
+    else if (storage == STORED_F16)
+      y[j] = to_float(f16{(uint16_t)(w[j / 2] >> (j % 2 * 16))});
+    else
+      y[j] = book.value[w[0] >> ((j ^ 1) * 4) & 15] * __uint_as_float(w[1]);
   }
 }
 template <class T>

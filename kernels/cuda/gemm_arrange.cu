@@ -34,7 +34,8 @@ __global__ void arrange_kernel(Operand x, int64_t lines, int64_t inner, bool tra
 
 }  // namespace
 
-int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool along_k, float factor, int64_t* reserved, Operand* x) {
+int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool along_k, float factor, int64_t* reserved,
+                Operand* x) {
   int64_t lines = along_k ? x->rows : k, inner = along_k ? k : x->rows, ld = divide_up(inner, 8) * 8;
   int64_t bytes = divide_up(lines * ld * 2, 256) * 256;
   if (x->storage == STORED_FOUR_BIT || *reserved + bytes > ARRANGED_LIMIT) return MR_OK;
@@ -43,9 +44,10 @@ int32_t arrange(mr_stream* s, const char* op, int32_t compute, int64_t k, bool a
   void* copy = static_cast<char*>(begin) + *reserved;
   bool transposed = x->along_k != along_k;
   dim3 grid((unsigned)divide_up(lines * (ld / 8), THREADS));
-  MR_TRY(compute == MR_BF16
-             ? launch(s, op, arrange_kernel<bf16>, grid, dim3(THREADS), 0, *x, lines, inner, transposed, factor, static_cast<bf16*>(copy), ld)
-             : launch(s, op, arrange_kernel<f16>, grid, dim3(THREADS), 0, *x, lines, inner, transposed, factor, static_cast<f16*>(copy), ld));
+  MR_TRY(compute == MR_BF16 ? launch(s, op, arrange_kernel<bf16>, grid, dim3(THREADS), 0, *x, lines, inner, transposed, factor,
+                                     static_cast<bf16*>(copy), ld)
+                            : launch(s, op, arrange_kernel<f16>, grid, dim3(THREADS), 0, *x, lines, inner, transposed, factor,
+                                     static_cast<f16*>(copy), ld));
   *reserved += bytes;
   x->data = copy, x->ld = ld, x->along_k = along_k, x->storage = storage_of(compute);
   return MR_OK;

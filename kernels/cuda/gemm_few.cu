@@ -217,8 +217,8 @@ Plan plan_products(const Product* products, int count) {
   p.few = few_a ? first.a : first.b;
   p.k = first.k;
   int32_t own = storage_of(first.compute);
-  plan.whole = (p.few.storage == own && in_whole_packs(p.few, p.k, 8)) ||
-               (p.few.storage == STORED_F32 && in_whole_packs(p.few, p.k, 4));
+  plan.whole =
+      (p.few.storage == own && in_whole_packs(p.few, p.k, 8)) || (p.few.storage == STORED_F32 && in_whole_packs(p.few, p.k, 4));
   for (int i = 0; i < count; i++) {
     Many& many = p.many[i];
     many.x = few_a ? products[i].b : products[i].a;
@@ -255,7 +255,7 @@ int32_t run(mr_stream* s, const char* op, const Product* products, int count) {
   }
   return with_few<T>(plan.p.few.rows, [&](auto few) {
     constexpr int FEW = decltype(few)::value;
-    auto kernel = !plan.whole ? few_kernel<T, FEW, 2, false, false>
+    auto kernel = !plan.whole  ? few_kernel<T, FEW, 2, false, false>
                   : width == 1 ? few_kernel<T, FEW, 1, true, false>
                                : few_kernel<T, FEW, 2, true, false>;
     return start_blocks(s, op, kernel, blocks, plan);
@@ -268,9 +268,7 @@ int32_t gemm_few(mr_stream* s, const char* op, const Product* p, int count) {
   return p->compute == MR_BF16 ? run<bf16>(s, op, p, count) : run<f16>(s, op, p, count);
 }
 
-bool takes_gated(const Product* p) {
-  return p->compute == MR_BF16 && p->m <= 8 && takes_few(*p) && plan_products(p, 2).whole;
-}
+bool takes_gated(const Product* p) { return p->compute == MR_BF16 && p->m <= 8 && takes_few(*p) && plan_products(p, 2).whole; }
 
 int32_t gemm_few_gated(mr_stream* s, const char* op, const Product* p, int32_t kind, void* y) {
   Plan plan = plan_products(p, 2);

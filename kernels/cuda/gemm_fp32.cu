@@ -65,8 +65,10 @@ __device__ __forceinline__ void fetch_tile(const Operand& x, const CodeBook& boo
     Part<ROWS>::place(x.along_k, i, &row, &k);
     held[i] = 0.0f;
     if (row0 + row >= x.rows || k0 + k >= k_end) continue;
-    if (x.storage == STORED_F32) held[i] = data[(row0 + row) * row_stride + (k0 + k) * k_stride];
-    else held[i] = restored(x, book, row0 + row, k0 + k);
+    if (x.storage == STORED_F32)
+      held[i] = data[(row0 + row) * row_stride + (k0 + k) * k_stride];
+    else
+      held[i] = restored(x, book, row0 + row, k0 + k);
   }
 }
 template <int ROWS>
@@ -95,8 +97,9 @@ __device__ __forceinline__ void take(const float* from, float (&to)[N]) {
 
 // Tile blockIdx.x; with `partial`, K block blockIdx.y alone, its sums to partial[blockIdx.y].
 template <int TM, int TN>
-__global__ void __launch_bounds__(THREADS) fp32_kernel(const __grid_constant__ Operand a, const __grid_constant__ Operand b, int64_t k,
-                                                       int64_t block, const __grid_constant__ Output out, float* partial) {
+__global__ void __launch_bounds__(THREADS)
+    fp32_kernel(const __grid_constant__ Operand a, const __grid_constant__ Operand b, int64_t k, int64_t block,
+                const __grid_constant__ Output out, float* partial) {
   constexpr int BM = 16 * TM, BN = 16 * TN;
   auto& shared = shared_memory<Shared<BM, BN>>();
   int64_t tile_m, tile_n;
@@ -183,9 +186,12 @@ __global__ void __launch_bounds__(THREADS) fp32_kernel(const __grid_constant__ O
     for (int j = 0; j < TN; j++) {
       int64_t row = row_of(i), col = col_of(j), at = row * stride + col;
       if (row >= out.m || col >= out.n) continue;
-      if (partial) to[at] = sum[i][j];
-      else if (out.dtype == MR_F32) to[at] = carry[i][j];
-      else store_other(out, at, carry[i][j]);
+      if (partial)
+        to[at] = sum[i][j];
+      else if (out.dtype == MR_F32)
+        to[at] = carry[i][j];
+      else
+        store_other(out, at, carry[i][j]);
     }
 }
 

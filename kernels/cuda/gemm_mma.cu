@@ -20,9 +20,9 @@ constexpr int DEPTH = 32, STAGES = 4;
 // One tile of ROWS x DEPTH 16-bit elements of an operand.
 template <int ROWS, bool ALONG_K>
 struct Tile {
-  static constexpr int LINE = ALONG_K ? DEPTH : ROWS;       // elements that follow each other
+  static constexpr int LINE = ALONG_K ? DEPTH : ROWS;  // elements that follow each other
   static constexpr int LINES = ALONG_K ? ROWS : DEPTH;
-  static constexpr int CHUNKS = LINE / 8;                   // of a line
+  static constexpr int CHUNKS = LINE / 8;  // of a line
   static constexpr int ALL = LINES * CHUNKS;
   uint16_t x[ROWS * DEPTH];
 
@@ -83,7 +83,8 @@ __device__ __forceinline__ void fetch_tile(const Operand& x, int64_t row0, int64
   }
 }
 template <class T, class Tile, bool ALONG_K, int THREADS>
-__device__ __forceinline__ void put_tile(const Operand& x, const Raw (&held)[Tile::ALL / THREADS], const CodeBook& book, Tile& tile) {
+__device__ __forceinline__ void put_tile(const Operand& x, const Raw (&held)[Tile::ALL / THREADS], const CodeBook& book,
+                                         Tile& tile) {
 #pragma unroll
   for (int i = 0; i < Tile::ALL / THREADS; i++) {
     int e = (int)threadIdx.x + i * THREADS;
@@ -95,14 +96,18 @@ __device__ __forceinline__ void put_tile(const Operand& x, const Raw (&held)[Til
 template <bool ALONG_K, class Tile>
 __device__ __forceinline__ void fragment_a(uint32_t (&d)[4], Tile& tile, int row, int k16) {
   int lane = (int)threadIdx.x % WARP, r = lane % 8, j = lane / 8;
-  if (ALONG_K) load_matrices<false>(d, tile.chunk(row + r + (j & 1) * 8, k16 * 2 + j / 2));
-  else load_matrices<true>(d, tile.chunk(k16 * 16 + r + j / 2 * 8, row / 8 + (j & 1)));
+  if (ALONG_K)
+    load_matrices<false>(d, tile.chunk(row + r + (j & 1) * 8, k16 * 2 + j / 2));
+  else
+    load_matrices<true>(d, tile.chunk(k16 * 16 + r + j / 2 * 8, row / 8 + (j & 1)));
 }
 template <bool ALONG_K, class Tile>
 __device__ __forceinline__ void fragment_b(uint32_t (&d)[4], Tile& tile, int col, int k16) {
   int lane = (int)threadIdx.x % WARP, r = lane % 8, j = lane / 8;
-  if (ALONG_K) load_matrices<false>(d, tile.chunk(col + r + j / 2 * 8, k16 * 2 + (j & 1)));
-  else load_matrices<true>(d, tile.chunk(k16 * 16 + r + (j & 1) * 8, col / 8 + j / 2));
+  if (ALONG_K)
+    load_matrices<false>(d, tile.chunk(col + r + j / 2 * 8, k16 * 2 + (j & 1)));
+  else
+    load_matrices<true>(d, tile.chunk(k16 * 16 + r + (j & 1) * 8, col / 8 + j / 2));
 }
 
 // The low-rank part of a product.
@@ -123,8 +128,7 @@ __device__ MR_CALLED void leave(Patch<32, 32>& patch, const Output& out, int64_t
 template <class T, int WARPS_M, int WARPS_N, int FRAGMENTS_M, int FRAGMENTS_N, bool A_ALONG_K, bool B_ALONG_K, bool COPIES>
 __global__ void __launch_bounds__(WARPS_M* WARPS_N* WARP, COPIES ? 2 : 3)
     mma_kernel(const __grid_constant__ Operand a, const __grid_constant__ Operand b, int64_t k, int64_t depth,
-               const __grid_constant__ Update update, Output out, float* partial, bool copies_a,
-               bool copies_b) {
+               const __grid_constant__ Update update, Output out, float* partial, bool copies_a, bool copies_b) {
   constexpr int THREADS = WARPS_M * WARPS_N * WARP, WM = FRAGMENTS_M * 16, WN = FRAGMENTS_N * 8;
   constexpr int BM = WARPS_M * WM, BN = WARPS_N * WN;
   typedef Tile<BM, A_ALONG_K> TileA;

@@ -25,8 +25,8 @@ struct Ring {
 // row * row_stride + col * col_stride of out, or of partial's matrix blockIdx.y.
 template <int BN, bool ALONG_K>
 __global__ void __launch_bounds__(THREADS, 2)
-    thin_kernel(const __grid_constant__ CUtensorMap map_large, const __grid_constant__ CUtensorMap map_small, int64_t rows, int64_t cols,
-                int64_t k, int64_t depth, int64_t row_stride, int64_t col_stride, Output out, float* partial) {
+    thin_kernel(const __grid_constant__ CUtensorMap map_large, const __grid_constant__ CUtensorMap map_small, int64_t rows,
+                int64_t cols, int64_t k, int64_t depth, int64_t row_stride, int64_t col_stride, Output out, float* partial) {
 #ifdef MR_HOPPER
   constexpr int STAGES = Ring<BN, ALONG_K>::STAGES;
   auto& shared = shared_memory<Ring<BN, ALONG_K>>();
@@ -73,7 +73,8 @@ __global__ void __launch_bounds__(THREADS, 2)
     begin_products();
 #pragma unroll
     for (int k16 = 0; k16 < DEPTH / 16; k16++)
-      multiply_warpgroup<bf16, BN, ALONG_K, true>(sum, shared.a[stage].descriptor(group, k16), shared.b[stage].descriptor(0, k16), true);
+      multiply_warpgroup<bf16, BN, ALONG_K, true>(sum, shared.a[stage].descriptor(group, k16), shared.b[stage].descriptor(0, k16),
+                                                  true);
     commit_products();
     wait_products<1>();
     __syncwarp();
@@ -89,8 +90,10 @@ __global__ void __launch_bounds__(THREADS, 2)
     int64_t row = row0 + group + warp * 16 + lane / 4 + e / 2 % 2 * 8, col = e / 4 * 8 + lane % 4 * 2 + e % 2;
     if (row >= rows || col >= cols) continue;
     int64_t i = row * row_stride + col * col_stride;
-    if (part != nullptr) part[i] = sum[e];
-    else put(out, i, sum[e]);
+    if (part != nullptr)
+      part[i] = sum[e];
+    else
+      put(out, i, sum[e]);
   }
 #endif
 }
@@ -109,8 +112,8 @@ int32_t run(mr_stream* s, const char* op, const Product& p, const Operand& large
   int64_t ld = partial ? p.n : p.ldc;
   bool is_a = p.m > p.n;
   dim3 grid((unsigned)divide_up(large.rows, BM), (unsigned)split.parts);
-  MR_TRY(launch(s, op, thin_kernel<BN, ALONG_K>, grid, dim3(THREADS), (int64_t)sizeof(Ring<BN, ALONG_K>), map_large, map_small, large.rows,
-                small.rows, p.k, split.depth, is_a ? ld : 1, is_a ? 1 : ld, output_of(p), partial));
+  MR_TRY(launch(s, op, thin_kernel<BN, ALONG_K>, grid, dim3(THREADS), (int64_t)sizeof(Ring<BN, ALONG_K>), map_large, map_small,
+                large.rows, small.rows, p.k, split.depth, is_a ? ld : 1, is_a ? 1 : ld, output_of(p), partial));
   return partial ? add_parts(s, op, p, partial, split.parts) : MR_OK;
 }
 

@@ -109,8 +109,10 @@ __device__ __forceinline__ void fill_box(uint16_t* box, const float* sum, float 
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       float low = sum[4 * j + 2 * i], high = sum[4 * j + 2 * i + 1];
-      float old_low = ADDS ? to_float(T{(uint16_t)pairs[i]}) : 0.0f, old_high = ADDS ? to_float(T{(uint16_t)(pairs[i] >> 16)}) : 0.0f;
-      pairs[i] = ADDS ? pack_pair<T>(fmaf(alpha, low, old_low), fmaf(alpha, high, old_high)) : pack_pair<T>(alpha * low, alpha * high);
+      float old_low = ADDS ? to_float(T{(uint16_t)pairs[i]}) : 0.0f,
+            old_high = ADDS ? to_float(T{(uint16_t)(pairs[i] >> 16)}) : 0.0f;
+      pairs[i] =
+          ADDS ? pack_pair<T>(fmaf(alpha, low, old_low), fmaf(alpha, high, old_high)) : pack_pair<T>(alpha * low, alpha * high);
     }
     store_matrices(address, pairs);
   }
@@ -138,7 +140,8 @@ __device__ __forceinline__ void write_pairs(const Output& out, int64_t row0, int
 #pragma unroll
       for (int i = 0; i < AT_ONCE; i++) {
         float x = sum[4 * (first + i) + 2 * h], y = sum[4 * (first + i) + 2 * h + 1];
-        v[i] = ADDS ? make_float2(fmaf(out.alpha, x, v[i].x), fmaf(out.alpha, y, v[i].y)) : make_float2(out.alpha * x, out.alpha * y);
+        v[i] =
+            ADDS ? make_float2(fmaf(out.alpha, x, v[i].x), fmaf(out.alpha, y, v[i].y)) : make_float2(out.alpha * x, out.alpha * y);
         if (8 * (first + i) < there) *reinterpret_cast<float2*>(at + 8 * (first + i)) = v[i];
       }
     }
@@ -209,12 +212,16 @@ __global__ void __launch_bounds__(THREADS, 1)
           if (threadIdx.x == 0) {
             if (all_copied) arrive_expecting(full, Tile<BM, A_ALONG_K>::BYTES + Tile<BN, B_ALONG_K>::BYTES);
             if (copies_x) {
-              if (joins) copy_tile(map_u, tile_m * BM, k0, shared.a[stage], full);
-              else copy_tile(map_a, tile_m * BM, k0, shared.a[stage], full);
+              if (joins)
+                copy_tile(map_u, tile_m * BM, k0, shared.a[stage], full);
+              else
+                copy_tile(map_a, tile_m * BM, k0, shared.a[stage], full);
             }
             if (copies_y) {
-              if (joins) copy_tile(map_v, tile_n * BN, k0, shared.b[stage], full);
-              else copy_tile(map_b, tile_n * BN, k0, shared.b[stage], full);
+              if (joins)
+                copy_tile(map_v, tile_n * BN, k0, shared.b[stage], full);
+              else
+                copy_tile(map_b, tile_n * BN, k0, shared.b[stage], full);
             }
           }
           if (all_copied) continue;
@@ -222,8 +229,10 @@ __global__ void __launch_bounds__(THREADS, 1)
           if (!copies_y) convert_tile<T>(joins ? v : b, shared.book, tile_n * BN, k0, end, shared.b[stage]);
           publish_stores();
           int bytes = (copies_x ? Tile<BM, A_ALONG_K>::BYTES : 0) + (copies_y ? Tile<BN, B_ALONG_K>::BYTES : 0);
-          if (threadIdx.x == 0 && bytes > 0) arrive_expecting(full, bytes);
-          else arrive(full);
+          if (threadIdx.x == 0 && bytes > 0)
+            arrive_expecting(full, bytes);
+          else
+            arrive(full);
         }
       }
     }
@@ -297,8 +306,10 @@ __global__ void __launch_bounds__(THREADS, 1)
         to.pairs = out.n % 2 == 0;
       }
       if (to.dtype == MR_F32 && to.pairs && to.n % 2 == 0) {
-        if (to.accumulate) write_pairs<BN, true>(to, row0, col0, sum);
-        else write_pairs<BN, false>(to, row0, col0, sum);
+        if (to.accumulate)
+          write_pairs<BN, true>(to, row0, col0, sum);
+        else
+          write_pairs<BN, false>(to, row0, col0, sum);
         continue;
       }
 #pragma unroll
@@ -331,13 +342,14 @@ int32_t run(mr_stream* s, const char* op, const Product& p, Split split) {
   if (p.rank > 0 && copies_u) MR_TRY(describe(p.u, p.compute, p.rank, BM, &map_u, op));
   if (p.rank > 0 && copies_v) MR_TRY(describe(p.v, p.compute, p.rank, BN, &map_v, op));
   // in whole pieces of 16 bytes: a store clips at the edge of the matrix, but no finer than that
-  bool copies_c = partial == nullptr && p.c_dtype == p.compute && reinterpret_cast<uintptr_t>(p.c) % 16 == 0 && p.ldc % 8 == 0 &&
-                  p.n % 8 == 0;
+  bool copies_c =
+      partial == nullptr && p.c_dtype == p.compute && reinterpret_cast<uintptr_t>(p.c) % 16 == 0 && p.ldc % 8 == 0 && p.n % 8 == 0;
   if (copies_c) MR_TRY(describe_tiles(&map_c, p.compute, p.c, p.n, p.m, p.ldc, 16, op));
   unsigned blocks = (unsigned)(work.items < s->multiprocessors ? work.items : s->multiprocessors);
   auto start = [&](auto kernel) {
-    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v, map_c,
-                  p.a, p.b, p.u, p.v, copies_a, copies_b, copies_u, copies_v, copies_c, p.k, p.rank, p.update, work, output_of(p), partial);
+    return launch(s, op, kernel, dim3(blocks), dim3(THREADS), (int64_t)sizeof(Shared<BN, true, true>), map_a, map_b, map_u, map_v,
+                  map_c, p.a, p.b, p.u, p.v, copies_a, copies_b, copies_u, copies_v, copies_c, p.k, p.rank, p.update, work,
+                  output_of(p), partial);
   };
   int32_t code;
   if (p.a.along_k)

@@ -332,19 +332,26 @@ template <class T, int N, bool A_ALONG_K, bool B_ALONG_K>
 __device__ __forceinline__ void multiply_warpgroup(float (&d)[N / 2], uint64_t a, uint64_t b, bool adds) {
   constexpr bool IS_BF16 = std::is_same<T, bf16>::value;
 #ifdef MR_EMULATED
-  emulation::warpgroup_multiply(
-      {d, N, a, b, A_ALONG_K, B_ALONG_K, adds, IS_BF16 ? emulated::value_bf16 : emulated::value_f16});
+  emulation::warpgroup_multiply({d, N, a, b, A_ALONG_K, B_ALONG_K, adds, IS_BF16 ? emulated::value_bf16 : emulated::value_f16});
 #else
   // fp16, which is rare, has no thin products
   static_assert(IS_BF16 || N >= 64, "no such instruction is written out");
-  if constexpr (N == 16) MR_WGMMA_16("bf16");
-  else if constexpr (N == 32) MR_WGMMA_32("bf16");
-  else if constexpr (N == 64 && IS_BF16) MR_WGMMA_64("bf16");
-  else if constexpr (N == 64) MR_WGMMA_64("f16");
-  else if constexpr (N == 128 && IS_BF16) MR_WGMMA_128("bf16");
-  else if constexpr (N == 128) MR_WGMMA_128("f16");
-  else if constexpr (IS_BF16) MR_WGMMA_256("bf16");
-  else MR_WGMMA_256("f16");
+  if constexpr (N == 16)
+    MR_WGMMA_16("bf16");
+  else if constexpr (N == 32)
+    MR_WGMMA_32("bf16");
+  else if constexpr (N == 64 && IS_BF16)
+    MR_WGMMA_64("bf16");
+  else if constexpr (N == 64)
+    MR_WGMMA_64("f16");
+  else if constexpr (N == 128 && IS_BF16)
+    MR_WGMMA_128("bf16");
+  else if constexpr (N == 128)
+    MR_WGMMA_128("f16");
+  else if constexpr (IS_BF16)
+    MR_WGMMA_256("bf16");
+  else
+    MR_WGMMA_256("f16");
 #endif
 }
 
@@ -356,10 +363,14 @@ __device__ __forceinline__ void multiply_warpgroup(float (&d)[N / 2], const uint
 #ifdef MR_EMULATED
   emulation::warpgroup_multiply({d, N, 0, b, true, B_ALONG_K, true, IS_BF16 ? emulated::value_bf16 : emulated::value_f16}, a);
 #else
-  if constexpr (N == 64 && IS_BF16) MR_WGMMA_REGISTERS_64("bf16");
-  else if constexpr (N == 64) MR_WGMMA_REGISTERS_64("f16");
-  else if constexpr (IS_BF16) MR_WGMMA_REGISTERS_128("bf16");
-  else MR_WGMMA_REGISTERS_128("f16");
+  if constexpr (N == 64 && IS_BF16)
+    MR_WGMMA_REGISTERS_64("bf16");
+  else if constexpr (N == 64)
+    MR_WGMMA_REGISTERS_64("f16");
+  else if constexpr (IS_BF16)
+    MR_WGMMA_REGISTERS_128("bf16");
+  else
+    MR_WGMMA_REGISTERS_128("f16");
 #endif
 }
 

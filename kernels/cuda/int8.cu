@@ -144,8 +144,8 @@ MR_API int32_t mr_quantize_int8(mr_stream* s, int64_t rows, int64_t cols, float 
   dim3 block = row_block(cols, N);
   MR_TRY(with_storage(x_dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    return launch(s, op, quantize_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), rows, cols, threshold,
-                  as(type, x), codes, absmax, own, split ? outliers : nullptr);
+    return launch(s, op, quantize_kernel<T>, row_grid(rows, block), block, sizeof(RowShared), rows, cols, threshold, as(type, x),
+                  codes, absmax, own, split ? outliers : nullptr);
   }));
   if (!split) return MR_OK;
   MR_TRY(launch(s, op, list_kernel, dim3((unsigned)groups), dim3(LIST_THREADS), sizeof(ListShared), cols, outliers));

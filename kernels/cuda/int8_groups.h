@@ -13,8 +13,10 @@ struct Groups {
     int64_t low = 0, high = count - 1;
     while (low < high) {
       int64_t middle = (low + high) / 2;
-      if (row < ends[middle + 1]) high = middle;
-      else low = middle + 1;
+      if (row < ends[middle + 1])
+        high = middle;
+      else
+        low = middle + 1;
     }
     return low;
   }

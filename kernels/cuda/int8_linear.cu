@@ -42,10 +42,10 @@ __device__ __forceinline__ void bring(const uint8_t* codes, int64_t rows, int64_
 }
 
 template <class T>
-__global__ void __launch_bounds__(THREADS) linear_kernel(int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                                                         const float* x_absmax, Groups groups, const int32_t* lists, const T* x,
-                                                         const uint8_t* w_codes, const float* w_absmax, T* y, bool copies_x,
-                                                         bool copies_w) {
+__global__ void __launch_bounds__(THREADS)
+    linear_kernel(int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes, const float* x_absmax, Groups groups,
+                  const int32_t* lists, const T* x, const uint8_t* w_codes, const float* w_absmax, T* y, bool copies_x,
+                  bool copies_w) {
   auto& shared = shared_memory<Shared>();
   int64_t row_tiles = divide_up(rows, TILE);
   int64_t row0 = blockIdx.x % row_tiles * TILE, col0 = blockIdx.x / row_tiles * TILE;
@@ -74,8 +74,7 @@ __global__ void __launch_bounds__(THREADS) linear_kernel(int64_t rows, int64_t o
     for (int k32 = 0; k32 < DEPTH / 32; k32++) {
       uint32_t left[2][4], right[4][2];
 #pragma unroll
-      for (int i = 0; i < 2; i++)
-        load_matrices<false>(left[i], a.chunk(warp_m + 16 * i + r + (j & 1) * 8, k32 * 2 + j / 2));
+      for (int i = 0; i < 2; i++) load_matrices<false>(left[i], a.chunk(warp_m + 16 * i + r + (j & 1) * 8, k32 * 2 + j / 2));
 #pragma unroll
       for (int i = 0; i < 4; i += 2) {
         uint32_t both[4];
@@ -160,20 +159,19 @@ using namespace mr;
 extern "C" {
 
 MR_API int32_t mr_int8_linear(mr_stream* s, int64_t rows, int64_t outputs, int64_t inputs, const uint8_t* x_codes,
-                              const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers,
-                              int32_t dtype, const void* x, const uint8_t* w_codes, const float* w_absmax, void* y) {
+                              const float* x_absmax, int64_t groups, const int32_t* ends, const int32_t* outliers, int32_t dtype,
+                              const void* x, const uint8_t* w_codes, const float* w_absmax, void* y) {
   MR_REQUIRE(is_activation(dtype), "int8_linear: dtype %d is not f32, bf16 or f16", dtype);
   MR_REQUIRE(rows >= 0 && outputs >= 0 && inputs >= 1 && inputs <= MAX_INPUTS, "int8_linear: rows %lld, outputs %lld, inputs %lld",
              (long long)rows, (long long)outputs, (long long)inputs);
-  MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y),
-             "int8_linear: a pointer is NULL");
+  MR_REQUIRE(rows == 0 || outputs == 0 || (x_codes && x_absmax && x && w_codes && w_absmax && y), "int8_linear: a pointer is NULL");
   MR_REQUIRE(outliers == nullptr || (ends ? groups >= 0 : groups == 1), "int8_linear: %lld groups", (long long)groups);
   Groups own{groups, rows, ends};
   return with_storage(dtype, [=](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     return launch(s, "int8_linear", linear_kernel<T>, dim3((unsigned)(divide_up(rows, TILE) * divide_up(outputs, TILE))),
-                  dim3(THREADS), (int64_t)sizeof(Shared), rows, outputs, inputs, x_codes, x_absmax, own, outliers, as(type, x), w_codes,
-                  w_absmax, as(type, y), copies(x_codes, inputs), copies(w_codes, inputs));
+                  dim3(THREADS), (int64_t)sizeof(Shared), rows, outputs, inputs, x_codes, x_absmax, own, outliers, as(type, x),
+                  w_codes, w_absmax, as(type, y), copies(x_codes, inputs), copies(w_codes, inputs));
   });
 }
 

@@ -289,7 +289,8 @@ struct Fragments {
 };
 // d += a b, elements of BYTES bytes, one fp32 or int32 sum after the other in the order of k. Only registers and slots: nothing to check.
 template <int BYTES, class Sum, class Value>
-__attribute__((noinline, no_sanitize("thread"))) void product(Sum (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Value value) {
+__attribute__((noinline, no_sanitize("thread"))) void product(Sum (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                                                              Value value) {
   Fragments mine;
   for (int i = 0; i < 4; i++) mine.a[i] = a[i];
   for (int i = 0; i < 2; i++) mine.b[i] = b[i];
@@ -323,23 +324,20 @@ __device__ __forceinline__ void multiply_16<bf16>(float (&d)[4], const uint32_t 
     return sum + to_float(bf16{(uint16_t)u}) * to_float(bf16{(uint16_t)v});  // as fmaf, which is a call: the product is exact
   });
 #else
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
 template <>
 __device__ __forceinline__ void multiply_16<f16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
 #ifdef MR_EMULATED
-  emulated::product<2>(d, a, b, [](uint32_t u, uint32_t v, float sum) {
-    return sum + to_float(f16{(uint16_t)u}) * to_float(f16{(uint16_t)v});
-  });
+  emulated::product<2>(
+      d, a, b, [](uint32_t u, uint32_t v, float sum) { return sum + to_float(f16{(uint16_t)u}) * to_float(f16{(uint16_t)v}); });
 #else
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
 
@@ -349,10 +347,9 @@ __device__ __forceinline__ void multiply_tf32(float (&d)[4], const uint32_t (&a)
   emulated::product<4>(d, a, b,
                        [](uint32_t u, uint32_t v, float sum) { return fmaf(__uint_as_float(u), __uint_as_float(v), sum); });
 #else
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
 
@@ -361,10 +358,9 @@ __device__ __forceinline__ void multiply_int8(int32_t (&d)[4], const uint32_t (&
 #ifdef MR_EMULATED
   emulated::product<1>(d, a, b, [](uint32_t u, uint32_t v, int32_t sum) { return sum + (int8_t)u * (int8_t)v; });
 #else
-  asm volatile(
-      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
 

@@ -2,9 +2,8 @@
 // the code book, the lower one exactly between two.
 //
 // A thread has eight elements, four bytes of codes, whatever the size of a block.
-#include "quantize_4bit.h"
-
 #include "blockwise.h"
+#include "quantize_4bit.h"
 
 namespace mr {
 namespace {

@@ -72,8 +72,8 @@ MR_API int32_t mr_quantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, floa
                                 uint8_t* codes, float* absmax) {
   MR_TRY(check_blocks("quantize_8bit", n, blocksize, map, x, codes, absmax));
   MR_TRY(find_absmax(s, "quantize_8bit", n, blocksize, offset, x, absmax));
-  return launch(s, "quantize_8bit", quantize_kernel, grid_of(n), dim3(ELEMENT_THREADS), sizeof(CodeTable), Blocks{n, blocksize, absmax},
-                offset, map, x, codes);
+  return launch(s, "quantize_8bit", quantize_kernel, grid_of(n), dim3(ELEMENT_THREADS), sizeof(CodeTable),
+                Blocks{n, blocksize, absmax}, offset, map, x, codes);
 }
 
 MR_API int32_t mr_dequantize_8bit(mr_stream* s, int64_t n, int64_t blocksize, float offset, const float* map, const uint8_t* codes,

@@ -100,8 +100,8 @@ MR_API int32_t mr_sum_squares_each(mr_stream* s, int64_t count, int64_t largest,
     int64_t arrays = count - first < batch ? count - first : batch;
     double* sums = static_cast<double*>(workspace(s, arrays * blocks * (int64_t)sizeof(double)));
     if (sums == nullptr) return MR_ERR_MEMORY;
-    MR_TRY(launch(s, op, sum_each_kernel, dim3((unsigned)blocks, (unsigned)arrays), dim3(THREADS), sizeof(Shared), spans + 2 * first,
-                  sums));
+    MR_TRY(launch(s, op, sum_each_kernel, dim3((unsigned)blocks, (unsigned)arrays), dim3(THREADS), sizeof(Shared),
+                  spans + 2 * first, sums));
     MR_TRY(launch(s, op, fold_each_kernel, dim3((unsigned)arrays), dim3(THREADS), sizeof(Shared), spans + 2 * first, blocks, sums,
                   out + first));
   }

@@ -44,9 +44,7 @@ struct Held {
   static constexpr int N = Pack<T>::N;
   int64_t rows;
   int cols;
-  __device__ __forceinline__ int64_t row(int k) const {
-    return ((int64_t)blockIdx.x * ROWS + k) * blockDim.y + threadIdx.y;
-  }
+  __device__ __forceinline__ int64_t row(int k) const { return ((int64_t)blockIdx.x * ROWS + k) * blockDim.y + threadIdx.y; }
   __device__ __forceinline__ bool has(int k) const { return row(k) < rows; }
   __device__ __forceinline__ int column(int p) const { return (int)(p * blockDim.x + threadIdx.x) * N; }
   // Columns that are to be read or written of a row: none of one that is not there.
@@ -179,8 +177,7 @@ __global__ void __launch_bounds__(ROW_THREADS, held_blocks(PACKS))
     MR_UNROLL
     for (int p = 0; p < PACKS; p++) {
       Pack<T> g = unpack(d[k][p]), n = unpack(v[k][p]), sum = unpack(before[k][p]);
-      for (int j = 0; j < N; j++)
-        sum.x[j] = fmaf(scale[k], fmaf(n.x[j] * scale[k], -mean[k], g.x[j] * factor[p].x[j]), sum.x[j]);
+      for (int j = 0; j < N; j++) sum.x[j] = fmaf(scale[k], fmaf(n.x[j] * scale[k], -mean[k], g.x[j] * factor[p].x[j]), sum.x[j]);
       store_rounded<true>(dx + at.row(k) * cols, at.column(p), at.width(k), sum);
     }
   }
@@ -229,7 +226,7 @@ MR_API int32_t mr_rms_norm_forward(mr_stream* s, int32_t dtype, int32_t kind, in
                   : packs == 4 ? held_forward_kernel<T, 4, 1>
                                : forward_kernel<T>;
     return launch_early(s, "rms_norm_forward", kernel, row_grid(divide_up(rows, held), block), block, held * sizeof(RowShared),
-                  kind == MR_NORM_OFFSET, rows, cols, eps, as(type, x), w, as(type, y), rstd);
+                        kind == MR_NORM_OFFSET, rows, cols, eps, as(type, x), w, as(type, y), rstd);
   });
 }
 

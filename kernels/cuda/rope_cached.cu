@@ -20,8 +20,8 @@ struct Rotation {
 // A row is a head of a token: of q, then k, then v. What a head is after its norm is kept in shared memory, where its first half is combined with its
 // second one.
 template <class T>
-__global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float eps, Heads<T> q, Heads<T> k, const T* v, Rotation rotation,
-                                   T* k_cache, T* v_cache, Fault* fault) {
+__global__ void rope_cached_kernel(bool offset, int64_t rows, int64_t dim, float eps, Heads<T> q, Heads<T> k, const T* v,
+                                   Rotation rotation, T* k_cache, T* v_cache, Fault* fault) {
   constexpr int N = Pack<T>::N;
   RowShared& shared = shared_memory<RowShared>();
   float* normed = reinterpret_cast<float*>(&shared + 1) + threadIdx.y * dim;

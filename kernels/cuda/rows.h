@@ -114,7 +114,8 @@ inline int32_t launch_elements(mr_stream* s, const char* op, int64_t n, void (*k
   return launch(s, op, kernel, dim3((unsigned)divide_up(n, ELEMENT_THREADS * N)), dim3(ELEMENT_THREADS), 0, arguments...);
 }
 template <int N, class... Parameters, class... Arguments>
-inline int32_t launch_elements_early(mr_stream* s, const char* op, int64_t n, void (*kernel)(Parameters...), Arguments... arguments) {
+inline int32_t launch_elements_early(mr_stream* s, const char* op, int64_t n, void (*kernel)(Parameters...),
+                                     Arguments... arguments) {
   return launch_early(s, op, kernel, dim3((unsigned)divide_up(n, ELEMENT_THREADS * N)), dim3(ELEMENT_THREADS), 0, arguments...);
 }
 template <int N>

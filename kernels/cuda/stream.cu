@@ -213,12 +213,14 @@ MR_API int32_t mr_family_state(mr_stream* s, int32_t family) {
   if (family < 0 || family >= mr::FAMILY_COUNT) return MR_FAMILY_OFF;
   const mr::Family& f = mr::FAMILIES[family];
   bool on = f.taken == nullptr || (s == nullptr ? mr::by_default(f) : s->*f.taken);
-  return (on ? MR_FAMILY_ON : MR_FAMILY_OFF) |
-         (f.proof == mr::CHANGED ? MR_FAMILY_CHANGED : f.proof == mr::UNPROVEN ? MR_FAMILY_UNPROVEN : 0);
+  return (on ? MR_FAMILY_ON : MR_FAMILY_OFF) | (f.proof == mr::CHANGED    ? MR_FAMILY_CHANGED
+                                                : f.proof == mr::UNPROVEN ? MR_FAMILY_UNPROVEN
+                                                                          : 0);
 }
 
 MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes) {
-  if (s == nullptr || bytes <= 0) return fail(MR_ERR_ARGUMENT, "mr_host_alloc: cannot allocate %lld bytes", (long long)bytes), nullptr;
+  if (s == nullptr || bytes <= 0)
+    return fail(MR_ERR_ARGUMENT, "mr_host_alloc: cannot allocate %lld bytes", (long long)bytes), nullptr;
   void* p = nullptr;
   if (check(cudaHostAlloc(&p, (size_t)bytes, cudaHostAllocMapped), "mr_host_alloc") != MR_OK) return nullptr;
   memset(p, 0, (size_t)bytes);
@@ -267,8 +269,7 @@ MR_API int32_t mr_copy_to_device(mr_stream* s, int64_t bytes, const void* host, 
 
 MR_API int32_t mr_copy_to_host(mr_stream* s, int64_t bytes, const void* device, void* host) {
   MR_REQUIRE(s != nullptr && bytes >= 0 && (bytes == 0 || (host && device)), "mr_copy_to_host: %lld bytes", (long long)bytes);
-  if (bytes > 0)
-    MR_TRY(check(cudaMemcpyAsync(host, device, (size_t)bytes, cudaMemcpyDeviceToHost, s->stream), "mr_copy_to_host"));
+  if (bytes > 0) MR_TRY(check(cudaMemcpyAsync(host, device, (size_t)bytes, cudaMemcpyDeviceToHost, s->stream), "mr_copy_to_host"));
   return mr_stream_synchronize(s);
 }
 

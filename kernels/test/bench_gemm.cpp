@@ -128,8 +128,7 @@ int main(int count, char** arguments) {
   if (s == nullptr) return printf("%s\n", mr_last_error()), 1;
   if (count > 4) cpu_threads = mr_stream_threads(s);
   printf("isa %d, %d threads\n", mr_stream_isa(s), mr_stream_threads(s));
-  const Kind kinds[] = {
-      {"fp32", MR_F32, MR_F32, MR_F32}, {"bf16", MR_BF16, MR_BF16, MR_F32}, {"mixed", MR_BF16, MR_F32, MR_F32}};
+  const Kind kinds[] = {{"fp32", MR_F32, MR_F32, MR_F32}, {"bf16", MR_BF16, MR_BF16, MR_F32}, {"mixed", MR_BF16, MR_F32, MR_F32}};
   for (const Shape& shape : SHAPES) {
     if (strstr(shape.group, group) == nullptr) continue;
     int64_t m = shape.m, n = shape.n, k = shape.k;
@@ -154,8 +153,8 @@ int main(int count, char** arguments) {
           }
           double start = now();
           for (int i = 0; i < inner; i++) {
-            if (mr_gemm(s, kind.compute, ta, tb, m, n, k, 1.0f, kind.ab, a, ta ? m : k, kind.ab, b, tb ? k : n, kind.c,
-                        c, n, 0) != MR_OK)
+            if (mr_gemm(s, kind.compute, ta, tb, m, n, k, 1.0f, kind.ab, a, ta ? m : k, kind.ab, b, tb ? k : n, kind.c, c, n, 0) !=
+                MR_OK)
               return printf("%s\n", mr_last_error()), 1;
           }
           double t = (now() - start) / inner;

@@ -34,7 +34,7 @@ struct Random {
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
     return z ^ (z >> 31);
   }
-  double uniform() { return (double)(next() >> 11) * 0x1p-53; }             // [0, 1)
+  double uniform() { return (double)(next() >> 11) * 0x1p-53; }                // [0, 1)
   float symmetric() { return (float)((double)(next() >> 40) * 0x1p-23 - 1); }  // [-1, 1), 24 bits
   int64_t below(int64_t n) { return (int64_t)(next() % (uint64_t)n); }
 };
@@ -50,20 +50,20 @@ struct Random {
   static check::Register test_register_##name(&test_entry_##name);             \
   static void test_##name()
 
-#define CHECK(condition)                                                    \
-  do {                                                                      \
-    if (!(condition)) {                                                     \
-      check::failures++;                                                    \
-      printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                \
-    }                                                                       \
+#define CHECK(condition)                                     \
+  do {                                                       \
+    if (!(condition)) {                                      \
+      check::failures++;                                     \
+      printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                        \
   } while (0)
 
 // CHECK with a printf-style line about what was being checked; only the first few per test are printed.
-#define CHECK_MSG(condition, ...)                                           \
-  do {                                                                      \
-    if (!(condition) && ++check::failures <= 10) {                          \
-      printf("%s:%d: %s: ", __FILE__, __LINE__, #condition);                \
-      printf(__VA_ARGS__);                                                  \
-      printf("\n");                                                         \
-    }                                                                       \
+#define CHECK_MSG(condition, ...)                            \
+  do {                                                       \
+    if (!(condition) && ++check::failures <= 10) {           \
+      printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+      printf(__VA_ARGS__);                                   \
+      printf("\n");                                          \
+    }                                                        \
   } while (0)

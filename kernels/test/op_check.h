@@ -65,9 +65,7 @@ inline uint16_t half_bits(float f) {
 }
 
 // A 16-bit type to and from fp32.
-inline float narrow_to_float(int32_t dtype, uint16_t h) {
-  return dtype == MR_F16 ? half_to_float(h) : bf16_to_float(h);
-}
+inline float narrow_to_float(int32_t dtype, uint16_t h) { return dtype == MR_F16 ? half_to_float(h) : bf16_to_float(h); }
 inline uint16_t float_to_narrow(int32_t dtype, float f) { return dtype == MR_F16 ? half_bits(f) : float_to_bf16(f); }
 
 // n numbers in [-scale, scale).
@@ -144,8 +142,7 @@ inline void each_stream(const std::function<void(mr_stream*, const std::string&)
 
 // Runs an op on a copy of the outputs on every stream; it must succeed and leave the same bits everywhere. Returns what
 // the first run left.
-inline Buffers same_bits(const std::string& what, const Buffers& outputs,
-                         const std::function<int32_t(mr_stream*, Buffers&)>& op) {
+inline Buffers same_bits(const std::string& what, const Buffers& outputs, const std::function<int32_t(mr_stream*, Buffers&)>& op) {
   Buffers first;
   each_stream([&](mr_stream* s, const std::string& where) {
     Buffers now = outputs;
@@ -165,13 +162,12 @@ inline double storage_floor(int32_t dtype) { return dtype == MR_F16 ? 0x1p-25 : 
 inline const char* dtype_name(int32_t dtype) { return dtype == MR_F32 ? "fp32" : dtype == MR_BF16 ? "bf16" : "fp16"; }
 
 // |actual - expected| <= relative * |expected| + absolute, element by element.
-inline void near(const std::string& what, const Buffer& actual, const Doubles& expected, double relative,
-                 double absolute) {
+inline void near(const std::string& what, const Buffer& actual, const Doubles& expected, double relative, double absolute) {
   CHECK_MSG(actual.size() == (int64_t)expected.size(), "%s: %lld elements", what.c_str(), (long long)actual.size());
   for (int64_t i = 0; i < actual.size(); i++) {
     double e = expected[(size_t)i], bound = relative * fabs(e) + absolute + storage_floor(actual.dtype());
-    CHECK_MSG(fabs((double)actual[i] - e) <= bound, "%s[%lld]: %.9g, expected %.9g", what.c_str(), (long long)i,
-              (double)actual[i], e);
+    CHECK_MSG(fabs((double)actual[i] - e) <= bound, "%s[%lld]: %.9g, expected %.9g", what.c_str(), (long long)i, (double)actual[i],
+              e);
   }
 }
 

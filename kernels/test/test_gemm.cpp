@@ -16,9 +16,7 @@ namespace {
 using op_check::float_to_narrow;
 using op_check::narrow_to_float;
 
-float rounded(int32_t dtype, float f) {
-  return dtype == MR_F32 ? f : narrow_to_float(dtype, float_to_narrow(dtype, f));
-}
+float rounded(int32_t dtype, float f) { return dtype == MR_F32 ? f : narrow_to_float(dtype, float_to_narrow(dtype, f)); }
 
 struct Product {
   int32_t compute, trans_a, trans_b;
@@ -62,8 +60,7 @@ int64_t block_of(int64_t k, int64_t per_word) {
   return ((words + blocks - 1) / blocks + 15) / 16 * 16 * per_word;
 }
 
-float defined(const Product& p, bool pairs, const void* a, int64_t lda, const void* b, int64_t ldb, float c, int64_t i,
-              int64_t j) {
+float defined(const Product& p, bool pairs, const void* a, int64_t lda, const void* b, int64_t ldb, float c, int64_t i, int64_t j) {
   int64_t block = block_of(p.k, pairs ? 2 : 1);
   bool have = p.accumulate;
   for (int64_t k0 = 0; k0 < p.k; k0 += block) {
@@ -113,12 +110,11 @@ void check_product(const Streams& streams, const Product& p, int64_t pad) {
     bool pairs = p.compute == MR_BF16 && mr_stream_isa(s) == MR_ISA_AVX512BF16;
     void* c = malloc(c_bytes + 1);
     memcpy(c, c0, c_bytes);
-    int32_t code = mr_gemm(s, p.compute, p.trans_a, p.trans_b, p.m, p.n, p.k, p.alpha, p.a_dtype, a, lda, p.b_dtype, b,
-                           ldb, p.c_dtype, c, ldc, p.accumulate);
+    int32_t code = mr_gemm(s, p.compute, p.trans_a, p.trans_b, p.m, p.n, p.k, p.alpha, p.a_dtype, a, lda, p.b_dtype, b, ldb,
+                           p.c_dtype, c, ldc, p.accumulate);
     char what[200];
-    snprintf(what, sizeof what,
-             "isa %d, %d threads, compute %d, %c%c, %dx%dx%d, alpha %g, dtypes %d%d%d, accumulate %d", mr_stream_isa(s),
-             mr_stream_threads(s), p.compute, p.trans_a ? 'T' : 'N', p.trans_b ? 'T' : 'N', (int)p.m, (int)p.n,
+    snprintf(what, sizeof what, "isa %d, %d threads, compute %d, %c%c, %dx%dx%d, alpha %g, dtypes %d%d%d, accumulate %d",
+             mr_stream_isa(s), mr_stream_threads(s), p.compute, p.trans_a ? 'T' : 'N', p.trans_b ? 'T' : 'N', (int)p.m, (int)p.n,
              (int)p.k, (double)p.alpha, p.a_dtype, p.b_dtype, p.c_dtype, p.accumulate);
     CHECK_MSG(code == MR_OK, "%s: %s", what, mr_last_error());
     int64_t outputs = p.m * p.n, step = outputs > 6000 ? outputs / 4000 | 1 : 1;
@@ -132,8 +128,7 @@ void check_product(const Streams& streams, const Product& p, int64_t pad) {
     // padding between rows is untouched
     for (int64_t i = 0; i < c_count; i++) {
       if (i % ldc >= p.n)
-        CHECK_MSG(memcmp((char*)c + i * bytes_of(p.c_dtype), (char*)c0 + i * bytes_of(p.c_dtype),
-                         (size_t)bytes_of(p.c_dtype)) == 0,
+        CHECK_MSG(memcmp((char*)c + i * bytes_of(p.c_dtype), (char*)c0 + i * bytes_of(p.c_dtype), (size_t)bytes_of(p.c_dtype)) == 0,
                   "%s: padding written", what);
     }
     free(c);
@@ -228,16 +223,16 @@ LARGE_TEST(gemm_training_shapes) {
 }
 
 // The serial interface of attention, on the paths that are always there. Same bits as the op.
-#define SERIAL(path)                                                                                                  \
-  namespace mr {                                                                                                      \
-  namespace path {                                                                                                    \
-  int32_t gemm_serial(int32_t, int32_t, int32_t, int64_t, int64_t, int64_t, float, const void*, int64_t, int32_t,     \
-                      const void*, int64_t, int32_t, float*, int64_t, int32_t);                                       \
-  int64_t pack_b_bytes(int32_t, int64_t, int64_t);                                                                    \
-  void pack_b(int32_t, int32_t, int64_t, int64_t, const void*, int64_t, int32_t, void*);                              \
-  int32_t gemm_packed(int32_t, int32_t, int64_t, int64_t, int64_t, float, const void*, int64_t, int32_t, const void*, \
-                      float*, int64_t, int32_t);                                                                      \
-  }                                                                                                                   \
+#define SERIAL(path)                                                                                                           \
+  namespace mr {                                                                                                               \
+  namespace path {                                                                                                             \
+  int32_t gemm_serial(int32_t, int32_t, int32_t, int64_t, int64_t, int64_t, float, const void*, int64_t, int32_t, const void*, \
+                      int64_t, int32_t, float*, int64_t, int32_t);                                                             \
+  int64_t pack_b_bytes(int32_t, int64_t, int64_t);                                                                             \
+  void pack_b(int32_t, int32_t, int64_t, int64_t, const void*, int64_t, int32_t, void*);                                       \
+  int32_t gemm_packed(int32_t, int32_t, int64_t, int64_t, int64_t, float, const void*, int64_t, int32_t, const void*, float*,  \
+                      int64_t, int32_t);                                                                                       \
+  }                                                                                                                            \
   }
 SERIAL(portable)
 #if defined(MR_HAS_AVX512BF16)
@@ -278,8 +273,7 @@ TEST(gemm_serial_is_gemm) {
 #endif
       }
       for (int i = 1; i < 3; i++)
-        CHECK_MSG(memcmp(c[0], c[i], (size_t)(m * n * 4)) == 0, "isa %d, %dx%dx%d, way %d", isa, (int)m, (int)n, (int)k,
-                  i);
+        CHECK_MSG(memcmp(c[0], c[i], (size_t)(m * n * 4)) == 0, "isa %d, %dx%dx%d, way %d", isa, (int)m, (int)n, (int)k, i);
       for (float* p : c) free(p);
       free(b);
       free(a);

@@ -2,10 +2,9 @@
 //
 // The header is compiled here as a path of its own; that all paths give the same bits is what the op tests check.
 #define MR_PATH vec_math_test
-#include "../cpu/vec_math.h"
-
 #include <math.h>
 
+#include "../cpu/vec_math.h"
 #include "check.h"
 
 using namespace mr::vec_math_test;

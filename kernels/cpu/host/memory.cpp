@@ -26,8 +26,7 @@ int64_t whole_pages(int64_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
 void* map_pages(int64_t bytes) {
   int64_t size = whole_pages(bytes);
   int64_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
-  void* p =
-      mmap(nullptr, (size_t)(size + slack), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p = mmap(nullptr, (size_t)(size + slack), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) return nullptr;
   if (slack == 0) return p;
   char* begin = static_cast<char*>(p);
@@ -69,13 +68,9 @@ void scratch_free(void* p, int64_t bytes) {
   if (p != nullptr) munmap(p, (size_t)whole_pages(bytes));
 }
 
-void* scratch(int slot, int64_t bytes) {
-  return grow(&thread_scratch.buffer[slot], &thread_scratch.bytes[slot], bytes);
-}
+void* scratch(int slot, int64_t bytes) { return grow(&thread_scratch.buffer[slot], &thread_scratch.bytes[slot], bytes); }
 
-void* shared_scratch(mr_stream* s, int slot, int64_t bytes) {
-  return grow(&s->shared[slot], &s->shared_bytes[slot], bytes);
-}
+void* shared_scratch(mr_stream* s, int slot, int64_t bytes) { return grow(&s->shared[slot], &s->shared_bytes[slot], bytes); }
 
 }  // namespace mr
 
@@ -97,8 +92,7 @@ MR_API int32_t mr_device_free(mr_stream* s, void* p, int64_t bytes) {
   if (p == nullptr) return MR_OK;
   if (bytes <= 0 || bytes > mr::LARGEST)
     return fail(MR_ERR_ARGUMENT, "mr_device_free: %lld bytes is not the size of an allocation", (long long)bytes);
-  if (munmap(p, (size_t)mr::whole_pages(bytes)) != 0)
-    return fail(MR_ERR_ARGUMENT, "mr_device_free: %s", strerror(errno));
+  if (munmap(p, (size_t)mr::whole_pages(bytes)) != 0) return fail(MR_ERR_ARGUMENT, "mr_device_free: %s", strerror(errno));
   return MR_OK;
 }
 
@@ -113,9 +107,7 @@ static int32_t copy_bytes(mr_stream* s, const char* op, int64_t bytes, const voi
 
 MR_API const char* mr_device_name(mr_stream*) { return "this machine's processor"; }
 
-MR_API double mr_device_free_memory(mr_stream*) {
-  return (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-}
+MR_API double mr_device_free_memory(mr_stream*) { return (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE); }
 
 MR_API void* mr_host_alloc(mr_stream* s, int64_t bytes) { return mr_device_alloc(s, bytes); }
 MR_API int32_t mr_host_free(mr_stream* s, void* p, int64_t bytes) { return mr_device_free(s, p, bytes); }

@@ -134,9 +134,7 @@ class Pool {
   void work() {
     inside_a_job = true;
     uint64_t seen = 0;  // the last job this worker looked at
-    auto news = [&] {
-      return (state_.load(std::memory_order_acquire) >> 32) != seen || quit_.load(std::memory_order_relaxed);
-    };
+    auto news = [&] { return (state_.load(std::memory_order_acquire) >> 32) != seen || quit_.load(std::memory_order_relaxed); };
     for (;;) {
       if (!spin(news)) {
         pthread_mutex_lock(&mutex_);

@@ -22,9 +22,9 @@ namespace {
 struct Cell {
   Moment write, read;
   bool initialised;
-  bool split;    // of a word: its bytes have cells of their own
-  bool awaited;  // a late copy is on its way here, or from here
-  bool async;    // written by a copy of a tile: ordered by its mbarrier, of which Moments know nothing
+  bool split;       // of a word: its bytes have cells of their own
+  bool awaited;     // a late copy is on its way here, or from here
+  bool async;       // written by a copy of a tile: ordered by its mbarrier, of which Moments know nothing
   uint32_t fences;  // of the writing thread, when it wrote
   bool many_blocks, many_warps, many_threads;  // more than one reads it since `read.launch` and its barrier
 };
@@ -157,17 +157,22 @@ void access(const void* p, int64_t bytes, bool writes, const void* caller) {
     bool stale = memory->shared && (cell.async || cell.write.launch != me.launch || cell.write.block != me.block);
     if (cell.awaited && !stale)
       return fail_launch("block %u thread %u %s %s memory before the copy on its way there was waited for (%s)", me.block - 1,
-                         me.thread, verb, where, place(caller)), false;
+                         me.thread, verb, where, place(caller)),
+             false;
     if (!writes && (!cell.initialised || stale))
       return fail_launch("block %u thread %u reads %s memory that nobody has written (%s)", me.block - 1, me.thread, where,
-                         place(caller)), false;
+                         place(caller)),
+             false;
     if (!stale && !ordered(cell.write, me))
       return fail_launch("race: block %u thread %u %s %s memory that block %u thread %u wrote, and no barrier lies between (%s)",
-                         me.block - 1, me.thread, verb, where, cell.write.block - 1, cell.write.thread, place(caller)), false;
+                         me.block - 1, me.thread, verb, where, cell.write.block - 1, cell.write.thread, place(caller)),
+             false;
     bool stale_read = memory->shared && (cell.read.launch != me.launch || cell.read.block != me.block);
     if (writes && !stale_read && !everyone_ordered(cell, me))
-      return fail_launch("race: block %u thread %u writes %s memory that block %u thread %u reads, and no barrier lies between (%s)",
-                         me.block - 1, me.thread, where, cell.read.block - 1, cell.read.thread, place(caller)), false;
+      return fail_launch(
+                 "race: block %u thread %u writes %s memory that block %u thread %u reads, and no barrier lies between (%s)",
+                 me.block - 1, me.thread, where, cell.read.block - 1, cell.read.thread, place(caller)),
+             false;
     if (writes) {
       cell.write = me;
       cell.initialised = true;
@@ -293,12 +298,12 @@ using emulation::aligned_access;
 
 // The names are gcc's.
 extern "C" {
-#define MR_ACCESS(bytes)                                                                                          \
-  void __tsan_read##bytes(void* p) { aligned_access(p, bytes, false, __builtin_return_address(0)); }              \
-  void __tsan_write##bytes(void* p) { aligned_access(p, bytes, true, __builtin_return_address(0)); }              \
-  void __tsan_unaligned_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }            \
-  void __tsan_unaligned_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }            \
-  void __tsan_volatile_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }             \
+#define MR_ACCESS(bytes)                                                                               \
+  void __tsan_read##bytes(void* p) { aligned_access(p, bytes, false, __builtin_return_address(0)); }   \
+  void __tsan_write##bytes(void* p) { aligned_access(p, bytes, true, __builtin_return_address(0)); }   \
+  void __tsan_unaligned_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); } \
+  void __tsan_unaligned_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); } \
+  void __tsan_volatile_read##bytes(void* p) { access(p, bytes, false, __builtin_return_address(0)); }  \
   void __tsan_volatile_write##bytes(void* p) { access(p, bytes, true, __builtin_return_address(0)); }
 MR_ACCESS(1)
 MR_ACCESS(2)

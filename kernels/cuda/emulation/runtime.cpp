@@ -1,5 +1,7 @@
 // runtime.cpp: the threads of a block as fibers, barriers, exchanges within a warp, late copies, and the few calls of
 // the CUDA runtime that medrepro makes.
+#include "runtime.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "cuda_runtime.h"
-#include "runtime.h"
 
 #if !defined(__x86_64__)
 #error "the emulation switches between fibers with x86-64 instructions"
@@ -111,8 +112,8 @@ void begin() {
 
 char* stack_of(int i) {
   if (fibers[i].stack == nullptr)
-    fibers[i].stack = static_cast<char*>(
-        mmap(nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    fibers[i].stack =
+        static_cast<char*>(mmap(nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   return fibers[i].stack;
 }
 
@@ -333,8 +334,7 @@ void leave(uint32_t mask) {
 }
 
 void copy_async(void* to, const void* from, int bytes, int copied) {
-  if ((uintptr_t)to % bytes != 0 || (copied > 0 && (uintptr_t)from % bytes != 0))
-    stop("cp.async: not aligned to %d bytes", bytes);
+  if ((uintptr_t)to % bytes != 0 || (copied > 0 && (uintptr_t)from % bytes != 0)) stop("cp.async: not aligned to %d bytes", bytes);
   if (copied < 0 || copied > bytes) stop("cp.async: %d of %d bytes", copied, bytes);
   // it may be carried out at any time from here to the wait: both ends are checked
   if (copied > 0) check_read(from, copied);
@@ -412,10 +412,10 @@ cudaError_t cudaDriverGetVersion(int* version) {
 }
 cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  *value = attribute == cudaDevAttrMultiProcessorCount                ? 4
-           : attribute == cudaDevAttrComputeCapabilityMajor           ? 8
-           : attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin     ? 227 << 10
-                                                                      : 0;
+  *value = attribute == cudaDevAttrMultiProcessorCount            ? 4
+           : attribute == cudaDevAttrComputeCapabilityMajor       ? 8
+           : attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? 227 << 10
+                                                                  : 0;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
@@ -524,14 +524,10 @@ cudaError_t cudaGetLastError() {
 }
 const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
-    case cudaSuccess:
-      return "no error";
-    case cudaErrorMemoryAllocation:
-      return "out of memory";
+    case cudaSuccess: return "no error";
+    case cudaErrorMemoryAllocation: return "out of memory";
     case cudaErrorLaunchFailure:
-    case cudaErrorInvalidValue:
-      return problem[0] ? problem : "invalid argument";
-    default:
-      return "unknown error";
+    case cudaErrorInvalidValue: return problem[0] ? problem : "invalid argument";
+    default: return "unknown error";
   }
 }

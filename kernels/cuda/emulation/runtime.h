@@ -9,9 +9,9 @@ namespace emulation {
 // between them.
 struct Moment {
   uint32_t launch;
-  uint32_t block;          // 1-based in the launch
-  uint32_t block_barriers; // that the block has passed
-  uint32_t warp_barriers;  // that the warp has passed
+  uint32_t block;           // 1-based in the launch
+  uint32_t block_barriers;  // that the block has passed
+  uint32_t warp_barriers;   // that the warp has passed
   uint16_t warp;
   uint16_t thread;
 };
@@ -20,10 +20,10 @@ constexpr int64_t STACK = 256 << 10;
 
 // What a check needs to know of the running thread.
 struct Here {
-  bool running;         // a kernel runs, and not the host
-  const Moment* now;    // only while `running`
-  const char* stack;    // STACK bytes that are its own
-  const char* own;      // the kernel's arguments and the slots of `exchange`, too, need no check
+  bool running;       // a kernel runs, and not the host
+  const Moment* now;  // only while `running`
+  const char* stack;  // STACK bytes that are its own
+  const char* own;    // the kernel's arguments and the slots of `exchange`, too, need no check
   const char* own_end;
 };
 extern Here here;

@@ -98,9 +98,7 @@ struct Bytes {
   char at[64];
 };
 __global__ void shared_end(int64_t i) { (&shared_memory<Bytes>().at[0])[i] = 1; }
-int32_t writes_beyond_shared(mr_stream* s, bool faulty) {
-  return launch(s, "test", shared_end, dim3(1), dim3(1), 64, 63 + faulty);
-}
+int32_t writes_beyond_shared(mr_stream* s, bool faulty) { return launch(s, "test", shared_end, dim3(1), dim3(1), 64, 63 + faulty); }
 
 // Blocks after the first one to run must not see what it left.
 __global__ void left_over(bool faulty, char* out) {
@@ -336,7 +334,8 @@ __global__ void tiles(int fault, const CUtensorMap from, const CUtensorMap to, f
   if (fault == NOT_ARRIVED || fault == WRONG_PARITY) __syncthreads();
   float sum[64] = {};
   if (fault != UNFENCED) begin_products();
-  multiply_warpgroup<bf16, 128, true, true>(sum, matrix_descriptor(shared.a, 16, 1024), matrix_descriptor(shared.b, 16, 1024), true);
+  multiply_warpgroup<bf16, 128, true, true>(sum, matrix_descriptor(shared.a, 16, 1024), matrix_descriptor(shared.b, 16, 1024),
+                                            true);
   commit_products();
   if (fault != NO_WAIT_FOR_PRODUCTS) wait_products<0>();
   out[t] = sum[0];
@@ -381,7 +380,8 @@ int32_t never_waits_for_a_store(mr_stream* s, bool faulty) { return tile(s, faul
 __global__ void product_from_registers(bool fenced, float* out) {
   uint16_t* b = shared_memory<Tiles>().b;
   int t = (int)threadIdx.x, lane = t % WARP, row = t / WARP * 16 + lane / 4;
-  for (int i = t; i < 16 * 64; i += WARPGROUP) b[i / 64 * 64 + (i % 64 / 8 ^ i / 64 % 8) * 8 + i % 8] = i / 64 == i % 64 ? 0x3c00 : 0;
+  for (int i = t; i < 16 * 64; i += WARPGROUP)
+    b[i / 64 * 64 + (i % 64 / 8 ^ i / 64 % 8) * 8 + i % 8] = i / 64 == i % 64 ? 0x3c00 : 0;
   publish_stores();
   __syncthreads();
   uint32_t a[1][4];
@@ -420,8 +420,10 @@ int32_t a_map_of_tall_boxes(mr_stream* s, bool faulty) {
 // 168 registers a thread at the start: 504 for three warpgroups.
 template <int GIVEN, int TAKEN>
 __global__ void hand_registers_over() {
-  if (threadIdx.x < WARPGROUP) give_registers<GIVEN>();
-  else take_registers<TAKEN>();
+  if (threadIdx.x < WARPGROUP)
+    give_registers<GIVEN>();
+  else
+    take_registers<TAKEN>();
 }
 int32_t takes_registers_nobody_has(mr_stream* s, bool faulty) {
   return launch(s, "test", faulty ? hand_registers_over<96, 208> : hand_registers_over<88, 208>, dim3(1), dim3(3 * WARPGROUP), 0);
@@ -465,7 +467,8 @@ int32_t runs_backwards(mr_stream* s, bool) {
     MR_TRY(launch(s, "test", ticket, dim3(4), dim3(1), 0, counter.as<int>(), out.as<int>()));
     MR_TRY(mr_copy_to_host(s, 16, out.as<int>(), of));
   }
-  for (int i = 0; i < 4; i++) MR_REQUIRE(order[0][i] == order[1][3 - i], "block %d runs %d and then %d", i, order[0][i], order[1][i]);
+  for (int i = 0; i < 4; i++)
+    MR_REQUIRE(order[0][i] == order[1][3 - i], "block %d runs %d and then %d", i, order[0][i], order[1][i]);
   return MR_OK;
 }
 

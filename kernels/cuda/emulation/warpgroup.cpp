@@ -73,7 +73,7 @@ struct Pending {
   uint32_t launch, block;
   std::vector<std::vector<WarpgroupProduct>> groups;  // the last one is open
   std::vector<std::vector<TileStore>> stores;         // the same
-  bool fenced;  // since the thread's sums could be touched
+  bool fenced;                                        // since the thread's sums could be touched
   int registers;
 };
 Pending pending[1024];
@@ -105,7 +105,8 @@ Pending& mine() {
 const char* place(uint64_t descriptor, bool along_k, int row, int k) {
   uint32_t start = (uint32_t)(descriptor & 0x3fff) << 4, leading = (uint32_t)(descriptor >> 16 & 0x3fff) << 4,
            stride = (uint32_t)(descriptor >> 32 & 0x3fff) << 4;
-  if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0) stop("wgmma: a descriptor without 128-byte swizzling, or with a base offset");
+  if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0)
+    stop("wgmma: a descriptor without 128-byte swizzling, or with a base offset");
   if ((start & 0x380) != 0) stop("wgmma: a matrix that does not begin at a multiple of 1024 bytes");
   uint32_t at = along_k ? start + (uint32_t)(row / 8) * stride + (uint32_t)(row % 8) * 128 + (uint32_t)k * 2
                         : start + (uint32_t)(row / 64) * leading + (uint32_t)(row % 64) * 2 + (uint32_t)(k / 8) * stride +
@@ -121,7 +122,8 @@ uint16_t element(uint64_t descriptor, bool along_k, int row, int k) {
 // This thread's share of an operand of `rows` x 16, in pieces of 16 bytes.
 void check_operand(uint64_t descriptor, bool along_k, int rows) {
   for (int i = here.now->thread % 128; i < 2 * rows; i += 128) {
-    const char* piece = along_k ? place(descriptor, true, i / 2, i % 2 * 8) : place(descriptor, false, i % (rows / 8) * 8, i / (rows / 8));
+    const char* piece =
+        along_k ? place(descriptor, true, i / 2, i % 2 * 8) : place(descriptor, false, i % (rows / 8) * 8, i / (rows / 8));
     async_read(piece, 16, "wgmma");
   }
 }

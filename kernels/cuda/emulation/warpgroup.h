@@ -42,11 +42,11 @@ void store_matrices(uint32_t address, const uint32_t* d);
 void set_registers(int count, bool takes);
 
 struct WarpgroupProduct {
-  float* sums;          // of this thread: [columns / 2]
-  int columns;          // n of m64nNk16
-  uint64_t a, b;        // matrix descriptors
+  float* sums;    // of this thread: [columns / 2]
+  int columns;    // n of m64nNk16
+  uint64_t a, b;  // matrix descriptors
   bool a_along_k, b_along_k;
-  bool adds;            // to the sums, or begins them
+  bool adds;  // to the sums, or begins them
   float (*value)(uint16_t bits);
   // where the left operand is in registers: what the four lanes of the thread's rows hold of it, [lane][register]
   bool from_registers = false;
