@@ -137,7 +137,22 @@ async function fuzzed(name: string): Promise<CommandResult> {
   return { exitCode: failures.length > 0 ? 1 : 0, output: lines.join('\n') };
 }
 
-/** Builds medrepro_test with a sanitizer, for the paths that this CPU runs, in a folder of its own, and runs it. */
+let cases: Promise<string> | null = null;
+
+/** The cases of the self-test, written once for all sanitizers. */
+function writtenCases(): Promise<string> {
+  cases ??= import('./replay').then(({ writeCases }) => {
+    const path = join(ROOT, 'build/selftest.cases');
+    writeCases(path);
+    return path;
+  });
+  return cases;
+}
+
+/**
+ * Builds medrepro_test with a sanitizer, for the paths that this CPU runs, in a folder of its own, and runs it with the cases of the
+ * self-test.
+ */
 async function sanitized(sanitizer: string): Promise<CommandResult> {
   const folder = join(ROOT, 'build', `sanitize-${sanitizer.replace(',', '-')}`);
   const compiler = `-DCMAKE_CXX_COMPILER=${process.env.CXX ?? 'g++'}`;
@@ -152,7 +167,7 @@ async function sanitized(sanitizer: string): Promise<CommandResult> {
   // TSan of older compilers cannot place its shadow memory under strong address space randomisation
   const fixed = (await capture(['setarch', '-R', 'true'])).exitCode === 0 ? ['setarch', '-R'] : [];
   const { output } = await capture(['find', folder, '-name', 'medrepro_test', '-type', 'f']);
-  return capture([...fixed, output.trim(), '--quick'], {
+  return capture([...fixed, output.trim(), '--quick', '--cases', await writtenCases()], {
     env: { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1' },
   });
 }

@@ -13,7 +13,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, NATIVE_TEST } from './build';
-import { BuildError, type CommandResult, capture, main, ROOT } from './stages';
+import { BuildError, type CommandResult, capture, filesUnder, main, ROOT } from './stages';
 
 /** The scripts that write committed files; each has a --check. */
 const MAKERS = ['tokenizer', 'abjadmed', 'medquad', 'textbooks'].map((name) => `scripts/mini/${name}.ts`);
@@ -119,8 +119,30 @@ function staticChecks(): Check[] {
     { name: 'types', command: tool('typescript/bin/tsc') },
     { name: 'format and lint', command: [...tool('@biomejs/biome/bin/biome'), 'ci', '--colors=off'] },
     { name: 'bindings match the headers', command: [bun, 'scripts/bindings.ts', '--check'] },
+    ...formatOfKernels(),
     ...MAKERS.map((script) => ({ name: `what ${script} makes is up to date`, command: [bun, script, '--check'] })),
   ];
+}
+
+/** The versions of clang-format that agree on .clang-format and kernels/; Debian's and Ubuntu's of these years. */
+const CLANG_FORMAT = { oldest: 14, newest: 19 };
+
+/** kernels/ as .clang-format says; nothing, with the reason, where no clang-format can tell. */
+function formatOfKernels(): Check[] {
+  const found = ['clang-format', 'clang-format-14', 'clang-format-19'].map((name) => Bun.which(name)).find(Boolean);
+  if (!found) {
+    console.log('skip the format of kernels/: there is no clang-format (apt install clang-format)');
+    return [];
+  }
+  const version = Bun.spawnSync([found, '--version']).stdout.toString();
+  const major = Number(/version (\d+)/.exec(version)?.[1]);
+  if (!(major >= CLANG_FORMAT.oldest && major <= CLANG_FORMAT.newest)) {
+    const { oldest, newest } = CLANG_FORMAT;
+    console.log(`skip the format of kernels/: ${oldest} to ${newest} agree on it, and this is ${version.trim()}`);
+    return [];
+  }
+  const sources = filesUnder(['kernels']).filter((file) => /\.(cpp|h|cu)$/.test(file));
+  return [{ name: 'format of kernels/', command: [found, '--dry-run', '--Werror', ...sources] }];
 }
 
 function testRuns(): Check[] {

@@ -1,7 +1,9 @@
-// main.cpp: runs the native tests. Usage: medrepro_test [--quick] [part of a test's name]
+// main.cpp: runs the native tests, and the cases of the self-test where a file of them is given (scripts/replay.ts).
+// Usage: medrepro_test [--quick] [--cases FILE] [part of a test's name]
 #include <string.h>
 
 #include "check.h"
+#include "replay.h"
 
 namespace check {
 Test* tests = nullptr;
@@ -11,9 +13,12 @@ bool quick = false;
 }  // namespace check
 
 int main(int count, char** arguments) {
+  const char* cases = nullptr;
   for (int i = 1; i < count; i++) {
     if (strcmp(arguments[i], "--quick") == 0) {
       check::quick = true;
+    } else if (strcmp(arguments[i], "--cases") == 0 && i + 1 < count) {
+      cases = arguments[++i];
     } else {
       check::filter = arguments[i];
     }
@@ -30,6 +35,10 @@ int main(int count, char** arguments) {
       printf("FAILED %s: %d checks\n", test->name, check::failures);
     }
     fflush(stdout);
+  }
+  if (cases != nullptr && !replay::run(cases, &passed, &failed)) {
+    printf("FAILED %s is no file of cases\n", cases);
+    failed++;
   }
   printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;

@@ -1,5 +1,4 @@
-// test_attention.cpp: attention and its gradients against double over full score matrices: ragged packs, grouped heads,
-// windows, head sizes of every kind; the same bits on every stream, also where the backward is cut into more tasks.
+// test_attention.cpp: bits of attention: whatever the threads, whatever follows, cached or not. The values are the self-test's.
 #include "op_check.h"
 
 using namespace op_check;
@@ -14,70 +13,21 @@ struct Case {
   float scale() const { return (float)(1 / sqrt((double)head_dim)); }
 };
 
-struct Expected {
-  Doubles o, lse, dq, dk, dv;
-};
-
-Expected reference(const Case& c, const Buffer& q, const Buffer& k, const Buffer& v, const Buffer& d_o) {
-  int64_t t = c.tokens(), d = c.head_dim, qw = c.heads * d, kw = c.kv_heads * d;
-  Expected e{Doubles((size_t)(t * qw)), Doubles((size_t)(t * c.heads)), Doubles((size_t)(t * qw)),
-             Doubles((size_t)(t * kw)), Doubles((size_t)(t * kw))};
-  for (int64_t n = 0; n < c.sequences(); n++)
-    for (int64_t h = 0; h < c.heads; h++)
-      for (int64_t i = c.cu_seqlens[(size_t)n]; i < c.cu_seqlens[(size_t)n + 1]; i++) {
-        int64_t first = c.cu_seqlens[(size_t)n], kv = h / (c.heads / c.kv_heads);
-        if (c.window > 0 && i - c.window + 1 > first) first = i - c.window + 1;
-        Doubles p;
-        double largest = -INFINITY, sum = 0, dot = 0;
-        for (int64_t j = first; j <= i; j++) {
-          double s = 0;
-          for (int64_t x = 0; x < d; x++) s += (double)q[i * qw + h * d + x] * k[j * kw + kv * d + x];
-          p.push_back(s * (double)c.scale());
-          largest = fmax(largest, p.back());
-        }
-        for (double& s : p) sum += s = ::exp(s - largest);
-        e.lse[(size_t)(i * c.heads + h)] = ::log(sum) + largest;
-        for (int64_t j = first; j <= i; j++)
-          for (int64_t x = 0; x < d; x++)
-            e.o[(size_t)(i * qw + h * d + x)] += p[(size_t)(j - first)] / sum * v[j * kw + kv * d + x];
-        for (int64_t x = 0; x < d; x++) dot += e.o[(size_t)(i * qw + h * d + x)] * d_o[i * qw + h * d + x];
-        for (int64_t j = first; j <= i; j++) {
-          double pj = p[(size_t)(j - first)] / sum, dp = 0;
-          for (int64_t x = 0; x < d; x++) dp += (double)d_o[i * qw + h * d + x] * v[j * kw + kv * d + x];
-          double ds = pj * (dp - dot) * (double)c.scale();
-          for (int64_t x = 0; x < d; x++) {
-            e.dv[(size_t)(j * kw + kv * d + x)] += pj * d_o[i * qw + h * d + x];
-            e.dk[(size_t)(j * kw + kv * d + x)] += ds * q[i * qw + h * d + x];
-            e.dq[(size_t)(i * qw + h * d + x)] += ds * k[j * kw + kv * d + x];
-          }
-        }
-      }
-  return e;
-}
-
-int32_t run(mr_stream* s, const Case& c, int32_t compute, int32_t dtype, const Buffer& q, const Buffer& k,
-            const Buffer& v, const Buffer& d_o, Buffers& out) {
+int32_t run(mr_stream* s, const Case& c, int32_t compute, int32_t dtype, const Buffer& q, const Buffer& k, const Buffer& v,
+            const Buffer& d_o, Buffers& out) {
   int32_t error =
-      mr_attention_forward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads, c.head_dim,
-                           c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32());
+      mr_attention_forward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads,
+                           c.head_dim, c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32());
   if (error) return error;
-  return mr_attention_backward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads, c.head_dim,
-                               c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32(),
+  return mr_attention_backward(s, compute, dtype, c.tokens(), c.sequences(), c.cu_seqlens.data(), nullptr, c.heads, c.kv_heads,
+                               c.head_dim, c.scale(), c.window, q.data(), k.data(), v.data(), out[0].data(), out[1].f32(),
                                d_o.data(), out[2].data(), out[3].data(), out[4].data());
 }
 
 Buffers unset(const Case& c, int32_t dtype) {
   int64_t qn = c.tokens() * c.heads * c.head_dim, kn = c.tokens() * c.kv_heads * c.head_dim;
-  return {Buffer::unset(dtype, qn), Buffer::unset(MR_F32, c.tokens() * c.heads), Buffer::unset(dtype, qn),
-          Buffer::unset(dtype, kn), Buffer::unset(dtype, kn)};
-}
-
-void compare(const char* what, const Buffers& y, const Expected& e, double relative, double absolute) {
-  near(std::string(what) + " o", y[0], e.o, relative, absolute);
-  near(std::string(what) + " lse", y[1], e.lse, relative, absolute);
-  near(std::string(what) + " dq", y[2], e.dq, relative, absolute);
-  near(std::string(what) + " dk", y[3], e.dk, relative, absolute);
-  near(std::string(what) + " dv", y[4], e.dv, relative, absolute);
+  return {Buffer::unset(dtype, qn), Buffer::unset(MR_F32, c.tokens() * c.heads), Buffer::unset(dtype, qn), Buffer::unset(dtype, kn),
+          Buffer::unset(dtype, kn)};
 }
 
 const Case CASES[] = {
@@ -97,16 +47,6 @@ const Case CASES[] = {
 
 }  // namespace
 
-TEST(attention_fp32) {
-  for (const Case& c : CASES) {
-    int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
-    Buffer q(numbers(qn, 1, 2)), k(numbers(kn, 2, 2)), v(numbers(kn, 3)), d_o(numbers(qn, 4));
-    Buffers y = same_bits("attention", unset(c, MR_F32),
-                          [&](mr_stream* s, Buffers& out) { return run(s, c, MR_F32, MR_F32, q, k, v, d_o, out); });
-    compare("attention", y, reference(c, q, k, v, d_o), 1e-6, 4e-6);
-  }
-}
-
 // With many threads for few heads the backward takes other tasks; their bits must be those of one thread.
 TEST(attention_backward_cut) {
   for (const Case& c : CASES) {
@@ -122,34 +62,11 @@ TEST(attention_backward_cut) {
   }
 }
 
-TEST(attention_16_bit) {
-  for (const Case& c : CASES)
-    for (int32_t dtype : {MR_BF16, MR_F16})
-      for (int32_t compute : {(int32_t)MR_F32, dtype}) {
-        int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
-        Buffer q(dtype, numbers(qn, 1, 2)), k(dtype, numbers(kn, 2, 2)), v(dtype, numbers(kn, 3)),
-            d_o(dtype, numbers(qn, 4));
-        Expected e = reference(c, q, k, v, d_o);
-        // the avx512bf16 path has other sums in bf16 compute: every stream against the reference; all others agree
-        Buffers first;
-        each_stream([&](mr_stream* s, const std::string& where) {
-          if (mr_stream_threads(s) == 3) return;
-          Buffers y = unset(c, dtype);
-          CHECK(run(s, c, compute, dtype, q, k, v, d_o, y) == MR_OK);
-          compare(where.c_str(), y, e, 2.5 * storage_error(dtype), (compute == dtype ? 7.5 : 3) * storage_error(dtype));
-          if (first.empty()) first = y;
-          for (size_t i = 0; compute != MR_BF16 && i < y.size(); i++)
-            CHECK_MSG(y[i] == first[i], "%s: output %zu has other bits", where.c_str(), i);
-        });
-      }
-}
-
 // bf16 storage with fp32 compute rounds the fp32 result once, at the end.
 TEST(attention_bf16_storage_rounds_once) {
   Case c = {{0, 40, 140}, 4, 2, 32, 0};
   int64_t t = c.tokens(), qn = t * c.heads * c.head_dim, kn = t * c.kv_heads * c.head_dim;
-  Buffer q(MR_BF16, numbers(qn, 1, 2)), k(MR_BF16, numbers(kn, 2, 2)), v(MR_BF16, numbers(kn, 3)),
-      d_o(MR_BF16, numbers(qn, 4));
+  Buffer q(MR_BF16, numbers(qn, 1, 2)), k(MR_BF16, numbers(kn, 2, 2)), v(MR_BF16, numbers(kn, 3)), d_o(MR_BF16, numbers(qn, 4));
   auto widened = [](const Buffer& x) {
     Floats y;
     for (int64_t i = 0; i < x.size(); i++) y.push_back(x[i]);
@@ -161,35 +78,7 @@ TEST(attention_bf16_storage_rounds_once) {
   CHECK(run(s, c, MR_F32, MR_F32, widened(q), widened(k), widened(v), widened(d_o), wide) == MR_OK);
   for (int64_t i = 0; i < qn; i++) CHECK(narrow[0][i] == bf16_to_float(float_to_bf16(wide[0][i])));
   CHECK(narrow[1] == wide[1]);
-  for (int64_t i = 0; i < kn; i++)
-    CHECK(narrow[4][i] == bf16_to_float(float_to_bf16(wide[4][i])));  // dv has no share in o
-}
-
-TEST(attention_refuse) {
-  Stream s;
-  float x[64] = {};
-  int32_t good[] = {0, 2}, late[] = {1, 2}, falling[] = {0, 2, 1};
-  auto forward = [&](int32_t dtype, const int32_t* cu, int64_t n, int64_t heads, int64_t kv_heads, int64_t d,
-                     const float* q) {
-    return mr_attention_forward(s, MR_F32, dtype, 2, n, cu, nullptr, heads, kv_heads, d, 1, 0, q, x, x, x, x);
-  };
-  refused(forward(MR_F64, good, 1, 2, 1, 4, x), "attention_forward");
-  refused(forward(MR_F32, late, 1, 2, 1, 4, x), "attention_forward");
-  refused(forward(MR_F32, falling, 2, 2, 1, 4, x), "attention_forward");
-  refused(forward(MR_F32, good, 1, 3, 2, 4, x), "attention_forward");
-  refused(forward(MR_F32, good, 1, 2, 1, 0, x), "attention_forward");
-  refused(forward(MR_F32, nullptr, 1, 2, 1, 4, x), "attention_forward");
-  refused(forward(MR_F32, good, 1, 2, 1, 4, nullptr), "attention_forward");
-  refused(mr_attention_forward(s, 9, MR_F32, 2, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 2, 1, good, nullptr, 2, 1, 4, 1, -1, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 3, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
-  int32_t one[] = {1}, none[] = {0};
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 2, 1, good, none, 2, 1, 4, 1, 0, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_forward(s, MR_F32, MR_F32, 2, 1, good, one, 2, 1, 4, 1, 1, x, x, x, x, x), "attention_forward");
-  refused(mr_attention_backward(s, MR_F32, MR_F32, 2, 1, late, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, x),
-          "attention_backward");
-  refused(mr_attention_backward(s, MR_F32, MR_F32, 2, 1, good, nullptr, 2, 1, 4, 1, 0, x, x, x, x, x, x, x, x, nullptr),
-          "attention_backward");
+  for (int64_t i = 0; i < kn; i++) CHECK(narrow[4][i] == bf16_to_float(float_to_bf16(wide[4][i])));  // dv has no share in o
 }
 
 // Keys behind the visible ones: queries before them do not change, and the keys get no gradient; chunks and blocks cut
@@ -203,12 +92,11 @@ TEST(attention_visible) {
       Buffer q(fq), k(fk), v(fv), d_o(fo), unset = Buffer::unset(MR_F32, rows * d);
       Buffers start = {unset, Buffer::unset(MR_F32, rows), unset, unset, unset};
       return same_bits("attention_visible", start, [&](mr_stream* s, Buffers& out) {
-        int32_t error = mr_attention_forward(s, MR_F32, MR_F32, rows, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(),
-                                             v.data(), out[0].data(), out[1].f32());
+        int32_t error = mr_attention_forward(s, MR_F32, MR_F32, rows, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(), v.data(),
+                                             out[0].data(), out[1].f32());
         if (error) return error;
         return mr_attention_backward(s, MR_F32, MR_F32, rows, 1, cu, limit, 1, 1, d, 0.3f, 0, q.data(), k.data(), v.data(),
-                                     out[0].data(), out[1].f32(), d_o.data(), out[2].data(), out[3].data(),
-                                     out[4].data());
+                                     out[0].data(), out[1].f32(), d_o.data(), out[2].data(), out[3].data(), out[4].data());
       });
     };
     Buffers all = run_with(nullptr), some = run_with(visible);
@@ -248,10 +136,8 @@ TEST(attention_cached_equals_forward) {
             int32_t before = share == 4 ? (length > 0 ? length - 1 : 0) : (int32_t)(length * share / 4);
             past.push_back(before);
             cu.push_back(cu.back() + length - before);
-            std::copy(fk.begin() + row0 * kw, fk.begin() + (row0 + length) * kw,
-                      cache_k.begin() + cache_rows[(size_t)i] * kw);
-            std::copy(fv.begin() + row0 * kw, fv.begin() + (row0 + length) * kw,
-                      cache_v.begin() + cache_rows[(size_t)i] * kw);
+            std::copy(fk.begin() + row0 * kw, fk.begin() + (row0 + length) * kw, cache_k.begin() + cache_rows[(size_t)i] * kw);
+            std::copy(fv.begin() + row0 * kw, fv.begin() + (row0 + length) * kw, cache_v.begin() + cache_rows[(size_t)i] * kw);
             new_q.insert(new_q.end(), fq.begin() + (row0 + before) * qw, fq.begin() + (row0 + length) * qw);
           }
           Buffer nq(dtype, new_q), ck(dtype, cache_k), cv(dtype, cache_v);
@@ -265,9 +151,9 @@ TEST(attention_cached_equals_forward) {
                 }
           };
           auto op = [&](mr_stream* stream, Buffers& out) {
-            return mr_attention_cached(stream, compute, dtype, cu.back(), c.sequences(), cu.data(), cache_rows.data(),
-                                       past.data(), c.heads, c.kv_heads, c.head_dim, c.scale(), c.window, nq.data(),
-                                       ck.data(), cv.data(), out[0].data());
+            return mr_attention_cached(stream, compute, dtype, cu.back(), c.sequences(), cu.data(), cache_rows.data(), past.data(),
+                                       c.heads, c.kv_heads, c.head_dim, c.scale(), c.window, nq.data(), ck.data(), cv.data(),
+                                       out[0].data());
           };
           Buffers out = {Buffer::unset(dtype, cu.back() * qw)};
           if (compute == MR_F32) {
@@ -278,18 +164,4 @@ TEST(attention_cached_equals_forward) {
           }
         }
       }
-}
-
-TEST(attention_cached_refuse) {
-  Stream s;
-  float x[64] = {};
-  int32_t cu[] = {0, 2}, zero[] = {0}, negative[] = {-1};
-  auto cached = [&](const int32_t* rows, const int32_t* past, const float* q) {
-    return mr_attention_cached(s, MR_F32, MR_F32, 2, 1, cu, rows, past, 2, 1, 4, 1, 0, q, x, x, x);
-  };
-  refused(cached(negative, zero, x), "attention_cached");
-  refused(cached(zero, negative, x), "attention_cached");
-  refused(cached(nullptr, zero, x), "attention_cached");
-  refused(cached(zero, nullptr, x), "attention_cached");
-  refused(cached(zero, zero, nullptr), "attention_cached");
 }

@@ -8,7 +8,6 @@
 
 #include <vector>
 
-
 #include "../cpu/stream.h"
 #include "check.h"
 
@@ -48,7 +47,8 @@ TEST(pool_runs_each_task_once) {
     for (int round = 0; round < 300; round++) {
       int64_t tasks = round % 7 == 0 ? TASKS : round % 5;
       memset(runs, 0, TASKS * 4);
-      mr::run_tasks(s, tasks, [](void* c, int64_t task) { ((Counters*)c)->runs[task]++; }, &counters);
+      auto count = [](void* c, int64_t task) { ((Counters*)c)->runs[task]++; };
+      mr::run_tasks(s, tasks, count, &counters);
       for (int64_t i = 0; i < TASKS; i++) CHECK_MSG(runs[i] == (i < tasks), "task %d ran %d times", (int)i, runs[i]);
       if (round % 100 == 99) usleep(1000);  // long enough for the workers to fall asleep
     }
@@ -65,7 +65,8 @@ TEST(pool_nested_calls_are_serial) {
       s, 64,
       [](void* c, int64_t task) {
         Counters inner = {((Counters*)c)->s, ((Counters*)c)->runs + task * 8};
-        mr::run_tasks(inner.s, 8, [](void* d, int64_t i) { ((Counters*)d)->runs[i]++; }, &inner);
+        auto count = [](void* d, int64_t i) { ((Counters*)d)->runs[i]++; };
+        mr::run_tasks(inner.s, 8, count, &inner);
       },
       &counters);
   for (int i = 0; i < 64 * 8; i++) CHECK(runs[i] == 1);
@@ -77,7 +78,8 @@ static void* use_a_stream(void*) {
   int64_t total = 0;
   for (int round = 0; round < 200; round++) {
     int64_t squares[16];
-    mr::run_tasks(s, 16, [](void* c, int64_t i) { ((int64_t*)c)[i] = i * i; }, squares);
+    auto square = [](void* c, int64_t i) { ((int64_t*)c)[i] = i * i; };
+    mr::run_tasks(s, 16, square, squares);
     for (int i = 0; i < 16; i++) total += squares[i];
   }
   mr_stream_destroy(s);
@@ -170,15 +172,12 @@ TEST(release_pages) {
 static double ulps(double got, long double wanted) {
   double w = (double)wanted;
   if (got == w)
-    return got == 0 || isinf(got)
-               ? 0
-               : fabs((double)((got - wanted) / (long double)(nextafter(fabs(w), INFINITY) - fabs(w))));
+    return got == 0 || isinf(got) ? 0 : fabs((double)((got - wanted) / (long double)(nextafter(fabs(w), INFINITY) - fabs(w))));
   if (isnan(got) || isinf(got) || isnan(w) || isinf(w)) return isnan(got) && isnan(w) ? 0 : 1e30;
   return fabs((double)((got - wanted) / (long double)(nextafter(fabs(w), INFINITY) - fabs(w))));
 }
 
-static void check_function(const char* name, double (*ours)(double), long double (*theirs)(long double), double low,
-                           double high) {
+static void check_function(const char* name, double (*ours)(double), long double (*theirs)(long double), double low, double high) {
   check::Random random = {42};
   double worst = 0, at = 0;
   for (int i = 0; i < 200000; i++) {
@@ -228,19 +227,17 @@ TEST(host_math_pow) {
   for (double x : special) {
     for (double y : special) {
       double ours = mr_pow(x, y), theirs = pow(x, y);
-      CHECK_MSG(ulps(ours, powl(x, y)) < 0.51 && (isnan(ours) || signbit(ours) == signbit(theirs)),
-                "pow(%g, %g) = %g, not %g", x, y, ours, theirs);
+      CHECK_MSG(ulps(ours, powl(x, y)) < 0.51 && (isnan(ours) || signbit(ours) == signbit(theirs)), "pow(%g, %g) = %g, not %g", x,
+                y, ours, theirs);
     }
   }
 }
 
 TEST(host_math_special) {
-  CHECK(isnan(mr_exp(NAN)) && mr_exp(INFINITY) == INFINITY && mr_exp(-INFINITY) == 0 && mr_exp(0) == 1 &&
-        mr_exp(-0.0) == 1);
+  CHECK(isnan(mr_exp(NAN)) && mr_exp(INFINITY) == INFINITY && mr_exp(-INFINITY) == 0 && mr_exp(0) == 1 && mr_exp(-0.0) == 1);
   CHECK(mr_exp(710) == INFINITY && mr_exp(-746) == 0);
   CHECK(mr_exp(-745) > 0 && mr_exp(-740) == (double)expl(-740));
-  CHECK(isnan(mr_log(NAN)) && isnan(mr_log(-1)) && mr_log(0) == -INFINITY && mr_log(INFINITY) == INFINITY &&
-        mr_log(1) == 0);
+  CHECK(isnan(mr_log(NAN)) && isnan(mr_log(-1)) && mr_log(0) == -INFINITY && mr_log(INFINITY) == INFINITY && mr_log(1) == 0);
   CHECK(mr_log(0x1p-1074) == log(0x1p-1074));
   CHECK(isnan(mr_sin(INFINITY)) && isnan(mr_cos(NAN)) && mr_cos(0) == 1 && mr_sin(0) == 0 && signbit(mr_sin(-0.0)));
   CHECK(mr_sin(0x1p-1074) == 0x1p-1074);

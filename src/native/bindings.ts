@@ -377,6 +377,21 @@ export class Ops {
     private readonly stream: Address,
     private readonly fail: (code: number, op: string) => never,
   ) {}
+
+  /** Ops that call nothing: `record` gets the C function's name, and its values with their FFI types, the stream left out. */
+  static recording(record: (op: string, values: readonly number[], types: readonly string[]) => void): Ops {
+    const calls = Object.entries(DEVICE_SYMBOLS).map(([op, { args }]) => {
+      const call: Call = (_stream, ...values) => {
+        record(op, values, args.slice(1));
+        return 0;
+      };
+      return [op, call] as const;
+    });
+    const unreachable = (): never => {
+      throw new Error('a recorded op cannot fail');
+    };
+    return new Ops(Object.fromEntries(calls) as unknown as Symbols<typeof DEVICE_SYMBOLS>, 0, unreachable);
+  }
   fill(dtype: number, n: number, value: number, y: Address): void {
     i32(dtype, 'mr_fill', 'dtype');
     i64(n, 'mr_fill', 'n');

@@ -1,7 +1,7 @@
 /**
  * A case: one call of one op on fixed inputs, and what it should give.
  *
- * Every buffer of a kernel lies between guard bytes. Outputs and guards hold a poison pattern before the call: what is
+ * Every buffer of a kernel is between guard bytes. Outputs and guards hold a poison pattern before the call: what is
  * not written keeps it, what is written outside destroys it, and what is read outside spoils the result.
  */
 import type { Address, Matrix, Ops } from '../native/bindings';
@@ -20,11 +20,11 @@ export interface Expected {
   readonly norm?: number;
   /** Elements that are compared; all by default. */
   readonly only?: readonly number[];
-  /** Elements the op must leave as they were, such as what lies between rows. */
+  /** Elements the op must leave as they were, such as the gaps between rows. */
   readonly untouched?: readonly number[];
 }
 
-/** Where buffers lie and what is in them before the call. */
+/** The placement of buffers and their content before the call. */
 export interface Placement {
   /** The byte that fills outputs and guards: 0xff is NaN in every float format and -1 as an index; 0x7f is 3.4e38. */
   readonly poison: number;
@@ -53,6 +53,14 @@ export interface Case {
   readonly samePaths: boolean;
   execute(device: Device, placement: Placement): Execution;
   expected(): Readonly<Record<string, Expected>>;
+  /** What is called on which buffers, where the case is no more than that. */
+  readonly kernel?: KernelCall;
+}
+
+/** One call of a kernel, or a few in a row, on buffers by name. */
+export interface KernelCall {
+  readonly buffers: Readonly<Record<string, BufferSpec>>;
+  call(ops: Ops, at: Readonly<Record<string, Address>>): void;
 }
 
 /** Something a kernel reads or writes. */
@@ -128,6 +136,7 @@ export function kernelCase<Name extends string>(spec: KernelCase<Name>): Case {
     dtype: spec.dtype,
     samePaths: spec.samePaths ?? true,
     expected: () => spec.expected() as Record<string, Expected>,
+    kernel: { buffers: spec.buffers, call: (ops, at) => spec.call(ops, at as Readonly<Record<Name, Address>>) },
     execute: (device, placement) =>
       device.scope(() => {
         const placed = buffers.map(([name, buffer]) => ({ name, buffer, ...place(device, buffer, placement) }));
@@ -157,7 +166,7 @@ export function encode(dtype: Dtype, values: Numbers): Uint8Array<ArrayBuffer> {
   return new Uint8Array(ARRAYS[dtype].from(values).buffer);
 }
 
-/** The numbers that bytes stand for. */
+/** The numbers stored in bytes. */
 export function decode(dtype: Dtype, bytes: Uint8Array): Float64Array {
   const buffer = bytes.slice().buffer;
   if (dtype === 'bf16') {

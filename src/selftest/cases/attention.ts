@@ -13,7 +13,7 @@ interface Shape {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly window: number;
-  /** Keys of each sequence that may be seen: what is behind them is padding. */
+  /** Visible keys of each sequence: those after them are padding. */
   readonly visible?: readonly number[];
 }
 
@@ -32,6 +32,7 @@ const SMALL: readonly Shape[] = [
   { lengths: [9, 4], heads: 2, kvHeads: 1, headDim: 128, window: 0 },
   { lengths: [9, 4], heads: 3, kvHeads: 3, headDim: 16, window: 1 },
   { lengths: [0, 70, 9], heads: 2, kvHeads: 1, headDim: 16, window: 0 },
+  { lengths: [33], heads: 6, kvHeads: 1, headDim: 1, window: 0 },
   { lengths: [9, 40, 3], heads: 2, kvHeads: 1, headDim: 16, window: 0, visible: [4, 33, 3] },
 ];
 
@@ -41,6 +42,9 @@ const LARGE: readonly Shape[] = [
   { lengths: [5, 290], heads: 2, kvHeads: 1, headDim: 16, window: 70 },
   // a depth above one K block of the matrix product
   { lengths: [35], heads: 1, kvHeads: 1, headDim: 400, window: 0 },
+  { lengths: [60], heads: 1, kvHeads: 1, headDim: 400, window: 33 },
+  // a window longer than a chunk of keys
+  { lengths: [530], heads: 1, kvHeads: 1, headDim: 8, window: 270 },
 ];
 
 /**
@@ -157,7 +161,7 @@ function forwardCase(spec: Shape, precision: Precision): Case {
   });
 }
 
-/** Of each sequence all but the last `fresh` tokens lie in the cache, which has rows of no sequence between them. */
+/** Of each sequence all but the last `fresh` tokens are cached, which has rows of no sequence between them. */
 function cachedCase(spec: Shape, precision: Precision, fresh: number): Case {
   const { compute, stored } = precision;
   const { name, shape, longest, q, k, v } = inputsOf(spec, stored);

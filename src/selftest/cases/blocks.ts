@@ -261,7 +261,7 @@ interface CachedRope {
   readonly kind: Kind | null;
 }
 
-/** Queries and keys normed and turned in place, keys and values put where they belong. */
+/** Queries and keys normed and rotated in place, keys and values stored in the cache. */
 function ropeCachedCase({ tokens, heads, kvHeads, headDim, kind }: CachedRope, dtype: FloatDtype): Case {
   const norm = kind === null ? ', no norms' : suffix(kind);
   const shape = `${tokens}x${heads}/${kvHeads}x${headDim}${norm}`;
@@ -310,16 +310,16 @@ function ropeCachedCase({ tokens, heads, kvHeads, headDim, kind }: CachedRope, d
       );
     },
     expected: () => {
-      const ready = (x: Numbers, w: Numbers, count: number): Float64Array => {
+      const prepare = (x: Numbers, w: Numbers, count: number): Float64Array => {
         let normed = Float64Array.from(x);
         if (kind !== null) {
           const exact = reference.rmsNorm(x, new Float64Array(headDim).fill(1), EPSILON);
-          const met = kind === MR_NORM_OFFSET ? exact : rounded(dtype, exact);
+          const operand = kind === MR_NORM_OFFSET ? exact : rounded(dtype, exact);
           const factor = factors(w, kind);
           normed = Float64Array.from(
             rounded(
               dtype,
-              met.map((value, i) => value * factor[i % headDim]!),
+              operand.map((value, i) => value * factor[i % headDim]!),
             ),
           );
         }
@@ -329,11 +329,11 @@ function ropeCachedCase({ tokens, heads, kvHeads, headDim, kind }: CachedRope, d
       // a tie of the norm's two roundings may fall the other way
       const ties = kind === null || dtype === 'f32' ? 0 : (2 * unitRoundoff(dtype)) / unitRoundoff('f32');
       const near = (values: Numbers) => within(units + ties, dtype, values, 'a norm, a product and an fma');
-      const turned = ready(k, wk, kvHeads);
+      const rotated = prepare(k, wk, kvHeads);
       return {
-        q: near(ready(q, wq, heads)),
-        k: near(turned),
-        kCache: near(reference.scatterRows(turned, places, width, kBefore)),
+        q: near(prepare(q, wq, heads)),
+        k: near(rotated),
+        kCache: near(reference.scatterRows(rotated, places, width, kBefore)),
         vCache: exactly(reference.scatterRows(v, places, width, vBefore), 'a copy'),
       };
     },

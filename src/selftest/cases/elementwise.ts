@@ -62,6 +62,23 @@ function castCase(from: FloatDtype, to: FloatDtype, name: string, x: Numbers): C
   });
 }
 
+/** Every value of fp16 but its NaNs, of which one is enough. */
+function everyHalf(): Float64Array {
+  const halves = Uint16Array.from({ length: 2 * 0x7c01 }, (_, i) => (i % 2) * 0x8000 + (i >> 1));
+  return Float64Array.from([...new Float16Array(halves.buffer), Number.NaN]);
+}
+
+/** Around the middle of each two neighbours of fp16: the float below it, the middle, the float above it. */
+function middlesOfHalves(): Float64Array {
+  const halves = everyHalf().filter((value, i) => i % 14 === 0 && value < 65504);
+  const ulp = (x: number): number => 2 ** (Math.max(Math.floor(Math.log2(x)), -126) - 23);
+  const triples = Array.from(halves, (value) => {
+    const middle = value + 2 ** (Math.max(Math.floor(Math.log2(Math.max(value, 2 ** -24))), -14) - 11);
+    return [middle - ulp(middle), middle, middle + ulp(middle)];
+  });
+  return Float64Array.from(triples.flat());
+}
+
 function addCase(n: number, dtype: FloatDtype, inPlace: boolean): Case {
   const draws = new Draws(`add ${n} ${dtype} ${inPlace}`);
   const [a, b] = [draws.values(dtype, n), draws.values(dtype, n)];
@@ -133,7 +150,25 @@ function gatedForwardCase(op: Gated, n: number, dtype: FloatDtype): Case {
   });
 }
 
-function gatedBackwardCase(op: Gated, n: number, dtype: FloatDtype, inPlace: boolean): Case {
+/** Gates so large that their exponential overflows, NaN, and both zeros: the unit is gate * up or 0, whatever is in between. */
+function gatedLimitsCase(op: Gated, dtype: FloatDtype): Case {
+  const gate = [200, -200, 6e4, -6e4, ...(dtype === 'f16' ? [] : [2 ** 100, -(2 ** 100)]), 0, -0, Number.NaN];
+  const up = gate.map((_, i) => (i % 3) + 0.5);
+  const y = gate.map((g, i) => (g > 0 ? g * up[i]! : g < 0 ? -0 : g));
+  return kernelCase({
+    op: `${op}_forward`,
+    shape: 'limits',
+    dtype,
+    buffers: { gate: input(dtype, gate), up: input(dtype, up), y: output(dtype, gate.length) },
+    call: (ops, at) => ops[`${op}Forward`](DTYPE_CODE[dtype], gate.length, at.gate, at.up, at.y),
+    expected: () => ({ y: exactly(rounded(dtype, Float64Array.from(y)), 'the sigmoid is 0 or 1') }),
+  });
+}
+
+/** What dgate and dup are written over. */
+type Over = 'dy and gate' | 'gate and up' | null;
+
+function gatedBackwardCase(op: Gated, n: number, dtype: FloatDtype, over: Over): Case {
   const draws = new Draws(`${op} backward ${n} ${dtype}`);
   const [gate, up, dy] = [gates(draws, n, dtype), draws.values(dtype, n), draws.values(dtype, n)];
   // elementwise: one perturbation of all elements at once differentiates every one of them
@@ -162,8 +197,16 @@ function gatedBackwardCase(op: Gated, n: number, dtype: FloatDtype, inPlace: boo
     };
   };
   const code = DTYPE_CODE[dtype];
-  const head = { op: `${op}_backward`, shape: `${n}${inPlace ? ' in place' : ''}`, dtype };
-  if (inPlace) {
+  const head = { op: `${op}_backward`, shape: `${n}${over === null ? '' : `, over ${over}`}`, dtype };
+  if (over === 'dy and gate') {
+    return kernelCase({
+      ...head,
+      buffers: { dgate: update(dtype, dy), dup: update(dtype, gate), up: input(dtype, up) },
+      call: (ops, at) => ops[`${op}Backward`](code, n, at.dgate, at.dup, at.up, at.dgate, at.dup),
+      expected,
+    });
+  }
+  if (over === 'gate and up') {
     return kernelCase({
       ...head,
       buffers: { dy: input(dtype, dy), dgate: update(dtype, gate), dup: update(dtype, up) },
@@ -280,11 +323,16 @@ export function elementwiseCases(): Case[] {
     ...pairs(FLOATS, FLOATS).map(([from, to]) =>
       castCase(from, to, '16401', new Draws(`cast ${from}`).values(from, 16_401)),
     ),
+    castCase('f16', 'f32', 'every half', everyHalf()),
+    castCase('f32', 'f16', 'every half', everyHalf()),
+    castCase('f32', 'f16', 'middles of halves', middlesOfHalves()),
     ...pairs(SIZES, FLOATS).map(([n, dtype]) => addCase(n, dtype, n === 33)),
     ...pairs(SIZES, FLOATS).flatMap(([n, dtype]) => [scaleCase(n, dtype, 0), scaleCase(n, dtype, 1)]),
     ...(['swiglu', 'geglu'] as const).flatMap((op) => [
       ...pairs(SIZES, FLOATS).map(([n, dtype]) => gatedForwardCase(op, n, dtype)),
-      ...pairs(SIZES, FLOATS).map(([n, dtype]) => gatedBackwardCase(op, n, dtype, n === 33)),
+      ...FLOATS.map((dtype) => gatedLimitsCase(op, dtype)),
+      ...pairs(SIZES, FLOATS).map(([n, dtype]) => gatedBackwardCase(op, n, dtype, n === 33 ? 'gate and up' : null)),
+      ...FLOATS.map((dtype) => gatedBackwardCase(op, 100, dtype, 'dy and gate')),
     ]),
     ...pairs(
       [

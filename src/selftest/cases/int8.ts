@@ -3,7 +3,7 @@ import { linear } from '../../autograd/ops/linear';
 import { Tape } from '../../autograd/tape';
 import { DTYPE_CODE } from '../../native/tensor';
 import { Int8Weight, quantiseInt8 } from '../../nn/int8';
-import { type Case, exactly, input, kernelCase, output, within } from '../case';
+import { type Case, type Expected, exactly, input, kernelCase, output, update, within } from '../case';
 import { Draws } from '../draws';
 import { type FloatDtype, rounded } from '../reference/formats';
 import { linear as linearReference } from '../reference/gemm';
@@ -199,6 +199,62 @@ function linearCase(dtype: FloatDtype, threshold: number, [rows, outputs, inputs
   });
 }
 
+/** An absmax of 127: values are their own codes, and halves go to even. */
+function tiesCase(): Case {
+  const x = [127, 0.5, 1.5, -2.5, 2.4, -0.5, 126.5, -127];
+  return kernelCase({
+    op: 'quantize_int8',
+    shape: 'ties',
+    dtype: 'f32',
+    buffers: { x: input('f32', x), codes: output('u8', x.length), absmax: output('f32', 1) },
+    call: (ops, at) => ops.quantizeInt8(1, x.length, 0, DTYPE_CODE.f32, at.x, at.codes, at.absmax, 1, 0, 0),
+    expected: () => ({
+      codes: exactly(bytes(Int8Array.of(127, 0, 2, -2, 2, 0, 126, -127)), 'halves go to even'),
+      absmax: exactly([127], 'a maximum is exact'),
+    }),
+  });
+}
+
+/** A row that holds NaN is NaN in every output, and no other row is. */
+function notANumberCase(): Case {
+  const [rows, outputs, inputs] = [2, 3, 40];
+  const draws = new Draws('int8 NaN');
+  const x = draws.values('f32', rows * inputs);
+  x[inputs + 5] = Number.NaN;
+  const w = quantizeInt8(draws.values('bf16', outputs * inputs, 0.1), inputs, 0);
+  return kernelCase({
+    op: 'int8_linear',
+    shape: `${rows}x${inputs} to ${outputs}, NaN`,
+    dtype: 'f32',
+    buffers: {
+      x: input('f32', x),
+      codes: update('u8', new Float64Array(rows * inputs)),
+      absmax: update('f32', new Float64Array(rows)),
+      outliers: update('i32', new Float64Array(inputs + 1)),
+      wCodes: input('u8', bytes(w.codes)),
+      wAbsmax: input('f32', w.absmax),
+      y: output('f32', rows * outputs),
+    },
+    call: (ops, at) => {
+      const groups = [1, 0, at.outliers] as const;
+      ops.quantizeInt8(rows, inputs, THRESHOLD, DTYPE_CODE.f32, at.x, at.codes, at.absmax, ...groups);
+      const from = [at.codes, at.absmax, ...groups, DTYPE_CODE.f32, at.x] as const;
+      ops.int8Linear(rows, outputs, inputs, ...from, at.wCodes, at.wAbsmax, at.y);
+    },
+    expected: () => {
+      const first = x.slice(0, inputs);
+      const y = int8Linear(first, quantizeInt8(first, inputs, 0), w, inputs, 'f32');
+      const unused = (size: number): Expected => exactly(new Float64Array(size), 'not compared', { only: [] });
+      return {
+        codes: unused(rows * inputs),
+        absmax: unused(rows),
+        outliers: exactly(new Float64Array(inputs + 1), 'NaN is no outlier', { only: [0] }),
+        y: exactly([...y, ...new Array<number>(outputs).fill(Number.NaN)], 'NaN stays NaN'),
+      };
+    },
+  });
+}
+
 /** Through the tape: the forward is the kernel's product, the gradient of x is taken with the restored matrix. */
 function tapeLinearCase(threshold: number): Case {
   const [rows, outputs, inputs] = [5, 18, 40];
@@ -241,6 +297,7 @@ export function int8Cases(): Case[] {
       cases.push(dequantizeCase(dtype, shape[1], shape[2]), groupsCase(dtype, shape));
     }
   }
+  cases.push(tiesCase(), notANumberCase());
   return cases;
 }
 

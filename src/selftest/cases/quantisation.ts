@@ -37,7 +37,7 @@ function weights(draws: Draws, dtype: FloatDtype, n: number, blocksize: number):
   return rounded(dtype, x);
 }
 
-/** Blocks of values on the bounds between codes and right beside them; absmax is 1, so that they stay there. */
+/** Blocks of values on the bounds between codes and next to them; absmax is 1, so that they stay there. */
 function ties(kind: reference.Kind4): Float64Array {
   const values = [...reference.CODE_BOOKS[kind]].sort((a, b) => a - b);
   const bounds = values.slice(1).map((value, i) => Math.fround((value + values[i]!) / 2));
@@ -88,7 +88,7 @@ function dequantize4Case(kind: reference.Kind4, dtype: FloatDtype, n: number, bl
   });
 }
 
-/** The matrix W [rows, cols] is op(B) or its transpose; the reference multiplies with what the codes stand for. */
+/** The matrix W [rows, cols] is op(B) or its transpose; the reference multiplies with the restored values. */
 function gemm4Case(
   compute: FloatDtype,
   transB: 0 | 1,
@@ -214,6 +214,11 @@ export function quantisationCases(): Case[] {
   for (const compute of ['f32', 'bf16', 'f16'] as const) {
     for (const transB of [0, 1] as const) {
       cases.push(gemm4Case(compute, transB, 1, 64, 64, 0), gemm4Case(compute, transB, 20, 37, 448, 1));
+      // K blocks that end in the middle of a step of 32, panels that end early; blocks as long as rows
+      if (compute === 'f32') {
+        cases.push(gemm4Case(compute, transB, 3, transB ? 49 : 491, transB ? 1088 : 192, 1));
+        cases.push(gemm4Case(compute, transB, 17, 256, 256, 1, 'nf4', 256));
+      }
       // whole tiles and some over, blocks of an odd size
       if (compute === 'bf16') cases.push(gemm4Case(compute, transB, 80, 136, 192, 0, 'fp4', 96));
     }
