@@ -1,8 +1,8 @@
 /**
  * Reverse-mode differentiation in four ideas.
  *
- * 1. An op computes its output at once, and if any input needs a gradient it *records* a closure that will turn the
- *    output's gradient into its inputs' gradients. Forward and backward of an op stand side by side in `ops/`.
+ * 1. An op computes its output at once, and if any input needs a gradient it *records* a closure that turns the
+ *    output's gradient into its inputs' gradients. Forward and backward of an op are next to each other in `ops/`.
  * 2. `backward` runs the closures in reverse. A gradient is *claimed* by each op that contributes to it: the first claim
  *    writes, later ones accumulate, so that no gradient is ever cleared and added to for nothing.
  * 3. Lifetimes: a tensor's values live until the scope that made it ends, unless an op saved them for its backward; what was
@@ -85,8 +85,8 @@ export class Tape {
   }
 
   /**
-   * Like {@link claim}, for a kernel that writes the gradients of all its inputs: one that nobody needs goes to a place that
-   * ends with the scope. Claimed, nobody would ever release it.
+   * Like {@link claim}, for a kernel that writes the gradients of all its inputs: one that is not needed goes to a tensor that
+   * is released with the scope. Claimed, it would never be released.
    */
   claimOrScratch(tensor: Tensor): Claim {
     if (tensor.requiresGrad) return this.claim(tensor);
@@ -128,12 +128,12 @@ export class Tape {
     });
   }
 
-  /** Runs every recorded backward, last first, and forgets the ops. The last output's gradient must be set or implied. */
+  /** Runs every recorded backward, last first, and clears the tape. The last output's gradient must be set or implied. */
   backward(): void {
     for (let node = this.nodes.pop(); node !== undefined; node = this.nodes.pop()) {
       this.device.checkCancelled();
       const { output, saved, backward } = node;
-      // an output nobody used has no gradient and contributes nothing
+      // an unused output has no gradient and contributes nothing
       if (output.grad !== null) {
         const gradient = output.grad;
         this.device.scope(() => backward(gradient));

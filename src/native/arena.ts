@@ -30,7 +30,7 @@ export class Arena {
     return this.top;
   }
 
-  /** Forgets the peak so far: the next reading is of what happens from here on. */
+  /** Resets the peak to what is in use. */
   resetPeak(): void {
     const last = this.gaps.at(-1);
     this.top = last !== undefined && last[0] + last[1] === this.capacity ? last[0] : this.capacity;
@@ -55,7 +55,7 @@ export class Arena {
     return -1;
   }
 
-  /** Gives a block back; `bytes` as it was asked for. */
+  /** Releases a block; `bytes` as requested. */
   free(offset: number, bytes: number): void {
     const size = aligned(bytes);
     this.used -= size;

@@ -18,7 +18,7 @@ export interface CudaState {
   readonly usable: boolean;
   /** What is there, or which of these is missing: kernels in this build, a driver, a newer driver, a GPU, a newer GPU. */
   readonly reason: string;
-  /** Bytes of the GPU's memory that nobody uses; 0 when it is not usable. */
+  /** Free bytes of the GPU's memory; 0 when it is not usable. */
   readonly freeBytes: number;
   /** As the library's own table lists them; none without the library. */
   readonly families: readonly KernelFamily[];
@@ -54,7 +54,7 @@ export function backendOf({ device, isa }: DeviceRequest, scale: 'mini' | 'full'
 
 /**
  * Of a GPU's free memory what a run may take, workspace included. The driver needs some of what it calls free: kernels are loaded
- * when they first run, and what their threads cannot hold in registers lies there too.
+ * when they first run, and registers that their threads spill are stored there too.
  */
 export const usableBytes = (freeBytes: number): number =>
   Math.max(0, freeBytes - Math.max(KEPT.share * freeBytes, KEPT.bytes));

@@ -3,7 +3,7 @@
  * address it could get wrong.
  *
  * A device can be *planned*: `Device.plan()` has no library behind it, its ops do nothing and its memory does not exist, so
- * that the very code that trains can be run dry to learn its peak memory.
+ * that the code that trains can be run dry for its peak memory.
  */
 import { ptr, toArrayBuffer } from 'bun:ffi';
 import { inputError, interruptedError, type MedreproError, nativeError, unmeasuredError } from '../errors';
@@ -23,7 +23,7 @@ import { type Backend, cpuLibrary, locateLibrary } from './library';
 import { Allocations, type Memory, Region } from './memory';
 import { DTYPE_BYTES, type Dtype, elements, type FloatDtype, Tensor } from './tensor';
 
-/** Ops that were queued once and run whenever they are wanted. */
+/** Ops that were queued once and can be run any number of times. */
 export interface Recording {
   replay(): void;
   destroy(): void;
@@ -36,7 +36,7 @@ export interface CpuOptions {
   readonly isa?: Isa;
   /** Bytes of address space to reserve; pages are only taken when touched. */
   readonly capacity?: number;
-  /** Asked between blocks; true makes the running work throw `interrupted`. */
+  /** Called between blocks; true makes the running work throw `interrupted`. */
   readonly cancelled?: () => boolean;
 }
 
@@ -230,7 +230,7 @@ export class Device {
     return this.backend === 'cuda' ? 'cuda' : this.isa;
   }
 
-  /** What the hardware calls itself. */
+  /** The name of the hardware. */
   get hardware(): string {
     return this.native === null ? 'nothing' : this.native.library.deviceName(this.native.stream);
   }
@@ -296,7 +296,7 @@ export class Device {
   }
 
   /**
-   * Zeros outside the device's memory, which live until it is destroyed: beside a GPU in the host's memory, beside the
+   * Zeros outside the device's memory, which live until it is destroyed: with a GPU in the host's memory, with the
    * CPU in a file without a name in `folder`, which the system may write out when memory is short.
    * @throws MedreproError `input` when the disk has no room, `native` when the host has no memory.
    */
@@ -426,7 +426,7 @@ export class Device {
   }
 
   /**
-   * A tensor of bytes that lie in host memory, such as a mapped file. On the CPU it is those bytes, so frozen weights take no
+   * A tensor of bytes in host memory, such as a mapped file. On the CPU it is those bytes, so frozen weights take no
    * memory of their own: they must outlive the device's use of them and are never written. A GPU, and the CPU where no number
    * may lie at that address, has a copy that lives until the innermost scope ends.
    */
@@ -442,7 +442,7 @@ export class Device {
     return new Tensor(null, address, shape, dtype);
   }
 
-  /** Waits for all work so far, for whoever takes the time. */
+  /** Waits for all queued work, for timing. */
   synchronise(): void {
     if (this.native === null) return;
     const { library, stream } = this.native;

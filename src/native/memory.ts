@@ -1,4 +1,4 @@
-/** Where a device's tensors lie: all in one region, or each in an allocation of its own. */
+/** The memory of a device's tensors: one region for all, or an allocation for each. */
 import { Arena } from './arena';
 import type { Address } from './bindings';
 
@@ -12,7 +12,7 @@ export interface Memory {
   resetPeak(): void;
   /** A fresh block, or 0 when there is no room. */
   allocate(bytes: number): Address;
-  /** Gives a block back; `bytes` as it was asked for. */
+  /** Releases a block; `bytes` as requested. */
   free(address: Address, bytes: number): void;
 }
 
@@ -45,7 +45,7 @@ export class Region implements Memory {
 }
 
 /**
- * An allocation per block, exactly as long as asked for: slow, and what a checker of memory (compute-sanitizer, the tests'
+ * An allocation per block, exactly as long as requested: slow, and what a checker of memory (compute-sanitizer, the tests'
  * emulation) needs in order to see where a tensor ends.
  */
 export class Allocations implements Memory {

@@ -4,17 +4,17 @@
 import type { Device } from './device';
 import type { Tensor } from './tensor';
 
-/** Memory of one or several rows of tensors that lie back to back: what works on each element alone takes it at once. */
+/** A contiguous range of memory of one or several rows of adjacent tensors, for ops on single elements. */
 export interface Stretch {
   /** Elements. */
   readonly size: number;
-  /** Of each tensor of a row, where the stretch begins. */
+  /** Of each tensor of a row, where the range begins. */
   readonly addresses: readonly number[];
 }
 
 /**
- * Rows of tensors (of a row all have one size) as few stretches, by address: two rows join where each tensor of the one ends where
- * the other's begins.
+ * Merges adjacent tensors into contiguous ranges: two rows (of tensors of one size each) are merged where each tensor of the one ends
+ * where the other's begins.
  */
 export function stretches(rows: readonly (readonly Tensor[])[]): Stretch[] {
   const joined: { size: number; addresses: readonly number[] }[] = [];

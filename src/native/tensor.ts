@@ -1,4 +1,4 @@
-/** A block of device memory with a shape. Reference counted: scopes and the tape hold references, nobody frees by hand. */
+/** A block of device memory with a shape. Reference counted: scopes and the tape hold references, nothing is freed by hand. */
 import { type Address, type Matrix, MR_BF16, MR_F16, MR_F32, MR_F64, MR_I32, MR_U8 } from './bindings';
 import type { Memory } from './memory';
 
@@ -26,7 +26,7 @@ export class Tensor implements Matrix {
   grad: Tensor | null = null;
   /** Whether backward has to reach this tensor. */
   requiresGrad = false;
-  /** Of a gradient: how many tensors besides the first have it. While there are any, nothing is added to it. */
+  /** Of a gradient: how many tensors besides the first alias it. While there are any, nothing is accumulated into it. */
   lent = 0;
   private references = 1;
 

@@ -63,9 +63,9 @@ export function attention(
   });
 }
 
-/** Where the keys and values of a pack's sequences lie, those of its own tokens included. */
+/** The cached keys and values of a pack's sequences, those of its own tokens included. */
 export interface CachedKeys {
-  /** [rows, kv_heads*head_dim]; position p of sequence i lies in row cacheRows[i] + p. */
+  /** [rows, kv_heads*head_dim]; position p of sequence i is row cacheRows[i] + p. */
   readonly k: Tensor;
   readonly v: Tensor;
   /** [sequences] i32. */

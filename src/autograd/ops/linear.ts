@@ -217,7 +217,7 @@ export function recordLinear(
           : factorGradients(tape, compute, update, dropped(tape, x, update), hidden, dy);
       if (!x.requiresGrad) return;
       const { into, accumulate } = tape.claim(x);
-      // dropout lies between the update's gradient and dx
+      // dropout is between the update's gradient and dx
       const joins = dHidden !== null && update!.dropout === null;
       const back = joins ? { u: dHidden, v: update!.a, scale: 1 } : null;
       multiplyWeightTransposed(tape, compute, dy, weight, back, into, accumulate);

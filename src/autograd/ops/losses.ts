@@ -128,7 +128,7 @@ export function nextTokenLoss(
   const losses = device.empty([n], 'f32');
   const dHidden = needsGradient && hidden.requiresGrad ? tape.claim(hidden).into : null;
   const chunk = headRows(device);
-  // a GPU's tiles take operands of 16 bits as they lie, and others through registers; the product rounds them to these bits anyway.
+  // a GPU copies 16-bit operands into tiles as stored, and converts others in registers; the product rounds them to these bits anyway.
   // In fp32 the gradient takes the logits' place.
   const narrow = device.backend === 'cpu' ? 'f32' : activationDtype(compute);
   device.scope(() => {

@@ -36,15 +36,15 @@ export function rope(tape: Tape, x: Tensor, heads: number, { cos, sin, positions
       const { into, accumulate } = tape.claim(x);
       if (accumulate === 0) rotate(dy, into, 1);
       else {
-        const turned = dy.lent > 0 ? tape.device.empty(dy.shape, dy.dtype) : dy;
-        rotate(dy, turned, 1);
-        tape.ops.add(x.code, x.size, turned.address, into.address, into.address);
+        const rotated = dy.lent > 0 ? tape.device.empty(dy.shape, dy.dtype) : dy;
+        rotate(dy, rotated, 1);
+        tape.ops.add(x.code, x.size, rotated.address, into.address, into.address);
       }
     },
   });
 }
 
-/** How the heads of q and k are made ready: the weights of their norms [head_dim], null without, and the rotation. */
+/** How the heads of q and k are prepared: the weights of their norms [head_dim], null without, and the rotation. */
 export interface HeadPreparation {
   readonly qNorm: Tensor | null;
   readonly kNorm: Tensor | null;
@@ -63,7 +63,7 @@ export interface CachePlaces {
 
 /**
  * For inference: norms and rotates q [T, heads*head_dim] and k [T, kv_heads*head_dim] in place, and stores k and v in a cache. The
- * bits are those of {@link rope} behind `rmsNorm`.
+ * bits are those of {@link rope} after `rmsNorm`.
  */
 export function ropeCached(
   tape: Tape,

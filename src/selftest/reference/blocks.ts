@@ -1,4 +1,4 @@
-/** What lies between the matrix products of a transformer block: embedding, norm, rotation, rows. */
+/** What is between the matrix products of a transformer block: embedding, norm, rotation, rows. */
 import type { Numbers } from './formats';
 
 /** y[t, :] = table[ids[t], :] */
@@ -52,7 +52,7 @@ export interface RotationTables {
 
 /**
  * Rotary embedding (Su et al. 2021) in transformers' half-split layout: elements c and c + head_dim/2 of a head are the
- * coordinates of a point that is turned by the angle of the token's position; `inverse` turns it back.
+ * coordinates of a point that is rotated by the angle of the token's position; `inverse` rotates it back.
  */
 export function rope(
   x: Numbers,

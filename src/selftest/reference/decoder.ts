@@ -34,8 +34,8 @@ export function decoderBlock(x: Numbers, p: BlockParameters, shape: BlockShape):
   const q = rope(rmsNorm(linear(normed, p.q, hidden), p.qNorm, eps), heads, headDim, rotation);
   const k = rope(rmsNorm(linear(normed, p.k, hidden), p.kNorm, eps), kvHeads, headDim, rotation);
   const v = linear(normed, p.v, hidden);
-  const mixed = attention(q, k, v, shape).o;
-  const middle = add(x, linear(mixed, p.o, heads * headDim));
+  const attended = attention(q, k, v, shape).o;
+  const middle = add(x, linear(attended, p.o, heads * headDim));
   const again = rmsNorm(middle, p.outputNorm, eps);
   const inner = swiglu(linear(again, p.gate, hidden), linear(again, p.up, hidden));
   return add(middle, linear(inner, p.down, intermediate));

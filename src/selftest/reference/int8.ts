@@ -36,7 +36,7 @@ export function quantizeInt8(x: Numbers, cols: number, threshold: number): Int8R
   return { codes, absmax, outliers };
 }
 
-/** The matrix the codes stand for, in `dtype`. */
+/** The matrix restored from the codes, in `dtype`. */
 export function dequantizeInt8({ codes, absmax }: Int8Rows, cols: number, dtype: FloatDtype): Float64Array {
   return Float64Array.from(codes, (code, i) =>
     roundTo(dtype, Math.fround(code * Math.fround(absmax[Math.floor(i / cols)]! * CODE_SCALE))),

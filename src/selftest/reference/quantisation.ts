@@ -54,10 +54,10 @@ function scaledBlocks(x: Numbers, blocksize: number): { scaled: number[]; absmax
 export const midpoints = (values: readonly number[]): number[] =>
   values.slice(1).map((value, i) => Math.fround(Math.fround(value + values[i]!) / 2));
 
-/** How many bounds lie below x: the nearest value's place, the lower one on a tie. */
+/** How many bounds are below x: the nearest value's place, the lower one on a tie. */
 export const place = (bounds: readonly number[], x: number): number => bounds.filter((bound) => bound < x).length;
 
-/** Codes in the order of their values; of FP4's two zeros the one with the sign bit (8) stands above the other. */
+/** Codes in the order of their values; of FP4's two zeros the one with the sign bit (8) is above the other. */
 function sortedCodes(kind: Kind4): number[] {
   const book = CODE_BOOKS[kind];
   return book.map((_, code) => code).sort((a, b) => book[a]! - book[b]! || a - b);
