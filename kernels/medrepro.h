@@ -73,7 +73,7 @@ MR_API const char* mr_family_name(int32_t family);
 /* What in the environment turns it on, such as VARIABLE=value; empty where nothing does. */
 MR_API const char* mr_family_setting(int32_t family);
 /* MR_FAMILY_ON where the stream takes these kernels (s NULL: where a device that has the instructions would, unasked);
- * MR_FAMILY_CHANGED: changed since a device ran them, and tested in the emulation alone; MR_FAMILY_UNPROVEN: no device ran them. */
+ * MR_FAMILY_CHANGED: new or changed since the last run on a device, tested in the emulation alone; MR_FAMILY_UNPROVEN: no device ran them. */
 MR_API int32_t mr_family_state(mr_stream* s, int32_t family);
 
 /* What is queued between the two is recorded and not run; mr_replay runs it any number of times, with the same arguments and what

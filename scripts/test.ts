@@ -33,6 +33,9 @@ export interface Check {
   alongside?: true;
 }
 
+/** The versions of clang-format that agree on .clang-format and kernels/; Debian's and Ubuntu's of these years. */
+const CLANG_FORMAT = { oldest: 14, newest: 19 };
+
 if (import.meta.main) {
   await main(async () => {
     const built = await tryBuild();
@@ -123,9 +126,6 @@ function staticChecks(): Check[] {
     ...MAKERS.map((script) => ({ name: `what ${script} makes is up to date`, command: [bun, script, '--check'] })),
   ];
 }
-
-/** The versions of clang-format that agree on .clang-format and kernels/; Debian's and Ubuntu's of these years. */
-const CLANG_FORMAT = { oldest: 14, newest: 19 };
 
 /** kernels/ as .clang-format says; nothing, with the reason, where no clang-format can tell. */
 function formatOfKernels(): Check[] {

@@ -9,7 +9,7 @@
 
 namespace mr {
 
-// Whether a device has run these kernels as they are, an earlier form of them, or none at all. What is UNPROVEN is off on a device until
+// Whether a device has run these kernels as they are, or all but what is new since; or none at all. What is UNPROVEN is off on a device until
 // it is asked for; the emulation always takes it.
 enum Proof { RAN, CHANGED, UNPROVEN };
 

@@ -246,7 +246,7 @@ export class DeviceLibrary {
   }
   /**
    * MR_FAMILY_ON where the stream takes these kernels (s NULL: where a device that has the instructions would,
-   * unasked); MR_FAMILY_CHANGED: changed since a device ran them, and tested in the emulation alone;
+   * unasked); MR_FAMILY_CHANGED: new or changed since the last run on a device, tested in the emulation alone;
    * MR_FAMILY_UNPROVEN: no device ran them.
    */
   familyState(s: Address, family: number): number {

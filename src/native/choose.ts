@@ -29,7 +29,7 @@ export interface KernelFamily {
   readonly name: string;
   /** Whether the GPU takes them; where none is usable, whether one that has their instructions would. */
   readonly on: boolean;
-  /** `unproven`: no card has run them; `changed`: none has since they changed. Both were tested in the emulation. */
+  /** `unproven`: no card has run them; `changed`: new or changed since the last run on one. Both were tested in the emulation. */
   readonly proof: 'ran' | 'changed' | 'unproven';
   /** What in the environment turns them on, such as VARIABLE=value; null where nothing does. */
   readonly setting: string | null;

@@ -136,7 +136,7 @@ function examineCuda(): DoctorDocument['cuda'] {
 
 const PROOF: Readonly<Record<KernelFamily['proof'], string>> = {
   ran: 'a card has run them',
-  changed: 'changed since a card ran them, tested in an emulation',
+  changed: 'newer than the last run on a card, tested in an emulation',
   unproven: 'no card has run them, tested in an emulation',
 };
 
