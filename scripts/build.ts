@@ -130,13 +130,14 @@ export async function compileBinary(): Promise<void> {
     // the name is baked in, so it must be the final one; the rename makes the change atomic
     const unfinished = 'build/compile/medrepro';
     mkdirSync(join(ROOT, dirname(BINARY)), { recursive: true });
-    // --bytecode needs --format=esm: without it the build machine's path is baked in. The two autoload flags keep the
-    // binary from reading a .env or bunfig.toml of the folder it is started in.
+    // --splitting keeps the jobs out of what --help loads. --bytecode needs --format=esm: without it the build machine's path is
+    // baked in. The two autoload flags keep the binary from reading a .env or bunfig.toml of the folder it is started in.
     await must([
       process.execPath,
       'build',
       '--compile',
       '--minify',
+      '--splitting',
       '--bytecode',
       '--format=esm',
       '--sourcemap=none',
