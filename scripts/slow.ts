@@ -7,9 +7,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkBareMachine, whyNoBareMachine } from './bare';
 import { BINARY, CPU_LIBRARY, CUDA_LIBRARY } from './build';
+import { type Check, countPlain } from './checks';
 import { CASES, fuzz, fuzzTargets } from './fuzz/harness';
 import { type CommandResult, capture, ROOT } from './stages';
-import { type Check, countPlain } from './test';
 
 /** The library must load on Ubuntu 22.04. */
 const GLIBC_FLOOR = 35;

@@ -19,6 +19,10 @@ export function firstNoNumber(value: unknown): string | null {
   return found === null ? null : `${found.path.replace(/^\./, '')} is ${found.value}`;
 }
 
+/** An object as YAML and JSON have them: no list, no null. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 // --- internal ---
 
 const NO_NUMBERS: ReadonlyMap<string, number> = new Map(

@@ -7,7 +7,7 @@ import type { DataFiles } from '../data/sources';
 import { usageError } from '../errors';
 import type { DeviceRequest } from '../native/choose';
 import { ISAS } from '../native/isa';
-import { READINGS } from '../paper/types';
+import { READINGS } from '../paper/lists';
 import type { TargetRequest } from '../run/request';
 
 export const SCALES = ['auto', 'mini', 'full'] as const;

@@ -7,10 +7,12 @@
  * its text model. Neither the tokeniser nor the other file fills in what one leaves out. Tokens are sampled only when
  * the user asks for it (`do_sample` is ignored), so that texts are reproducible by default.
  */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type } from 'arktype';
 import { inputError } from '../errors';
+import { isRecord } from '../json';
 import type { DecoderConfig } from '../nn/config';
 import type { GenerationOptions } from './generate';
 import { parseJson } from './inputs';
@@ -155,8 +157,6 @@ export const describeGeneration = ({ repetitionPenalty, noRepeatNgramSize, rules
 const REMEDY = 'download the file again, or mend the field';
 
 type Json = Record<string, unknown>;
-const isRecord = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const withoutNull = (fields: Json): Json =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 const listed = (names: readonly string[]): string =>

@@ -9,8 +9,10 @@
  * - one that is known to change nothing here is ignored (`NEUTRAL`), as is any field that is null;
  * - any other is ignored too, and reported once by `unknownConfigFields`, for the caller to show.
  */
+
 import { type } from 'arktype';
 import { inputError, type MedreproError } from '../errors';
+import { isRecord } from '../json';
 import {
   DEFAULT_ROPE_THETA,
   type DecoderConfig,
@@ -306,8 +308,6 @@ const GEMMA3_PATTERN = 6;
 /** Qwen2Config's and Qwen3Config's default. */
 const MAX_WINDOW_LAYERS = 28;
 
-const isRecord = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
 
 function refusal(file: string): Refuse {

@@ -5,11 +5,13 @@
  * absolute. A file may be a symbolic link, as every file of a Hugging Face cache snapshot is (to ../../blobs/...): names
  * come from whoever wrote the checkpoint, links from whoever set up the folder. Their target must be a regular file.
  */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAsset, readAssetText } from '../assets';
 import { inputError, type MedreproError } from '../errors';
 import { readText } from '../files';
+import { isRecord } from '../json';
 import { once } from '../once';
 import { MULTIMODAL_PREFIX, OLD_MULTIMODAL_PREFIX, TEXT_PREFIX } from '../paper/module-names';
 import { sha256 } from '../sha256';
@@ -270,9 +272,6 @@ function readIndex(path: string): WeightMap {
 
 /** A file's name without a path: it cannot leave the folder. */
 const isPlainName = (name: string): boolean => /^[^/\\\p{Cc}]+\.safetensors$/u.test(name) && !name.startsWith('.');
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * All shards as one set of tensors, as transformers reads them (5.18: `_load_pretrained_model`): the index names the

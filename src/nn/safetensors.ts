@@ -8,6 +8,7 @@
 import { ptr, toArrayBuffer } from 'bun:ffi';
 import { closeSync, fsyncSync, openSync, renameSync, type Stats, statSync, unlinkSync, writeSync } from 'node:fs';
 import { inputError, MedreproError } from '../errors';
+import { isRecord } from '../json';
 import { hostLibrary } from '../native/device';
 import { DTYPE_BYTES, type Dtype, elements, type FloatDtype } from '../native/tensor';
 
@@ -363,8 +364,6 @@ function sizeOf(path: string): number | null {
   return stat.size;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((side) => Number.isSafeInteger(side) && side >= 0);
 

@@ -7,8 +7,9 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import { isRecord, leafPaths, matches, valueAt, type When } from './paths';
-import { PEER_DEFAULTS, type PeerVersions, peerDefault } from './peers';
+import { isRecord } from '../json';
+import { leafPaths, matches, valueAt, type When } from './paths';
+import { ADAFACTOR_VALUES, ADALORA_VALUES, ADAMW_VALUES, PEER_DEFAULTS, type PeerVersions, peerDefault } from './peers';
 import type { Choices, DataSpec, Experiment, Mark, Quantisation, Training } from './types';
 
 export const DEFAULT_TRAINING = {
@@ -109,18 +110,7 @@ export const DEFAULTS: readonly Default[] = [
   ...ours('quantisation', DEFAULT_QUANTISATION),
 
   ...of('PEFT', { 'adapter.dropout': 0 }, { 'adapter.kind': ['lora', 'adalora'] }),
-  ...of(
-    'PEFT',
-    {
-      'adapter.warmup': { steps: 0 },
-      'adapter.final': { steps: 0 },
-      'adapter.interval': 1,
-      'adapter.beta1': 0.85,
-      'adapter.beta2': 0.85,
-      'adapter.orthogonalWeight': 0.5,
-    },
-    { 'adapter.kind': ['adalora'] },
-  ),
+  ...of('PEFT', ADALORA_VALUES, { 'adapter.kind': ['adalora'] }),
 
   ...of('medrepro', { 'data.extraTrain': [], 'data.splitSeed': 42 }),
   ...of('medrepro', { 'data.template': '{text}' }, { task: ['sequence-classification'] }),
@@ -136,24 +126,8 @@ export const DEFAULTS: readonly Default[] = [
     'training.evaluationBatchSize': DEFAULT_TRAINING.evaluationBatchSize,
     'training.seed': 42,
   }),
-  ...of(
-    'the HF Trainer',
-    { 'training.optimiser.beta1': 0.9, 'training.optimiser.beta2': 0.999, 'training.optimiser.epsilon': 1e-8 },
-    { 'training.optimiser.kind': ['adamw', 'adamw-8bit'] },
-  ),
-  ...of(
-    'the HF Trainer',
-    {
-      'training.optimiser.relativeStep': false,
-      'training.optimiser.scaleParameter': false,
-      'training.optimiser.warmupInit': false,
-      'training.optimiser.beta1': null,
-      'training.optimiser.decayRate': -0.8,
-      'training.optimiser.epsilon': [1e-30, 1e-3],
-      'training.optimiser.clipThreshold': 1,
-    },
-    { 'training.optimiser.kind': ['adafactor'] },
-  ),
+  ...of('the HF Trainer', ADAMW_VALUES, { 'training.optimiser.kind': ['adamw', 'adamw-8bit'] }),
+  ...of('the HF Trainer', ADAFACTOR_VALUES, { 'training.optimiser.kind': ['adafactor'] }),
   ...of('torch', flat('training.lossScaling', DEFAULT_TRAINING.lossScaling)),
   // what depends on the Trainer's release where `peers` names none
   ...of('medrepro', { 'training.stepsPerEpoch': 'ceil' }),

@@ -16,8 +16,9 @@
  * - a value of 1 or 2 is marked `assumed: default of …`.
  */
 
+import { isRecord } from '../json';
 import { DEFAULT_KINDS } from './defaults';
-import { isRecord, leafPaths } from './paths';
+import { leafPaths } from './paths';
 import { knownReleases, PEERS } from './peers';
 import { type Problem, suggest } from './problems';
 import type { Block } from './schema';

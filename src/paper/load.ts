@@ -6,12 +6,12 @@
  */
 
 import { type MedreproError, usageError } from '../errors';
+import { isRecord } from '../json';
 import { contradictions } from './check';
 import { DEFAULT_DISCLAIMERS, miniatureMarks, withDefaults } from './defaults';
 import { type Described, describedExperiments, layersIn, layersOf } from './experiments';
 import { checkNotes, checkPeers, layOver } from './layers';
 import { SCALES } from './lists';
-import { isRecord } from './paths';
 import { type Problem, suggest, throwProblems } from './problems';
 import { type Architecture, type DatasetFacts, type ModelFacts, PaperFile, Settings, SPEC_VERSION } from './schema';
 import { checked, type Path, parseYaml, problemAt, problemsOf, type YamlSource } from './source';
@@ -152,8 +152,6 @@ export function resolveExperiment(paper: Paper, experimentId: string, scale: Sca
 export function fileOf(origin: FileOrigin): string {
   return origin.kind === 'embedded' ? origin.name : origin.path;
 }
-
-export { SCALES };
 
 // --- internal ---
 

@@ -1,9 +1,6 @@
 /** Settings by dotted path: `training.optimiser.beta1`. */
 
-/** An object as YAML and JSON have them: no list, no null. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import { isRecord } from '../json';
 
 /** The dotted paths of all values (leaves) of an object; lists are values. */
 export function leafPaths(value: unknown, prefix = ''): string[] {

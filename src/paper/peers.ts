@@ -93,6 +93,30 @@ const SFT = 'trainer/sft_config.py, and base_config.py where it is, at every tag
 const PEFT = 'config.py (once lora.py, adalora.py) of both tuners at every tag from 0.4.0 to 0.20.0, and 0.21.0';
 const BITSANDBYTES = 'Params4bit in nn/modules.py at tags from 0.39.1 to 0.50.1; on ROCm 0.47 and 0.48 have 128';
 
+/** Values that the releases of their rows share; `defaults.ts` has them for papers that name no release. */
+export const ADAMW_VALUES: Values = {
+  'training.optimiser.beta1': 0.9,
+  'training.optimiser.beta2': 0.999,
+  'training.optimiser.epsilon': 1e-8,
+};
+export const ADAFACTOR_VALUES: Values = {
+  'training.optimiser.relativeStep': false,
+  'training.optimiser.scaleParameter': false,
+  'training.optimiser.warmupInit': false,
+  'training.optimiser.beta1': null,
+  'training.optimiser.decayRate': -0.8,
+  'training.optimiser.epsilon': [1e-30, 1e-3],
+  'training.optimiser.clipThreshold': 1,
+};
+export const ADALORA_VALUES: Values = {
+  'adapter.warmup': { steps: 0 },
+  'adapter.final': { steps: 0 },
+  'adapter.interval': 1,
+  'adapter.beta1': 0.85,
+  'adapter.beta2': 0.85,
+  'adapter.orthogonalWeight': 0.5,
+};
+
 const lastAccumulation = (value: string) => ({ 'training.lastAccumulation': value });
 const lossNormalisation = (value: string) => ({ 'training.lossNormalisation': value });
 
@@ -117,26 +141,11 @@ export const PEER_DEFAULTS: readonly PeerDefault[] = [
     'training.evaluationBatchSize': 8,
     'training.seed': 42,
   }),
-  ...of(
-    'transformers',
-    `${ARGUMENTS}; ${ERAS}`,
-    { 'training.optimiser.beta1': 0.9, 'training.optimiser.beta2': 0.999, 'training.optimiser.epsilon': 1e-8 },
-    { when: ADAMW },
-  ),
-  ...of(
-    'transformers',
-    'trainer.py and optimization.py of 4.57.6 and 5.17.0',
-    {
-      'training.optimiser.relativeStep': false,
-      'training.optimiser.scaleParameter': false,
-      'training.optimiser.warmupInit': false,
-      'training.optimiser.beta1': null,
-      'training.optimiser.decayRate': -0.8,
-      'training.optimiser.epsilon': [1e-30, 1e-3],
-      'training.optimiser.clipThreshold': 1,
-    },
-    { when: ADAFACTOR, releases: ['4.57', '5.18'] },
-  ),
+  ...of('transformers', `${ARGUMENTS}; ${ERAS}`, ADAMW_VALUES, { when: ADAMW }),
+  ...of('transformers', 'trainer.py and optimization.py of 4.57.6 and 5.17.0', ADAFACTOR_VALUES, {
+    when: ADAFACTOR,
+    releases: ['4.57', '5.18'],
+  }),
   ...of('transformers', ERAS, { 'training.stepsPerEpoch': 'floor' }, { releases: ['4.40', '4.51'] }),
   ...of('transformers', ERAS, { 'training.stepsPerEpoch': 'ceil' }, { releases: ['4.52', '5.18'] }),
   ...of('transformers', ERAS, lastAccumulation('carried'), { releases: ['4.40', '4.45'] }),
@@ -177,12 +186,7 @@ export const PEER_DEFAULTS: readonly PeerDefault[] = [
       'adapter.targetRank': 8,
       'adapter.alpha': 8,
       'adapter.dropout': 0,
-      'adapter.warmup': { steps: 0 },
-      'adapter.final': { steps: 0 },
-      'adapter.interval': 1,
-      'adapter.beta1': 0.85,
-      'adapter.beta2': 0.85,
-      'adapter.orthogonalWeight': 0.5,
+      ...ADALORA_VALUES,
     },
     { when: ADALORA },
   ),

@@ -5,7 +5,7 @@
  */
 
 import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
-import { isRecord } from './paths';
+import { isRecord } from '../json';
 import { flawsOf, MAX_YAML_LENGTH } from './plain-yaml';
 import { type Problem, problemError, suggest, throwProblems } from './problems';
 import type { Part } from './schema-part';

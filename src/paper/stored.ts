@@ -5,9 +5,9 @@
  */
 
 import { hasAsset, readAssetText } from '../assets';
+import { READINGS, type Reading } from './lists';
 import { type FileOrigin, loadPaper, noSuchReading, type Paper } from './load';
 import { withoutPrototypes } from './source';
-import { READINGS, type Reading } from './types';
 
 /** The stored forms of a paper file by asset name, one for each reading that it has. */
 export function storePaper(id: string, text: string): { readonly name: string; readonly text: string }[] {

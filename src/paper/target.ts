@@ -5,7 +5,8 @@
 import { listAssets, readAssetText } from '../assets';
 import { usageError } from '../errors';
 import { readText } from '../files';
-import { loadPaper, type Paper, resolveExperiment, SCALES } from './load';
+import { SCALES } from './lists';
+import { loadPaper, type Paper, resolveExperiment } from './load';
 import { suggest } from './problems';
 import { storedPaper } from './stored';
 import type { Reading } from './types';

@@ -5,7 +5,7 @@
  * The fields and what they mean stand in the schema (`schema.ts`, `schema/`); here is what no file holds.
  */
 
-import { READINGS, type Reading, type Scale } from './lists';
+import type { Reading, Scale } from './lists';
 import type { PaperFile, Settings } from './schema';
 import type { Choices, Generation } from './schema/answers';
 import type { DataPart, DataSpec, Folds, LabelMask, RowStep, TestData } from './schema/data';
@@ -44,7 +44,6 @@ export type {
   TestData,
   Training,
 };
-export { READINGS };
 
 /** Where a value comes from: the paper's text, its released code, or our own choice with a reason. */
 export type Mark = 'as-written' | 'as-released' | 'assumed';

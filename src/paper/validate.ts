@@ -4,6 +4,7 @@
  */
 
 import type * as Arktype from 'arktype';
+import { isRecord } from '../json';
 import { type Fields, membersOf, type Node, type Notation, type Part, plainName, wordsOf } from './schema-part';
 
 /** Keys of maps and indices of lists, from the root of a value. */
@@ -227,6 +228,3 @@ const shown = (value: unknown): string =>
   isRecord(value) ? 'an object' : Array.isArray(value) ? 'an array' : JSON.stringify(value);
 
 type Fieldwise = Readonly<Record<string, unknown>>;
-
-const isRecord = (value: unknown): value is Fieldwise =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

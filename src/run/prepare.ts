@@ -53,10 +53,9 @@ export function prepareRun(opened: Opened, { data, files, choices }: Omit<Inputs
   const evaluated = [...splits, ...scoredRows(choices ?? [])];
   const { generation } = experiment;
   const lengths = trainingRows(data, 'test', experiment.data).map(({ ids }) => ids.length);
-  const answered = generation === null ? null : { lengths, maxNewTokens: generation.maxNewTokens };
+  const generated = generation === null ? null : { lengths, maxNewTokens: generation.maxNewTokens };
   const unquantised = experiment.quantisation?.tested === 'unquantised';
   const tested = unquantised ? { ...model, quantisation: null, fullParameter: false, resident: false } : null;
-  const generated = answered;
   const backend = opened.backend();
   const planned = { backend, files, model, rows, evaluationRows: evaluated, options: trainer, generated, tested };
   const budget = opened.budget();

@@ -8,6 +8,7 @@
 
 import type { DataFiles } from '../data/sources';
 import type { DeviceRequest } from '../native/choose';
+import type { Scale } from '../paper/lists';
 import type { Reading } from '../paper/types';
 
 /** Common to `data`, `plan`, `run` and `verify`. */
@@ -16,7 +17,7 @@ export interface TargetRequest extends DeviceRequest {
   readonly targets: readonly string[];
   /** Every embedded paper. */
   readonly all: boolean;
-  readonly scale: 'auto' | 'mini' | 'full';
+  readonly scale: 'auto' | Scale;
   /** null = the spec's. */
   readonly seed: number | null;
   /** `--data`; null = the spec's source. */

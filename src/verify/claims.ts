@@ -6,6 +6,7 @@
  */
 
 import { isPerRow, isShare, lowerIsBetter } from '../metrics/direction';
+import type { Scale } from '../paper/lists';
 import { type Paper, resolveExperiment } from '../paper/load';
 import { fullScaleNeeds } from '../plan/plan';
 import { type Bootstrap, type BootstrapOptions, type Items, pairedBootstrap } from './bootstrap';
@@ -277,7 +278,7 @@ function rowsKey(items: Items): string {
   return items.kind === 'classes' ? items.gold.join() : items.denominators.join();
 }
 
-function hasScale(paper: Paper, id: string, scale: 'mini' | 'full'): boolean {
+function hasScale(paper: Paper, id: string, scale: Scale): boolean {
   return paper.experiments.some((experiment) => experiment.id === id && experiment.scales[scale] !== undefined);
 }
 

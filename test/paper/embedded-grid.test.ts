@@ -1,7 +1,8 @@
 /** The embedded grid of tinyllama-ablations: every level changes its one factor and nothing else, at either scale. */
 import { expect, test } from 'bun:test';
 import { settingsOf } from '../../src/paper/canonical';
-import { resolveExperiment, SCALES } from '../../src/paper/load';
+import { SCALES } from '../../src/paper/lists';
+import { resolveExperiment } from '../../src/paper/load';
 import { leafPaths } from '../../src/paper/paths';
 import { loadEmbedded } from '../../src/paper/target';
 import type { Scale } from '../../src/paper/types';

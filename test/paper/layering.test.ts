@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from 'bun:test';
 import { MedreproError } from '../../src/errors';
+import { isRecord } from '../../src/json';
 import { withDefaults } from '../../src/paper/defaults';
 import { loadPaper, type Paper, resolveExperiment } from '../../src/paper/load';
-import { isRecord, leafPaths, valueAt } from '../../src/paper/paths';
+import { leafPaths, valueAt } from '../../src/paper/paths';
 import { KNOWN, PEER_DEFAULTS, PEERS, peerDefault } from '../../src/paper/peers';
 
 const SPEC = `spec: 1

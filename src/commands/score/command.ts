@@ -1,7 +1,7 @@
 /** `medrepro score` */
 
 import { usageError } from '../../errors';
-import { READINGS } from '../../paper/types';
+import { READINGS } from '../../paper/lists';
 import { JSON_FLAG, parsePairs, TARGET_FLAGS } from '../flags';
 import { jobCommand } from '../job-command';
 import type { ScoreRequest } from './request';
